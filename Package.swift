@@ -1,0 +1,68 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+/// What every Swift target is compiled with: no unsafe act without the word for it, no C type in
+/// another room, no warning.
+let strict: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+]
+
+func room(_ name: String, _ dependencies: Target.Dependency...) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: Target.Dependency...) -> Target {
+  .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+let package = Package(
+  name: "bloblo",
+  products: [.executable(name: "bloblo", targets: ["bloblo"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+  ],
+  targets: [
+    // The ground: C, each imported by one room only.
+    .systemLibrary(name: "CFastCGI", providers: [.apt(["libfcgi-dev"])]),
+    .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+    .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CExpat", providers: [.apt(["libexpat1-dev"])]),
+    .systemLibrary(name: "CLinux"),
+
+    // Floor 1: one C library each, made safe, and the values that every floor may hold.
+    room("Primitives"),
+    room("Threading"),
+    room("Hashing", "CCrypto", "Primitives"),
+    room("HTTPTransport", "CCurl", "Primitives"),
+    room("FastCGI", "CFastCGI", "CLinux", "Primitives", "Threading"),
+    room("XML", "CExpat"),
+
+    // Floor 2: the two specifications; neither knows the other.
+    room("Registry", "Hashing", "HTTPTransport", "Primitives"),
+    room("S3", "Hashing", "HTTPTransport", "Primitives", "XML"),
+
+    // Floor 3: what bloblo is for; neither knows the other.
+    room("Offload", "Registry", "S3", "HTTPTransport", "Primitives"),
+    room("Fill", "Registry", "S3", "Hashing", "HTTPTransport", "Primitives", "Threading", "CLinux"),
+
+    // Floor 4: the door.
+    .executableTarget(
+      name: "bloblo",
+      dependencies: [
+        "FastCGI", "Registry", "S3", "Offload", "Fill", "HTTPTransport", "Primitives", "Threading",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: strict),
+
+    tests("HashingTests", "Hashing"),
+    tests("S3Tests", "S3", "Hashing", "HTTPTransport", "Primitives"),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,13 @@
+#pragma once
+/* Linux calls that Swift's Glibc module does not carry. Those that need _GNU_SOURCE are declared here,
+ * since the module's headers were read without it. */
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
+int fallocate(int fd, int mode, off_t offset, off_t length);
+
+/* O_TMPFILE is an expression of other macros, which Swift does not import. */
+static const int clinux_o_tmpfile = 020000000 | 0200000;

@@ -1,0 +1,26 @@
+/// Status and fields of a response.
+package struct HTTPResponseHead: Sendable {
+  package var status: Int
+  package var fields: [HTTPField]
+
+  package init(status: Int, fields: [HTTPField]) {
+    self.status = status
+    self.fields = fields
+  }
+
+  /// `Content-Length`, when it is there and a plain decimal number.
+  package var contentLength: Int64? {
+    fields.first(named: "content-length").flatMap { Int64($0.text) }
+  }
+}
+
+/// A whole response, its body kept in memory.
+package struct HTTPResponse: Sendable {
+  package var head: HTTPResponseHead
+  package var body: [UInt8]
+
+  package init(head: HTTPResponseHead, body: [UInt8]) {
+    self.head = head
+    self.body = body
+  }
+}

@@ -1,0 +1,26 @@
+/// Why an exchange did not come to a whole response.
+package struct TransportError: Error, Sendable, CustomStringConvertible {
+  package enum Kind: Sendable {
+    /// No connection: refused, unreachable, name not found, TLS refused. Nothing was sent.
+    case connect
+    /// A limit of `HTTPLimits` was reached.
+    case timeout
+    /// The connection broke, or what came was not HTTP.
+    case broken
+    /// The receiver wanted no more.
+    case stopped
+    /// The request can't be sent as it is.
+    case invalid
+  }
+
+  package let kind: Kind
+  /// The library's own words; never a header or a query.
+  package let message: String
+
+  package init(_ kind: Kind, _ message: String) {
+    self.kind = kind
+    self.message = message
+  }
+
+  package var description: String { message }
+}
