@@ -37,7 +37,7 @@ let package = Package(
 
     // Floor 1: one C library each, made safe, and the values that every floor may hold.
     room("Primitives"),
-    room("Threading"),
+    room("Threading", "CLinux"),
     room("Hashing", "CCrypto", "Primitives"),
     room("HTTPTransport", "CCurl", "Primitives"),
     room("FastCGI", "CFastCGI", "CLinux", "Primitives", "Threading"),

@@ -11,3 +11,6 @@ int fallocate(int fd, int mode, off_t offset, off_t length);
 
 /* O_TMPFILE is an expression of other macros, which Swift does not import. */
 static const int clinux_o_tmpfile = 020000000 | 0200000;
+
+#include <pthread.h>
+int pthread_setname_np(pthread_t thread, const char *name);

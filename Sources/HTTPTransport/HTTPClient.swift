@@ -1,0 +1,118 @@
+internal import CCurl
+
+/// A blocking HTTP/1.1 client: one thread's own, its connections kept warm.
+///
+/// What goes out is what the caller gave: no redirect is followed, no proxy and no netrc of the
+/// environment is used, no header is added, no encoding asked for or undone.
+package struct HTTPClient: ~Copyable {
+  private let handle: EasyHandle
+
+  package init() throws(TransportError) {
+    handle = try EasyHandle()
+  }
+
+  /// Sends the request and gives the whole response back.
+  ///
+  /// - Parameter bodyLimit: bytes of body that are kept; a longer one is an error.
+  package mutating func send(_ request: HTTPRequest, bodyLimit: Int) throws(TransportError) -> HTTPResponse {
+    let collector = BodyCollector(limit: bodyLimit)
+    do {
+      let head = try stream(request, to: collector)
+      return HTTPResponse(head: head, body: collector.body)
+    } catch {
+      if collector.isOverLimit { throw TransportError(.broken, "the body is longer than \(bodyLimit) bytes") }
+      throw error
+    }
+  }
+
+  /// Sends the request and hands the response on as it comes.
+  ///
+  /// - Returns: the head, when the whole response has come.
+  /// - Throws: `.stopped` when the receiver wanted no more; `.broken` when the body is shorter than its
+  ///   `Content-Length` or its chunks don't end.
+  @discardableResult
+  package mutating func stream(
+    _ request: HTTPRequest, to receiver: any HTTPReceiver
+  ) throws(TransportError) -> HTTPResponseHead {
+    guard request.fields.allSatisfy(\.isSendable) else {
+      throw TransportError(.invalid, "a header has a line end in it")
+    }
+    let exchange = Exchange(request, receiver)
+    var fields = FieldList()
+    request.fields.forEach { fields.append($0) }
+    for own in ["Accept", "Expect", "Content-Type"]
+    where request.fields.first(named: own.lowercased()) == nil { fields.remove(own) }
+
+    handle.reset()
+    try setCommon(request.url, request.limits)
+    try setMethod(request)
+    try handle.setFields(fields)
+    try handle.setCallbacks(exchange)
+    let code = handle.perform()
+    // The list must not end before the transfer has.
+    extendLifetime(fields)
+    if let ending = exchange.ending { throw ending }
+    guard code == CURLE_OK else { throw TransportError(kind(of: code), words(for: code)) }
+    guard let head = exchange.head else { throw TransportError(.broken, "no response") }
+    return head
+  }
+
+  private func setCommon(_ url: String, _ limits: HTTPLimits) throws(TransportError) {
+    try handle.set(CURLOPT_URL, url)
+    try handle.set(CURLOPT_PATH_AS_IS, 1)
+    try handle.set(CURLOPT_PROTOCOLS_STR, "http,https")
+    try handle.set(CURLOPT_PROXY, "")
+    try handle.set(CURLOPT_FOLLOWLOCATION, 0)
+    try handle.set(CURLOPT_NOSIGNAL, 1)
+    try handle.set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
+    try handle.set(CURLOPT_HTTP_CONTENT_DECODING, 0)
+    try handle.set(CURLOPT_TCP_KEEPALIVE, 1)
+    try handle.set(CURLOPT_BUFFERSIZE, 128 << 10)
+    try handle.set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(limits.connect))
+    if let file = limits.authoritiesFile { try handle.set(CURLOPT_CAINFO, file) }
+  }
+
+  private func setMethod(_ request: HTTPRequest) throws(TransportError) {
+    switch request.method {
+    case .get: try handle.set(CURLOPT_HTTPGET, 1)
+    case .head: try handle.set(CURLOPT_NOBODY, 1)
+    case .delete: try handle.set(CURLOPT_CUSTOMREQUEST, "DELETE")
+    case .put, .post:
+      // UPLOAD is libcurl's word for "a body follows, its size is known".
+      try handle.set(CURLOPT_UPLOAD, 1)
+      try handle.set(CURLOPT_CUSTOMREQUEST, request.method.rawValue)
+      try handle.setOffset(CURLOPT_INFILESIZE_LARGE, request.body.count)
+      try handle.set(CURLOPT_UPLOAD_BUFFERSIZE, 256 << 10)
+    }
+    // A request without a body has one clock for all; the others are watched for progress.
+    if request.method == .head { try handle.set(CURLOPT_TIMEOUT_MS, milliseconds(request.limits.head)) }
+  }
+}
+
+extension HTTPBody {
+  /// The number of bytes.
+  package var count: Int64 {
+    switch self {
+    case .none: 0
+    case .bytes(let bytes): Int64(bytes.count)
+    case .file(_, _, let count): count
+    }
+  }
+}
+
+/// At least 1: libcurl takes 0 for its own default.
+private func milliseconds(_ duration: Duration) -> Int {
+  let (seconds, attoseconds) = duration.components
+  return max(1, Int(seconds) * 1000 + Int(attoseconds / 1_000_000_000_000_000))
+}
+
+private func kind(of code: CURLcode) -> TransportError.Kind {
+  switch code {
+  case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT, CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION,
+    CURLE_SSL_CACERT_BADFILE:
+    .connect
+  case CURLE_OPERATION_TIMEDOUT: .timeout
+  case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL: .invalid
+  default: .broken
+  }
+}

@@ -1,0 +1,35 @@
+/// A first-in, first-out queue in one array, which grows by doubling.
+struct RingBuffer<Element> {
+  private var slots: [Element?] = []
+  private var first = 0
+  private(set) var count = 0
+
+  mutating func append(_ element: Element) {
+    if count == slots.count { grow() }
+    slots[(first + count) % slots.count] = element
+    count += 1
+  }
+
+  mutating func popFirst() -> Element? {
+    guard count > 0 else { return nil }
+    let element = slots[first].take()
+    first = (first + 1) % slots.count
+    count -= 1
+    return element
+  }
+
+  mutating func removeLast() -> Element? {
+    guard count > 0 else { return nil }
+    count -= 1
+    return slots[(first + count) % slots.count].take()
+  }
+
+  private mutating func grow() {
+    var larger: [Element?] = []
+    larger.reserveCapacity(max(8, slots.count * 2))
+    for i in 0..<count { larger.append(slots[(first + i) % slots.count]) }
+    while larger.count < max(8, slots.count * 2) { larger.append(nil) }
+    slots = larger
+    first = 0
+  }
+}

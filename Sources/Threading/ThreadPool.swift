@@ -1,0 +1,101 @@
+/// Threads that may block, each with a context of its own, and a bounded queue before them.
+///
+/// Threads are started when work finds none idle, up to the limit, and stay: what they hold (a warm
+/// connection) is worth keeping. Work beyond the queue's bound is refused at once, so that a slow
+/// server behind the pool costs its callers nothing.
+package final class ThreadPool<Context>: Sendable {
+  package typealias Job = @Sendable (inout Context) -> Void
+
+  private struct State {
+    var jobs: RingBuffer<Job>
+    var threads = 0
+    var idle = 0
+    var isClosed = false
+  }
+
+  private let name: String
+  private let threadLimit: Int
+  private let queueLimit: Int
+  private let makeContext: @Sendable () -> Context
+  private let state: Monitor<State>
+
+  /// - Parameters:
+  ///   - threadLimit: threads at most, 1 or more.
+  ///   - queueLimit: jobs that may wait when all threads are busy.
+  ///   - makeContext: called on each new thread.
+  package init(
+    name: String, threadLimit: Int, queueLimit: Int, makeContext: @escaping @Sendable () -> Context
+  ) {
+    self.name = name
+    self.threadLimit = threadLimit
+    self.queueLimit = queueLimit
+    self.makeContext = makeContext
+    state = Monitor(State(jobs: RingBuffer()))
+  }
+
+  /// Hands a job to the pool.
+  ///
+  /// - Returns: `false` when threads and queue are full, or the pool is closed; the job will not run.
+  package func submit(_ job: @escaping Job) -> Bool {
+    let outcome: Submission = state.updateForOne { state in
+      guard !state.isClosed else { return .refused }
+      if state.jobs.count < state.idle {
+        state.jobs.append(job)
+        return .queued
+      }
+      if state.threads < threadLimit {
+        state.threads += 1
+        state.jobs.append(job)
+        return .needsThread
+      }
+      guard state.jobs.count - state.idle < queueLimit else { return .refused }
+      state.jobs.append(job)
+      return .queued
+    }
+    switch outcome {
+    case .refused: return false
+    case .queued: return true
+    case .needsThread:
+      guard let thread = Thread.start(name, { self.run() }) else { return keepWithoutThread() }
+      thread.detach()
+      return true
+    }
+  }
+
+  /// No more jobs are taken; threads end when the queue is empty.
+  package func close() {
+    state.update { $0.isClosed = true }
+  }
+
+  /// The system gave no thread: the job waits for one that is there, if there is one.
+  private func keepWithoutThread() -> Bool {
+    state.withLock { state in
+      state.threads -= 1
+      guard state.threads == 0 else { return true }
+      _ = state.jobs.removeLast()
+      return false
+    }
+  }
+
+  private func run() {
+    var context = makeContext()
+    while let job = nextJob() { job(&context) }
+  }
+
+  private func nextJob() -> Job? {
+    state.withLock { $0.idle += 1 }
+    let job: Job?? = state.wait { state in
+      if let job = state.jobs.popFirst() {
+        state.idle -= 1
+        return .some(job)
+      }
+      return state.isClosed ? .some(nil) : nil
+    }
+    return job ?? nil
+  }
+}
+
+/// What became of a job that was handed in.
+private enum Submission {
+  case refused, queued, needsThread
+}
