@@ -1,2 +1,3 @@
 #pragma once
 #include <fcgiapp.h>
+#include <fastcgi.h>

@@ -8,9 +8,9 @@ internal import CCurl
 struct EasyHandle: ~Copyable {
   private let raw: UnsafeMutableRawPointer
 
-  init() throws(TransportError) {
+  init() {
     guard globalInit, let raw = unsafe curl_easy_init() else {
-      throw TransportError(.invalid, "libcurl can't be initialised")
+      preconditionFailure("libcurl can't be initialised: a broken installation")
     }
     unsafe self.raw = unsafe raw
   }

@@ -7,8 +7,8 @@ internal import CCurl
 package struct HTTPClient: ~Copyable {
   private let handle: EasyHandle
 
-  package init() throws(TransportError) {
-    handle = try EasyHandle()
+  package init() {
+    handle = EasyHandle()
   }
 
   /// Sends the request and gives the whole response back.

@@ -3,7 +3,7 @@
 /// Threads are started when work finds none idle, up to the limit, and stay: what they hold (a warm
 /// connection) is worth keeping. Work beyond the queue's bound is refused at once, so that a slow
 /// server behind the pool costs its callers nothing.
-package final class ThreadPool<Context>: Sendable {
+package final class ThreadPool<Context: ~Copyable>: Sendable {
   package typealias Job = @Sendable (inout Context) -> Void
 
   private struct State {

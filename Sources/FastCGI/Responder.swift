@@ -1,0 +1,132 @@
+internal import CFastCGI
+internal import CLinux
+internal import Glibc
+internal import Threading
+
+/// Who answers requests.
+package protocol RequestHandler: Sendable {
+  /// Takes a request over. Called on a reactor's thread: what would wait is handed to another thread.
+  func handle(_ request: Request)
+}
+
+/// The FastCGI responder: one listening socket, any number of connections, a few threads.
+///
+/// A reactor's thread accepts, reads requests that are there as a whole, and calls the handler. A
+/// request that is there in part goes to a thread that may wait for the rest.
+package final class Responder: Sendable {
+  private let listener: Listener
+  private let handler: any RequestHandler
+  private let connections: Connections
+  private let slowReaders: ThreadPool<Void>
+  private let stopSignal: Int32
+  private let reactors = Monitor<[Thread]>([])
+
+  package init(_ listener: consuming Listener, limits: ConnectionLimits = ConnectionLimits(), handler: any RequestHandler) {
+    self.listener = listener
+    self.handler = handler
+    connections = Connections(limits)
+    slowReaders = ThreadPool(name: "slow-reader", threadLimit: 16, queueLimit: 256) { () }
+    stopSignal = eventfd(0, Int32(EFD_CLOEXEC))
+    precondition(initFastCGI && stopSignal >= 0, "libfcgi or eventfd can't be initialised")
+  }
+
+  deinit { _ = Glibc.close(stopSignal) }
+
+  /// Starts to accept and answer.
+  ///
+  /// - Parameter threads: reactor threads, 1 or more.
+  /// - Returns: `false` when the system has no thread to give.
+  package func start(threads: Int) -> Bool {
+    connections.watch(listener: listener.descriptor, isNew: true)
+    var event = unsafe epoll_event()
+    // Not one-shot, never read: it wakes every reactor.
+    unsafe event.events = EPOLLIN.rawValue
+    unsafe event.data.fd = stopSignal
+    _ = unsafe epoll_ctl(connections.epoll, EPOLL_CTL_ADD, stopSignal, &event)
+    for _ in 0..<threads {
+      guard let thread = Thread.start("reactor", { self.react() }) else { return false }
+      reactors.withLock { $0.append(thread) }
+    }
+    return true
+  }
+
+  /// Takes no more requests, and waits for those in flight.
+  ///
+  /// - Returns: `false` when some were still in flight after `limit`.
+  package func stop(within limit: Duration) -> Bool {
+    _ = epoll_ctl(connections.epoll, EPOLL_CTL_DEL, listener.descriptor, nil)
+    connections.stopReading()
+    let isDone = connections.waitUntilNone(for: limit)
+    _ = eventfd_write(stopSignal, 1)
+    reactors.withLock { $0 }.forEach { $0.join() }
+    slowReaders.close()
+    return isDone
+  }
+
+  private func react() {
+    let peekBytes = 32 << 10
+    let peek = UnsafeMutableRawBufferPointer.allocate(byteCount: peekBytes, alignment: 16)
+    defer { unsafe peek.deallocate() }
+    var events = unsafe [epoll_event](repeating: epoll_event(), count: 16)
+    while true {
+      let count = unsafe epoll_wait(connections.epoll, &events, Int32(events.count), -1)
+      for unsafe event in unsafe events.prefix(Int(max(0, count))) {
+        let descriptor = unsafe event.data.fd
+        if descriptor == stopSignal { return }
+        if descriptor == listener.descriptor {
+          acceptAll()
+        } else {
+          unsafe take(descriptor, peek)
+        }
+      }
+    }
+  }
+
+  private func acceptAll() {
+    // Bounded, so that connections that are there get their turn.
+    for _ in 0..<64 {
+      guard let connection = listener.accept() else {
+        // Out of descriptors: the connection stays in the backlog; trying again at once would only burn time.
+        if errno == EMFILE || errno == ENFILE { usleep(10_000) }
+        break
+      }
+      connections.add(connection)
+    }
+    connections.watch(listener: listener.descriptor, isNew: false)
+  }
+
+  /// Something has come on a connection, or it has ended.
+  @unsafe private func take(_ connection: Int32, _ buffer: UnsafeMutableRawBufferPointer) {
+    let flags = Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)
+    let count = unsafe recv(connection, buffer.baseAddress, buffer.count, flags)
+    guard count > 0 else {
+      if count < 0, errno == EAGAIN || errno == EINTR {
+        connections.await(connection)
+      } else {
+        connections.close(connection)
+      }
+      return
+    }
+    let bytes = unsafe UnsafeRawBufferPointer(rebasing: buffer[..<count]).bindMemory(to: UInt8.self)
+    if RecordScanner.holdsWholeRequest(unsafe bytes.span) {
+      read(connection)
+    } else if !slowReaders.submit({ [self] _ in read(connection) }) {
+      connections.close(connection)
+    }
+  }
+
+  private func read(_ connection: Int32) {
+    guard let request = Request(on: connection, of: connections) else { return }
+    handler.handle(request)
+  }
+}
+
+/// Once per process, before any thread calls libfcgi. Its signal handlers are put aside: SIGPIPE is
+/// ignored, the others are the program's own to set.
+private let initFastCGI: Bool = {
+  guard FCGX_Init() == 0 else { return false }
+  signal(SIGPIPE, SIG_IGN)
+  signal(SIGUSR1, SIG_DFL)
+  signal(SIGTERM, SIG_DFL)
+  return true
+}()

@@ -1,0 +1,80 @@
+package import Registry
+
+/// What becomes of a request for a blob; its cases are the leaves of the README's flowchart.
+package enum Decision: Sendable {
+  /// The registry answers.
+  case pass(PassReason)
+  /// A HEAD is answered with what upstream said of the blob.
+  case answer(BlobProof, size: Int64)
+  /// The client is sent to the bucket.
+  case redirect(location: [UInt8])
+  /// The client may read the blob, and the bucket has none, or a wrong one (`replacing`).
+  case fill(BlobProof, size: Int64, replacing: WrongObject?)
+}
+
+/// An object that can't be the blob under whose key it stands.
+package struct WrongObject: Sendable, Equatable {
+  package let size: Int64
+
+  package init(size: Int64) { self.size = size }
+}
+
+/// Why the registry answers.
+package enum PassReason: Sendable, Equatable {
+  /// Not `GET` or `HEAD`, or not a plain path of a blob.
+  case notABlobRequest
+  /// `BLOBLO_DELIVERY=pass`.
+  case delivery
+  /// `If-None-Match` and its kin.
+  case conditional
+  /// Several ranges, a HEAD with a range, or a unit that is not bytes.
+  case range
+  case unproven(Unproven)
+  /// Upstream did not give the size that the answer needs.
+  case unknownSize
+  /// Below `BLOBLO_MIN_BLOB_SIZE`.
+  case smallBlob
+  /// The bucket did not say whether it has the blob, or no URL could be signed.
+  case store(String)
+  /// All threads that may wait are waiting.
+  case busy
+  /// The blob is not in the bucket, and this request can't be the one that brings it there.
+  case cold(ColdReason)
+}
+
+/// Why a cold blob is not read through us.
+package enum ColdReason: Sendable, Equatable {
+  /// `BLOBLO_FILL=off`.
+  case fillIsOff
+  /// A part can't become the whole.
+  case range
+  /// `BLOBLO_FILL_CONCURRENCY` or `BLOBLO_SPOOL_MAX_BYTES` is reached, or the disk is full.
+  case limit
+  /// Upstream did not answer the reading with the whole blob.
+  case upstream(String)
+}
+
+extension PassReason: CustomStringConvertible {
+  /// One word or two, the same for all requests of a kind.
+  package var description: String {
+    switch self {
+    case .notABlobRequest: "not-a-blob-request"
+    case .delivery: "delivery"
+    case .conditional: "conditional"
+    case .range: "range"
+    case .unproven(.status): "upstream-status"
+    case .unproven(.page): "upstream-page"
+    case .unproven(.redirectElsewhere): "upstream-redirect"
+    case .unproven(.otherDigest): "upstream-digest"
+    case .unproven(.unreachable): "upstream-unreachable"
+    case .unknownSize: "unknown-size"
+    case .smallBlob: "small-blob"
+    case .store: "s3"
+    case .busy: "busy"
+    case .cold(.fillIsOff): "cold-fill-off"
+    case .cold(.range): "cold-range"
+    case .cold(.limit): "cold-limit"
+    case .cold(.upstream): "cold-upstream"
+    }
+  }
+}

@@ -1,0 +1,41 @@
+/// The path of a blob: `/v2/<name>/blobs/<digest>`.
+///
+/// Source: OCI distribution-spec, end-2.
+package struct BlobPath: Hashable, Sendable {
+  package let name: RepositoryName
+  package let digest: Digest
+
+  package init(name: RepositoryName, digest: Digest) {
+    self.name = name
+    self.digest = digest
+  }
+
+  /// Reads a request's target as it was sent, before any decoding.
+  ///
+  /// The query is dropped: containerd adds `?ns=`, and nothing of it may become part of a key. A path
+  /// that is not plain (an encoded byte, an empty or dotted segment) is no blob path: web servers match
+  /// the path they have normalised, so such requests do come here.
+  ///
+  /// - Returns: `nil` for anything that is not a blob's plain path.
+  package init?(requestTarget target: Span<UInt8>) {
+    let path = target.extracting(0..<(target.firstIndex(of: UInt8(ascii: "?")) ?? target.count))
+    guard path.hasPrefix("/v2/"), let digestSlash = path.lastIndex(of: UInt8(ascii: "/"), before: path.count),
+      digestSlash >= 10, path.hasBytes("/blobs/", at: digestSlash - 6),
+      let digest = Digest(path.extracting((digestSlash + 1)...)),
+      let name = RepositoryName(path.extracting(4..<(digestSlash - 6)))
+    else { return nil }
+    self.name = name
+    self.digest = digest
+  }
+
+  /// As it is asked for upstream.
+  package var bytes: [UInt8] {
+    var path: [UInt8] = []
+    path.reserveCapacity(11 + name.bytes.count + 7 + digest.encoded.count)
+    path.append(contentsOf: "/v2/".utf8)
+    path.append(contentsOf: name.bytes)
+    path.append(contentsOf: "/blobs/".utf8)
+    path.append(contentsOf: digest.bytes)
+    return path
+  }
+}

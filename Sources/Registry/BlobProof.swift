@@ -1,0 +1,28 @@
+package import HTTPTransport
+
+/// Upstream's word that this client may read this blob, and what it said of the blob.
+package struct BlobProof: Sendable {
+  /// The blob's size in bytes; `nil` when upstream did not give it, as in a redirect.
+  package let size: Int64?
+  /// What a HEAD answer repeats of upstream's own, so that the client sees no difference.
+  package let fields: [HTTPField]
+
+  package init(size: Int64?, fields: [HTTPField] = []) {
+    self.size = size
+    self.fields = fields
+  }
+}
+
+/// Why there is no proof. Not a refusal that the client sees: it is passed on, and the registry answers.
+package enum Unproven: Error, Sendable, Equatable {
+  /// Upstream answered with this status.
+  case status(Int)
+  /// A page for people, which a login may give with a 200.
+  case page
+  /// A redirect to where this blob need not be: a login, another spelling of the registry's own URL.
+  case redirectElsewhere
+  /// `Docker-Content-Digest` names another blob.
+  case otherDigest
+  /// No answer.
+  case unreachable(String)
+}
