@@ -25,6 +25,9 @@ package struct S3Refusal: Hashable, Sendable, CustomStringConvertible {
     self.bucketRegion = bucketRegion
   }
 
+  /// The server can't do what a field asked for, a condition say: without it, it might.
+  package var isNotImplemented: Bool { status == 501 || code == "NotImplemented" }
+
   package var description: String {
     var text = "status \(status)"
     if let code { text += " \(code)" }
@@ -37,12 +40,17 @@ package struct S3Refusal: Hashable, Sendable, CustomStringConvertible {
 extension S3Refusal {
   init(_ response: HTTPResponse) {
     // What is not XML is a proxy's page, and tells no more than its status.
-    let document = try? XMLElement(parsing: response.body)
+    let document = try? XMLElement(parsing: Self.withoutPadding(response.body))
     let error = document.flatMap { Self.error(in: $0) }
     self.init(
       status: response.head.status, code: error?.text(of: "Code"),
       message: error?.text(of: "Message").map { String($0.prefix(Self.messageLimit)) },
       bucketRegion: response.head.fields.first(named: "x-amz-bucket-region")?.text)
+  }
+
+  /// Without the white space that S3-compatible servers send before the document while they work.
+  static func withoutPadding(_ body: [UInt8]) -> [UInt8] {
+    Array(body.drop { $0 == 0x20 || (0x09...0x0D).contains($0) })
   }
 
   /// `<Error>`, or the same within `<ErrorResponse>` as AWS's other services have it.
