@@ -1,0 +1,149 @@
+import Foundation
+import HTTPTransport
+import Hashing
+import Primitives
+import S3
+import Testing
+
+/// What a real server says, SeaweedFS being the strictest of those that run anywhere.
+///
+/// It is named by `BLOBLO_TEST_S3_ENDPOINT`, takes `AKIDTEST` with `SECRETTEST`, and is given an empty
+/// bucket `bloblo-live`.
+@Suite(
+  .serialized,
+  .enabled(
+    if: ProcessInfo.processInfo.environment["BLOBLO_TEST_S3_ENDPOINT"] != nil,
+    "no BLOBLO_TEST_S3_ENDPOINT"))
+struct LiveBucketTests {
+  let client: BucketClient
+  let key = try! ObjectKey("sha256:live \(UUID().uuidString)/é+=")
+  let body = Array("a blob".utf8)
+  let digest = HashFunctionOf.sha256("a blob")
+
+  init() throws {
+    let endpoint = ProcessInfo.processInfo.environment["BLOBLO_TEST_S3_ENDPOINT"] ?? ""
+    let bucket = try Bucket("bloblo-live", region: "us-east-1", endpoint: Endpoint(endpoint))
+    client = BucketClient(
+      bucket,
+      signer: Signer(
+        Credential(accessKeyID: "AKIDTEST", secretAccessKey: Secret("SECRETTEST")),
+        region: "us-east-1"))
+    // The first write may come before there is a volume.
+    var http = HTTPClient()
+    var request = HTTPRequest(.put, bucket.url(on: bucket.endpoint))
+    client.signer.sign(&request, payloadHash: .ofNothing, now: .now())
+    _ = try http.send(request, bodyLimit: 1 << 16)
+  }
+
+  @Test func `an object comes, is seen, is fetched by a presigned URL, and goes`() throws {
+    var http = HTTPClient()
+    #expect(try client.head(key, over: &http, now: .now()) == nil)
+    let outcome = try client.put(key, .bytes(body), sha256: digest, over: &http, now: .now())
+    guard case .stored(.some) = outcome else {
+      Issue.record("\(outcome)")
+      return
+    }
+    #expect(try client.head(key, over: &http, now: .now())?.size == Int64(body.count))
+
+    let url = try PresignedURL(
+      .get, key, in: client.bucket, signer: client.signer, lifetime: .seconds(60), now: .now())
+    let response = try http.send(HTTPRequest(.get, url.string), bodyLimit: 1 << 16)
+    #expect(response.head.status == 200)
+    #expect(response.body == body)
+    let past = try PresignedURL(
+      .get, key, in: client.bucket, signer: client.signer, lifetime: .seconds(60),
+      now: .now() + -3600)
+    #expect(try http.send(HTTPRequest(.get, past.string), bodyLimit: 1 << 16).head.status == 403)
+
+    try client.delete(key, over: &http, now: .now())
+    try client.delete(key, over: &http, now: .now())
+    #expect(try client.head(key, over: &http, now: .now()) == nil)
+  }
+
+  @Test func `an object that is there stays`() throws {
+    var http = HTTPClient()
+    _ = try client.put(
+      key, .bytes(body), sha256: digest, onlyIfAbsent: true, over: &http, now: .now())
+    #expect(
+      try client.put(
+        key, .bytes(body), sha256: digest, onlyIfAbsent: true, over: &http, now: .now())
+        == .alreadyThere)
+    try client.delete(key, over: &http, now: .now())
+  }
+
+  @Test func `another credential is refused, and that is no absence`() throws {
+    var http = HTTPClient()
+    for credential in [
+      Credential(accessKeyID: "AKIDTEST", secretAccessKey: Secret("WRONG")),
+      Credential(accessKeyID: "NOBODY", secretAccessKey: Secret("SECRETTEST")),
+    ] {
+      let stranger = BucketClient(
+        client.bucket, signer: Signer(credential, region: "us-east-1"))
+      #expect(throws: S3Error.refused(.headObject, S3Refusal(status: 403))) {
+        try stranger.head(key, over: &http, now: .now())
+      }
+      let error = #expect(throws: S3Error.self) {
+        try stranger.put(key, .bytes(body), sha256: digest, over: &http, now: .now())
+      }
+      print("PutObject by a stranger:", error?.description ?? "")
+    }
+  }
+
+  @Test func `a body that is not what it claims is refused`() throws {
+    var http = HTTPClient()
+    let error = #expect(throws: S3Error.self) {
+      try client.put(
+        key, .bytes(Array("a blot".utf8)), sha256: digest, over: &http, now: .now())
+    }
+    print("PutObject of another body:", error?.description ?? "")
+    #expect(try client.head(key, over: &http, now: .now()) == nil)
+  }
+
+  @Test func `an upload in parts is hidden until it is completed`() throws {
+    var http = HTTPClient()
+    let parts = [
+      [UInt8](repeating: 1, count: UploadedPart.minimumBytes), Array("the last part".utf8),
+    ]
+    let upload = try client.createMultipartUpload(key, over: &http, now: .now())
+    var uploaded: [UploadedPart] = []
+    for (i, part) in parts.enumerated() {
+      var hash = HashFunction(.sha256)
+      hash.update(part.span)
+      uploaded.append(
+        try client.uploadPart(
+          upload, number: i + 1, .bytes(part), sha256: hash.finalize(), over: &http, now: .now()))
+    }
+    let error = #expect(throws: S3Error.self) {
+      try client.uploadPart(
+        upload, number: 3, .bytes(body), sha256: HashFunctionOf.sha256("else"), over: &http,
+        now: .now())
+    }
+    print("UploadPart of another body:", error?.description ?? "")
+    #expect(try client.head(key, over: &http, now: .now()) == nil)
+    let page = try client.listMultipartUploads(over: &http, now: .now())
+    print("ListMultipartUploads:", page)
+    #expect(page.uploads.contains { $0.key == key && $0.id == upload.id && $0.initiated != nil })
+
+    let outcome = try client.completeMultipartUpload(
+      upload, uploaded, onlyIfAbsent: true, over: &http, now: .now())
+    print("CompleteMultipartUpload:", outcome)
+    #expect(outcome != .alreadyThere)
+    #expect(
+      try client.head(key, over: &http, now: .now())?.size
+        == Int64(parts.reduce(0) { $0 + $1.count }))
+
+    let second = try client.createMultipartUpload(key, over: &http, now: .now())
+    let part = try client.uploadPart(
+      second, number: 1, .bytes(body), sha256: digest, over: &http, now: .now())
+    #expect(
+      try client.completeMultipartUpload(
+        second, [part], onlyIfAbsent: true, over: &http, now: .now()) == .alreadyThere)
+    try client.abortMultipartUpload(second, over: &http, now: .now())
+    try client.abortMultipartUpload(second, over: &http, now: .now())
+    #expect(
+      try !client.listMultipartUploads(over: &http, now: .now()).uploads.contains {
+        $0.id == second.id
+      })
+    try client.delete(key, over: &http, now: .now())
+  }
+}
