@@ -1,0 +1,44 @@
+/// A part that S3 has.
+package struct UploadedPart: Hashable, Sendable {
+  package static let numbers = 1...10_000
+  /// Bytes that a part has at least, unless it is the last.
+  package static let minimumBytes = 5 << 20
+  /// Bytes that a part, and an object that is made by one PUT, has at most.
+  package static let maximumBytes = 5 << 30
+
+  package let number: Int
+  /// With its quotes.
+  package let eTag: String
+  /// Base 64.
+  package let checksumSHA256: String
+
+  package init(number: Int, eTag: String, checksumSHA256: String) {
+    self.number = number
+    self.eTag = eTag
+    self.checksumSHA256 = checksumSHA256
+  }
+
+  /// The body of CompleteMultipartUpload.
+  static func document(of parts: [UploadedPart]) -> [UInt8] {
+    var text = "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
+    for part in parts {
+      text += "<Part><PartNumber>\(part.number)</PartNumber><ETag>\(escaped(part.eTag))</ETag>"
+      text += "<ChecksumSHA256>\(part.checksumSHA256)</ChecksumSHA256></Part>"
+    }
+    text += "</CompleteMultipartUpload>"
+    return Array(text.utf8)
+  }
+
+  private static func escaped(_ text: String) -> String {
+    var escaped = ""
+    for character in text {
+      switch character {
+      case "&": escaped += "&amp;"
+      case "<": escaped += "&lt;"
+      case ">": escaped += "&gt;"
+      default: escaped.append(character)
+      }
+    }
+    return escaped
+  }
+}

@@ -1,0 +1,28 @@
+package import Primitives
+
+/// What requests are signed with.
+///
+/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/security-creds.html>
+package struct Credential: Sendable {
+  /// Not secret: it stands in every signed request.
+  package let accessKeyID: String
+  package let secretAccessKey: Secret<String>
+  /// Comes with temporary credentials.
+  package let sessionToken: Secret<String>?
+  /// When S3 stops to honour it; nil for a long-term one.
+  package let expiration: UnixTime?
+
+  package init(
+    accessKeyID: String, secretAccessKey: Secret<String>, sessionToken: Secret<String>? = nil,
+    expiration: UnixTime? = nil
+  ) {
+    self.accessKeyID = accessKeyID
+    self.secretAccessKey = secretAccessKey
+    self.sessionToken = sessionToken
+    self.expiration = expiration
+  }
+
+  package func isExpired(at now: UnixTime) -> Bool {
+    expiration.map { $0 <= now } ?? false
+  }
+}

@@ -1,0 +1,49 @@
+internal import HTTPTransport
+
+/// What goes wrong in this room.
+///
+/// Nothing here holds a URL's query, a credential or a signature.
+package enum S3Error: Error, Hashable, Sendable, CustomStringConvertible {
+  /// A presigned URL lives 1…604800 whole seconds.
+  case lifetimeOutOfRange(Duration)
+  /// - Parameter reason: what an object key must be, and is not.
+  case invalidObjectKey(reason: String)
+  case invalidBucketName(String, reason: String)
+  case invalidRegion(String)
+  /// The text is not repeated: a URL may hold a password.
+  case invalidEndpoint(reason: String)
+  case invalidKeyTemplate(String, reason: String)
+  /// No whole response came.
+  case transport(Operation, TransportFailure)
+  /// S3 said no.
+  case refused(Operation, S3Refusal)
+  /// S3 said yes, but not what it should say then.
+  case unexpectedAnswer(Operation, reason: String)
+
+  /// What was being done, in S3's words: `HeadObject`, `UploadPart`….
+  package enum Operation: String, Sendable {
+    case headObject = "HeadObject"
+    case putObject = "PutObject"
+    case deleteObject = "DeleteObject"
+    case createMultipartUpload = "CreateMultipartUpload"
+    case uploadPart = "UploadPart"
+    case completeMultipartUpload = "CompleteMultipartUpload"
+    case abortMultipartUpload = "AbortMultipartUpload"
+    case listMultipartUploads = "ListMultipartUploads"
+  }
+
+  package var description: String {
+    switch self {
+    case .lifetimeOutOfRange(let lifetime):
+      "lifetime of a presigned URL: want 1 to 604800 whole seconds, got \(lifetime)"
+    case .invalidObjectKey(let reason): "object key: \(reason)"
+    case .invalidBucketName(let name, let reason): "bucket name \"\(name)\": \(reason)"
+    case .invalidRegion(let region): "region \"\(region)\": want letters, digits, - and _"
+    case .invalidEndpoint(let reason): "endpoint: \(reason)"
+    case .invalidKeyTemplate(let template, let reason): "key template \"\(template)\": \(reason)"
+    case .transport(let operation, let failure): "\(operation.rawValue): \(failure.message)"
+    case .refused(let operation, let refusal): "\(operation.rawValue): \(refusal)"
+    case .unexpectedAnswer(let operation, let reason): "\(operation.rawValue): \(reason)"
+    }
+  }
+}

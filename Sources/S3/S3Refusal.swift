@@ -1,0 +1,64 @@
+internal import HTTPTransport
+internal import XML
+
+/// An error response of S3.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
+package struct S3Refusal: Hashable, Sendable, CustomStringConvertible {
+  /// Longest message kept, in characters: the sentence is the server's.
+  private static let messageLimit = 300
+
+  package let status: Int
+  /// `NoSuchBucket`, `AccessDenied`…; nil when the response has no body, as to HEAD, or one that is
+  /// not S3's.
+  package let code: String?
+  package let message: String?
+  /// The region that the bucket is in, when S3 says so (`x-amz-bucket-region`).
+  package let bucketRegion: String?
+
+  package init(
+    status: Int, code: String? = nil, message: String? = nil, bucketRegion: String? = nil
+  ) {
+    self.status = status
+    self.code = code
+    self.message = message
+    self.bucketRegion = bucketRegion
+  }
+
+  /// The server can't do what a field asked for, a condition say: without it, it might.
+  package var isNotImplemented: Bool { status == 501 || code == "NotImplemented" }
+
+  package var description: String {
+    var text = "status \(status)"
+    if let code { text += " \(code)" }
+    if let message { text += ": \(message)" }
+    if let bucketRegion { text += " (the bucket is in region \(bucketRegion))" }
+    return text
+  }
+}
+
+extension S3Refusal {
+  init(_ response: HTTPResponse) {
+    // What is not XML is a proxy's page, and tells no more than its status.
+    let document = try? XMLElement(parsing: Self.withoutPadding(response.body))
+    let error = document.flatMap { Self.error(in: $0) }
+    self.init(
+      status: response.head.status, code: error?.text(of: "Code"),
+      message: error?.text(of: "Message").map { String($0.prefix(Self.messageLimit)) },
+      bucketRegion: response.head.fields.first(named: "x-amz-bucket-region")?.text)
+  }
+
+  /// Without the white space that S3-compatible servers send before the document while they work.
+  static func withoutPadding(_ body: [UInt8]) -> [UInt8] {
+    Array(body.drop { $0 == 0x20 || (0x09...0x0D).contains($0) })
+  }
+
+  /// `<Error>`, or the same within `<ErrorResponse>` as AWS's other services have it.
+  static func error(in document: XMLElement) -> XMLElement? {
+    switch document.name {
+    case "Error": document
+    case "ErrorResponse": document.first("Error")
+    default: nil
+    }
+  }
+}
