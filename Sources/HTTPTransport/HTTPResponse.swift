@@ -12,6 +12,12 @@ package struct HTTPResponseHead: Sendable {
   package var contentLength: Int64? {
     fields.first(named: "content-length").flatMap { Int64($0.text) }
   }
+
+  /// Whether the body is a page for people, as a login gives where bytes were asked for.
+  package var isPage: Bool {
+    guard let type = fields.first(named: "content-type")?.text.lowercased() else { return false }
+    return type.hasPrefix("text/html") || type.hasPrefix("application/xhtml")
+  }
 }
 
 /// A whole response, its body kept in memory.

@@ -8,7 +8,7 @@ extension UpstreamRegistry {
     }
     switch head.status {
     case 200, 206:
-      guard !isPage(head) else { throw .page }
+      guard !head.isPage else { throw .page }
       return BlobProof(size: wholeSize(head), fields: head.fields.filter(isRepeated))
     case 300..<400:
       guard doesRedirectProve(head, path.digest) else { throw .redirectElsewhere }
@@ -43,11 +43,6 @@ func isStorage(location: [UInt8], _ digest: Digest) -> Bool {
   let segments = plain.split(separator: "/")
   let isRegistryPath = segments.contains("v2") && segments.suffix(2).elementsEqual(["blobs", "\(digest)"])
   return !isRegistryPath
-}
-
-private func isPage(_ head: HTTPResponseHead) -> Bool {
-  guard let type = head.fields.first(named: "content-type")?.text.lowercased() else { return false }
-  return type.hasPrefix("text/html") || type.hasPrefix("application/xhtml")
 }
 
 /// The size of the whole blob: of an encoded body it is not known.

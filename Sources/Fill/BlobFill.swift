@@ -1,0 +1,112 @@
+package import HTTPTransport
+package import Registry
+internal import Threading
+
+/// One reading of a blob from upstream, and all who read along.
+///
+/// Its life is its own: clients come and go, at their own pace; S3 takes the bytes at its own. All meet
+/// only in the spool, which grows from upstream and is read from its start by each.
+package final class BlobFill: Sendable {
+  private struct State {
+    var phase = Phase.asking
+    /// Bytes in the spool.
+    var written: Int64 = 0
+  }
+
+  private enum Phase {
+    /// Upstream has not answered yet.
+    case asking
+    /// Bytes come into the spool, or all are there.
+    case reading(HTTPResponseHead, Spool)
+    /// No more will come, and the blob is not whole.
+    case broken(FillError)
+  }
+
+  package let digest: Digest
+  package let size: Int64
+  private let state = Monitor(State())
+
+  init(_ digest: Digest, size: Int64) {
+    self.digest = digest
+    self.size = size
+  }
+
+  // MARK: for those who read along
+
+  /// Waits for upstream's answer.
+  ///
+  /// - Returns: what there is to read from; `nil` when there will be nothing, or not in time: the client
+  ///   has seen nothing then, and can be passed on.
+  package func reader(within limit: Duration) -> BlobReader? {
+    let reader: BlobReader?? = state.wait(for: limit) { state in
+      switch state.phase {
+      case .asking: nil
+      case .reading(let head, let spool): .some(BlobReader(head, spool, of: self))
+      case .broken: .some(nil)
+      }
+    }
+    return reader ?? nil
+  }
+
+  /// Why there is nothing to read, once it is known.
+  package var failure: FillError? {
+    state.withLock { if case .broken(let error) = $0.phase { error } else { nil } }
+  }
+
+  fileprivate func progress(beyond offset: Int64, within limit: Duration) -> BlobReader.Progress {
+    state.wait(for: limit) { state in
+      if state.written > offset { return .available(upTo: state.written) }
+      if case .broken = state.phase { return .broken }
+      return nil
+    } ?? .waiting
+  }
+
+  // MARK: for the one who fills
+
+  func begin(_ head: HTTPResponseHead, _ spool: Spool) {
+    state.update { $0.phase = .reading(head, spool) }
+  }
+
+  /// Bytes are in the spool up to here.
+  func advance(to offset: Int64) {
+    state.update { $0.written = offset }
+  }
+
+  /// No more bytes will come.
+  func breakOff(_ error: FillError) {
+    state.update { $0.phase = .broken(error) }
+  }
+}
+
+/// One client's place to read a blob from while it comes in. Holds the spool open.
+package struct BlobReader: Sendable {
+  package enum Progress: Sendable, Equatable {
+    /// Bytes up to here can be read.
+    case available(upTo: Int64)
+    /// Nothing new in the time given.
+    case waiting
+    /// No more will come, and the blob is not whole: the client's body must break off too.
+    case broken
+  }
+
+  /// Upstream's own, of a full 200.
+  package let head: HTTPResponseHead
+  private let spool: Spool
+  private let fill: BlobFill
+
+  fileprivate init(_ head: HTTPResponseHead, _ spool: Spool, of fill: BlobFill) {
+    self.head = head
+    self.spool = spool
+    self.fill = fill
+  }
+
+  package var size: Int64 { fill.size }
+
+  /// The file that bytes are read from, by offset; open while this value lives.
+  package var descriptor: Int32 { spool.descriptor }
+
+  /// Waits for bytes beyond `offset`.
+  package func progress(beyond offset: Int64, within limit: Duration) -> Progress {
+    fill.progress(beyond: offset, within: limit)
+  }
+}

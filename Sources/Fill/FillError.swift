@@ -1,0 +1,31 @@
+/// Why a blob did not come into the bucket.
+package enum FillError: Error, Sendable, Equatable {
+  /// A system call on the spool failed: what was done, and errno.
+  case spool(String, Int32)
+  /// The spool's budget has no room for a blob of this size.
+  case noRoom(Int64)
+  /// Upstream's answer is not the whole blob.
+  case upstream(String)
+  /// Upstream broke off: want, got.
+  case short(Int64, Int64)
+  case long(Int64)
+  case wrongDigest(want: String, got: String)
+  case store(String)
+  /// The program stops.
+  case stopping
+}
+
+extension FillError: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .spool(let doing, let code): "spool: \(doing): error \(code)"
+    case .noRoom(let bytes): "spool: no room for \(bytes) bytes below BLOBLO_SPOOL_MAX_BYTES"
+    case .upstream(let words): "upstream: \(words)"
+    case .short(let want, let got): "short body: want \(want) bytes, got \(got)"
+    case .long(let want): "long body: want \(want) bytes, got more"
+    case .wrongDigest(let want, let got): "digest mismatch: want \(want), got \(got)"
+    case .store(let words): "s3: \(words)"
+    case .stopping: "bloblo stops"
+    }
+  }
+}

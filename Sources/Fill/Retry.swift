@@ -1,0 +1,50 @@
+internal import Glibc
+internal import S3
+internal import HTTPTransport
+
+/// Tries again what S3 may do at the second time.
+///
+/// Source: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>
+enum Retry {
+  static let attempts = 5
+
+  static func run<Result>(
+    while goesOn: () -> Bool, _ attempt: () throws(S3Error) -> Result
+  ) throws(S3Error) -> Result {
+    var failures = 0
+    while true {
+      do {
+        return try attempt()
+      } catch {
+        failures += 1
+        guard error.isWorthAnotherTry, failures < attempts, goesOn() else { throw error }
+        pause(after: failures)
+      }
+    }
+  }
+
+  /// 0 to 0.2, 0.4, 0.8, 1.6 s: the whole range is random, so that many who failed together do not come
+  /// back together.
+  private static func pause(after failures: Int) {
+    let longest = 200_000 << (failures - 1)
+    usleep(UInt32.random(in: 0...UInt32(longest)))
+  }
+}
+
+extension S3Error {
+  /// Whether the same request may succeed a moment later.
+  var isWorthAnotherTry: Bool {
+    switch self {
+    case .transport(_, let failure): failure.kind != .invalid && failure.kind != .stopped
+    case .refused(_, let refusal):
+      refusal.status >= 500 && refusal.status != 501 || refusal.status == 429 || refusal.status == 408
+        || refusal.code == "RequestTimeout" || refusal.code == "SlowDown"
+    default: false
+    }
+  }
+
+  /// Whether the server does not know `If-None-Match` on writes.
+  var isUnknownCondition: Bool {
+    if case .refused(_, let refusal) = self { refusal.status == 501 } else { false }
+  }
+}

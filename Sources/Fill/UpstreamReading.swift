@@ -1,0 +1,82 @@
+internal import HTTPTransport
+internal import Hashing
+internal import Registry
+
+/// Takes upstream's answer: into the spool, through the hash, and part by part to who uploads.
+///
+/// One pass: each byte is hashed, for the digest and for its part, while it is still in the processor's
+/// cache.
+final class UpstreamReading: HTTPReceiver {
+  private let fill: BlobFill
+  private let spool: Spool
+  private let parts: PartCutter?
+  private let goesOn: () -> Bool
+  private var hash: HashFunction?
+  private var offset: Int64 = 0
+  /// Why this side stopped the reading.
+  private(set) var failure: FillError?
+
+  /// - Parameters:
+  ///   - parts: who takes the parts of a multipart upload.
+  ///   - goesOn: asked at each piece.
+  init(_ fill: BlobFill, _ spool: Spool, _ parts: PartCutter?, while goesOn: @escaping () -> Bool) {
+    self.fill = fill
+    self.spool = spool
+    self.parts = parts
+    self.goesOn = goesOn
+    hash = HashFunction(fill.digest.algorithm)
+  }
+
+  /// Only a full 200 of exactly the size that was promised is worth reading.
+  func receive(head: HTTPResponseHead) -> Bool {
+    if let words = whyUnusable(head) { return stop(.upstream(words)) }
+    fill.begin(head, spool)
+    return true
+  }
+
+  func receive(body bytes: Span<UInt8>) -> Bool {
+    guard goesOn() else { return stop(.stopping) }
+    guard offset + Int64(bytes.count) <= fill.size else { return stop(.long(fill.size)) }
+    do throws(FillError) {
+      try spool.write(bytes, at: offset)
+    } catch {
+      return stop(error)
+    }
+    offset += Int64(bytes.count)
+    // Those who read along first: they wait, the hash does not.
+    fill.advance(to: offset)
+    hash?.update(bytes)
+    parts?.append(bytes)
+    return true
+  }
+
+  /// Compares what came with what was promised. Once, at the end.
+  func verify() throws(FillError) {
+    guard offset == fill.size, let hash = hash.take() else { throw .short(fill.size, offset) }
+    let digest = hash.finalize()
+    let got = Hex.encode(digest.span)
+    guard got == fill.digest.encoded else {
+      throw .wrongDigest(
+        want: fill.digest.description,
+        got: "\(fill.digest.algorithm.rawValue):\(String(decoding: got, as: UTF8.self))")
+    }
+  }
+
+  private func whyUnusable(_ head: HTTPResponseHead) -> String? {
+    guard head.status == 200 else { return "want status 200, got \(head.status)" }
+    guard head.contentLength == fill.size else {
+      return "want Content-Length \(fill.size), got \(head.contentLength.map(String.init) ?? "none")"
+    }
+    if let encoding = head.fields.first(named: "content-encoding") { return "Content-Encoding \(encoding.text)" }
+    if head.isPage { return "a page for people" }
+    if let digest = head.fields.first(named: "docker-content-digest"), digest.value != fill.digest.bytes {
+      return "Docker-Content-Digest \(digest.text)"
+    }
+    return nil
+  }
+
+  private func stop(_ error: FillError) -> Bool {
+    failure = error
+    return false
+  }
+}

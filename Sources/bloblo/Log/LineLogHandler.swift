@@ -1,0 +1,79 @@
+import Glibc
+import Logging
+
+/// Writes each event as one line on the error stream, in one call, so that lines of several threads don't
+/// mix.
+struct LineLogHandler: LogHandler {
+  var logLevel: Logger.Level
+  var metadata: Logger.Metadata = [:]
+  let format: LogFormat
+
+  init(format: LogFormat, level: Logger.Level) {
+    self.format = format
+    logLevel = level
+  }
+
+  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  func log(event: LogEvent) {
+    var line: [UInt8] = []
+    line.reserveCapacity(512)
+    let fields = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
+    switch format {
+    case .json:
+      line.append(contentsOf: "{\"time\":\"\(timestamp())\",\"level\":\"\(event.level)\",\"message\":".utf8)
+      appendJSONString("\(event.message)", to: &line)
+      for (name, value) in fields {
+        line.append(UInt8(ascii: ","))
+        appendJSONString(name, to: &line)
+        line.append(UInt8(ascii: ":"))
+        appendJSONString("\(value)", to: &line)
+      }
+      line.append(UInt8(ascii: "}"))
+    case .text:
+      line.append(contentsOf: "\(timestamp()) \(event.level) \(event.message)".utf8)
+      for (name, value) in fields {
+        line.append(contentsOf: " \(name)=".utf8)
+        appendJSONString("\(value)", to: &line)
+      }
+    }
+    line.append(UInt8(ascii: "\n"))
+    // A log that can't be written has nobody to be told to.
+    _ = unsafe line.withUnsafeBytes { unsafe write(STDERR_FILENO, $0.baseAddress, $0.count) }
+  }
+}
+
+/// Now, UTC, RFC 3339 with milliseconds.
+private func timestamp() -> String {
+  var now = timespec()
+  unsafe clock_gettime(CLOCK_REALTIME, &now)
+  var parts = tm()
+  var text = [CChar](repeating: 0, count: 32)
+  _ = unsafe gmtime_r(&now.tv_sec, &parts)
+  let length = unsafe strftime(&text, text.count, "%Y-%m-%dT%H:%M:%S", &parts)
+  let seconds = String(decoding: text.prefix(length).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  let milliseconds = String(1000 + now.tv_nsec / 1_000_000).dropFirst()
+  return "\(seconds).\(milliseconds)Z"
+}
+
+/// Source: RFC 8259 §7. Control characters are escaped: a line stays one line, whatever a client sent.
+private func appendJSONString(_ text: String, to line: inout [UInt8]) {
+  line.append(UInt8(ascii: "\""))
+  for byte in text.utf8 {
+    switch byte {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+      line.append(UInt8(ascii: "\\"))
+      line.append(byte)
+    case 0..<0x20, 0x7F:
+      let digits = Array("0123456789abcdef".utf8)
+      line.append(contentsOf: "\\u00".utf8)
+      line.append(digits[Int(byte >> 4)])
+      line.append(digits[Int(byte & 0xF)])
+    default: line.append(byte)
+    }
+  }
+  line.append(UInt8(ascii: "\""))
+}

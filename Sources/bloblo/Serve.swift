@@ -1,0 +1,90 @@
+import ArgumentParser
+import FastCGI
+import Glibc
+import Logging
+import S3
+
+/// Answers FastCGI requests until it is told to stop.
+struct Serve: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Answer FastCGI requests (the default).",
+    discussion: """
+      Listens where BLOBLO_LISTEN_ADDR says, or on the socket it was started with (spawn-fcgi, systemd). \
+      SIGTERM and SIGINT: no new requests, those in flight are finished within BLOBLO_STOP_TIMEOUT.
+      """)
+
+  func run() throws {
+    // Before any thread: they inherit it, and the signals wait for sigwait below.
+    let signals = StopSignals()
+    let environment = processEnvironment()
+    let settings: Settings
+    do {
+      settings = try Settings(environment: environment)
+    } catch {
+      complain(["bloblo: these settings are wrong:"] + error.problems.map { "  " + $0 })
+      throw ExitCode(EX_CONFIG)
+    }
+    let logger = makeLogger(settings)
+    settings.warnings.forEach { logger.warning("\($0)") }
+    let listener = try listen(settings, environment)
+    let address = listener.address
+    let handler = BlobHandler(settings, logger: logger)
+    let responder = Responder(listener, handler: handler)
+    guard responder.start(threads: 1) else {
+      complain(["bloblo: the system gives no threads"])
+      throw ExitCode(EX_OSERR)
+    }
+    logger.info(
+      "listening",
+      metadata: [
+        "address": "\(address)", "upstream.url": "\(settings.upstream.url)",
+        "s3.endpoint": "\(settings.bucket.endpoint)", "s3.bucket": "\(settings.bucket.name)",
+        "version": "\(blobloVersion)",
+      ])
+    let signal = signals.wait()
+    logger.info("stopping", metadata: ["signal": "\(signal)"])
+    let isDone = responder.stop(within: settings.stopTimeout)
+    handler.stop(within: settings.stopTimeout)
+    logger.info("stopped", metadata: ["in-flight": isDone ? "finished" : "cut off"])
+  }
+
+  /// The socket we were started with, or a new one.
+  private func listen(_ settings: Settings, _ environment: [String: String]) throws -> Listener {
+    let address = inheritedAddress(environment) ?? settings.listenAddress
+    var group: UInt32?
+    if let name = settings.listenGroup {
+      group = groupID(name)
+      if group == nil {
+        complain(["bloblo: these settings are wrong:", "  BLOBLO_LISTEN_GROUP: want a group of this system, got \"\(name)\""])
+        throw ExitCode(EX_CONFIG)
+      }
+    }
+    do {
+      return try Listener(address, mode: settings.listenMode, group: group)
+    } catch {
+      complain(["bloblo: can't listen: BLOBLO_LISTEN_ADDR: \(error)"])
+      throw ExitCode(EX_UNAVAILABLE)
+    }
+  }
+}
+
+/// systemd's first socket, or spawn-fcgi's.
+///
+/// Source: sd_listen_fds(3); FastCGI 1.0 §2.2.
+private func inheritedAddress(_ environment: [String: String]) -> ListenAddress? {
+  if environment["LISTEN_PID"] == String(getpid()), let count = Int(environment["LISTEN_FDS"] ?? ""), count >= 1 {
+    return .inherited(descriptor: 3)
+  }
+  return listeningFamily(of: 0) == nil ? nil : .inherited(descriptor: 0)
+}
+
+private func makeLogger(_ settings: Settings) -> Logger {
+  let (format, level) = (settings.logFormat, Logger.Level(rawValue: settings.logLevel) ?? .info)
+  return Logger(label: "bloblo") { _ in LineLogHandler(format: format, level: level) }
+}
+
+/// For people who start us, before there is a log.
+private func complain(_ lines: [String]) {
+  let text = Array((lines.joined(separator: "\n") + "\n").utf8)
+  _ = unsafe text.withUnsafeBytes { unsafe write(STDERR_FILENO, $0.baseAddress, $0.count) }
+}

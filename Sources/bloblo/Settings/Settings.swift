@@ -1,0 +1,45 @@
+import FastCGI
+import Fill
+import HTTPTransport
+import Offload
+import Registry
+import S3
+
+/// All that can be set, read once at start. The README's table says what each means.
+struct Settings: Sendable {
+  var listenAddress: ListenAddress
+  var listenMode: UInt32
+  var listenGroup: String?
+  var upstream: UpstreamRegistry
+  var isHostPreserved: Bool
+  var bucket: Bucket
+  var keyTemplate: ObjectKeyTemplate
+  var s3Limits: HTTPLimits
+  var credential: Credential
+  var presignLifetime: Duration
+  var redirectStatus: Int
+  var policy: OffloadEngine.Policy
+  var fill: FillMode
+  var fillLimits: Filler.Limits
+  var threads: Int
+  var streamThreads: Int
+  var stopTimeout: Duration
+  var logLevel: String
+  var logFormat: LogFormat
+  /// What is set and probably meant otherwise; one sentence each.
+  var warnings: [String]
+}
+
+/// What is done with a blob that is not in the bucket.
+enum FillMode: String, Sendable, CaseIterable {
+  case tee, off
+}
+
+enum LogFormat: String, Sendable, CaseIterable {
+  case json, text
+}
+
+/// All mistakes in the settings, one sentence each.
+struct SettingsError: Error {
+  let problems: [String]
+}

@@ -1,0 +1,29 @@
+import Glibc
+
+/// The process's environment.
+func processEnvironment() -> [String: String] {
+  var all: [String: String] = [:]
+  guard var entry = unsafe environ else { return all }
+  while let pair = unsafe entry.pointee {
+    let text = unsafe String(cString: pair)
+    if let equals = text.firstIndex(of: "=") {
+      all[String(text[..<equals])] = String(text[text.index(after: equals)...])
+    }
+    unsafe entry += 1
+  }
+  return all
+}
+
+func isReadable(_ path: String) -> Bool { access(path, R_OK) == 0 }
+
+func isWritableFolder(_ path: String) -> Bool {
+  var facts = stat()
+  return unsafe stat(path, &facts) == 0 && facts.st_mode & S_IFMT == S_IFDIR && access(path, W_OK | X_OK) == 0
+}
+
+/// The number of a group that is given by name or number.
+func groupID(_ group: String) -> UInt32? {
+  if let number = UInt32(group) { return number }
+  guard let entry = unsafe getgrnam(group) else { return nil }
+  return unsafe entry.pointee.gr_gid
+}
