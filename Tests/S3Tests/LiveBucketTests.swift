@@ -7,8 +7,8 @@ import Testing
 
 /// What a real server says, SeaweedFS being the strictest of those that run anywhere.
 ///
-/// It is named by `BLOBLO_TEST_S3_ENDPOINT`, takes `AKIDTEST` with `SECRETTEST`, and is given an empty
-/// bucket `bloblo-live`.
+/// It is named by `BLOBLO_TEST_S3_ENDPOINT`, addressed in `BLOBLO_TEST_S3_STYLE` or by path, takes
+/// `AKIDTEST` with `SECRETTEST`, and is given a bucket `bloblo-live`.
 @Suite(
   .serialized,
   .enabled(
@@ -21,8 +21,11 @@ struct LiveBucketTests {
   let digest = HashFunctionOf.sha256("a blob")
 
   init() throws {
-    let endpoint = ProcessInfo.processInfo.environment["BLOBLO_TEST_S3_ENDPOINT"] ?? ""
-    let bucket = try Bucket("bloblo-live", region: "us-east-1", endpoint: Endpoint(endpoint))
+    let environment = ProcessInfo.processInfo.environment
+    let bucket = try Bucket(
+      "bloblo-live", region: "us-east-1",
+      endpoint: Endpoint(environment["BLOBLO_TEST_S3_ENDPOINT"] ?? ""),
+      style: environment["BLOBLO_TEST_S3_STYLE"].flatMap { AddressingStyle(rawValue: $0) })
     client = BucketClient(
       bucket,
       signer: Signer(
