@@ -323,7 +323,8 @@ class S3Client:
 
 
 class Nginx(Service):
-    """nginx on the files of nginx/, of which only addresses change: port, socket, registry.
+    """nginx on the files of nginx/, of which only addresses change: port, socket, registry
+    (and the timeout, for tests that have no 20 s).
 
     access.log tells which bytes came from where. A second port leads to S3 and is what clients see
     of it, so that s3-access.log counts the bytes they fetch there; bloblo itself asks S3 directly.
@@ -351,8 +352,11 @@ class Nginx(Service):
                                   f"unix:{self.stack.socket}")
         upstreams = self.replaced(upstreams, "127.0.0.1:5000", self.stack.registry_address)
         site = self.replaced(shipped["example-site.conf"], "listen 80;", f"listen 127.0.0.1:{self.port};")
-        files = {**shipped, "bloblo-upstreams.conf": upstreams, "example-site.conf": site,
-                 "nginx.conf": self.wrapper()}
+        locations = shipped["bloblo-locations.conf"]
+        if timeout := self.stack.options.read_timeout:
+            locations = self.replaced(locations, "fastcgi_read_timeout 20s;", f"fastcgi_read_timeout {timeout};")
+        files = {"bloblo-upstreams.conf": upstreams, "bloblo-locations.conf": locations,
+                 "example-site.conf": site, "nginx.conf": self.wrapper()}
         (self.folder / "snippets").mkdir(exist_ok=True)
         for name, text in files.items():
             folder = "snippets" if name.startswith("bloblo-") else "."
@@ -532,6 +536,7 @@ def options(arguments=None):
     parser.add_argument("--registry", metavar="HOST:PORT", help="the registry behind nginx and bloblo, if another")
     parser.add_argument("--env", metavar="NAME=VALUE", action="append", default=[],
                         type=lambda text: text.split("=", 1), help="for bloblo; may be repeated")
+    parser.add_argument("--read-timeout", metavar="TIME", help="nginx's fastcgi_read_timeout instead of the shipped one")
     parser.add_argument("--log-level", default="info", help="of bloblo")
     parser.add_argument("--directory", help="where the temporary directory is made")
     parser.add_argument("--keep", action="store_true", help="keep it at the end")
