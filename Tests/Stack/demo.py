@@ -160,7 +160,8 @@ def show(demo):
     print()
     table([("pull", "seconds", "from the registry", "from S3", "digests"), cold[0], warm[0], stopped[0]])
     print("\n  Cold, the registry was read once, for the client and for the bucket. Warm, it gave the"
-          "\n  manifest and said who may read; the layers came from S3.\n")
+          "\n  manifest and said who may read; the layers came from S3. The digests are those of the three"
+          "\n  layers, the configuration and the manifest, computed from the files that were pulled.\n")
     table([("who asks for the 64 MiB layer", "status", "Location", "bytes of it"), allowed[0],
            *(row for row, *_ in refused)])
 
