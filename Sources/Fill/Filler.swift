@@ -1,5 +1,7 @@
 internal import HTTPTransport
 internal import Hashing
+internal import Primitives
+internal import Registry
 internal import S3
 internal import Threading
 
@@ -116,9 +118,9 @@ package final class Filler: Sendable {
   private func put(_ source: FillSource, _ spool: Spool, _ http: inout HTTPClient) throws(FillError) {
     let body = HTTPBody.file(descriptor: spool.descriptor, offset: 0, count: source.size)
     let sha256 = try sha256(of: source, spool)
-    try publish(source) { isConditional throws(S3Error) in
+    _ = try publish(source) { isConditional throws(S3Error) in
       try source.bucket.put(
-        source.key, body: body, sha256: sha256, onlyIfAbsent: isConditional, by: &http, now: .now())
+        source.key, body, sha256: sha256, onlyIfAbsent: isConditional, over: &http, now: .now())
     }
   }
 
@@ -129,30 +131,32 @@ package final class Filler: Sendable {
   }
 
   private func complete(_ upload: MultipartFill, _ source: FillSource, _ http: inout HTTPClient) throws(FillError) {
-    let (uploadID, parts): (UploadID, [UploadedPart])
+    let (multipart, parts): (MultipartUpload, [UploadedPart])
     do {
-      (uploadID, parts) = try upload.waitForParts()
+      (multipart, parts) = try upload.waitForParts()
     } catch {
       throw .store(error.description)
     }
-    try publish(source) { isConditional throws(S3Error) in
+    let outcome = try publish(source) { isConditional throws(S3Error) in
       try source.bucket.completeMultipartUpload(
-        uploadID, source.key, parts: parts, onlyIfAbsent: isConditional, by: &http, now: .now())
+        multipart, parts, onlyIfAbsent: isConditional, over: &http, now: .now())
     }
+    // Another instance was first: its object stays, our parts go.
+    if outcome == .alreadyThere { abort(upload, source, &http) }
   }
 
   /// Makes the object visible: only where there is none, if the server knows that condition and no wrong
   /// object is to be replaced.
   private func publish(
-    _ source: FillSource, _ attempt: (_ isConditional: Bool) throws(S3Error) -> Publication
-  ) throws(FillError) {
+    _ source: FillSource, _ attempt: (_ isConditional: Bool) throws(S3Error) -> UploadOutcome
+  ) throws(FillError) -> UploadOutcome {
     let goesOn = { [table] in !table.isGivenUp }
     do throws(S3Error) {
       do throws(S3Error) {
-        _ = try Retry.run(while: goesOn) { () throws(S3Error) in try attempt(!source.isReplacement) }
+        return try Retry.run(while: goesOn) { () throws(S3Error) in try attempt(!source.isReplacement) }
       } catch {
         guard error.isUnknownCondition, !source.isReplacement else { throw error }
-        _ = try Retry.run(while: goesOn) { () throws(S3Error) in try attempt(false) }
+        return try Retry.run(while: goesOn) { () throws(S3Error) in try attempt(false) }
       }
     } catch {
       throw .store(error.description)
@@ -160,10 +164,10 @@ package final class Filler: Sendable {
   }
 
   private func abort(_ upload: MultipartFill, _ source: FillSource, _ http: inout HTTPClient) {
-    guard let uploadID = upload.abandon() else { return }
+    guard let multipart = upload.abandon() else { return }
     do throws(S3Error) {
       try Retry.run(while: { true }) { () throws(S3Error) in
-        try source.bucket.abortMultipartUpload(uploadID, source.key, by: &http, now: .now())
+        try source.bucket.abortMultipartUpload(multipart, over: &http, now: .now())
       }
     } catch {
       observer.leftUpload(of: source.digest, .store(error.description))

@@ -9,7 +9,7 @@ internal import Threading
 final class MultipartFill: Sendable {
   fileprivate struct State {
     var waiting: [BlobPart] = []
-    var uploadID: UploadID?
+    var upload: MultipartUpload?
     var uploaded: [UploadedPart] = []
     var workers = 0
     var failure: S3Error?
@@ -37,11 +37,11 @@ final class MultipartFill: Sendable {
   }
 
   /// Waits until all parts that were added are up.
-  func waitForParts() throws(S3Error) -> (UploadID, [UploadedPart]) {
-    let result: Result<(UploadID, [UploadedPart]), S3Error>? = state.wait { state in
+  func waitForParts() throws(S3Error) -> (MultipartUpload, [UploadedPart]) {
+    let result: Result<(MultipartUpload, [UploadedPart]), S3Error>? = state.wait { state in
       if let failure = state.failure, state.workers == 0 { return .failure(failure) }
-      guard state.waiting.isEmpty, state.workers == 0, let uploadID = state.uploadID else { return nil }
-      return .success((uploadID, state.uploaded.sorted { $0.number < $1.number }))
+      guard state.waiting.isEmpty, state.workers == 0, let upload = state.upload else { return nil }
+      return .success((upload, state.uploaded.sorted { $0.number < $1.number }))
     }
     switch result {
     case .success(let parts)?: return parts
@@ -53,20 +53,20 @@ final class MultipartFill: Sendable {
   /// Gives up: waits for the workers to let go.
   ///
   /// - Returns: the upload to abort, if one was begun.
-  func abandon() -> UploadID? {
+  func abandon() -> MultipartUpload? {
     state.update { state in
       state.isAbandoned = true
       state.waiting = []
     }
-    let uploadID: UploadID?? = state.wait { $0.workers == 0 ? .some($0.uploadID) : nil }
-    return uploadID ?? nil
+    let upload: MultipartUpload?? = state.wait { $0.workers == 0 ? .some($0.upload) : nil }
+    return upload ?? nil
   }
 
   /// Has as many threads at work as there is work for; one alone until there is an upload.
   private func callWorkers() {
     let missing = state.withLock { state in
       guard state.failure == nil, !state.isAbandoned else { return 0 }
-      let limit = state.uploadID == nil ? 1 : parallelParts
+      let limit = state.upload == nil ? 1 : parallelParts
       let missing = max(0, min(limit - state.workers, state.waiting.count))
       state.workers += missing
       return missing
@@ -79,9 +79,9 @@ final class MultipartFill: Sendable {
 
   private func work(_ http: inout HTTPClient) {
     do throws(S3Error) {
-      let uploadID = try begin(&http)
+      let upload = try begin(&http)
       while let part = state.withLock({ $0.nextPart() }) {
-        let uploaded = try upload(part, to: uploadID, &http)
+        let uploaded = try send(part, to: upload, &http)
         state.update { $0.uploaded.append(uploaded) }
       }
     } catch {
@@ -92,21 +92,22 @@ final class MultipartFill: Sendable {
     callWorkers()
   }
 
-  private func begin(_ http: inout HTTPClient) throws(S3Error) -> UploadID {
-    if let uploadID = state.withLock({ $0.uploadID }) { return uploadID }
-    let uploadID = try Retry.run(while: goesOn) { () throws(S3Error) in
-      try bucket.createMultipartUpload(key, by: &http, now: .now())
+  private func begin(_ http: inout HTTPClient) throws(S3Error) -> MultipartUpload {
+    if let upload = state.withLock({ $0.upload }) { return upload }
+    let upload = try Retry.run(while: goesOn) { () throws(S3Error) in
+      try bucket.createMultipartUpload(key, over: &http, now: .now())
     }
-    state.update { $0.uploadID = uploadID }
+    state.update { $0.upload = upload }
     callWorkers()
-    return uploadID
+    return upload
   }
 
-  private func upload(_ part: BlobPart, to uploadID: UploadID, _ http: inout HTTPClient) throws(S3Error) -> UploadedPart {
+  private func send(
+    _ part: BlobPart, to upload: MultipartUpload, _ http: inout HTTPClient
+  ) throws(S3Error) -> UploadedPart {
     let body = HTTPBody.file(descriptor: spool.descriptor, offset: part.offset, count: part.count)
     return try Retry.run(while: goesOn) { () throws(S3Error) in
-      try bucket.uploadPart(
-        part.number, of: uploadID, key, body: body, sha256: part.sha256, by: &http, now: .now())
+      try bucket.uploadPart(upload, number: part.number, body, sha256: part.sha256, over: &http, now: .now())
     }
   }
 

@@ -45,6 +45,6 @@ extension S3Error {
 
   /// Whether the server does not know `If-None-Match` on writes.
   var isUnknownCondition: Bool {
-    if case .refused(_, let refusal) = self { refusal.status == 501 } else { false }
+    if case .refused(_, let refusal) = self { refusal.isNotImplemented } else { false }
   }
 }

@@ -12,7 +12,7 @@ final class Spool: Sendable {
   /// middle of a body.
   init(in folder: String, _ reservation: consuming SpoolBudget.Reservation) throws(FillError) {
     self.reservation = reservation
-    descriptor = open(folder, O_RDWR | O_CLOEXEC | clinux_o_tmpfile, 0o600)
+    descriptor = unsafe open(folder, O_RDWR | O_CLOEXEC | clinux_o_tmpfile, 0o600)
     guard descriptor >= 0 else { throw .spool("open \(folder)", errno) }
     let bytes = self.reservation.bytes
     // Some file systems can't allocate ahead: then a full disk is found when it is full.

@@ -23,7 +23,8 @@ final class BlobHandler: RequestHandler {
 
   init(_ settings: Settings, logger: Logger) {
     self.settings = settings
-    let bucket = BucketClient(settings.bucket, credential: settings.credential, limits: settings.s3Limits)
+    let signer = Signer(settings.credential, region: settings.bucket.region)
+    let bucket = BucketClient(settings.bucket, signer: signer, limits: settings.s3Limits)
     store = S3BlobStore(bucket: bucket, template: settings.keyTemplate, presignLifetime: settings.presignLifetime)
     engine = OffloadEngine(upstream: settings.upstream, store: store, policy: settings.policy)
     filler = Filler(settings.fillLimits, observer: FillLog(logger: logger))

@@ -1,4 +1,5 @@
 import HTTPTransport
+import Hashing
 import Offload
 import Primitives
 import Registry
@@ -17,7 +18,7 @@ struct S3BlobStore: BlobStore {
 
   func size(of digest: Digest, by http: inout HTTPClient, now: UnixTime) throws(BlobStoreError) -> Int64? {
     do {
-      return try bucket.head(key(of: digest), by: &http, now: now)?.size
+      return try bucket.head(key(of: digest), over: &http, now: now)?.size
     } catch {
       throw BlobStoreError(error.description)
     }
@@ -25,7 +26,9 @@ struct S3BlobStore: BlobStore {
 
   func presign(_ digest: Digest, now: UnixTime) throws(BlobStoreError) -> [UInt8] {
     do {
-      return try bucket.presign(key(of: digest), lifetime: presignLifetime, now: now)
+      return try PresignedURL(
+        .get, key(of: digest), in: bucket.bucket, signer: bucket.signer, lifetime: presignLifetime, now: now
+      ).bytes
     } catch {
       throw BlobStoreError(error.description)
     }

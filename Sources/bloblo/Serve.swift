@@ -2,6 +2,7 @@ import ArgumentParser
 import FastCGI
 import Glibc
 import Logging
+import Registry
 import S3
 
 /// Answers FastCGI requests until it is told to stop.

@@ -50,7 +50,7 @@ struct LineLogHandler: LogHandler {
 private func timestamp() -> String {
   var now = timespec()
   unsafe clock_gettime(CLOCK_REALTIME, &now)
-  var parts = tm()
+  var parts = unsafe tm()
   var text = [CChar](repeating: 0, count: 32)
   _ = unsafe gmtime_r(&now.tv_sec, &parts)
   let length = unsafe strftime(&text, text.count, "%Y-%m-%dT%H:%M:%S", &parts)

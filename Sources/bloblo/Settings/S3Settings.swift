@@ -33,10 +33,9 @@ extension SettingsReader {
       text("BLOBLO_S3_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
       ?? (isLocalStack ? "http://localhost:4566" : nil)
     let problemsBefore = problems.count
-    let endpoint = endpointText.flatMap { endpoint(endpointName, $0) }
-    let publicEndpoint = text("BLOBLO_S3_PUBLIC_ENDPOINT_URL").flatMap {
-      self.endpoint("BLOBLO_S3_PUBLIC_ENDPOINT_URL", $0)
-    }
+    let endpoint = endpoint(endpointName, endpointText)
+    let publicName = "BLOBLO_S3_PUBLIC_ENDPOINT_URL"
+    let publicEndpoint = self.endpoint(publicName, text(publicName))
     // Servers that are not AWS take any region, and most call theirs so.
     let region =
       text("BLOBLO_S3_REGION", "AWS_REGION", "AWS_DEFAULT_REGION") ?? (endpointText == nil ? nil : "us-east-1")
@@ -59,7 +58,8 @@ extension SettingsReader {
     }
   }
 
-  private mutating func endpoint(_ name: String, _ text: String) -> Endpoint? {
+  private mutating func endpoint(_ name: String, _ text: String?) -> Endpoint? {
+    guard let text else { return nil }
     do {
       return try Endpoint(text)
     } catch {

@@ -3,7 +3,7 @@ import Glibc
 /// The process's environment.
 func processEnvironment() -> [String: String] {
   var all: [String: String] = [:]
-  guard var entry = unsafe environ else { return all }
+  var entry = unsafe environ
   while let pair = unsafe entry.pointee {
     let text = unsafe String(cString: pair)
     if let equals = text.firstIndex(of: "=") {
@@ -14,7 +14,7 @@ func processEnvironment() -> [String: String] {
   return all
 }
 
-func isReadable(_ path: String) -> Bool { access(path, R_OK) == 0 }
+func isReadable(_ path: String) -> Bool { unsafe access(path, R_OK) == 0 }
 
 func isWritableFolder(_ path: String) -> Bool {
   var facts = stat()

@@ -1,0 +1,113 @@
+"""A FastCGI responder that does as it is told, for the tests of what nginx makes of an answer.
+
+Source: <https://fastcgi-archives.github.io/FastCGI_Specification.html>
+"""
+
+import pathlib
+import socket
+import struct
+import threading
+
+BEGIN_REQUEST, END_REQUEST, PARAMS, STDIN, STDOUT, STDERR = 1, 3, 4, 5, 6, 7
+
+
+class Connection:
+    """One connection of the web server; one request on it at a time."""
+
+    def __init__(self, raw):
+        self.raw = raw
+        self.id = 0
+
+    def exactly(self, count):
+        data = b""
+        while len(data) < count:
+            piece = self.raw.recv(count - len(data))
+            if not piece:
+                raise EOFError
+            data += piece
+        return data
+
+    def request(self):
+        """The params of the next request, after its end; EOFError when there is none."""
+        params = b""
+        while True:
+            _, kind, self.id, length, padding = struct.unpack(">BBHHBx", self.exactly(8))
+            content = self.exactly(length + padding)[:length]
+            if kind == PARAMS:
+                params += content
+            if kind == STDIN and not content:
+                return self.pairs(params)
+
+    @staticmethod
+    def pairs(data):
+        pairs, at = {}, 0
+
+        def length():
+            nonlocal at
+            if data[at] < 128:
+                at += 1
+                return data[at - 1]
+            at += 4
+            return struct.unpack(">I", data[at - 4:at])[0] & 0x7FFFFFFF
+
+        while at < len(data):
+            name, value = length(), length()
+            pairs[data[at:at + name].decode()] = data[at + name:at + name + value].decode()
+            at += name + value
+        return pairs
+
+    def send(self, kind, content):
+        self.raw.sendall(struct.pack(">BBHHBx", 1, kind, self.id, len(content), 0) + content)
+
+    def out(self, content):
+        for at in range(0, len(content), 65535):
+            self.send(STDOUT, content[at:at + 65535])
+
+    def end(self):
+        self.send(STDOUT, b"")
+        self.send(END_REQUEST, bytes(8))
+
+    def cut(self):
+        self.raw.shutdown(socket.SHUT_RDWR)
+
+
+class FakeResponder:
+    """Listens until closed; `answer(params, connection)` writes the answer, and ends or cuts it."""
+
+    def __init__(self, path, answer):
+        self.answer = answer
+        self.params = []
+        pathlib.Path(path).unlink(missing_ok=True)
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(path))
+        self.listener.listen(64)
+        self.path = pathlib.Path(path)
+        self.connections = []
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                raw, _ = self.listener.accept()
+            except OSError:
+                return
+            self.connections.append(raw)
+            threading.Thread(target=self.serve, args=(Connection(raw),), daemon=True).start()
+
+    def serve(self, connection):
+        try:
+            while True:
+                params = connection.request()
+                self.params.append(params)
+                self.answer(params, connection)
+        except (EOFError, OSError):
+            connection.raw.close()
+
+    def close(self):
+        self.path.unlink(missing_ok=True)
+        for end in (self.listener, *self.connections):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            end.close()
