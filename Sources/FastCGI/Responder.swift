@@ -73,8 +73,8 @@ package final class Responder: Sendable {
     var events = unsafe [epoll_event](repeating: epoll_event(), count: 16)
     while true {
       let count = unsafe epoll_wait(connections.epoll, &events, Int32(events.count), -1)
-      for unsafeevent in unsafe events.prefix(Int(max(0, count))) {
-        let descriptor = unsafe event.data.fd
+      for i in 0..<Int(max(0, count)) {
+        let descriptor = unsafe events[i].data.fd
         if descriptor == stopSignal { return }
         if descriptor == listener.descriptor {
           acceptAll()
