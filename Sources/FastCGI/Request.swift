@@ -56,6 +56,28 @@ package final class Request: @unchecked Sendable {
     withParameter(name) { value in unsafe value.withUnsafeBufferPointer { unsafe Array($0) } }
   }
 
+  /// Shows the params whose names begin with `prefix`, in the web server's order.
+  package func forEachParameter(
+    prefix: StaticString, _ body: (_ name: String, _ value: Span<UInt8>) -> Void
+  ) {
+    prefix.withUTF8Buffer { prefix in
+      guard var entry = unsafe raw.pointee.envp else { return }
+      while let pair = unsafe entry.pointee {
+        unsafe entry += 1
+        guard unsafe begins(pair, with: prefix),
+          let equals = unsafe strchr(pair, Int32(UInt8(ascii: "=")))
+        else {
+          continue
+        }
+        let name = unsafe UnsafeRawBufferPointer(start: pair, count: pair.distance(to: equals))
+        let value = unsafe UnsafeBufferPointer(
+          start: UnsafeRawPointer(equals + 1).assumingMemoryBound(to: UInt8.self),
+          count: strlen(equals + 1))
+        unsafe body(String(decoding: name, as: UTF8.self), value.span)
+      }
+    }
+  }
+
   /// Whether the web server asks for an answer, and not for an authorization or a filter.
   package var isForResponder: Bool { unsafe raw.pointee.role == FCGI_RESPONDER }
 
@@ -187,7 +209,7 @@ package final class Request: @unchecked Sendable {
   @unsafe private func value(of name: UnsafeBufferPointer<UInt8>) -> UnsafePointer<CChar>? {
     guard var entry = unsafe raw.pointee.envp else { return nil }
     while let pair = unsafe entry.pointee {
-      if unsafe memcmpUpTo(pair, name), unsafe pair[name.count] == CChar(UInt8(ascii: "=")) {
+      if unsafe begins(pair, with: name), unsafe pair[name.count] == CChar(UInt8(ascii: "=")) {
         return unsafe UnsafePointer(pair + name.count + 1)
       }
       unsafe entry += 1
@@ -197,8 +219,8 @@ package final class Request: @unchecked Sendable {
 }
 
 /// Whether the C string begins with `name`.
-@unsafe private func memcmpUpTo(
-  _ pair: UnsafeMutablePointer<CChar>, _ name: UnsafeBufferPointer<UInt8>
+@unsafe private func begins(
+  _ pair: UnsafeMutablePointer<CChar>, with name: UnsafeBufferPointer<UInt8>
 ) -> Bool {
   for i in 0..<name.count {
     // A NUL differs from every byte of a name, so this stops at the string's end.

@@ -23,6 +23,8 @@ package struct WrongObject: Sendable, Equatable {
 package enum PassReason: Sendable, Equatable {
   /// Not `GET` or `HEAD`, or not a plain path of a blob.
   case notABlobRequest
+  /// The web server's params for this location are wrong.
+  case wrongParams
   /// `BLOBLO_DELIVERY=pass`.
   case delivery
   /// `If-None-Match` and its kin.
@@ -59,6 +61,7 @@ extension PassReason: CustomStringConvertible {
   package var description: String {
     switch self {
     case .notABlobRequest: "not-a-blob-request"
+    case .wrongParams: "wrong-params"
     case .delivery: "delivery"
     case .conditional: "conditional"
     case .range: "range"

@@ -10,27 +10,18 @@ import Threading
 
 /// Turns a web server's request into a decision, and the decision into an answer.
 final class BlobHandler: RequestHandler {
-  private let settings: Settings
-  private let engine: OffloadEngine
-  private let store: S3BlobStore
+  private let locations: Locations
   private let filler: Filler
-  private let front: FrontServer
   private let log: DecisionLog
   /// Threads that wait for upstream and S3.
   private let asking: ThreadPool<HTTPClient>
   /// Threads that stream a body, each as slowly as its client.
   private let streaming: ThreadPool<Void>
 
-  init(_ settings: Settings, logger: Logger) {
-    self.settings = settings
-    let signer = Signer(settings.credential, region: settings.bucket.region)
-    let bucket = BucketClient(settings.bucket, signer: signer, limits: settings.s3Limits)
-    store = S3BlobStore(
-      bucket: bucket, template: settings.keyTemplate, presignLifetime: settings.presignLifetime)
-    engine = OffloadEngine(upstream: settings.upstream, store: store, policy: settings.policy)
-    filler = Filler(settings.fillLimits, observer: FillLog(logger: logger))
-    front = FrontServer(redirectStatus: settings.redirectStatus)
+  init(_ settings: Settings, environment: [String: String], logger: Logger) {
     log = DecisionLog(logger: logger)
+    locations = Locations(settings, environment: environment, report: log.wrongParams)
+    filler = Filler(settings.fillLimits, observer: FillLog(logger: logger))
     asking = ThreadPool(
       name: "ask", threadLimit: settings.threads, queueLimit: settings.threads * 4
     ) { HTTPClient() }
@@ -40,15 +31,17 @@ final class BlobHandler: RequestHandler {
   }
 
   func handle(_ request: Request) {
-    guard !request.isLoop,
-      let blob = BlobRequest(request, isHostPreserved: settings.isHostPreserved)
-    else {
-      log.passed(nil, .notABlobRequest)
-      return front.pass(request)
+    guard let location = locations.location(of: request) else {
+      return pass(request, nil, .wrongParams)
     }
-    if let decision = engine.decideAtOnce(blob) { return carryOut(decision, blob, request) }
+    guard !request.isLoop,
+      let blob = BlobRequest(request, isHostPreserved: location.settings.isHostPreserved)
+    else { return pass(request, nil, .notABlobRequest) }
+    if let decision = location.engine.decideAtOnce(blob) {
+      return carryOut(decision, blob, request, location)
+    }
     let isTaken = asking.submit { http in
-      self.carryOut(self.engine.decide(blob, by: &http, now: .now()), blob, request)
+      self.carryOut(location.engine.decide(blob, by: &http, now: .now()), blob, request, location)
     }
     if !isTaken { pass(request, blob, .busy) }
   }
@@ -60,51 +53,58 @@ final class BlobHandler: RequestHandler {
     filler.stop(within: limit)
   }
 
-  private func carryOut(_ decision: Decision, _ blob: BlobRequest, _ request: Request) {
+  private func carryOut(
+    _ decision: Decision, _ blob: BlobRequest, _ request: Request, _ location: Location
+  ) {
     switch decision {
     case .pass(let reason): pass(request, blob, reason)
     case .answer(let proof, let size):
       log.decided("answer", blob)
-      front.answer(request, proof, size: size, blob.path.digest)
-    case .redirect(let location):
+      location.front.answer(request, proof, size: size, blob.path.digest)
+    case .redirect(let url):
       log.decided("redirect", blob)
-      front.redirect(request, to: location, blob.path.digest)
+      location.front.redirect(request, to: url, blob.path.digest)
     case .fill(_, let size, let wrong):
       if let wrong { log.found(wrong, blob, want: size) }
-      tee(request, blob, size: size, isReplacement: wrong != nil)
+      tee(request, blob, location, size: size, isReplacement: wrong != nil)
     }
   }
 
-  private func pass(_ request: Request, _ blob: BlobRequest, _ reason: PassReason) {
+  private func pass(_ request: Request, _ blob: BlobRequest?, _ reason: PassReason) {
     log.passed(blob, reason)
-    front.pass(request)
+    locations.standard.front.pass(request)
   }
 
   /// Reads the blob for the client and the bucket at once.
-  private func tee(_ request: Request, _ blob: BlobRequest, size: Int64, isReplacement: Bool) {
-    guard settings.fill == .tee else { return pass(request, blob, .cold(.fillIsOff)) }
+  private func tee(
+    _ request: Request, _ blob: BlobRequest, _ location: Location, size: Int64, isReplacement: Bool
+  ) {
+    guard location.settings.fill == .tee else { return pass(request, blob, .cold(.fillIsOff)) }
     guard blob.range == .whole else { return pass(request, blob, .cold(.range)) }
-    guard let key = try? store.key(of: blob.path.digest) else {
+    guard let key = try? location.store.key(of: blob.path.digest) else {
       return pass(request, blob, .store("no key for this digest"))
     }
     let source = FillSource(
-      request: settings.upstream.request(for: blob.path, from: blob.client),
+      request: location.settings.upstream.request(for: blob.path, from: blob.client),
       digest: blob.path.digest, size: size,
-      bucket: store.bucket, key: key, isReplacement: isReplacement)
+      bucket: location.store.bucket, key: key, isReplacement: isReplacement)
     guard let fill = filler.fill(source),
-      streaming.submit({ _ in self.stream(fill, request, blob) })
+      streaming.submit({ _ in self.stream(fill, request, blob, location) })
     else {
       return pass(request, blob, .cold(.limit))
     }
   }
 
   /// Sends the client what comes in, at the client's own pace.
-  private func stream(_ fill: BlobFill, _ request: Request, _ blob: BlobRequest) {
-    guard let reader = fill.reader(within: settings.upstream.limits.head + .seconds(1)) else {
+  private func stream(
+    _ fill: BlobFill, _ request: Request, _ blob: BlobRequest, _ location: Location
+  ) {
+    guard let reader = fill.reader(within: location.settings.upstream.limits.head + .seconds(1))
+    else {
       return pass(request, blob, .cold(.upstream(fill.failure?.description ?? "no answer in time")))
     }
     log.decided("tee", blob)
-    front.begin(request, fields: reader.head.fields, size: reader.size, blob.path.digest)
+    location.front.begin(request, fields: reader.head.fields, size: reader.size, blob.path.digest)
     var offset: Int64 = 0
     while offset < reader.size {
       let isGood: Bool

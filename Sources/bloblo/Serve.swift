@@ -29,7 +29,7 @@ struct Serve: ParsableCommand {
     for warning in settings.warnings { logger.warning("\(warning)") }
     let listener = try listen(settings, environment)
     let address = listener.address
-    let handler = BlobHandler(settings, logger: logger)
+    let handler = BlobHandler(settings, environment: environment, logger: logger)
     let responder = Responder(listener, handler: handler)
     guard responder.start(threads: 1) else {
       complain(["bloblo: the system gives no threads"])
@@ -38,8 +38,9 @@ struct Serve: ParsableCommand {
     logger.info(
       "listening",
       metadata: [
-        "address": "\(address)", "upstream.url": "\(settings.upstream.url)",
-        "s3.endpoint": "\(settings.bucket.endpoint)", "s3.bucket": "\(settings.bucket.name)",
+        "address": "\(address)", "upstream.url": "\(settings.location.upstream.url)",
+        "s3.endpoint": "\(settings.location.bucket.endpoint)",
+        "s3.bucket": "\(settings.location.bucket.name)",
         "version": "\(blobloVersion)",
       ])
     let signal = signals.wait()

@@ -10,16 +10,9 @@ struct Settings: Sendable {
   var listenAddress: ListenAddress
   var listenMode: UInt32
   var listenGroup: String?
-  var upstream: UpstreamRegistry
-  var isHostPreserved: Bool
-  var bucket: Bucket
-  var keyTemplate: ObjectKeyTemplate
-  var s3Limits: HTTPLimits
+  /// What holds for a request whose web server says nothing else.
+  var location: LocationSettings
   var credential: Credential
-  var presignLifetime: Duration
-  var redirectStatus: Int
-  var policy: OffloadEngine.Policy
-  var fill: FillMode
   var fillLimits: Filler.Limits
   var threads: Int
   var streamThreads: Int
@@ -28,6 +21,19 @@ struct Settings: Sendable {
   var logFormat: LogFormat
   /// What is set and probably meant otherwise; one sentence each.
   var warnings: [String]
+}
+
+/// What may differ from one location of the web server to another: DESIGN's "Per location".
+struct LocationSettings: Sendable {
+  var upstream: UpstreamRegistry
+  var isHostPreserved: Bool
+  var bucket: Bucket
+  var keyTemplate: ObjectKeyTemplate
+  var s3Limits: HTTPLimits
+  var presignLifetime: Duration
+  var redirectStatus: Int
+  var policy: OffloadEngine.Policy
+  var fill: FillMode
 }
 
 /// What is done with a blob that is not in the bucket.

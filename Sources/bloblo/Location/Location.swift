@@ -1,0 +1,21 @@
+import Offload
+import S3
+
+/// A registry and its bucket, and how blobs get from there to clients.
+final class Location: Sendable {
+  let settings: LocationSettings
+  let store: S3BlobStore
+  let engine: OffloadEngine
+  let front: FrontServer
+
+  init(_ settings: LocationSettings, _ credential: Credential) {
+    self.settings = settings
+    let bucket = BucketClient(
+      settings.bucket, signer: Signer(credential, region: settings.bucket.region),
+      limits: settings.s3Limits)
+    store = S3BlobStore(
+      bucket: bucket, template: settings.keyTemplate, presignLifetime: settings.presignLifetime)
+    engine = OffloadEngine(upstream: settings.upstream, store: store, policy: settings.policy)
+    front = FrontServer(redirectStatus: settings.redirectStatus)
+  }
+}
