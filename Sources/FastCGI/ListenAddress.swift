@@ -15,7 +15,8 @@ package enum ListenAddress: Sendable, Equatable {
       self = .unix(path: path)
       return
     }
-    guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else { return nil }
+    guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...])
+    else { return nil }
     var host = text[..<colon]
     if host.hasPrefix("["), host.hasSuffix("]") {
       host = host.dropFirst().dropLast()
@@ -35,7 +36,8 @@ package enum ListenAddress: Sendable, Equatable {
 extension ListenAddress: CustomStringConvertible {
   package var description: String {
     switch self {
-    case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host.isEmpty ? "127.0.0.1" : host):\(port)"
+    case .tcp(let host, let port):
+      host.contains(":") ? "[\(host)]:\(port)" : "\(host.isEmpty ? "127.0.0.1" : host):\(port)"
     case .unix(let path): "unix:\(path)"
     case .inherited(let descriptor): "descriptor \(descriptor)"
     }

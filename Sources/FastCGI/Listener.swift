@@ -14,7 +14,9 @@ package struct Listener: ~Copyable, Sendable {
   /// - Parameters:
   ///   - mode: permission bits of a Unix socket.
   ///   - group: the numeric group a Unix socket is given to; `nil` leaves it.
-  package init(_ address: ListenAddress, mode: UInt32 = 0o660, group: UInt32? = nil) throws(ListenError) {
+  package init(_ address: ListenAddress, mode: UInt32 = 0o660, group: UInt32? = nil)
+    throws(ListenError)
+  {
     self.address = address
     switch address {
     case .inherited(let descriptor):
@@ -43,12 +45,16 @@ package struct Listener: ~Copyable, Sendable {
     var storage = sockaddr_storage()
     var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
     let result = unsafe withUnsafeMutablePointer(to: &storage) {
-      unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe getsockname(descriptor, $0, &length) }
+      unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        unsafe getsockname(descriptor, $0, &length)
+      }
     }
     guard result == 0 else { return nil }
     // sin_port and sin6_port stand at the same place.
     return unsafe withUnsafePointer(to: &storage) {
-      unsafe $0.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { unsafe UInt16(bigEndian: $0.pointee.sin_port) }
+      unsafe $0.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
+        unsafe UInt16(bigEndian: $0.pointee.sin_port)
+      }
     }
   }
 
@@ -103,7 +109,9 @@ private func listen(
     close(descriptor)
     return ListenError(address, doing, errno: code)
   }
-  guard unsafe withUnixAddress(draft, { unsafe bind(descriptor, $0, $1) }) == 0 else { throw fail("bind") }
+  guard unsafe withUnixAddress(draft, { unsafe bind(descriptor, $0, $1) }) == 0 else {
+    throw fail("bind")
+  }
   guard unsafe chmod(draft, mode) == 0 else { throw fail("chmod") }
   if let group, unsafe chown(draft, uid_t.max, group) != 0 { throw fail("chown to group \(group)") }
   guard listen(descriptor, backlog) == 0 else { throw fail("listen") }
@@ -116,18 +124,22 @@ private func makeWay(for path: String, _ address: ListenAddress) throws(ListenEr
   var facts = stat()
   guard unsafe lstat(path, &facts) == 0 else { return }
   guard facts.st_mode & S_IFMT == S_IFSOCK else {
-    throw ListenError(address, "a file that is not a socket stands there; remove it or choose another path")
+    throw ListenError(
+      address, "a file that is not a socket stands there; remove it or choose another path")
   }
   let probe = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
   defer { close(probe) }
   // Without O_NONBLOCK a full backlog would make us wait; with it that is EAGAIN, so: alive.
   setNonblocking(probe)
-  guard unsafe withUnixAddress(path, { unsafe connect(probe, $0, $1) }) != 0, errno == ECONNREFUSED else {
+  guard unsafe withUnixAddress(path, { unsafe connect(probe, $0, $1) }) != 0, errno == ECONNREFUSED
+  else {
     throw ListenError(address, "another process listens there; stop it or choose another path")
   }
 }
 
-private func listen(tcp host: String, _ port: UInt16, _ address: ListenAddress) throws(ListenError) -> Int32 {
+private func listen(tcp host: String, _ port: UInt16, _ address: ListenAddress) throws(ListenError)
+  -> Int32
+{
   var hints = unsafe addrinfo()
   unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
   unsafe hints.ai_flags = AI_PASSIVE | AI_ADDRCONFIG
@@ -139,10 +151,13 @@ private func listen(tcp host: String, _ port: UInt16, _ address: ListenAddress) 
   }
   defer { unsafe freeaddrinfo(found) }
   let info = unsafe first.pointee
-  let descriptor = unsafe socket(info.ai_family, info.ai_socktype | Int32(SOCK_CLOEXEC.rawValue), info.ai_protocol)
+  let descriptor = unsafe socket(
+    info.ai_family, info.ai_socktype | Int32(SOCK_CLOEXEC.rawValue), info.ai_protocol)
   guard descriptor >= 0 else { throw ListenError(address, "socket", errno: errno) }
   setOption(descriptor, SOL_SOCKET, SO_REUSEADDR, Int32(1))
-  guard unsafe bind(descriptor, info.ai_addr, info.ai_addrlen) == 0, listen(descriptor, backlog) == 0 else {
+  guard unsafe bind(descriptor, info.ai_addr, info.ai_addrlen) == 0,
+    listen(descriptor, backlog) == 0
+  else {
     let code = errno
     close(descriptor)
     throw ListenError(address, "bind", errno: code)

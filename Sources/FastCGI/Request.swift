@@ -40,7 +40,9 @@ package final class Request: @unchecked Sendable {
   }
 
   /// Lends the value of a param; `nil` when there is none. The first of duplicates counts.
-  package func withParameter<Result>(_ name: StaticString, _ body: (Span<UInt8>) -> Result) -> Result? {
+  package func withParameter<Result>(_ name: StaticString, _ body: (Span<UInt8>) -> Result)
+    -> Result?
+  {
     name.withUTF8Buffer { name in
       guard let value = unsafe value(of: name) else { return nil }
       let bytes = unsafe UnsafeBufferPointer(
@@ -94,7 +96,10 @@ package final class Request: @unchecked Sendable {
     let end = off_t(offset + count)
     while at < end {
       let recordEnd = min(end, at + Self.recordBytes)
-      guard sendRecordHeader(type: UInt8(FCGI_STDOUT), contentLength: UInt16(recordEnd - at), more: true) else {
+      guard
+        sendRecordHeader(
+          type: UInt8(FCGI_STDOUT), contentLength: UInt16(recordEnd - at), more: true)
+      else {
         return false
       }
       while at < recordEnd {
@@ -169,7 +174,8 @@ package final class Request: @unchecked Sendable {
   private func sendRecordHeader(type: UInt8, contentLength: UInt16, more: Bool) -> Bool {
     let id = unsafe UInt16(truncatingIfNeeded: raw.pointee.requestId)
     let header: InlineArray<8, UInt8> = [
-      1, type, UInt8(id >> 8), UInt8(id & 0xFF), UInt8(contentLength >> 8), UInt8(contentLength & 0xFF), 0, 0,
+      1, type, UInt8(id >> 8), UInt8(id & 0xFF), UInt8(contentLength >> 8),
+      UInt8(contentLength & 0xFF), 0, 0,
     ]
     let flags = Int32(MSG_NOSIGNAL) | (more ? Int32(MSG_MORE) : 0)
     return unsafe header.span.withUnsafeBufferPointer { bytes in
@@ -191,7 +197,9 @@ package final class Request: @unchecked Sendable {
 }
 
 /// Whether the C string begins with `name`.
-@unsafe private func memcmpUpTo(_ pair: UnsafeMutablePointer<CChar>, _ name: UnsafeBufferPointer<UInt8>) -> Bool {
+@unsafe private func memcmpUpTo(
+  _ pair: UnsafeMutablePointer<CChar>, _ name: UnsafeBufferPointer<UInt8>
+) -> Bool {
   for i in 0..<name.count {
     // A NUL differs from every byte of a name, so this stops at the string's end.
     guard unsafe UInt8(bitPattern: pair[i]) == name[i] else { return false }

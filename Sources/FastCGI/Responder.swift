@@ -21,7 +21,10 @@ package final class Responder: Sendable {
   private let stopSignal: Int32
   private let reactors = Monitor<[Thread]>([])
 
-  package init(_ listener: consuming Listener, limits: ConnectionLimits = ConnectionLimits(), handler: any RequestHandler) {
+  package init(
+    _ listener: consuming Listener, limits: ConnectionLimits = ConnectionLimits(),
+    handler: any RequestHandler
+  ) {
     self.listener = listener
     self.handler = handler
     connections = Connections(limits)
@@ -58,7 +61,7 @@ package final class Responder: Sendable {
     connections.stopReading()
     let isDone = connections.waitUntilNone(for: limit)
     _ = eventfd_write(stopSignal, 1)
-    reactors.withLock { $0 }.forEach { $0.join() }
+    for thread in reactors.withLock({ $0 }) { thread.join() }
     slowReaders.close()
     return isDone
   }
@@ -70,8 +73,8 @@ package final class Responder: Sendable {
     var events = unsafe [epoll_event](repeating: epoll_event(), count: 16)
     while true {
       let count = unsafe epoll_wait(connections.epoll, &events, Int32(events.count), -1)
-      for unsafe event in unsafe events.prefix(Int(max(0, count))) {
-        let descriptor = unsafe event.data.fd
+      for i in 0..<Int(max(0, count)) {
+        let descriptor = unsafe events[i].data.fd
         if descriptor == stopSignal { return }
         if descriptor == listener.descriptor {
           acceptAll()

@@ -16,7 +16,8 @@ package struct ResponseHead: Sendable {
   /// Adds a field; a value that could end its line is left out, since it is not ours to mend.
   package mutating func add(_ name: StaticString, _ value: some Sequence<UInt8>) {
     let start = fields.count
-    unsafe fields.append(contentsOf: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+    unsafe fields.append(
+      contentsOf: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
     fields.append(UInt8(ascii: ":"))
     fields.append(UInt8(ascii: " "))
     for byte in value {

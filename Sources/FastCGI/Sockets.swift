@@ -6,17 +6,21 @@ func setNonblocking(_ descriptor: Int32) {
 }
 
 /// Sets a socket option; one that can't be set costs speed or patience, never correctness.
-func setOption<Value: BitwiseCopyable>(_ descriptor: Int32, _ level: Int32, _ name: Int32, _ value: Value) {
+func setOption<Value: BitwiseCopyable>(
+  _ descriptor: Int32, _ level: Int32, _ name: Int32, _ value: Value
+) {
   var value = value
   _ = unsafe setsockopt(descriptor, level, name, &value, socklen_t(MemoryLayout<Value>.size))
 }
 
 func setOption(_ descriptor: Int32, timeout name: Int32, _ limit: Duration) {
-  setOption(descriptor, SOL_SOCKET, name, timeval(tv_sec: Int(limit.components.seconds), tv_usec: 0))
+  setOption(
+    descriptor, SOL_SOCKET, name, timeval(tv_sec: Int(limit.components.seconds), tv_usec: 0))
 }
 
 /// Runs `body` with the address of a Unix socket; `path` is known to fit.
-func withUnixAddress(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
+func withUnixAddress(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32
+{
   var address = sockaddr_un()
   address.sun_family = sa_family_t(AF_UNIX)
   unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: path.utf8) }
@@ -32,7 +36,8 @@ package func listeningFamily(of descriptor: Int32) -> Int32? {
   var isListening: Int32 = 0
   var family: Int32 = 0
   var length = socklen_t(MemoryLayout<Int32>.size)
-  guard unsafe getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &isListening, &length) == 0, isListening != 0,
+  guard unsafe getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &isListening, &length) == 0,
+    isListening != 0,
     unsafe getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &family, &length) == 0
   else { return nil }
   return family

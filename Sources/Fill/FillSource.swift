@@ -16,7 +16,8 @@ package struct FillSource: Sendable {
   package let isReplacement: Bool
 
   package init(
-    request: HTTPRequest, digest: Digest, size: Int64, bucket: BucketClient, key: ObjectKey, isReplacement: Bool
+    request: HTTPRequest, digest: Digest, size: Int64, bucket: BucketClient, key: ObjectKey,
+    isReplacement: Bool
   ) {
     self.request = request
     self.digest = digest

@@ -18,7 +18,8 @@ package final class Filler: Sendable {
     package var uploadThreads: Int
 
     package init(
-      fills: Int = 8, spoolFolder: String = "/var/tmp", spoolBytes: Int64 = 16 << 30, partBytes: Int64 = 8 << 20,
+      fills: Int = 8, spoolFolder: String = "/var/tmp", spoolBytes: Int64 = 16 << 30,
+      partBytes: Int64 = 8 << 20,
       parallelParts: Int = 4, uploadThreads: Int = 16
     ) {
       self.fills = fills
@@ -42,7 +43,9 @@ package final class Filler: Sendable {
     self.observer = observer
     budget = SpoolBudget(limit: limits.spoolBytes)
     readers = ThreadPool(name: "fill", threadLimit: limits.fills, queueLimit: 0) { HTTPClient() }
-    uploaders = ThreadPool(name: "upload", threadLimit: limits.uploadThreads, queueLimit: .max) { HTTPClient() }
+    uploaders = ThreadPool(name: "upload", threadLimit: limits.uploadThreads, queueLimit: .max) {
+      HTTPClient()
+    }
   }
 
   /// The fill of this blob that runs, or a new one.
@@ -82,7 +85,9 @@ package final class Filler: Sendable {
     }
   }
 
-  private func readAndPublish(_ fill: BlobFill, _ source: FillSource, _ http: inout HTTPClient) throws(FillError) {
+  private func readAndPublish(_ fill: BlobFill, _ source: FillSource, _ http: inout HTTPClient)
+    throws(FillError)
+  {
     guard let reservation = budget.reserve(source.size) else { throw .noRoom(source.size) }
     let spool = try Spool(in: limits.spoolFolder, reservation)
     let partSize = PartSize(for: source.size, preferred: limits.partBytes).bytes
@@ -103,7 +108,8 @@ package final class Filler: Sendable {
   }
 
   private func read(
-    _ fill: BlobFill, _ source: FillSource, _ spool: Spool, _ parts: PartCutter?, _ http: inout HTTPClient
+    _ fill: BlobFill, _ source: FillSource, _ spool: Spool, _ parts: PartCutter?,
+    _ http: inout HTTPClient
   ) throws(FillError) {
     let table = table
     let reading = UpstreamReading(fill, spool, parts) { !table.isGivenUp }
@@ -115,7 +121,8 @@ package final class Filler: Sendable {
     try reading.verify()
   }
 
-  private func put(_ source: FillSource, _ spool: Spool, _ http: inout HTTPClient) throws(FillError) {
+  private func put(_ source: FillSource, _ spool: Spool, _ http: inout HTTPClient) throws(FillError)
+  {
     let body = HTTPBody.file(descriptor: spool.descriptor, offset: 0, count: source.size)
     let sha256 = try sha256(of: source, spool)
     _ = try publish(source) { isConditional throws(S3Error) in
@@ -126,11 +133,15 @@ package final class Filler: Sendable {
 
   /// A blob's own digest is what S3 is to check, if it is a SHA-256.
   private func sha256(of source: FillSource, _ spool: Spool) throws(FillError) -> [UInt8] {
-    if source.digest.algorithm == .sha256, let digest = Hex.decode(source.digest.encoded.span) { return digest }
+    if source.digest.algorithm == .sha256, let digest = Hex.decode(source.digest.encoded.span) {
+      return digest
+    }
     return try spool.sha256(count: source.size)
   }
 
-  private func complete(_ upload: MultipartFill, _ source: FillSource, _ http: inout HTTPClient) throws(FillError) {
+  private func complete(_ upload: MultipartFill, _ source: FillSource, _ http: inout HTTPClient)
+    throws(FillError)
+  {
     let (multipart, parts): (MultipartUpload, [UploadedPart])
     do {
       (multipart, parts) = try upload.waitForParts()
@@ -153,10 +164,12 @@ package final class Filler: Sendable {
     let goesOn = { [table] in !table.isGivenUp }
     do throws(S3Error) {
       do throws(S3Error) {
-        return try Retry.run(while: goesOn) { () throws(S3Error) in try attempt(!source.isReplacement) }
+        return try Retry.run(goesOn) { () throws(S3Error) in
+          try attempt(!source.isReplacement)
+        }
       } catch {
         guard error.isUnknownCondition, !source.isReplacement else { throw error }
-        return try Retry.run(while: goesOn) { () throws(S3Error) in try attempt(false) }
+        return try Retry.run(goesOn) { () throws(S3Error) in try attempt(false) }
       }
     } catch {
       throw .store(error.description)
@@ -166,7 +179,7 @@ package final class Filler: Sendable {
   private func abort(_ upload: MultipartFill, _ source: FillSource, _ http: inout HTTPClient) {
     guard let multipart = upload.abandon() else { return }
     do throws(S3Error) {
-      try Retry.run(while: { true }) { () throws(S3Error) in
+      try Retry.run { () throws(S3Error) in
         try source.bucket.abortMultipartUpload(multipart, over: &http, now: .now())
       }
     } catch {

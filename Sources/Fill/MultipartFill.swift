@@ -23,7 +23,10 @@ final class MultipartFill: Sendable {
   private let parallelParts: Int
   private let state = Monitor(State())
 
-  init(_ bucket: BucketClient, _ key: ObjectKey, _ spool: Spool, _ pool: ThreadPool<HTTPClient>, parallelParts: Int) {
+  init(
+    _ bucket: BucketClient, _ key: ObjectKey, _ spool: Spool, _ pool: ThreadPool<HTTPClient>,
+    parallelParts: Int
+  ) {
     self.bucket = bucket
     self.key = key
     self.spool = spool
@@ -94,7 +97,7 @@ final class MultipartFill: Sendable {
 
   private func begin(_ http: inout HTTPClient) throws(S3Error) -> MultipartUpload {
     if let upload = state.withLock({ $0.upload }) { return upload }
-    let upload = try Retry.run(while: goesOn) { () throws(S3Error) in
+    let upload = try Retry.run(goesOn) { () throws(S3Error) in
       try bucket.createMultipartUpload(key, over: &http, now: .now())
     }
     state.update { $0.upload = upload }
@@ -106,8 +109,9 @@ final class MultipartFill: Sendable {
     _ part: BlobPart, to upload: MultipartUpload, _ http: inout HTTPClient
   ) throws(S3Error) -> UploadedPart {
     let body = HTTPBody.file(descriptor: spool.descriptor, offset: part.offset, count: part.count)
-    return try Retry.run(while: goesOn) { () throws(S3Error) in
-      try bucket.uploadPart(upload, number: part.number, body, sha256: part.sha256, over: &http, now: .now())
+    return try Retry.run(goesOn) { () throws(S3Error) in
+      try bucket.uploadPart(
+        upload, number: part.number, body, sha256: part.sha256, over: &http, now: .now())
     }
   }
 

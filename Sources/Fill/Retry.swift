@@ -1,6 +1,6 @@
 internal import Glibc
-internal import S3
 internal import HTTPTransport
+internal import S3
 
 /// Tries again what S3 may do at the second time.
 ///
@@ -9,7 +9,7 @@ enum Retry {
   static let attempts = 5
 
   static func run<Result>(
-    while goesOn: () -> Bool, _ attempt: () throws(S3Error) -> Result
+    _ goesOn: () -> Bool = { true }, _ attempt: () throws(S3Error) -> Result
   ) throws(S3Error) -> Result {
     var failures = 0
     while true {
@@ -37,7 +37,8 @@ extension S3Error {
     switch self {
     case .transport(_, let failure): failure.kind != .invalid && failure.kind != .stopped
     case .refused(_, let refusal):
-      refusal.status >= 500 && refusal.status != 501 || refusal.status == 429 || refusal.status == 408
+      refusal.status >= 500 && refusal.status != 501 || refusal.status == 429
+        || refusal.status == 408
         || refusal.code == "RequestTimeout" || refusal.code == "SlowDown"
     default: false
     }

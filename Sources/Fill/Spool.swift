@@ -16,7 +16,8 @@ final class Spool: Sendable {
     guard descriptor >= 0 else { throw .spool("open \(folder)", errno) }
     let bytes = self.reservation.bytes
     // Some file systems can't allocate ahead: then a full disk is found when it is full.
-    if bytes > 0, fallocate(descriptor, 0, 0, off_t(bytes)) != 0, errno == ENOSPC || errno == EFBIG {
+    if bytes > 0, fallocate(descriptor, 0, 0, off_t(bytes)) != 0, errno == ENOSPC || errno == EFBIG
+    {
       throw .spool("allocate \(bytes) bytes in \(folder)", errno)
     }
   }
@@ -28,7 +29,8 @@ final class Spool: Sendable {
     var done = 0
     while done < bytes.count {
       let written = unsafe bytes.withUnsafeBytes { bytes in
-        unsafe pwrite(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset) + off_t(done))
+        unsafe pwrite(
+          descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset) + off_t(done))
       }
       if written < 0, errno == EINTR { continue }
       guard written > 0 else { throw .spool("write", errno) }

@@ -65,11 +65,16 @@ final class UpstreamReading: HTTPReceiver {
   private func whyUnusable(_ head: HTTPResponseHead) -> String? {
     guard head.status == 200 else { return "want status 200, got \(head.status)" }
     guard head.contentLength == fill.size else {
-      return "want Content-Length \(fill.size), got \(head.contentLength.map(String.init) ?? "none")"
+      return
+        "want Content-Length \(fill.size), got \(head.contentLength.map(String.init) ?? "none")"
     }
-    if let encoding = head.fields.first(named: "content-encoding") { return "Content-Encoding \(encoding.text)" }
+    if let encoding = head.fields.first(named: "content-encoding") {
+      return "Content-Encoding \(encoding.text)"
+    }
     if head.isPage { return "a page for people" }
-    if let digest = head.fields.first(named: "docker-content-digest"), digest.value != fill.digest.bytes {
+    if let digest = head.fields.first(named: "docker-content-digest"),
+      digest.value != fill.digest.bytes
+    {
       return "Docker-Content-Digest \(digest.text)"
     }
     return nil

@@ -4,7 +4,8 @@ internal import CCurl
 
 /// Source: <https://curl.se/libcurl/c/CURLOPT_HEADERFUNCTION.html>
 @unsafe func receiveFieldLine(
-  _ bytes: UnsafeMutablePointer<CChar>?, _ size: Int, _ count: Int, _ context: UnsafeMutableRawPointer?
+  _ bytes: UnsafeMutablePointer<CChar>?, _ size: Int, _ count: Int,
+  _ context: UnsafeMutableRawPointer?
 ) -> Int {
   guard let exchange = unsafe exchange(context), let bytes = unsafe bytes else { return 0 }
   let line = unsafe UnsafeRawBufferPointer(start: bytes, count: size * count)
@@ -13,7 +14,8 @@ internal import CCurl
 
 /// Source: <https://curl.se/libcurl/c/CURLOPT_WRITEFUNCTION.html>
 @unsafe func receiveBody(
-  _ bytes: UnsafeMutablePointer<CChar>?, _ size: Int, _ count: Int, _ context: UnsafeMutableRawPointer?
+  _ bytes: UnsafeMutablePointer<CChar>?, _ size: Int, _ count: Int,
+  _ context: UnsafeMutableRawPointer?
 ) -> Int {
   guard let exchange = unsafe exchange(context), let bytes = unsafe bytes else { return 0 }
   // Nothing to give, and 0 means "all taken" here.
@@ -24,23 +26,31 @@ internal import CCurl
 
 /// Source: <https://curl.se/libcurl/c/CURLOPT_READFUNCTION.html>
 @unsafe func sendBody(
-  _ bytes: UnsafeMutablePointer<CChar>?, _ size: Int, _ count: Int, _ context: UnsafeMutableRawPointer?
+  _ bytes: UnsafeMutablePointer<CChar>?, _ size: Int, _ count: Int,
+  _ context: UnsafeMutableRawPointer?
 ) -> Int {
-  guard let exchange = unsafe exchange(context), let bytes = unsafe bytes else { return Int(CURL_READFUNC_ABORT) }
+  guard let exchange = unsafe exchange(context), let bytes = unsafe bytes else {
+    return Int(CURL_READFUNC_ABORT)
+  }
   let buffer = unsafe UnsafeMutableRawBufferPointer(start: bytes, count: size * count)
   return unsafe exchange.send(into: buffer) ?? Int(CURL_READFUNC_ABORT)
 }
 
 /// Source: <https://curl.se/libcurl/c/CURLOPT_SEEKFUNCTION.html>
-@unsafe func seekBody(_ context: UnsafeMutableRawPointer?, _ offset: curl_off_t, _ origin: Int32) -> Int32 {
-  guard let exchange = unsafe exchange(context), origin == 0 else { return Int32(CURL_SEEKFUNC_FAIL) }
+@unsafe func seekBody(_ context: UnsafeMutableRawPointer?, _ offset: curl_off_t, _ origin: Int32)
+  -> Int32
+{
+  guard let exchange = unsafe exchange(context), origin == 0 else {
+    return Int32(CURL_SEEKFUNC_FAIL)
+  }
   exchange.seek(to: Int64(offset))
   return Int32(CURL_SEEKFUNC_OK)
 }
 
 /// Source: <https://curl.se/libcurl/c/CURLOPT_XFERINFOFUNCTION.html>
 @unsafe func checkProgress(
-  _ context: UnsafeMutableRawPointer?, _ toReceive: curl_off_t, _ received: curl_off_t, _ toSend: curl_off_t,
+  _ context: UnsafeMutableRawPointer?, _ toReceive: curl_off_t, _ received: curl_off_t,
+  _ toSend: curl_off_t,
   _ sent: curl_off_t
 ) -> Int32 {
   guard let exchange = unsafe exchange(context) else { return 1 }

@@ -50,7 +50,8 @@ final class Exchange {
     case .file(let descriptor, let offset, let total):
       let wanted = min(Int64(buffer.count), total - bytesSent)
       guard wanted > 0 else { return 0 }
-      let count = unsafe pread(descriptor, buffer.baseAddress, Int(wanted), off_t(offset + bytesSent))
+      let count = unsafe pread(
+        descriptor, buffer.baseAddress, Int(wanted), off_t(offset + bytesSent))
       guard count > 0 else {
         _ = end(.invalid, "the file to send ended, or can't be read")
         return nil

@@ -13,7 +13,9 @@ struct FieldList: ~Copyable {
   /// empty one. Source: <https://curl.se/libcurl/c/CURLOPT_HTTPHEADER.html>
   mutating func append(_ line: [UInt8]) {
     let next = unsafe line.withUnsafeBufferPointer { bytes in
-      unsafe bytes.withMemoryRebound(to: CChar.self) { unsafe curl_slist_append(raw, $0.baseAddress) }
+      unsafe bytes.withMemoryRebound(to: CChar.self) {
+        unsafe curl_slist_append(raw, $0.baseAddress)
+      }
     }
     if let next = unsafe next { unsafe raw = unsafe next }
   }

@@ -14,13 +14,17 @@ package struct HTTPClient: ~Copyable {
   /// Sends the request and gives the whole response back.
   ///
   /// - Parameter bodyLimit: bytes of body that are kept; a longer one is an error.
-  package mutating func send(_ request: HTTPRequest, bodyLimit: Int) throws(TransportError) -> HTTPResponse {
+  package mutating func send(_ request: HTTPRequest, bodyLimit: Int) throws(TransportError)
+    -> HTTPResponse
+  {
     let collector = BodyCollector(limit: bodyLimit)
     do {
       let head = try stream(request, to: collector)
       return HTTPResponse(head: head, body: collector.body)
     } catch {
-      if collector.isOverLimit { throw TransportError(.broken, "the body is longer than \(bodyLimit) bytes") }
+      if collector.isOverLimit {
+        throw TransportError(.broken, "the body is longer than \(bodyLimit) bytes")
+      }
       throw error
     }
   }
@@ -39,7 +43,7 @@ package struct HTTPClient: ~Copyable {
     }
     let exchange = Exchange(request, receiver)
     var fields = FieldList()
-    request.fields.forEach { fields.append($0) }
+    for field in request.fields { fields.append(field) }
     for own in ["Accept", "Expect", "Content-Type"]
     where request.fields.first(named: own.lowercased()) == nil { fields.remove(own) }
 
@@ -85,7 +89,9 @@ package struct HTTPClient: ~Copyable {
       try handle.set(CURLOPT_UPLOAD_BUFFERSIZE, 256 << 10)
     }
     // A request without a body has one clock for all; the others are watched for progress.
-    if request.method == .head { try handle.set(CURLOPT_TIMEOUT_MS, milliseconds(request.limits.head)) }
+    if request.method == .head {
+      try handle.set(CURLOPT_TIMEOUT_MS, milliseconds(request.limits.head))
+    }
   }
 }
 
@@ -108,7 +114,8 @@ private func milliseconds(_ duration: Duration) -> Int {
 
 private func kind(of code: CURLcode) -> TransportError.Kind {
   switch code {
-  case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT, CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION,
+  case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT, CURLE_SSL_CONNECT_ERROR,
+    CURLE_PEER_FAILED_VERIFICATION,
     CURLE_SSL_CACERT_BADFILE:
     .connect
   case CURLE_OPERATION_TIMEDOUT: .timeout

@@ -16,7 +16,9 @@ struct HeadParser {
 
   mutating func take(_ line: Span<UInt8>) -> Step {
     bytes += line.count
-    guard bytes <= Self.bytesLimit else { return .invalid("the head is larger than \(Self.bytesLimit) bytes") }
+    guard bytes <= Self.bytesLimit else {
+      return .invalid("the head is larger than \(Self.bytesLimit) bytes")
+    }
     let text = line.extracting(0..<line.trimmed(line.indices).upperBound)
     if text.count == 0 {
       guard let status else { return .more }
@@ -30,7 +32,10 @@ struct HeadParser {
       return .more
     }
     guard let colon = text.firstIndex(of: UInt8(ascii: ":")), colon > 0 else { return .more }
-    fields.append(HTTPField(text.extracting(0..<colon).text, text.extracting(text.trimmed((colon + 1)..<text.count)).bytes))
+    fields.append(
+      HTTPField(
+        text.extracting(0..<colon).text,
+        text.extracting(text.trimmed((colon + 1)..<text.count)).bytes))
     return .more
   }
 

@@ -37,7 +37,9 @@ package struct BlobRequest: Sendable {
 extension BlobRequest.Range {
   /// Reads the value of a `Range` field.
   package init(field value: Span<UInt8>) {
-    let isBytes = value.count > 6 && "bytes=".utf8.enumerated().allSatisfy { value[$0.offset] | 0x20 == $0.element | 0x20 }
+    let isBytes =
+      value.count > 6
+      && "bytes=".utf8.enumerated().allSatisfy { value[$0.offset] | 0x20 == $0.element | 0x20 }
     var hasComma = false
     for i in value.indices where value[i] == UInt8(ascii: ",") { hasComma = true }
     self = isBytes && !hasComma ? .single : .other

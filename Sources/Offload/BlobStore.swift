@@ -15,7 +15,8 @@ extension UpstreamRegistry: ProofSource {}
 /// Where blobs are kept for clients to read.
 package protocol BlobStore: Sendable {
   /// The size of the blob's object in bytes, or `nil` when there is none.
-  func size(of digest: Digest, by http: inout HTTPClient, now: UnixTime) throws(BlobStoreError) -> Int64?
+  func size(of digest: Digest, by http: inout HTTPClient, now: UnixTime) throws(BlobStoreError)
+    -> Int64?
 
   /// An absolute URL that lets its bearer GET the blob's object for some minutes.
   func presign(_ digest: Digest, now: UnixTime) throws(BlobStoreError) -> [UInt8]

@@ -39,7 +39,8 @@ package struct OffloadEngine: Sendable {
   }
 
   /// Decides, waiting for upstream and the bucket.
-  package func decide(_ request: BlobRequest, by http: inout HTTPClient, now: UnixTime) -> Decision {
+  package func decide(_ request: BlobRequest, by http: inout HTTPClient, now: UnixTime) -> Decision
+  {
     if let decision = decideAtOnce(request) { return decision }
     let proof: BlobProof
     do {

@@ -19,7 +19,8 @@ package struct BlobPath: Hashable, Sendable {
   /// - Returns: `nil` for anything that is not a blob's plain path.
   package init?(requestTarget target: Span<UInt8>) {
     let path = target.extracting(0..<(target.firstIndex(of: UInt8(ascii: "?")) ?? target.count))
-    guard path.hasPrefix("/v2/"), let digestSlash = path.lastIndex(of: UInt8(ascii: "/"), before: path.count),
+    guard path.hasPrefix("/v2/"),
+      let digestSlash = path.lastIndex(of: UInt8(ascii: "/"), before: path.count),
       digestSlash >= 10, path.hasBytes("/blobs/", at: digestSlash - 6),
       let digest = Digest(path.extracting((digestSlash + 1)...)),
       let name = RepositoryName(path.extracting(4..<(digestSlash - 6)))

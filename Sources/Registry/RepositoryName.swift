@@ -33,7 +33,8 @@ package struct RepositoryName: Hashable, Sendable {
   private static func separatorEnd(_ name: Span<UInt8>, _ at: Int) -> Int? {
     switch name[at] {
     case UInt8(ascii: "/"), UInt8(ascii: "."): return at + 1
-    case UInt8(ascii: "_"): return at + 1 < name.count && name[at + 1] == UInt8(ascii: "_") ? at + 2 : at + 1
+    case UInt8(ascii: "_"):
+      return at + 1 < name.count && name[at + 1] == UInt8(ascii: "_") ? at + 2 : at + 1
     case UInt8(ascii: "-"):
       var end = at
       while end < name.count, name[end] == UInt8(ascii: "-") { end += 1 }

@@ -3,7 +3,9 @@ package import HTTPTransport
 extension UpstreamRegistry {
   /// What upstream's answer proves.
   package func judge(_ head: HTTPResponseHead, _ path: BlobPath) throws(Unproven) -> BlobProof {
-    if let digest = head.fields.first(named: "docker-content-digest"), digest.value != path.digest.bytes {
+    if let digest = head.fields.first(named: "docker-content-digest"),
+      digest.value != path.digest.bytes
+    {
       throw .otherDigest
     }
     switch head.status {
@@ -19,7 +21,9 @@ extension UpstreamRegistry {
   }
 
   private func doesRedirectProve(_ head: HTTPResponseHead, _ digest: Digest) -> Bool {
-    guard [301, 302, 303, 307, 308].contains(head.status), let location = head.fields.first(named: "location") else {
+    guard [301, 302, 303, 307, 308].contains(head.status),
+      let location = head.fields.first(named: "location")
+    else {
       return false
     }
     switch redirect {
@@ -39,9 +43,11 @@ func isStorage(location: [UInt8], _ digest: Digest) -> Bool {
   let text = String(decoding: location, as: UTF8.self).lowercased()
   let path = text.prefix { $0 != "?" && $0 != "#" }
   guard path.contains(String(decoding: digest.encoded, as: UTF8.self)) else { return false }
-  let plain = path.split(separator: "%2f").joined(separator: "/").split(separator: "%3a").joined(separator: ":")
+  let plain = path.split(separator: "%2f").joined(separator: "/").split(separator: "%3a").joined(
+    separator: ":")
   let segments = plain.split(separator: "/")
-  let isRegistryPath = segments.contains("v2") && segments.suffix(2).elementsEqual(["blobs", "\(digest)"])
+  let isRegistryPath =
+    segments.contains("v2") && segments.suffix(2).elementsEqual(["blobs", "\(digest)"])
   return !isRegistryPath
 }
 
@@ -50,7 +56,9 @@ private func wholeSize(_ head: HTTPResponseHead) -> Int64? {
   guard head.fields.first(named: "content-encoding") == nil else { return nil }
   guard head.status == 206 else { return head.contentLength }
   // "bytes 0-0/1234", RFC 9110 §14.4.
-  guard let range = head.fields.first(named: "content-range")?.text, let slash = range.lastIndex(of: "/") else {
+  guard let range = head.fields.first(named: "content-range")?.text,
+    let slash = range.lastIndex(of: "/")
+  else {
     return nil
   }
   return Int64(range[range.index(after: slash)...])

@@ -26,7 +26,10 @@ package struct UpstreamRegistry: Sendable {
   package let redirect: Redirect
   package let limits: HTTPLimits
 
-  package init(url: String, check: Check = .auto, redirect: Redirect = .digest, limits: HTTPLimits = HTTPLimits()) {
+  package init(
+    url: String, check: Check = .auto, redirect: Redirect = .digest,
+    limits: HTTPLimits = HTTPLimits()
+  ) {
     self.url = url
     self.check = check
     self.redirect = redirect
@@ -54,7 +57,8 @@ package struct UpstreamRegistry: Sendable {
 
   private func isWorthAnotherTry(_ answer: Unproven, _ client: ClientFields) -> Bool {
     guard check != .head, case .status(let status) = answer else { return false }
-    return client.hasCredential && [401, 403, 405].contains(status) || check == .get && status == 404
+    return client.hasCredential && [401, 403, 405].contains(status)
+      || check == .get && status == 404
   }
 
   private func ask(
@@ -73,9 +77,12 @@ package struct UpstreamRegistry: Sendable {
     return try judge(head, path)
   }
 
-  private func request(_ method: HTTPRequest.Method, _ path: BlobPath, _ client: ClientFields) -> HTTPRequest {
+  private func request(_ method: HTTPRequest.Method, _ path: BlobPath, _ client: ClientFields)
+    -> HTTPRequest
+  {
     HTTPRequest(
-      method, url + String(decoding: path.bytes, as: UTF8.self), fields: client.fields, limits: limits)
+      method, url + String(decoding: path.bytes, as: UTF8.self), fields: client.fields,
+      limits: limits)
   }
 }
 

@@ -91,5 +91,6 @@ private func monotonicDeadline(_ timeout: Duration) -> timespec {
   let (seconds, attoseconds) = timeout.components
   let nanoseconds = now.tv_nsec + Int(attoseconds / 1_000_000_000)
   return timespec(
-    tv_sec: now.tv_sec + Int(seconds) + nanoseconds / 1_000_000_000, tv_nsec: nanoseconds % 1_000_000_000)
+    tv_sec: now.tv_sec + Int(seconds) + nanoseconds / 1_000_000_000,
+    tv_nsec: nanoseconds % 1_000_000_000)
 }

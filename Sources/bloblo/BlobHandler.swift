@@ -25,17 +25,24 @@ final class BlobHandler: RequestHandler {
     self.settings = settings
     let signer = Signer(settings.credential, region: settings.bucket.region)
     let bucket = BucketClient(settings.bucket, signer: signer, limits: settings.s3Limits)
-    store = S3BlobStore(bucket: bucket, template: settings.keyTemplate, presignLifetime: settings.presignLifetime)
+    store = S3BlobStore(
+      bucket: bucket, template: settings.keyTemplate, presignLifetime: settings.presignLifetime)
     engine = OffloadEngine(upstream: settings.upstream, store: store, policy: settings.policy)
     filler = Filler(settings.fillLimits, observer: FillLog(logger: logger))
     front = FrontServer(redirectStatus: settings.redirectStatus)
     log = DecisionLog(logger: logger)
-    asking = ThreadPool(name: "ask", threadLimit: settings.threads, queueLimit: settings.threads * 4) { HTTPClient() }
-    streaming = ThreadPool(name: "stream", threadLimit: settings.streamThreads, queueLimit: 0) { () }
+    asking = ThreadPool(
+      name: "ask", threadLimit: settings.threads, queueLimit: settings.threads * 4
+    ) { HTTPClient() }
+    streaming = ThreadPool(name: "stream", threadLimit: settings.streamThreads, queueLimit: 0) {
+      ()
+    }
   }
 
   func handle(_ request: Request) {
-    guard !request.isLoop, let blob = BlobRequest(request, isHostPreserved: settings.isHostPreserved) else {
+    guard !request.isLoop,
+      let blob = BlobRequest(request, isHostPreserved: settings.isHostPreserved)
+    else {
       log.passed(nil, .notABlobRequest)
       return front.pass(request)
     }
@@ -81,9 +88,12 @@ final class BlobHandler: RequestHandler {
       return pass(request, blob, .store("no key for this digest"))
     }
     let source = FillSource(
-      request: settings.upstream.request(for: blob.path, from: blob.client), digest: blob.path.digest, size: size,
+      request: settings.upstream.request(for: blob.path, from: blob.client),
+      digest: blob.path.digest, size: size,
       bucket: store.bucket, key: key, isReplacement: isReplacement)
-    guard let fill = filler.fill(source), streaming.submit({ _ in self.stream(fill, request, blob) }) else {
+    guard let fill = filler.fill(source),
+      streaming.submit({ _ in self.stream(fill, request, blob) })
+    else {
       return pass(request, blob, .cold(.limit))
     }
   }

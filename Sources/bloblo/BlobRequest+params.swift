@@ -42,7 +42,8 @@ extension Request {
   /// bloblo, and without this it would ask itself for ever.
   var isLoop: Bool {
     withParameter("HTTP_VIA") { via in
-      via.count >= 6 && (0...(via.count - 6)).contains { via.extracting($0..<($0 + 6)).equals("bloblo") }
+      via.count >= 6
+        && (0...(via.count - 6)).contains { via.extracting($0..<($0 + 6)).equals("bloblo") }
     } ?? false
   }
 }

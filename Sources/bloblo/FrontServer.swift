@@ -43,7 +43,9 @@ struct FrontServer: Sendable {
     fields: [HTTPField], size: Int64, _ digest: Digest, _ decision: String
   ) -> ResponseHead {
     var head = ResponseHead(status: 200, capacity: 512)
-    head.add("Content-Type", fields.first(named: "content-type")?.value ?? Array("application/octet-stream".utf8))
+    head.add(
+      "Content-Type",
+      fields.first(named: "content-type")?.value ?? Array("application/octet-stream".utf8))
     head.add("Content-Length", String(size))
     head.add("Docker-Content-Digest", digest.bytes)
     head.add("Accept-Ranges", "bytes")

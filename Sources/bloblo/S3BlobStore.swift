@@ -13,10 +13,13 @@ struct S3BlobStore: BlobStore {
 
   func key(of digest: Digest) throws(S3Error) -> ObjectKey {
     try template.key(
-      algorithm: digest.algorithm.rawValue, encoded: String(decoding: digest.encoded, as: UTF8.self))
+      algorithm: digest.algorithm.rawValue, encoded: String(decoding: digest.encoded, as: UTF8.self)
+    )
   }
 
-  func size(of digest: Digest, by http: inout HTTPClient, now: UnixTime) throws(BlobStoreError) -> Int64? {
+  func size(of digest: Digest, by http: inout HTTPClient, now: UnixTime) throws(BlobStoreError)
+    -> Int64?
+  {
     do {
       return try bucket.head(key(of: digest), over: &http, now: now)?.size
     } catch {
@@ -27,7 +30,8 @@ struct S3BlobStore: BlobStore {
   func presign(_ digest: Digest, now: UnixTime) throws(BlobStoreError) -> [UInt8] {
     do {
       return try PresignedURL(
-        .get, key(of: digest), in: bucket.bucket, signer: bucket.signer, lifetime: presignLifetime, now: now
+        .get, key(of: digest), in: bucket.bucket, signer: bucket.signer, lifetime: presignLifetime,
+        now: now
       ).bytes
     } catch {
       throw BlobStoreError(error.description)

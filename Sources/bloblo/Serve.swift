@@ -26,7 +26,7 @@ struct Serve: ParsableCommand {
       throw ExitCode(EX_CONFIG)
     }
     let logger = makeLogger(settings)
-    settings.warnings.forEach { logger.warning("\($0)") }
+    for warning in settings.warnings { logger.warning("\(warning)") }
     let listener = try listen(settings, environment)
     let address = listener.address
     let handler = BlobHandler(settings, logger: logger)
@@ -56,7 +56,10 @@ struct Serve: ParsableCommand {
     if let name = settings.listenGroup {
       group = groupID(name)
       if group == nil {
-        complain(["bloblo: these settings are wrong:", "  BLOBLO_LISTEN_GROUP: want a group of this system, got \"\(name)\""])
+        complain([
+          "bloblo: these settings are wrong:",
+          "  BLOBLO_LISTEN_GROUP: want a group of this system, got \"\(name)\"",
+        ])
         throw ExitCode(EX_CONFIG)
       }
     }
@@ -73,7 +76,9 @@ struct Serve: ParsableCommand {
 ///
 /// Source: sd_listen_fds(3); FastCGI 1.0 §2.2.
 private func inheritedAddress(_ environment: [String: String]) -> ListenAddress? {
-  if environment["LISTEN_PID"] == String(getpid()), let count = Int(environment["LISTEN_FDS"] ?? ""), count >= 1 {
+  if environment["LISTEN_PID"] == String(getpid()),
+    let count = Int(environment["LISTEN_FDS"] ?? ""), count >= 1
+  {
     return .inherited(descriptor: 3)
   }
   return listeningFamily(of: 0) == nil ? nil : .inherited(descriptor: 0)

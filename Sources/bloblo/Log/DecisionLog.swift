@@ -13,13 +13,17 @@ struct DecisionLog: Sendable {
   func passed(_ blob: BlobRequest?, _ reason: PassReason) {
     switch reason {
     case .store(let words):
-      logger.warning("passed: S3 did not answer as it should", metadata: fields(blob, ["s3.error": "\(words)"]))
+      logger.warning(
+        "passed: S3 did not answer as it should", metadata: fields(blob, ["s3.error": "\(words)"]))
     case .unproven(.unreachable(let words)):
-      logger.warning("passed: upstream did not answer", metadata: fields(blob, ["upstream.error": "\(words)"]))
+      logger.warning(
+        "passed: upstream did not answer", metadata: fields(blob, ["upstream.error": "\(words)"]))
     case .unproven(.status(let status)):
-      logger.debug("passed", metadata: fields(blob, ["reason": "\(reason)", "upstream.status": "\(status)"]))
+      logger.debug(
+        "passed", metadata: fields(blob, ["reason": "\(reason)", "upstream.status": "\(status)"]))
     case .cold(.upstream(let words)):
-      logger.debug("passed", metadata: fields(blob, ["reason": "\(reason)", "upstream.error": "\(words)"]))
+      logger.debug(
+        "passed", metadata: fields(blob, ["reason": "\(reason)", "upstream.error": "\(words)"]))
     default:
       logger.debug("passed", metadata: fields(blob, ["reason": "\(reason)"]))
     }
@@ -40,6 +44,8 @@ struct DecisionLog: Sendable {
   /// Built only when the level is on: the arguments of a log call are closures.
   private func fields(_ blob: BlobRequest?, _ more: Logger.Metadata) -> Logger.Metadata {
     guard let blob else { return more }
-    return more.merging(["repository": "\(blob.path.name)", "blob.digest": "\(blob.path.digest)"]) { $1 }
+    return more.merging(["repository": "\(blob.path.name)", "blob.digest": "\(blob.path.digest)"]) {
+      $1
+    }
   }
 }

@@ -9,7 +9,9 @@ struct FillLog: FillObserver {
   func published(_ digest: Digest, size: Int64, after time: Duration) {
     logger.info(
       "filled",
-      metadata: ["blob.digest": "\(digest)", "blob.size": "\(size)", "fill.seconds": "\(time.seconds)"])
+      metadata: [
+        "blob.digest": "\(digest)", "blob.size": "\(size)", "fill.seconds": "\(time.seconds)",
+      ])
   }
 
   func failed(_ digest: Digest, _ error: FillError) {

@@ -24,7 +24,8 @@ struct LineLogHandler: LogHandler {
     let fields = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
     switch format {
     case .json:
-      line.append(contentsOf: "{\"time\":\"\(timestamp())\",\"level\":\"\(event.level)\",\"message\":".utf8)
+      line.append(
+        contentsOf: "{\"time\":\"\(timestamp())\",\"level\":\"\(event.level)\",\"message\":".utf8)
       appendJSONString("\(event.message)", to: &line)
       for (name, value) in fields {
         line.append(UInt8(ascii: ","))

@@ -14,11 +14,13 @@ struct S3Settings {
     let isLocalStack = reader.boolean("BLOBLO_USE_LOCALSTACK", default: false)
     let limits = HTTPLimits(
       connect: .seconds(5),
-      head: reader.duration("BLOBLO_S3_TIMEOUT", default: .seconds(5), in: .milliseconds(100)...(.seconds(60))),
+      head: reader.duration(
+        "BLOBLO_S3_TIMEOUT", default: .seconds(5), in: .milliseconds(100)...(.seconds(60))),
       stall: .seconds(30))
     let template = reader.keyTemplate()
     let credential = reader.credential(isLocalStack: isLocalStack)
-    guard let bucket = reader.bucket(isLocalStack: isLocalStack), let template, let credential else { return nil }
+    guard let bucket = reader.bucket(isLocalStack: isLocalStack), let template, let credential
+    else { return nil }
     self.bucket = bucket
     self.limits = limits
     keyTemplate = template
@@ -28,7 +30,8 @@ struct S3Settings {
 
 extension SettingsReader {
   fileprivate mutating func bucket(isLocalStack: Bool) -> Bucket? {
-    let endpointName = text("BLOBLO_S3_ENDPOINT_URL") != nil ? "BLOBLO_S3_ENDPOINT_URL" : "AWS_ENDPOINT_URL"
+    let endpointName =
+      text("BLOBLO_S3_ENDPOINT_URL") != nil ? "BLOBLO_S3_ENDPOINT_URL" : "AWS_ENDPOINT_URL"
     let endpointText =
       text("BLOBLO_S3_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
       ?? (isLocalStack ? "http://localhost:4566" : nil)
@@ -38,15 +41,17 @@ extension SettingsReader {
     let publicEndpoint = self.endpoint(publicName, text(publicName))
     // Servers that are not AWS take any region, and most call theirs so.
     let region =
-      text("BLOBLO_S3_REGION", "AWS_REGION", "AWS_DEFAULT_REGION") ?? (endpointText == nil ? nil : "us-east-1")
+      text("BLOBLO_S3_REGION", "AWS_REGION", "AWS_DEFAULT_REGION")
+      ?? (endpointText == nil ? nil : "us-east-1")
     if region == nil {
       refuse("BLOBLO_S3_REGION: want the bucket's region, such as eu-west-1; AWS_REGION counts too")
     }
     let style = value(
       "BLOBLO_S3_ADDRESSING_STYLE", default: nil as AddressingStyle?,
-      want: "one of \(AddressingStyle.allCases.map(\.rawValue).joined(separator: ", "))") {
-        AddressingStyle(rawValue: $0)
-      }
+      want: "one of \(AddressingStyle.allCases.map(\.rawValue).joined(separator: ", "))"
+    ) {
+      AddressingStyle(rawValue: $0)
+    }
     guard problems.count == problemsBefore, let region else { return nil }
     do {
       return try Bucket(
@@ -82,10 +87,15 @@ extension SettingsReader {
     let fallback = isLocalStack ? "test" : nil
     let id = text("AWS_ACCESS_KEY_ID") ?? fallback
     let secret = text("AWS_SECRET_ACCESS_KEY") ?? fallback
-    if id == nil { refuse("AWS_ACCESS_KEY_ID: want the access key that signs for the bucket, got nothing") }
-    if secret == nil { refuse("AWS_SECRET_ACCESS_KEY: want the secret of AWS_ACCESS_KEY_ID, got nothing") }
+    if id == nil {
+      refuse("AWS_ACCESS_KEY_ID: want the access key that signs for the bucket, got nothing")
+    }
+    if secret == nil {
+      refuse("AWS_SECRET_ACCESS_KEY: want the secret of AWS_ACCESS_KEY_ID, got nothing")
+    }
     guard let id, let secret else { return nil }
     return Credential(
-      accessKeyID: id, secretAccessKey: Secret(secret), sessionToken: text("AWS_SESSION_TOKEN").map { Secret($0) })
+      accessKeyID: id, secretAccessKey: Secret(secret),
+      sessionToken: text("AWS_SESSION_TOKEN").map { Secret($0) })
   }
 }

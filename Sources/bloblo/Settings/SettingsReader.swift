@@ -21,7 +21,8 @@ struct SettingsReader {
   ///
   /// - Parameter want: what it should be, as in "want …".
   mutating func value<Value>(
-    _ name: String, default fallback: @autoclosure () -> Value, want: String, _ read: (String) -> Value?
+    _ name: String, default fallback: @autoclosure () -> Value, want: String,
+    _ read: (String) -> Value?
   ) -> Value {
     guard let text = text(name) else { return fallback() }
     if let value = read(text) { return value }
@@ -49,7 +50,8 @@ struct SettingsReader {
   mutating func number<Number: FixedWidthInteger>(
     _ name: String, default fallback: Number, in range: ClosedRange<Number>
   ) -> Number {
-    value(name, default: fallback, want: "a number from \(range.lowerBound) to \(range.upperBound)") { text in
+    value(name, default: fallback, want: "a number from \(range.lowerBound) to \(range.upperBound)")
+    { text in
       Number(text).flatMap { range.contains($0) ? $0 : nil }
     }
   }
@@ -57,14 +59,18 @@ struct SettingsReader {
   mutating func duration(
     _ name: String, default fallback: Duration, in range: ClosedRange<Duration>
   ) -> Duration {
-    let want = "a time such as 500ms, 30s, 5m, 1h or 7d, from \(range.lowerBound.short) to \(range.upperBound.short)"
+    let want =
+      "a time such as 500ms, 30s, 5m, 1h or 7d, from \(range.lowerBound.short) to \(range.upperBound.short)"
     return value(name, default: fallback, want: want) { text in
       Duration(setting: text).flatMap { range.contains($0) ? $0 : nil }
     }
   }
 
-  mutating func byteCount(_ name: String, default fallback: Int64, in range: ClosedRange<Int64>) -> Int64 {
-    let want = "a number of bytes such as 1048576, 512MiB or 16GiB, from \(range.lowerBound) to \(range.upperBound)"
+  mutating func byteCount(_ name: String, default fallback: Int64, in range: ClosedRange<Int64>)
+    -> Int64
+  {
+    let want =
+      "a number of bytes such as 1048576, 512MiB or 16GiB, from \(range.lowerBound) to \(range.upperBound)"
     return value(name, default: fallback, want: want) { text in
       readByteCount(text).flatMap { range.contains($0) ? $0 : nil }
     }
@@ -96,7 +102,9 @@ extension Duration {
   /// As a setting is written.
   var short: String {
     let (seconds, attoseconds) = components
-    if attoseconds != 0 || seconds == 0 { return "\(seconds * 1000 + attoseconds / 1_000_000_000_000_000)ms" }
+    if attoseconds != 0 || seconds == 0 {
+      return "\(seconds * 1000 + attoseconds / 1_000_000_000_000_000)ms"
+    }
     if seconds.isMultiple(of: 86_400) { return "\(seconds / 86_400)d" }
     if seconds.isMultiple(of: 3600) { return "\(seconds / 3600)h" }
     return seconds.isMultiple(of: 60) ? "\(seconds / 60)m" : "\(seconds)s"

@@ -18,7 +18,8 @@ func isReadable(_ path: String) -> Bool { unsafe access(path, R_OK) == 0 }
 
 func isWritableFolder(_ path: String) -> Bool {
   var facts = stat()
-  return unsafe stat(path, &facts) == 0 && facts.st_mode & S_IFMT == S_IFDIR && access(path, W_OK | X_OK) == 0
+  return unsafe stat(path, &facts) == 0 && facts.st_mode & S_IFMT == S_IFDIR
+    && access(path, W_OK | X_OK) == 0
 }
 
 /// The number of a group that is given by name or number.

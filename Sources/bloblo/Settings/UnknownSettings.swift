@@ -4,20 +4,27 @@ struct UnknownSettings {
   let sentences: [String]
 
   init(_ environment: [String: String]) {
-    sentences = environment.keys.filter { $0.hasPrefix("BLOBLO_") && !Self.known.contains($0) }.sorted().map { name in
-      let nearest = Self.known.min { editDistance($0, name) < editDistance($1, name) }
-      guard let nearest, editDistance(nearest, name) <= 4 else { return "\(name): unknown, ignored" }
-      return "\(name): unknown, ignored; did you mean \(nearest)?"
-    }
+    sentences = environment.keys.filter { $0.hasPrefix("BLOBLO_") && !Self.known.contains($0) }
+      .sorted().map { name in
+        let nearest = Self.known.min { editDistance($0, name) < editDistance($1, name) }
+        guard let nearest, editDistance(nearest, name) <= 4 else {
+          return "\(name): unknown, ignored"
+        }
+        return "\(name): unknown, ignored; did you mean \(nearest)?"
+      }
   }
 
   static let known: Set<String> = [
     "BLOBLO_LISTEN_ADDR", "BLOBLO_LISTEN_MODE", "BLOBLO_LISTEN_GROUP", "BLOBLO_UPSTREAM_URL",
-    "BLOBLO_UPSTREAM_CHECK", "BLOBLO_UPSTREAM_REDIRECT", "BLOBLO_UPSTREAM_CA_FILE", "BLOBLO_UPSTREAM_TIMEOUT",
-    "BLOBLO_PRESERVE_HOST", "BLOBLO_S3_BUCKET_NAME", "BLOBLO_USE_LOCALSTACK", "BLOBLO_S3_ENDPOINT_URL",
-    "BLOBLO_S3_PUBLIC_ENDPOINT_URL", "BLOBLO_S3_REGION", "BLOBLO_S3_ADDRESSING_STYLE", "BLOBLO_S3_KEY_TEMPLATE",
+    "BLOBLO_UPSTREAM_CHECK", "BLOBLO_UPSTREAM_REDIRECT", "BLOBLO_UPSTREAM_CA_FILE",
+    "BLOBLO_UPSTREAM_TIMEOUT",
+    "BLOBLO_PRESERVE_HOST", "BLOBLO_S3_BUCKET_NAME", "BLOBLO_USE_LOCALSTACK",
+    "BLOBLO_S3_ENDPOINT_URL",
+    "BLOBLO_S3_PUBLIC_ENDPOINT_URL", "BLOBLO_S3_REGION", "BLOBLO_S3_ADDRESSING_STYLE",
+    "BLOBLO_S3_KEY_TEMPLATE",
     "BLOBLO_S3_TIMEOUT", "BLOBLO_PRESIGN_EXPIRES", "BLOBLO_REDIRECT_STATUS", "BLOBLO_DELIVERY",
-    "BLOBLO_MIN_BLOB_SIZE", "BLOBLO_FILL", "BLOBLO_FILL_CONCURRENCY", "BLOBLO_FILL_PART_SIZE", "BLOBLO_SPOOL_DIR",
+    "BLOBLO_MIN_BLOB_SIZE", "BLOBLO_FILL", "BLOBLO_FILL_CONCURRENCY", "BLOBLO_FILL_PART_SIZE",
+    "BLOBLO_SPOOL_DIR",
     "BLOBLO_SPOOL_MAX_BYTES", "BLOBLO_THREADS", "BLOBLO_STREAM_THREADS", "BLOBLO_STOP_TIMEOUT",
     "BLOBLO_LOG_LEVEL", "BLOBLO_LOG_FORMAT",
   ]
