@@ -5,57 +5,79 @@ import Logging
 import Offload
 import Primitives
 import Registry
-import S3
 import Threading
 
 /// Turns a web server's request into a decision, and the decision into an answer.
 final class BlobHandler: RequestHandler {
   private let locations: Locations
-  private let filler: Filler
+  private let askers = AskerHasher()
+  private let flights = Flights()
+  private let areAnswersShared: Bool
+  private let tee: Tee
   private let log: DecisionLog
   /// Threads that wait for upstream and S3.
   private let asking: ThreadPool<HTTPClient>
-  /// Threads that stream a body, each as slowly as its client.
-  private let streaming: ThreadPool<Void>
 
   init(_ settings: Settings, environment: [String: String], logger: Logger) {
     log = DecisionLog(logger: logger)
     locations = Locations(settings, environment: environment, report: log.wrongParams)
-    filler = Filler(settings.fillLimits, observer: FillLog(logger: logger))
+    tee = Tee(settings, logger: logger)
+    // Who wants to be asked every time wants it for each request.
+    areAnswersShared = settings.lives.proof > .zero
     asking = ThreadPool(
       name: "ask", threadLimit: settings.threads, queueLimit: settings.threads * 4
     ) { HTTPClient() }
-    streaming = ThreadPool(name: "stream", threadLimit: settings.streamThreads, queueLimit: 0) {
-      ()
-    }
   }
 
+  /// On a reactor's thread: what memory can decide is decided here, the rest goes to threads that wait.
   func handle(_ request: Request) {
     guard let location = locations.location(of: request) else {
       return pass(request, nil, .wrongParams)
     }
-    guard !request.isLoop,
-      let blob = BlobRequest(request, isHostPreserved: location.settings.isHostPreserved)
-    else { return pass(request, nil, .notABlobRequest) }
-    if let decision = location.engine.decideAtOnce(blob) {
-      return carryOut(decision, blob, request, location)
+    guard !request.isLoop, let blob = BlobRequest(request, in: location, askers) else {
+      return pass(request, nil, .notABlobRequest)
     }
-    let isTaken = asking.submit { http in
-      self.carryOut(location.engine.decide(blob, by: &http, now: .now()), blob, request, location)
+    let exchange = BlobExchange(request: request, blob: blob, location: location)
+    if let decision = location.engine.decideAtOnce(blob, at: .now()) {
+      carryOut(decision, exchange)
+    } else {
+      ask(exchange)
     }
-    if !isTaken { pass(request, blob, .busy) }
   }
 
   /// Waits for fills, once the responder has stopped.
   func stop(within limit: Duration) {
     asking.close()
-    streaming.close()
-    filler.stop(within: limit)
+    tee.stop(within: limit)
   }
 
-  private func carryOut(
-    _ decision: Decision, _ blob: BlobRequest, _ request: Request, _ location: Location
-  ) {
+  private func ask(_ exchange: BlobExchange) {
+    if areAnswersShared, flights.join(exchange) { return }
+    let isTaken = asking.submit { [self] http in
+      let client = ClientFields(exchange.request, in: exchange.location)
+      let finding = exchange.location.engine.find(
+        exchange.blob, for: client, credentialEnd: client.credentialEnd, by: &http, at: .now())
+      land(exchange, finding)
+    }
+    guard !isTaken else { return }
+    for exchange in [exchange] + others(than: exchange) {
+      pass(exchange.request, exchange.blob, .busy)
+    }
+  }
+
+  private func land(_ exchange: BlobExchange, _ finding: Finding) {
+    let now = Moment.now()
+    for exchange in [exchange] + others(than: exchange) {
+      carryOut(exchange.location.engine.decide(exchange.blob, by: finding, at: now), exchange)
+    }
+  }
+
+  private func others(than exchange: BlobExchange) -> [BlobExchange] {
+    areAnswersShared ? flights.land(exchange) : []
+  }
+
+  private func carryOut(_ decision: Decision, _ exchange: BlobExchange) {
+    let (request, blob, location) = (exchange.request, exchange.blob, exchange.location)
     switch decision {
     case .pass(let reason): pass(request, blob, reason)
     case .answer(let proof, let size):
@@ -66,60 +88,14 @@ final class BlobHandler: RequestHandler {
       location.front.redirect(request, to: url, blob.path.digest)
     case .fill(_, let size, let wrong):
       if let wrong { log.found(wrong, blob, want: size) }
-      tee(request, blob, location, size: size, isReplacement: wrong != nil)
+      tee.fill(exchange, size: size, isReplacement: wrong != nil) { reason in
+        self.pass(request, blob, reason)
+      }
     }
   }
 
   private func pass(_ request: Request, _ blob: BlobRequest?, _ reason: PassReason) {
     log.passed(blob, reason)
     locations.standard.front.pass(request)
-  }
-
-  /// Reads the blob for the client and the bucket at once.
-  private func tee(
-    _ request: Request, _ blob: BlobRequest, _ location: Location, size: Int64, isReplacement: Bool
-  ) {
-    guard location.settings.fill == .tee else { return pass(request, blob, .cold(.fillIsOff)) }
-    guard blob.range == .whole else { return pass(request, blob, .cold(.range)) }
-    guard let key = try? location.store.key(of: blob.path.digest) else {
-      return pass(request, blob, .store("no key for this digest"))
-    }
-    let source = FillSource(
-      request: location.settings.upstream.request(for: blob.path, from: blob.client),
-      digest: blob.path.digest, size: size,
-      bucket: location.store.bucket, key: key, isReplacement: isReplacement)
-    guard let fill = filler.fill(source),
-      streaming.submit({ _ in self.stream(fill, request, blob, location) })
-    else {
-      return pass(request, blob, .cold(.limit))
-    }
-  }
-
-  /// Sends the client what comes in, at the client's own pace.
-  private func stream(
-    _ fill: BlobFill, _ request: Request, _ blob: BlobRequest, _ location: Location
-  ) {
-    guard let reader = fill.reader(within: location.settings.upstream.limits.head + .seconds(1))
-    else {
-      return pass(request, blob, .cold(.upstream(fill.failure?.description ?? "no answer in time")))
-    }
-    log.decided("tee", blob)
-    location.front.begin(request, fields: reader.head.fields, size: reader.size, blob.path.digest)
-    var offset: Int64 = 0
-    while offset < reader.size {
-      let isGood: Bool
-      switch reader.progress(beyond: offset, within: .seconds(2)) {
-      case .available(let end):
-        isGood = request.send(file: reader.descriptor, offset: offset, count: end - offset)
-        offset = end
-      case .waiting: isGood = request.keepAlive()
-      case .broken: isGood = false
-      }
-      guard isGood else {
-        log.brokenOff(blob, after: offset, of: reader.size)
-        return request.abort()
-      }
-    }
-    request.finish()
   }
 }
