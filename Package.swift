@@ -47,7 +47,7 @@ let package = Package(
 
     // Floor 2: the two specifications; neither knows the other.
     room("Registry", "Hashing", "HTTPTransport", "Primitives"),
-    room("S3", "Hashing", "HTTPTransport", "Primitives", "XML"),
+    room("S3", "Hashing", "HTTPTransport", "Primitives", "Threading", "XML"),
 
     // Floor 3: what bloblo is for; neither knows the other.
     room("Offload", "Registry", "HTTPTransport", "Primitives", "Threading"),

@@ -14,3 +14,7 @@ static const int clinux_o_tmpfile = 020000000 | 0200000;
 
 #include <pthread.h>
 int pthread_setname_np(pthread_t thread, const char *name);
+
+#include <spawn.h>
+int pipe2(int ends[2], int flags);
+int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int first);

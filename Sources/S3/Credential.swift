@@ -3,7 +3,7 @@ package import Primitives
 /// What requests are signed with.
 ///
 /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/security-creds.html>
-package struct Credential: Sendable {
+package struct Credential: Sendable, Equatable {
   /// Not secret: it stands in every signed request.
   package let accessKeyID: String
   package let secretAccessKey: Secret<String>
@@ -20,6 +20,12 @@ package struct Credential: Sendable {
     self.secretAccessKey = secretAccessKey
     self.sessionToken = sessionToken
     self.expiration = expiration
+  }
+
+  package static func == (a: Credential, b: Credential) -> Bool {
+    a.accessKeyID == b.accessKeyID && a.expiration == b.expiration
+      && a.secretAccessKey.exposed == b.secretAccessKey.exposed
+      && a.sessionToken?.exposed == b.sessionToken?.exposed
   }
 
   package func isExpired(at now: UnixTime) -> Bool {

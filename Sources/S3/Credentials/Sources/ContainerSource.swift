@@ -1,0 +1,110 @@
+internal import HTTPTransport
+internal import Primitives
+
+/// The agent beside a container: Amazon ECS, EKS Pod Identity.
+///
+/// The token goes to the agent and to nobody else: over plain HTTP only loopback and AWS's own link-local
+/// addresses are asked.
+///
+/// Source: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>
+struct ContainerSource: CredentialSource {
+  let name = "container"
+  private let relativeURI: String?
+  private let fullURI: String?
+  private let token: Secret<String>?
+  private let tokenFile: String?
+  private let authoritiesFile: String?
+
+  init(_ environment: [String: String]) {
+    relativeURI = environment.filled("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
+    fullURI = environment.filled("AWS_CONTAINER_CREDENTIALS_FULL_URI")
+    token = environment.filled("AWS_CONTAINER_AUTHORIZATION_TOKEN").map { Secret($0) }
+    tokenFile = environment.filled("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
+    authoritiesFile = environment.filled("AWS_CA_BUNDLE")
+  }
+
+  /// Of ECS, and of EKS Pod Identity.
+  private static let agents: Set<String> = [
+    "169.254.170.2", "169.254.170.23", "[fd00:ec2::23]", "localhost",
+  ]
+
+  func find(
+    over http: inout HTTPClient, now: UnixTime
+  ) throws(CredentialError) -> CredentialFinding {
+    guard let url = try url() else {
+      return .absent("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and …_FULL_URI are not set")
+    }
+    var fields = [HTTPField("Accept", "application/json")]
+    // The file is read each time: EKS replaces the token in it.
+    if let token = try currentToken() { fields.append(HTTPField("Authorization", token)) }
+    let request = HTTPRequest(
+      .get, url, fields: fields,
+      limits: HTTPLimits(
+        connect: .seconds(2), head: .seconds(5), stall: .seconds(5),
+        authoritiesFile: authoritiesFile))
+    let response: HTTPResponse
+    do {
+      response = try http.send(request, bodyLimit: 64 << 10)
+    } catch {
+      throw CredentialError(.unavailable, name, "no answer: \(error.message)")
+    }
+    guard response.head.status == 200 else {
+      throw CredentialError(.unavailable, name, "status \(response.head.status)")
+    }
+    let document = try CredentialDocument(response.body, from: name)
+    return .found(try document.credential(from: name), by: name)
+  }
+
+  private func url() throws(CredentialError) -> String? {
+    if let relativeURI {
+      guard relativeURI.hasPrefix("/") else {
+        throw CredentialError(
+          .misconfigured, name, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: want a path with / first")
+      }
+      return "http://169.254.170.2\(relativeURI)"
+    }
+    guard let fullURI else { return nil }
+    let setting = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+    guard let origin = Self.origin(of: fullURI) else {
+      throw CredentialError(.misconfigured, name, "\(setting): want http:// or https:// and a host")
+    }
+    guard origin.scheme == .https || Self.isTrusted(origin.host) else {
+      throw CredentialError(
+        .misconfigured, name,
+        "\(setting): want https, a loopback address, 169.254.170.2 or 169.254.170.23, got \(origin.host)"
+      )
+    }
+    return fullURI
+  }
+
+  private static func origin(of url: String) -> Endpoint? {
+    guard let start = url.utf8.firstIndex(of: UInt8(ascii: ":")), url[start...].hasPrefix("://")
+    else { return nil }
+    let rest = url[start...].dropFirst(3)
+    // What stands in an authority beyond host and port is refused by `Endpoint`.
+    let authority = rest.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
+    return try? Endpoint("\(url[..<start])://\(authority)")
+  }
+
+  private static func isTrusted(_ host: String) -> Bool {
+    if agents.contains(host) || host == "[::1]" { return true }
+    let numbers = host.split(separator: ".", omittingEmptySubsequences: false).map { UInt8($0) }
+    return numbers.count == 4 && numbers[0] == 127 && numbers.allSatisfy { $0 != nil }
+  }
+
+  private func currentToken() throws(CredentialError) -> String? {
+    var text = token?.exposed
+    if let tokenFile {
+      text = SmallFile.text(tokenFile)
+      guard text != nil else {
+        throw CredentialError(
+          .unavailable, name, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: \(tokenFile) can't be read")
+      }
+    }
+    guard let text else { return nil }
+    guard HTTPField("Authorization", text).isSendable else {
+      throw CredentialError(.misconfigured, name, "the authorization token has a line end in it")
+    }
+    return text
+  }
+}
