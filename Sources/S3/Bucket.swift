@@ -1,5 +1,6 @@
 /// A bucket and the ways to it.
 package struct Bucket: Hashable, Sendable {
+  /// As it was given: a bucket's name, an access point's alias or its ARN.
   package let name: String
   package let region: String
   /// As bloblo sees it.
@@ -7,33 +8,71 @@ package struct Bucket: Hashable, Sendable {
   /// As clients see it: presigned URLs are for this one.
   package let publicEndpoint: Endpoint
   package let style: AddressingStyle
+  /// What names it in a URL.
+  private let label: String
+  private let given: Given
+
+  /// What an endpoint of another region is made from.
+  private struct Given: Hashable {
+    var endpoint: Endpoint?
+    var publicEndpoint: Endpoint?
+    var style: AddressingStyle?
+    var aws: AWSEndpointOptions
+  }
 
   /// - Parameters:
+  ///   - name: a bucket's, or an access point's ARN.
+  ///   - region: an ARN's own comes before it.
   ///   - endpoint: nil for AWS's of the region.
   ///   - publicEndpoint: nil for `endpoint`.
   ///   - style: nil for what the endpoint serves for sure: `path` on one that was named; `virtual` on
   ///     AWS, but for a name with dots.
+  ///   - aws: which of AWS's, where none is named.
   package init(
     _ name: String, region: String, endpoint: Endpoint? = nil, publicEndpoint: Endpoint? = nil,
-    style: AddressingStyle? = nil
+    style: AddressingStyle? = nil, aws: AWSEndpointOptions = AWSEndpointOptions()
   ) throws(S3Error) {
-    try Self.check(name)
+    let accessPoint = try AccessPoint(name)
+    if accessPoint == nil { try Self.check(name) }
+    let region = accessPoint?.region ?? region
     guard Region.isValid(region) else { throw .invalidRegion(region) }
+    given = Given(endpoint: endpoint, publicEndpoint: publicEndpoint, style: style, aws: aws)
     self.name = name
     self.region = region
-    if let endpoint { self.endpoint = endpoint } else { self.endpoint = try .aws(region: region) }
+    label = accessPoint?.hostLabel ?? name
+    if let endpoint {
+      self.endpoint = endpoint
+    } else {
+      self.endpoint = try .aws(region: region, aws, isForAccessPoint: accessPoint != nil)
+    }
     self.publicEndpoint = publicEndpoint ?? self.endpoint
-    self.style = style ?? (endpoint != nil || name.contains(".") ? .path : .virtual)
-    guard self.style == .virtual else { return }
+    let needsHost = accessPoint != nil || (endpoint == nil && aws.isAccelerated)
+    self.style =
+      style ?? (needsHost ? .virtual : endpoint != nil || name.contains(".") ? .path : .virtual)
+    guard self.style == .virtual else {
+      guard !needsHost else {
+        throw .invalidBucketName(
+          name, reason: "it can only be named by the host: want virtual style")
+      }
+      return
+    }
     for endpoint in [self.endpoint, self.publicEndpoint] {
       guard !endpoint.isAddress else {
         throw .invalidEndpoint(reason: "virtual addressing needs a host name, got \(endpoint.host)")
       }
-      guard endpoint.scheme == .http || !name.contains(".") else {
+      guard endpoint.scheme == .http || !label.contains(".") else {
         throw .invalidBucketName(
           name, reason: "no certificate covers a name with dots before the host: want path style")
       }
     }
+  }
+
+  /// The same bucket, said to be in another region; nil where an ARN says which.
+  package func moved(to region: String) throws(S3Error) -> Bucket? {
+    guard label == name else { return nil }
+    return try Bucket(
+      name, region: region, endpoint: given.endpoint, publicEndpoint: given.publicEndpoint,
+      style: given.style, aws: given.aws)
   }
 
   /// The absolute URL of an object, each segment of its path percent-encoded once.
@@ -56,7 +95,7 @@ package struct Bucket: Hashable, Sendable {
     url.append(contentsOf: "://".utf8)
     let hostStart = url.count
     if style == .virtual {
-      url.append(contentsOf: name.utf8)
+      url.append(contentsOf: label.utf8)
       url.append(UInt8(ascii: "."))
     }
     url.append(contentsOf: endpoint.authority.utf8)
@@ -64,7 +103,7 @@ package struct Bucket: Hashable, Sendable {
     url.append(contentsOf: endpoint.pathPrefix.utf8)
     url.append(UInt8(ascii: "/"))
     if style == .path {
-      url.append(contentsOf: name.utf8)
+      url.append(contentsOf: label.utf8)
       if key != nil { url.append(UInt8(ascii: "/")) }
     }
     if let key {
@@ -77,6 +116,12 @@ package struct Bucket: Hashable, Sendable {
   ///
   /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>
   private static func check(_ name: String) throws(S3Error) {
+    for (suffix, what) in [
+      ("--x-s3", "a directory bucket"), ("--op-s3", "an Outposts access point"),
+    ]
+    where name.hasSuffix(suffix) {
+      throw .invalidBucketName(name, reason: "\(what) has another API than S3's own")
+    }
     guard (3...63).contains(name.utf8.count) else {
       throw .invalidBucketName(name, reason: "want 3 to 63 characters, got \(name.utf8.count)")
     }

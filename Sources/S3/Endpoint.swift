@@ -46,15 +46,6 @@ package struct Endpoint: Hashable, Sendable, CustomStringConvertible {
     authority = port.map { "\(host):\($0)" } ?? host
   }
 
-  /// AWS's own endpoint of a region.
-  ///
-  /// Source: <https://docs.aws.amazon.com/general/latest/gr/s3.html>
-  package static func aws(region: String) throws(S3Error) -> Endpoint {
-    guard Region.isValid(region) else { throw .invalidRegion(region) }
-    let domain = region.hasPrefix("cn-") ? "amazonaws.com.cn" : "amazonaws.com"
-    return Endpoint(.https, host: "s3.\(region.lowercased()).\(domain)", port: nil, pathPrefix: "")
-  }
-
   package var description: String { "\(scheme.rawValue)://\(authority)\(pathPrefix)" }
 
   /// Whether the host is an address, so that it can't have a bucket's name before it.
