@@ -12,6 +12,9 @@ package import Primitives
 package struct PresignedURL: Sendable, CustomStringConvertible, CustomReflectable {
   package static let lifetimeSeconds: ClosedRange<Int64> = 1...604_800
 
+  /// Seconds of a credential's life below which nothing is signed with it.
+  package static let shortestLife: Int64 = 10
+
   /// Absolute and ASCII.
   package let bytes: [UInt8]
   /// When S3 stops to honour it: also when the credential ends.
@@ -32,11 +35,13 @@ package struct PresignedURL: Sendable, CustomStringConvertible, CustomReflectabl
   /// - Parameters:
   ///   - endpoint: nil for the bucket's public one.
   ///   - lifetime: whole seconds that S3 honours the URL, 1…604800.
+  ///   - isRequesterPaying: whether the signer pays for the request.
   ///   - now: the instant of signing.
   /// - Throws: `.lifetimeOutOfRange`.
   package init(
     _ method: HTTPRequest.Method, _ key: ObjectKey, in bucket: Bucket,
-    on endpoint: Endpoint? = nil, signer: Signer, lifetime: Duration, now: UnixTime
+    on endpoint: Endpoint? = nil, signer: Signer, lifetime: Duration,
+    isRequesterPaying: Bool = false, now: UnixTime
   ) throws(S3Error) {
     let (seconds, fraction) = lifetime.components
     guard fraction == 0, Self.lifetimeSeconds.contains(seconds) else {
@@ -53,6 +58,8 @@ package struct PresignedURL: Sendable, CustomStringConvertible, CustomReflectabl
     let pathEnd = url.count
     url.append(UInt8(ascii: "?"))
     signer.appendQuery(date: date, scope: scope, lifetimeSeconds: seconds, to: &url)
+    // Lower case comes after upper case.
+    if isRequesterPaying { url.append(contentsOf: "&x-amz-request-payer=requester".utf8) }
 
     let canonicalRequest = CanonicalRequest(
       presigning: method, path: url.span.extracting(hostRange.upperBound..<pathEnd),

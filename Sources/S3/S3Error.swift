@@ -13,6 +13,12 @@ package enum S3Error: Error, Hashable, Sendable, CustomStringConvertible {
   /// The text is not repeated: a URL may hold a password.
   case invalidEndpoint(reason: String)
   case invalidKeyTemplate(String, reason: String)
+  /// There is no credential that lives.
+  case noCredential
+  /// The signing credential ends too soon for a URL: seconds that it has.
+  case credentialEnds(Int64)
+  /// libcrypto did not sign.
+  case cannotSign
   /// No whole response came.
   case transport(Operation, TransportFailure)
   /// S3 said no.
@@ -41,6 +47,10 @@ package enum S3Error: Error, Hashable, Sendable, CustomStringConvertible {
     case .invalidRegion(let region): "region \"\(region)\": want letters, digits, - and _"
     case .invalidEndpoint(let reason): "endpoint: \(reason)"
     case .invalidKeyTemplate(let template, let reason): "key template \"\(template)\": \(reason)"
+    case .cannotSign: "libcrypto did not sign"
+    case .noCredential: "no credential: the last one has ended, or none was obtained yet"
+    case .credentialEnds(let seconds):
+      "the signing credential ends in \(seconds) s: want \(PresignedURL.shortestLife) s for a URL"
     case .transport(let operation, let failure): "\(operation.rawValue): \(failure.message)"
     case .refused(let operation, let refusal): "\(operation.rawValue): \(refusal)"
     case .unexpectedAnswer(let operation, let reason): "\(operation.rawValue): \(reason)"

@@ -28,6 +28,13 @@ package struct S3Refusal: Hashable, Sendable, CustomStringConvertible {
   /// The server can't do what a field asked for, a condition say: without it, it might.
   package var isNotImplemented: Bool { status == 501 || code == "NotImplemented" }
 
+  /// What was signed with is not known, or no longer.
+  ///
+  /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList>
+  package var isOfCredential: Bool {
+    ["ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId"].contains(code)
+  }
+
   package var description: String {
     var text = "status \(status)"
     if let code { text += " \(code)" }
@@ -45,7 +52,9 @@ extension S3Refusal {
     self.init(
       status: response.head.status, code: error?.text(of: "Code"),
       message: error?.text(of: "Message").map { String($0.prefix(Self.messageLimit)) },
-      bucketRegion: response.head.fields.first(named: "x-amz-bucket-region")?.text)
+      bucketRegion: response.head.fields.first(named: "x-amz-bucket-region")?.text
+        ?? (error?.text(of: "Code") == "AuthorizationHeaderMalformed"
+          ? error?.text(of: "Region") : nil))
   }
 
   /// Without the white space that S3-compatible servers send before the document while they work.

@@ -2,29 +2,39 @@ package import HTTPTransport
 internal import Hashing
 package import Primitives
 
-/// The requests to one bucket, each signed and sent once: whether to try again is the caller's to say.
+/// The requests to one bucket, each signed and sent once, or twice where the answer tells the
+/// bucket's true region or S3's time; whether to try again else is the caller's to say.
 ///
-/// Cheap to make: what is kept is in the signer and in the HTTP client, which each thread brings.
+/// Cheap to copy: what is kept is in the site and in the HTTP client, which each thread brings.
 package struct BucketClient: Sendable {
   /// Bytes of a response's body that are read: 1000 uploads, each with the longest key there is, fit.
   static let bodyLimit = 4 << 20
 
-  package let bucket: Bucket
-  package let signer: Signer
+  package let site: BucketSite
   package let limits: HTTPLimits
-  package let uploadOptions: UploadOptions
+  package var uploadOptions: UploadOptions
 
-  /// - Parameters:
-  ///   - signer: for the bucket's region, and `s3`.
-  ///   - limits: of every request.
+  /// As it is known to be now.
+  package var bucket: Bucket { site.bucket }
+
+  /// - Parameter limits: of every request.
   package init(
-    _ bucket: Bucket, signer: Signer, limits: HTTPLimits = HTTPLimits(),
+    _ site: BucketSite, limits: HTTPLimits = HTTPLimits(),
     uploadOptions: UploadOptions = UploadOptions()
   ) {
-    self.bucket = bucket
-    self.signer = signer
+    self.site = site
     self.limits = limits
     self.uploadOptions = uploadOptions
+  }
+
+  /// With one credential for good.
+  package init(
+    _ bucket: Bucket, credential: Credential, limits: HTTPLimits = HTTPLimits(),
+    uploadOptions: UploadOptions = UploadOptions()
+  ) {
+    self.init(
+      BucketSite(bucket, credentials: CredentialStore(credential)), limits: limits,
+      uploadOptions: uploadOptions)
   }
 
   /// What S3 knows of an object; nil when there is none.
@@ -96,6 +106,69 @@ package struct BucketClient: Sendable {
     query: [(String, String)] = [], fields: [HTTPField] = [], body: HTTPBody = .none,
     payloadHash: PayloadHash = .ofNothing, over client: inout Client, now: UnixTime
   ) throws(S3Error) -> HTTPResponse {
+    let request = Unsigned(
+      operation: operation, method: method, key: key, query: query,
+      fields: fields + uploadOptions.payerFields, body: body, payloadHash: payloadHash)
+    var isRepeated = false
+    while true {
+      let (response, isWorthRepeating) = try send(request, over: &client, now: now)
+      guard isWorthRepeating, !isRepeated else { return response }
+      isRepeated = true
+    }
+  }
+
+  private struct Unsigned {
+    let operation: S3Error.Operation
+    let method: HTTPRequest.Method
+    let key: ObjectKey?
+    let query: [(String, String)]
+    let fields: [HTTPField]
+    let body: HTTPBody
+    let payloadHash: PayloadHash
+  }
+
+  /// - Returns: the response, and whether it was refused for a region or a time that is known better now.
+  private func send<Client: HTTPSending & ~Copyable>(
+    _ unsigned: Unsigned, over client: inout Client, now: UnixTime
+  ) throws(S3Error) -> (HTTPResponse, Bool) {
+    let time = site.clock.time(at: now)
+    guard let (number, signer) = site.signer(at: time) else { throw .noCredential }
+    var request = HTTPRequest(
+      unsigned.method, url(of: unsigned.key, unsigned.query), fields: unsigned.fields,
+      body: unsigned.body, limits: limits)
+    signer.sign(&request, payloadHash: unsigned.payloadHash, now: time)
+    let start = ContinuousClock.now
+    let response: HTTPResponse
+    do {
+      response = try client.send(request, bodyLimit: Self.bodyLimit)
+    } catch {
+      throw .transport(unsigned.operation, TransportFailure(error))
+    }
+    let seconds = (ContinuousClock.now - start).components.seconds
+    return (response, learn(from: response, number, sent: now, seconds: seconds))
+  }
+
+  private func learn(
+    from response: HTTPResponse, _ number: Int, sent: UnixTime, seconds: Int64
+  ) -> Bool {
+    let head = response.head
+    var isNews = false
+    if let date = head.fields.first(named: "date").flatMap({ UnixTime(httpDate: $0.text) }) {
+      isNews = site.learn(date: date, sent: sent, seconds: seconds)
+    }
+    // HEAD is refused without a word.
+    guard [301, 307, 400, 403].contains(head.status) else { return false }
+    let refusal = S3Refusal(response)
+    if let region = refusal.bucketRegion, site.learn(region: region) { isNews = true }
+    // An ended token is a 400.
+    if refusal.isOfCredential || (head.status == 400 && refusal.code == nil) {
+      site.suspect(number)
+    }
+    return isNews
+  }
+
+  private func url(of key: ObjectKey?, _ query: [(String, String)]) -> String {
+    let bucket = bucket
     var url: [UInt8] = []
     _ = bucket.append(urlOf: key, on: bucket.endpoint, to: &url)
     for (i, parameter) in query.enumerated() {
@@ -104,14 +177,7 @@ package struct BucketClient: Sendable {
       url.append(UInt8(ascii: "="))
       PercentEncoding.append(parameter.1.utf8, to: &url)
     }
-    var request = HTTPRequest(
-      method, String(decoding: url, as: UTF8.self), fields: fields, body: body, limits: limits)
-    signer.sign(&request, payloadHash: payloadHash, now: now)
-    do {
-      return try client.send(request, bodyLimit: Self.bodyLimit)
-    } catch {
-      throw .transport(operation, TransportFailure(error))
-    }
+    return String(decoding: url, as: UTF8.self)
   }
 }
 

@@ -1,0 +1,90 @@
+internal import Primitives
+internal import Synchronization
+
+/// What is learnt of a bucket while it is used, shared by all who use it: its true region, S3's clock;
+/// and the signers for the credential that holds.
+package final class BucketSite: Sendable {
+  private struct State {
+    var bucket: Bucket
+    var requests: (number: Int, signer: Signer)?
+    var presigning: (number: Int, signer: Signer)?
+  }
+
+  private let state: Mutex<State>
+  private let credentials: CredentialStore
+  private let presignCredentials: CredentialStore
+  package let clock: ServerClock
+  private let observer: (any BucketObserver)?
+
+  /// - Parameters:
+  ///   - presignCredentials: nil for the same; another, which lives long, where URLs must.
+  package init(
+    _ bucket: Bucket, credentials: CredentialStore, presignCredentials: CredentialStore? = nil,
+    clock: ServerClock = ServerClock(), observer: (any BucketObserver)? = nil
+  ) {
+    state = Mutex(State(bucket: bucket))
+    self.credentials = credentials
+    self.presignCredentials = presignCredentials ?? credentials
+    self.clock = clock
+    self.observer = observer
+  }
+
+  package var bucket: Bucket { state.withLock { $0.bucket } }
+
+  /// - Parameter now: S3's time.
+  /// - Returns: nil when no credential lives.
+  func signer(at now: UnixTime) -> (number: Int, signer: Signer)? {
+    guard let held = credentials.current(at: now) else { return nil }
+    return state.withLock { state in
+      if let known = state.requests, known.number == held.number { return known }
+      let made = (held.number, Signer(held.credential, region: state.bucket.region))
+      state.requests = made
+      return made
+    }
+  }
+
+  func presigner(at now: UnixTime) -> (bucket: Bucket, signer: Signer)? {
+    guard let held = presignCredentials.current(at: now) else { return nil }
+    return state.withLock { state in
+      if let known = state.presigning, known.number == held.number {
+        return (state.bucket, known.signer)
+      }
+      let signer = Signer(held.credential, region: state.bucket.region)
+      state.presigning = (held.number, signer)
+      return (state.bucket, signer)
+    }
+  }
+
+  /// - Returns: whether that is news.
+  func learn(region: String) -> Bool {
+    let old: String? = state.withLock { state in
+      // What can't be a region is not believed.
+      guard region != state.bucket.region, let moved = try? state.bucket.moved(to: region) else {
+        return nil
+      }
+      let old = state.bucket.region
+      state = State(bucket: moved)
+      return old
+    }
+    guard let old else { return false }
+    observer?.regionLearnt(region, insteadOf: old)
+    return true
+  }
+
+  /// - Returns: whether the next signature will have another time.
+  func learn(date: UnixTime, sent: UnixTime, seconds: Int64) -> Bool {
+    guard let correction = clock.learn(date, sent: sent, seconds: seconds) else { return false }
+    observer?.clockDiffers(by: correction)
+    return true
+  }
+
+  func suspect(_ number: Int) { credentials.suspect(number) }
+}
+
+/// Who is told what was learnt of a bucket, for the log.
+package protocol BucketObserver: Sendable {
+  func regionLearnt(_ region: String, insteadOf old: String)
+
+  /// - Parameter seconds: that S3 is ahead of us; 0 when the clocks agree again.
+  func clockDiffers(by seconds: Int64)
+}
