@@ -10,11 +10,23 @@ struct S3BlobStore: BlobStore {
   let bucket: BucketClient
   let template: ObjectKeyTemplate
   let presignLifetime: Duration
+  /// Clients are sent there instead of to the bucket, if there is one.
+  let cloudFront: CloudFrontSigner?
 
   func key(of digest: Digest) throws(S3Error) -> ObjectKey {
     try template.key(
       algorithm: digest.algorithm.rawValue, encoded: String(decoding: digest.encoded, as: UTF8.self)
     )
+  }
+
+  /// The bucket for a fill from this repository, whose name may be among its object's tags.
+  func bucket(for repository: RepositoryName) -> BucketClient {
+    guard !bucket.uploadOptions.tags.isEmpty else { return bucket }
+    var tagged = bucket
+    tagged.uploadOptions.tags = bucket.uploadOptions.tags.map {
+      $0.naming(repository: "\(repository)")
+    }
+    return tagged
   }
 
   func find(
@@ -32,14 +44,25 @@ struct S3BlobStore: BlobStore {
   /// same one, so that what caches by URL finds it again.
   func presign(_ digest: Digest, now: UnixTime) throws(BlobStoreError) -> SignedURL {
     let span = max(1, presignLifetime.components.seconds / 4)
-    let start = UnixTime(seconds: now.seconds - now.seconds % span)
     do {
-      let url = try PresignedURL(
-        .get, key(of: digest), in: bucket.bucket, signer: bucket.signer, lifetime: presignLifetime,
-        now: start)
-      return SignedURL(bytes: url.bytes, reusableUntil: start + span)
+      if let cloudFront {
+        let url = try cloudFront.presign(
+          key(of: digest), lifetime: presignLifetime, span: span, now: now)
+        return SignedURL(bytes: url.bytes, reusableUntil: url.start + span)
+      }
+      let url = try bucket.presign(
+        .get, key(of: digest), lifetime: presignLifetime, span: span, now: now)
+      return SignedURL(bytes: url.bytes, reusableUntil: reuseEnd(of: url, span: span, now: now))
     } catch {
       throw BlobStoreError(error.description)
     }
+  }
+
+  /// By our own clock: when the span is over, or the URL has little life left.
+  private func reuseEnd(of url: PresignedURL, span: Int64, now: UnixTime) -> UnixTime {
+    let time = bucket.site.clock.time(at: now)
+    let spanEnd = time + (span - time.seconds % span)
+    let end = min(spanEnd, max(time, url.expiration + -PresignedURL.shortestLife))
+    return now + (end - time)
   }
 }

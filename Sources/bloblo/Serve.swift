@@ -17,7 +17,7 @@ struct Serve: ParsableCommand {
   func run() throws {
     // Before any thread: they inherit it, and the signals wait for sigwait below.
     let signals = StopSignals()
-    let environment = processEnvironment()
+    let environment = processEnvironment().withProfile()
     let settings: Settings
     do {
       settings = try Settings(environment: environment)
@@ -27,6 +27,12 @@ struct Serve: ParsableCommand {
     }
     let logger = makeLogger(settings)
     for warning in settings.warnings { logger.warning("\(warning)") }
+    do {
+      try settings.credentials.start(logger)
+    } catch {
+      complain(error.problems.map { "bloblo: \($0)" })
+      throw ExitCode(EX_CONFIG)
+    }
     let listener = try listen(settings, environment)
     let address = listener.address
     let handler = BlobHandler(settings, environment: environment, logger: logger)

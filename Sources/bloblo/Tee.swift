@@ -36,7 +36,8 @@ final class Tee: Sendable {
     let source = FillSource(
       request: location.settings.upstream.request(
         for: blob.path, from: ClientFields(exchange.request, in: location)),
-      digest: blob.path.digest, size: size, bucket: location.store.bucket, key: key,
+      digest: blob.path.digest, size: size, bucket: location.store.bucket(for: blob.path.name),
+      key: key,
       isReplacement: isReplacement
     ) {
       location.engine.remember(

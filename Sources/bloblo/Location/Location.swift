@@ -12,15 +12,21 @@ final class Location: Sendable {
   let upstreamParameters: [UpstreamParameter]
 
   init(
-    _ id: LocationID, _ settings: LocationSettings, _ credential: Credential, _ memories: Memories
+    _ id: LocationID, _ settings: LocationSettings, _ credentials: SigningCredentials,
+    _ memories: Memories
   ) {
     self.id = id
     self.settings = settings
+    let site = BucketSite(
+      settings.bucket, credentials: credentials.store,
+      presignCredentials: credentials.presignStore,
+      // Another location may be on another server.
+      clock: id == .standard ? credentials.clock : ServerClock(), observer: credentials.log)
     let bucket = BucketClient(
-      settings.bucket, signer: Signer(credential, region: settings.bucket.region),
-      limits: settings.s3Limits)
+      site, limits: settings.s3Limits, uploadOptions: settings.uploadOptions)
     store = S3BlobStore(
-      bucket: bucket, template: settings.keyTemplate, presignLifetime: settings.presignLifetime)
+      bucket: bucket, template: settings.keyTemplate, presignLifetime: settings.presignLifetime,
+      cloudFront: settings.cloudFront)
     engine = OffloadEngine(
       upstream: settings.upstream, store: store, policy: settings.policy, memories: memories)
     front = FrontServer(redirectStatus: settings.redirectStatus)

@@ -13,7 +13,7 @@ final class Locations: Sendable {
 
   let standard: Location
   private let environment: [String: String]
-  private let credential: Credential
+  private let credentials: SigningCredentials
   private let memories: Memories
   private let report: @Sendable (_ problems: [String]) -> Void
   /// By the params as they came; `nil` for settings that are wrong.
@@ -32,8 +32,8 @@ final class Locations: Sendable {
     report: @escaping @Sendable (_ problems: [String]) -> Void
   ) {
     memories = Memories(settings.lives)
-    standard = Location(LocationID(0), settings.location, settings.credential, memories)
-    credential = settings.credential
+    standard = Location(.standard, settings.location, settings.credentials, memories)
+    credentials = settings.credentials
     // Of the environment only what is read again: no secret is kept here.
     self.environment = environment.filter {
       LocationSettings.names.contains($0.key) || ambientNames.contains($0.key)
@@ -70,16 +70,14 @@ final class Locations: Sendable {
       report(reader.problems)
       return nil
     }
-    return Location(id, settings, credential, memories)
+    return Location(id, settings, credentials, memories)
   }
 }
 
 /// What settings of a location fall back on.
-private let ambientNames: Set<String> = [
-  "BLOBLO_USE_LOCALSTACK", "BLOBLO_UPSTREAM_TIMEOUT", "BLOBLO_UPSTREAM_CA_FILE",
-  "BLOBLO_S3_TIMEOUT",
-  "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL",
-]
+private let ambientNames = S3Settings.commonNames.union([
+  "BLOBLO_UPSTREAM_TIMEOUT", "BLOBLO_UPSTREAM_CA_FILE",
+])
 
 extension Request {
   /// The params that override settings, as `NAME=value` with a NUL after each; an empty value overrides
@@ -95,4 +93,9 @@ extension Request {
     }
     return all
   }
+}
+
+extension LocationID {
+  /// Of requests whose web server says nothing else.
+  static let standard = LocationID(0)
 }

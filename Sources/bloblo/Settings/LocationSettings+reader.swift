@@ -32,7 +32,8 @@ extension LocationSettings {
     guard let upstream, let s3 else { return nil }
     self.init(
       upstream: upstream, isHostPreserved: isHostPreserved, bucket: s3.bucket,
-      keyTemplate: s3.keyTemplate, s3Limits: s3.limits, presignLifetime: presignLifetime,
+      keyTemplate: s3.keyTemplate, s3Limits: s3.limits, uploadOptions: s3.uploadOptions,
+      cloudFront: s3.cloudFront, presignLifetime: presignLifetime,
       redirectStatus: redirectStatus, policy: policy, fill: fill)
   }
 }

@@ -1,5 +1,4 @@
 import HTTPTransport
-import Primitives
 import S3
 
 /// The settings of the bucket.
@@ -7,6 +6,19 @@ struct S3Settings {
   var bucket: Bucket
   var keyTemplate: ObjectKeyTemplate
   var limits: HTTPLimits
+  var uploadOptions: UploadOptions
+  var cloudFront: CloudFrontSigner?
+
+  /// Settings that hold for all locations, of those that are read here.
+  static let commonNames: Set<String> = [
+    "BLOBLO_USE_LOCALSTACK", "BLOBLO_S3_TIMEOUT", "BLOBLO_S3_CA_FILE", "BLOBLO_S3_USE_FIPS",
+    "BLOBLO_S3_USE_DUALSTACK", "BLOBLO_S3_ACCELERATE", "BLOBLO_S3_SSE", "BLOBLO_S3_SSE_KMS_KEY_ID",
+    "BLOBLO_S3_SSE_BUCKET_KEY", "BLOBLO_S3_STORAGE_CLASS", "BLOBLO_S3_TAGS",
+    "BLOBLO_S3_REQUESTER_PAYS", "BLOBLO_CLOUDFRONT_URL", "BLOBLO_CLOUDFRONT_KEY_PAIR_ID",
+    "BLOBLO_CLOUDFRONT_PRIVATE_KEY_FILE",
+    "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE",
+    "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT",
+  ]
 
   /// - Returns: `nil` when something is wrong; the reader knows what.
   init?(_ reader: inout SettingsReader) {
@@ -15,8 +27,12 @@ struct S3Settings {
       connect: .seconds(5),
       head: reader.duration(
         "BLOBLO_S3_TIMEOUT", default: .seconds(5), in: .milliseconds(100)...(.seconds(60))),
-      stall: .seconds(30))
+      stall: .seconds(30),
+      authoritiesFile: reader.readableFile("BLOBLO_S3_CA_FILE")
+        ?? reader.readableFile("AWS_CA_BUNDLE"))
     let template = reader.keyTemplate()
+    uploadOptions = reader.uploadOptions()
+    cloudFront = reader.cloudFront()
     guard let bucket = reader.bucket(isLocalStack: isLocalStack), let template
     else { return nil }
     self.bucket = bucket
@@ -36,10 +52,12 @@ extension SettingsReader {
     let endpoint = endpoint(endpointName, endpointText)
     let publicName = "BLOBLO_S3_PUBLIC_ENDPOINT_URL"
     let publicEndpoint = self.endpoint(publicName, text(publicName))
+    // An access point's ARN has its own region.
+    let isARN = text("BLOBLO_S3_BUCKET_NAME")?.hasPrefix("arn:") ?? false
     // Servers that are not AWS take any region, and most call theirs so.
     let region =
       text("BLOBLO_S3_REGION", "AWS_REGION", "AWS_DEFAULT_REGION")
-      ?? (endpointText == nil ? nil : "us-east-1")
+      ?? (endpointText == nil && !isARN ? nil : "us-east-1")
     if region == nil {
       refuse("BLOBLO_S3_REGION: want the bucket's region, such as eu-west-1; AWS_REGION counts too")
     }
@@ -49,15 +67,27 @@ extension SettingsReader {
     ) {
       AddressingStyle(rawValue: $0)
     }
+    let awsOptions = AWSEndpointOptions(
+      isFIPS: boolean("BLOBLO_S3_USE_FIPS", "AWS_USE_FIPS_ENDPOINT"),
+      isDualStack: boolean("BLOBLO_S3_USE_DUALSTACK", "AWS_USE_DUALSTACK_ENDPOINT"),
+      isAccelerated: boolean("BLOBLO_S3_ACCELERATE", default: false))
+    if endpoint != nil, awsOptions.isAccelerated {
+      refuse("BLOBLO_S3_ACCELERATE: want no endpoint set with it: AWS has its own for that")
+    }
     guard problems.count == problemsBefore, let region else { return nil }
     do {
       return try Bucket(
         text("BLOBLO_S3_BUCKET_NAME") ?? "sample-bucket", region: region, endpoint: endpoint,
-        publicEndpoint: publicEndpoint, style: style)
+        publicEndpoint: publicEndpoint, style: style, aws: awsOptions)
     } catch {
       refuse("BLOBLO_S3_BUCKET_NAME: \(error)")
       return nil
     }
+  }
+
+  /// Ours, or AWS's own.
+  private mutating func boolean(_ name: String, _ other: String) -> Bool {
+    boolean(text(name) == nil ? other : name, default: false)
   }
 
   private mutating func endpoint(_ name: String, _ text: String?) -> Endpoint? {
@@ -78,22 +108,5 @@ extension SettingsReader {
       refuse("BLOBLO_S3_KEY_TEMPLATE: \(error)")
       return nil
     }
-  }
-
-  /// The credential in the environment.
-  mutating func credential() -> Credential? {
-    let fallback = boolean("BLOBLO_USE_LOCALSTACK", default: false) ? "test" : nil
-    let id = text("AWS_ACCESS_KEY_ID") ?? fallback
-    let secret = text("AWS_SECRET_ACCESS_KEY") ?? fallback
-    if id == nil {
-      refuse("AWS_ACCESS_KEY_ID: want the access key that signs for the bucket, got nothing")
-    }
-    if secret == nil {
-      refuse("AWS_SECRET_ACCESS_KEY: want the secret of AWS_ACCESS_KEY_ID, got nothing")
-    }
-    guard let id, let secret else { return nil }
-    return Credential(
-      accessKeyID: id, secretAccessKey: Secret(secret),
-      sessionToken: text("AWS_SESSION_TOKEN").map { Secret($0) })
   }
 }

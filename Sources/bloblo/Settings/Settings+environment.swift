@@ -22,7 +22,7 @@ extension Settings {
       UInt32(text, radix: 8).flatMap { $0 <= 0o777 ? $0 : nil }
     }
     let location = LocationSettings(&reader)
-    let credential = reader.credential()
+    let credentials = reader.credentials()
     let lives = Memories.Lives(
       proof: reader.duration(
         "BLOBLO_PROOF_TTL", default: .seconds(30), in: .zero...(.seconds(86_400))),
@@ -55,12 +55,12 @@ extension Settings {
         "BLOBLO_SPOOL_DIR: \(fillLimits.spoolFolder) is not a folder that bloblo may write to; name another"
       )
     }
-    guard reader.problems.isEmpty, let location, let credential else {
+    guard reader.problems.isEmpty, let location else {
       throw SettingsError(problems: reader.problems + warnings)
     }
     self.init(
       listenAddress: listenAddress, listenMode: listenMode,
-      listenGroup: reader.text("BLOBLO_LISTEN_GROUP"), location: location, credential: credential,
+      listenGroup: reader.text("BLOBLO_LISTEN_GROUP"), location: location, credentials: credentials,
       lives: lives, fillLimits: fillLimits, threads: threads, streamThreads: streamThreads,
       stopTimeout: stopTimeout, logLevel: logLevel, logFormat: logFormat, warnings: warnings)
   }

@@ -12,7 +12,7 @@ struct Settings: Sendable {
   var listenGroup: String?
   /// What holds for a request whose web server says nothing else.
   var location: LocationSettings
-  var credential: Credential
+  var credentials: SigningCredentials
   var lives: Memories.Lives
   var fillLimits: Filler.Limits
   var threads: Int
@@ -31,6 +31,9 @@ struct LocationSettings: Sendable {
   var bucket: Bucket
   var keyTemplate: ObjectKeyTemplate
   var s3Limits: HTTPLimits
+  var uploadOptions: UploadOptions
+  /// What signs for clients instead of S3's own presigning.
+  var cloudFront: CloudFrontSigner?
   var presignLifetime: Duration
   var redirectStatus: Int
   var policy: OffloadEngine.Policy

@@ -1,7 +1,7 @@
 /// Reads settings from named texts and collects what is wrong with them, so that all mistakes are told
 /// together.
 struct SettingsReader {
-  private let environment: [String: String]
+  let environment: [String: String]
   /// One sentence each: the setting's name, what it should be, what it is.
   private(set) var problems: [String] = []
 

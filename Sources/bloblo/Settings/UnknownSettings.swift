@@ -14,7 +14,7 @@ struct UnknownSettings {
       }
   }
 
-  static let known: Set<String> = [
+  static let known = S3Settings.commonNames.union([
     "BLOBLO_LISTEN_ADDR", "BLOBLO_LISTEN_MODE", "BLOBLO_LISTEN_GROUP", "BLOBLO_UPSTREAM_URL",
     "BLOBLO_UPSTREAM_CHECK", "BLOBLO_UPSTREAM_REDIRECT", "BLOBLO_UPSTREAM_CA_FILE",
     "BLOBLO_UPSTREAM_TIMEOUT",
@@ -28,7 +28,9 @@ struct UnknownSettings {
     "BLOBLO_SPOOL_MAX_BYTES", "BLOBLO_THREADS", "BLOBLO_STREAM_THREADS", "BLOBLO_STOP_TIMEOUT",
     "BLOBLO_PROOF_TTL", "BLOBLO_PROOF_SCOPE", "BLOBLO_PROOF_STALE", "BLOBLO_PRESENCE_TTL",
     "BLOBLO_LOG_LEVEL", "BLOBLO_LOG_FORMAT",
-  ]
+    "BLOBLO_PRESIGN_ACCESS_KEY_ID", "BLOBLO_PRESIGN_SECRET_ACCESS_KEY",
+    "BLOBLO_PRESIGN_SESSION_TOKEN", "BLOBLO_REGISTRY_HOST",
+  ])
 }
 
 /// The number of letters to put in, take out or change. Source: Wagner and Fischer, 1974.
