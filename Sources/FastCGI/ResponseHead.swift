@@ -14,31 +14,29 @@ package struct ResponseHead: Sendable {
   }
 
   /// Adds a field; a value that could end its line is left out, since it is not ours to mend.
-  package mutating func add(_ name: StaticString, _ value: some Sequence<UInt8>) {
-    let start = fields.count
+  package mutating func add(_ name: StaticString, _ value: [UInt8]) {
+    unsafe value.withUnsafeBufferPointer { unsafe add(name, $0) }
+  }
+
+  package mutating func add(_ name: StaticString, _ value: String) {
+    var value = value
+    value.withUTF8 { unsafe add(name, $0) }
+  }
+
+  /// Not generic: across rooms a generic sequence is walked through witnesses, byte by byte.
+  private mutating func add(_ name: StaticString, _ value: UnsafeBufferPointer<UInt8>) {
+    for unsafe byte in unsafe value where byte == 0x0D || byte == 0x0A || byte == 0 { return }
     unsafe fields.append(
       contentsOf: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
     fields.append(UInt8(ascii: ":"))
     fields.append(UInt8(ascii: " "))
-    for byte in value {
-      guard byte != 0x0D, byte != 0x0A, byte != 0 else {
-        fields.removeSubrange(start...)
-        return
-      }
-      fields.append(byte)
-    }
+    unsafe fields.append(contentsOf: value)
     endLine()
-  }
-
-  package mutating func add(_ name: StaticString, _ value: String) {
-    add(name, value.utf8)
   }
 
   /// The whole head, with the line that ends it.
   consuming func bytes() -> [UInt8] {
-    fields.append(contentsOf: "Status: ".utf8)
-    fields.append(contentsOf: String(status).utf8)
-    endLine()
+    add("Status", reason(of: status))
     endLine()
     return fields
   }
@@ -46,5 +44,18 @@ package struct ResponseHead: Sendable {
   private mutating func endLine() {
     fields.append(0x0D)
     fields.append(0x0A)
+  }
+}
+
+/// A status with its phrase, without which nginx sends none. Source: RFC 9110 §15; 423 and 424, RFC 4918.
+private func reason(of status: Int) -> String {
+  switch status {
+  case 200: "200 OK"
+  case 206: "206 Partial Content"
+  case 302: "302 Found"
+  case 307: "307 Temporary Redirect"
+  case 423: "423 Locked"
+  case 424: "424 Failed Dependency"
+  default: "\(status) Status"
   }
 }

@@ -27,7 +27,7 @@ final class AskerHasher: Sendable {
       for known in location.upstreamParameters {
         let isThere: Void? = request.withParameter(known.parameter) { value in
           state.append(count: value.count)
-          for i in value.indices { state.text.append(value[i]) }
+          unsafe value.withUnsafeBufferPointer { unsafe state.text.append(contentsOf: $0) }
         }
         if isThere == nil { state.append(count: 0) }
       }
