@@ -23,6 +23,10 @@ package struct WrongObject: Sendable, Equatable {
 package enum PassReason: Sendable, Equatable {
   /// Not `GET` or `HEAD`, or not a plain path of a blob.
   case notABlobRequest
+  /// The request has come through bloblo already: its upstream asks bloblo again.
+  case loop
+  /// A ping or a token request that upstream did not answer with a 200 that can be kept.
+  case notRemembered
   /// The web server's params for this location are wrong.
   case wrongParams
   /// `BLOBLO_DELIVERY=pass`.
@@ -61,6 +65,8 @@ extension PassReason: CustomStringConvertible {
   package var description: String {
     switch self {
     case .notABlobRequest: "not-a-blob-request"
+    case .loop: "loop"
+    case .notRemembered: "not-remembered"
     case .wrongParams: "wrong-params"
     case .delivery: "delivery"
     case .conditional: "conditional"

@@ -11,6 +11,7 @@ import Threading
 final class BlobHandler: RequestHandler {
   private let locations: Locations
   private let askers = AskerHasher()
+  private let pingAndToken: PingAndToken
   private let flights = Flights()
   private let areAnswersShared: Bool
   private let tee: Tee
@@ -22,6 +23,7 @@ final class BlobHandler: RequestHandler {
     log = DecisionLog(logger: logger)
     locations = Locations(settings, environment: environment, report: log.wrongParams)
     tee = Tee(settings, logger: logger)
+    pingAndToken = PingAndToken(memory: AnswerMemory(longest: settings.answerLife), askers: askers)
     // Who wants to be asked every time wants it for each request.
     areAnswersShared = settings.lives.proof > .zero
     asking = ThreadPool(
@@ -34,8 +36,9 @@ final class BlobHandler: RequestHandler {
     guard let location = locations.location(of: request) else {
       return pass(request, nil, .wrongParams)
     }
-    guard !request.isLoop, let blob = BlobRequest(request, in: location, askers) else {
-      return pass(request, nil, .notABlobRequest)
+    guard !request.isLoop else { return pass(request, nil, .loop) }
+    guard let blob = BlobRequest(request, in: location, askers) else {
+      return handleOther(request, location)
     }
     let exchange = BlobExchange(request: request, blob: blob, location: location)
     if let decision = location.engine.decideAtOnce(blob, at: .now()) {
@@ -49,6 +52,24 @@ final class BlobHandler: RequestHandler {
   func stop(within limit: Duration) {
     asking.close()
     tee.stop(within: limit)
+  }
+
+  /// A ping or a token, or something that is not ours.
+  private func handleOther(_ request: Request, _ location: Location) {
+    guard !pingAndToken.memory.isOff, let kind = PingAndToken.Kind(request) else {
+      return pass(request, nil, .notABlobRequest)
+    }
+    let key = pingAndToken.key(of: request, in: location)
+    if let answer = pingAndToken.memory.answer(to: key, at: .now()) {
+      return location.front.relay(request, answer)
+    }
+    let isTaken = asking.submit { [self] http in
+      guard let answer = pingAndToken.ask(kind, request, in: location, by: &http) else {
+        return pass(request, nil, .notRemembered)
+      }
+      location.front.relay(request, answer)
+    }
+    if !isTaken { pass(request, nil, .busy) }
   }
 
   private func ask(_ exchange: BlobExchange) {

@@ -31,6 +31,8 @@ extension Settings {
         "BLOBLO_PROOF_STALE", default: .zero, in: .zero...(.seconds(86_400))),
       presence: reader.duration(
         "BLOBLO_PRESENCE_TTL", default: .seconds(300), in: .zero...(.seconds(604_800))))
+    let answerLife = Duration.seconds(
+      60 * reader.number("BLOBLO_CACHE_EXPIRATION_MINUTES", default: 10, in: 0...1440))
     let fillLimits = readFillLimits(&reader)
     let threads = reader.number("BLOBLO_THREADS", default: 32, in: 1...4096)
     let streamThreads = reader.number("BLOBLO_STREAM_THREADS", default: 256, in: 1...65_536)
@@ -61,7 +63,8 @@ extension Settings {
     self.init(
       listenAddress: listenAddress, listenMode: listenMode,
       listenGroup: reader.text("BLOBLO_LISTEN_GROUP"), location: location, credential: credential,
-      lives: lives, fillLimits: fillLimits, threads: threads, streamThreads: streamThreads,
+      lives: lives, answerLife: answerLife, fillLimits: fillLimits, threads: threads,
+      streamThreads: streamThreads,
       stopTimeout: stopTimeout, logLevel: logLevel, logFormat: logFormat, warnings: warnings)
   }
 }

@@ -14,6 +14,8 @@ struct Settings: Sendable {
   var location: LocationSettings
   var credential: Credential
   var lives: Memories.Lives
+  /// How long pings and tokens are remembered at most.
+  var answerLife: Duration
   var fillLimits: Filler.Limits
   var threads: Int
   var streamThreads: Int
