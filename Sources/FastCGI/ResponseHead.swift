@@ -18,6 +18,17 @@ package struct ResponseHead: Sendable {
     let start = fields.count
     unsafe fields.append(
       contentsOf: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+    add(value, from: start)
+  }
+
+  /// Adds a field of another server's, whose name is a token.
+  package mutating func add(name: String, _ value: [UInt8]) {
+    let start = fields.count
+    fields.append(contentsOf: name.utf8)
+    add(value, from: start)
+  }
+
+  private mutating func add(_ value: some Sequence<UInt8>, from start: Int) {
     fields.append(UInt8(ascii: ":"))
     fields.append(UInt8(ascii: " "))
     for byte in value {

@@ -20,16 +20,19 @@ package struct BlobRequest: Sendable {
   /// Whether the answer hangs on a validator (`If-None-Match` and its kin): the registry's validators are
   /// not S3's, so only the registry can judge.
   package var isConditional: Bool
+  /// The validator of `If-Range`. Source: RFC 9110 §13.1.5.
+  package var ifRange: [UInt8]?
   package var client: ClientFields
 
   package init(
     _ method: Method, _ path: BlobPath, range: Range = .whole, isConditional: Bool = false,
-    client: ClientFields = ClientFields([])
+    ifRange: [UInt8]? = nil, client: ClientFields = ClientFields([])
   ) {
     self.method = method
     self.path = path
     self.range = range
     self.isConditional = isConditional
+    self.ifRange = ifRange
     self.client = client
   }
 }

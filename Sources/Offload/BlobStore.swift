@@ -19,7 +19,15 @@ package protocol BlobStore: Sendable {
     -> Int64?
 
   /// An absolute URL that lets its bearer GET the blob's object for some minutes.
-  func presign(_ digest: Digest, now: UnixTime) throws(BlobStoreError) -> [UInt8]
+  func presign(_ digest: Digest, for bearer: Bearer, now: UnixTime) throws(BlobStoreError)
+    -> [UInt8]
+}
+
+/// Who will read the bucket by a signed URL: they may know it under different host names.
+package enum Bearer: Sendable {
+  case client
+  /// The web server beside us, which sees the bucket as we do.
+  case webServer
 }
 
 /// Why the store did not answer; in words that hold no secret.

@@ -65,7 +65,14 @@ package struct OffloadEngine: Sendable {
   ) throws(BlobStoreError) -> Decision {
     let stored = try store.size(of: request.path.digest, by: &http, now: now)
     if let stored, proof.size == nil || proof.size == stored {
-      return .redirect(location: try store.presign(request.path.digest, now: now))
+      guard policy.delivery == .accelerate else {
+        return .redirect(location: try store.presign(request.path.digest, for: .client, now: now))
+      }
+      if request.range == .single, let validator = request.ifRange, !proof.isOf(validator) {
+        return .pass(.otherValidator)
+      }
+      return .accelerate(
+        proof, url: try store.presign(request.path.digest, for: .webServer, now: now))
     }
     guard let size = proof.size else { return .pass(.unknownSize) }
     return .fill(proof, size: size, replacing: stored.map(WrongObject.init(size:)))
@@ -75,5 +82,16 @@ package struct OffloadEngine: Sendable {
 /// How a blob that is in the bucket gets to the client.
 package enum Delivery: String, Sendable, CaseIterable {
   case redirect
+  case accelerate
   case pass
+}
+
+extension BlobProof {
+  /// Whether the registry gave this validator for the blob. The web server then reads the range from the
+  /// bucket without it: S3 has another validator for the same bytes.
+  fileprivate func isOf(_ validator: [UInt8]) -> Bool {
+    fields.contains { field in
+      ["etag", "last-modified"].contains(field.name.lowercased()) && field.value == validator
+    }
+  }
 }
