@@ -12,13 +12,15 @@ import Threading
 final class BlobHandler: RequestHandler {
   private let locations: Locations
   private let filler: Filler
-  private let log: DecisionLog
+  let frontServer: FrontServerKind
+  let log: DecisionLog
   /// Threads that wait for upstream and S3.
-  private let asking: ThreadPool<HTTPClient>
+  let asking: ThreadPool<HTTPClient>
   /// Threads that stream a body, each as slowly as its client.
-  private let streaming: ThreadPool<Void>
+  let streaming: ThreadPool<HTTPClient>
 
   init(_ settings: Settings, environment: [String: String], logger: Logger) {
+    frontServer = settings.frontServer
     log = DecisionLog(logger: logger)
     locations = Locations(settings, environment: environment, report: log.wrongParams)
     filler = Filler(settings.fillLimits, observer: FillLog(logger: logger))
@@ -26,24 +28,26 @@ final class BlobHandler: RequestHandler {
       name: "ask", threadLimit: settings.threads, queueLimit: settings.threads * 4
     ) { HTTPClient() }
     streaming = ThreadPool(name: "stream", threadLimit: settings.streamThreads, queueLimit: 0) {
-      ()
+      HTTPClient()
     }
   }
 
   func handle(_ request: Request) {
     guard let location = locations.location(of: request) else {
-      return pass(request, nil, .wrongParams)
+      return pass(request, nil, locations.standard, .wrongParams)
     }
-    guard !request.isLoop,
-      let blob = BlobRequest(request, isHostPreserved: location.settings.isHostPreserved)
-    else { return pass(request, nil, .notABlobRequest) }
+    let blob = BlobRequest(request, isHostPreserved: location.settings.isHostPreserved)
+    if request.isForAuthorizer { return authorize(request, blob, location) }
+    guard !request.isLoop, request.role == .responder, let blob else {
+      return pass(request, nil, location, .notABlobRequest)
+    }
     if let decision = location.engine.decideAtOnce(blob) {
       return carryOut(decision, blob, request, location)
     }
     let isTaken = asking.submit { http in
       self.carryOut(location.engine.decide(blob, by: &http, now: .now()), blob, request, location)
     }
-    if !isTaken { pass(request, blob, .busy) }
+    if !isTaken { pass(request, blob, location, .busy) }
   }
 
   /// Waits for fills, once the responder has stopped.
@@ -57,32 +61,26 @@ final class BlobHandler: RequestHandler {
     _ decision: Decision, _ blob: BlobRequest, _ request: Request, _ location: Location
   ) {
     switch decision {
-    case .pass(let reason): pass(request, blob, reason)
+    case .pass(let reason): pass(request, blob, location, reason)
     case .answer(let proof, let size):
       log.decided("answer", blob)
       location.front.answer(request, proof, size: size, blob.path.digest)
-    case .redirect(let url):
-      log.decided("redirect", blob)
-      location.front.redirect(request, to: url, blob.path.digest)
+    case .redirect(let url): redirect(request, blob, location, to: url)
+    case .accelerate(let proof, let url): accelerate(request, blob, location, proof, url)
     case .fill(_, let size, let wrong):
       if let wrong { log.found(wrong, blob, want: size) }
       tee(request, blob, location, size: size, isReplacement: wrong != nil)
     }
   }
 
-  private func pass(_ request: Request, _ blob: BlobRequest?, _ reason: PassReason) {
-    log.passed(blob, reason)
-    locations.standard.front.pass(request)
-  }
-
   /// Reads the blob for the client and the bucket at once.
   private func tee(
     _ request: Request, _ blob: BlobRequest, _ location: Location, size: Int64, isReplacement: Bool
   ) {
-    guard location.settings.fill == .tee else { return pass(request, blob, .cold(.fillIsOff)) }
-    guard blob.range == .whole else { return pass(request, blob, .cold(.range)) }
+    guard location.settings.fill == .tee else { return pass(request, blob, location, .cold(.fillIsOff)) }
+    guard blob.range == .whole else { return pass(request, blob, location, .cold(.range)) }
     guard let key = try? location.store.key(of: blob.path.digest) else {
-      return pass(request, blob, .store("no key for this digest"))
+      return pass(request, blob, location, .store("no key for this digest"))
     }
     let source = FillSource(
       request: location.settings.upstream.request(for: blob.path, from: blob.client),
@@ -91,7 +89,7 @@ final class BlobHandler: RequestHandler {
     guard let fill = filler.fill(source),
       streaming.submit({ _ in self.stream(fill, request, blob, location) })
     else {
-      return pass(request, blob, .cold(.limit))
+      return pass(request, blob, location, .cold(.limit))
     }
   }
 
@@ -101,7 +99,7 @@ final class BlobHandler: RequestHandler {
   ) {
     guard let reader = fill.reader(within: location.settings.upstream.limits.head + .seconds(1))
     else {
-      return pass(request, blob, .cold(.upstream(fill.failure?.description ?? "no answer in time")))
+      return pass(request, blob, location, .cold(.upstream(fill.failure?.description ?? "no answer in time")))
     }
     log.decided("tee", blob)
     location.front.begin(request, fields: reader.head.fields, size: reader.size, blob.path.digest)

@@ -27,11 +27,14 @@ struct S3BlobStore: BlobStore {
     }
   }
 
-  func presign(_ digest: Digest, now: UnixTime) throws(BlobStoreError) -> [UInt8] {
+  func presign(_ digest: Digest, for bearer: Bearer, now: UnixTime) throws(BlobStoreError)
+    -> [UInt8]
+  {
     do {
       return try PresignedURL(
-        .get, key(of: digest), in: bucket.bucket, signer: bucket.signer, lifetime: presignLifetime,
-        now: now
+        .get, key(of: digest), in: bucket.bucket,
+        on: bearer == .client ? bucket.bucket.publicEndpoint : bucket.bucket.endpoint,
+        signer: bucket.signer, lifetime: presignLifetime, now: now
       ).bytes
     } catch {
       throw BlobStoreError(error.description)

@@ -21,6 +21,7 @@ extension Settings {
     ) { text in
       UInt32(text, radix: 8).flatMap { $0 <= 0o777 ? $0 : nil }
     }
+    let frontServer = reader.choice("BLOBLO_FRONT_SERVER", default: FrontServerKind.auto)
     let location = LocationSettings(&reader)
     let credential = reader.credential()
     let fillLimits = readFillLimits(&reader)
@@ -52,7 +53,7 @@ extension Settings {
     }
     self.init(
       listenAddress: listenAddress, listenMode: listenMode,
-      listenGroup: reader.text("BLOBLO_LISTEN_GROUP"), location: location, credential: credential,
+      listenGroup: reader.text("BLOBLO_LISTEN_GROUP"), frontServer: frontServer, location: location, credential: credential,
       fillLimits: fillLimits, threads: threads, streamThreads: streamThreads,
       stopTimeout: stopTimeout, logLevel: logLevel, logFormat: logFormat, warnings: warnings)
   }
