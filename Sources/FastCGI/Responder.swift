@@ -79,7 +79,7 @@ package final class Responder: Sendable {
         if descriptor == listener.descriptor {
           acceptAll()
         } else {
-          unsafe take(descriptor, peek)
+          if connections.take(descriptor) { unsafe take(descriptor, peek) }
         }
       }
     }
@@ -93,7 +93,7 @@ package final class Responder: Sendable {
         if errno == EMFILE || errno == ENFILE { usleep(10_000) }
         break
       }
-      connections.add(connection)
+      _ = connections.add(connection)
     }
     connections.watch(listener: listener.descriptor, isNew: false)
   }

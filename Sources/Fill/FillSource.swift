@@ -14,10 +14,13 @@ package struct FillSource: Sendable {
   package let key: ObjectKey
   /// Whether a wrong object stands under the key: then an object that is there is no reason to stop.
   package let isReplacement: Bool
+  /// Called once the object can be read.
+  package let onPublished: @Sendable () -> Void
 
   package init(
     request: HTTPRequest, digest: Digest, size: Int64, bucket: BucketClient, key: ObjectKey,
-    isReplacement: Bool
+    isReplacement: Bool,
+    onPublished: @escaping @Sendable () -> Void = {}
   ) {
     self.request = request
     self.digest = digest
@@ -25,6 +28,7 @@ package struct FillSource: Sendable {
     self.bucket = bucket
     self.key = key
     self.isReplacement = isReplacement
+    self.onPublished = onPublished
   }
 }
 

@@ -78,6 +78,7 @@ package final class Filler: Sendable {
     let start = ContinuousClock.now
     do throws(FillError) {
       try readAndPublish(fill, source, &http)
+      source.onPublished()
       observer.published(source.digest, size: source.size, after: ContinuousClock.now - start)
     } catch {
       fill.breakOff(error)

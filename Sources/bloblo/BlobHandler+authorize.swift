@@ -10,17 +10,18 @@ extension BlobHandler {
   ///
   /// Whatever is no proof is a 403: here doubt must not open a door.
   func authorize(_ request: Request, _ blob: BlobRequest?, _ location: Location) {
-    guard let blob, !request.isLoop else { return request.deny(403) }
+    guard let blob else { return request.deny(403) }
     let upstream = location.settings.upstream
+    let client = ClientFields(request, in: location)
     let isTaken = asking.submit { http in
       do throws(Unproven) {
-        _ = try upstream.prove(blob.path, for: blob.client, by: &http)
+        _ = try upstream.prove(blob.path, for: client, by: &http)
         self.log.decided("authorize", blob)
         request.allow()
       } catch {
         self.log.decided("deny", blob)
         guard error == .status(401) else { return request.deny(403) }
-        request.deny(401, challenges: upstream.challenges(blob, by: &http))
+        request.deny(401, challenges: upstream.challenges(blob.path, client, by: &http))
       }
     }
     if !isTaken { request.deny(403) }
@@ -53,8 +54,10 @@ extension Request {
 
 extension UpstreamRegistry {
   /// How the registry asks for a credential; asked for anew, since a proof does not keep it.
-  fileprivate func challenges(_ blob: BlobRequest, by http: inout HTTPClient) -> [HTTPField] {
-    var request = request(for: blob.path, from: blob.client)
+  fileprivate func challenges(
+    _ path: BlobPath, _ client: ClientFields, by http: inout HTTPClient
+  ) -> [HTTPField] {
+    var request = request(for: path, from: client)
     request.method = .head
     // Without an answer the client gets the bare 401.
     guard let response = try? http.send(request, bodyLimit: 4096) else { return [] }

@@ -83,9 +83,9 @@ struct FrontServer: Sendable {
 /// A signed URL, taken apart for a web server.
 struct SignedTarget {
   /// The value of `Host`.
-  let host: ArraySlice<UInt8>
+  let host: [UInt8]
   /// Path and query.
-  let path: ArraySlice<UInt8>
+  let path: [UInt8]
 
   /// - Parameter url: absolute: `scheme://host/path?query`.
   init?(_ url: [UInt8]) {
@@ -93,8 +93,8 @@ struct SignedTarget {
     guard let first = url.firstIndex(of: slash), first + 2 < url.count, url[first + 1] == slash,
       let pathStart = url[(first + 2)...].firstIndex(of: slash)
     else { return nil }
-    host = url[(first + 2)..<pathStart]
-    path = url[pathStart...]
+    host = Array(url[(first + 2)..<pathStart])
+    path = Array(url[pathStart...])
   }
 }
 

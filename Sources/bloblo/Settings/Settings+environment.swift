@@ -24,6 +24,14 @@ extension Settings {
     let frontServer = reader.choice("BLOBLO_FRONT_SERVER", default: FrontServerKind.auto)
     let location = LocationSettings(&reader)
     let credential = reader.credential()
+    let lives = Memories.Lives(
+      proof: reader.duration(
+        "BLOBLO_PROOF_TTL", default: .seconds(30), in: .zero...(.seconds(86_400))),
+      scope: reader.choice("BLOBLO_PROOF_SCOPE", default: ProofScope.blob),
+      staleProof: reader.duration(
+        "BLOBLO_PROOF_STALE", default: .zero, in: .zero...(.seconds(86_400))),
+      presence: reader.duration(
+        "BLOBLO_PRESENCE_TTL", default: .seconds(300), in: .zero...(.seconds(604_800))))
     let fillLimits = readFillLimits(&reader)
     let threads = reader.number("BLOBLO_THREADS", default: 32, in: 1...4096)
     let streamThreads = reader.number("BLOBLO_STREAM_THREADS", default: 256, in: 1...65_536)
@@ -53,7 +61,8 @@ extension Settings {
     }
     self.init(
       listenAddress: listenAddress, listenMode: listenMode,
-      listenGroup: reader.text("BLOBLO_LISTEN_GROUP"), frontServer: frontServer, location: location, credential: credential,
+      listenGroup: reader.text("BLOBLO_LISTEN_GROUP"), frontServer: frontServer,
+      location: location, credential: credential, lives: lives,
       fillLimits: fillLimits, threads: threads, streamThreads: streamThreads,
       stopTimeout: stopTimeout, logLevel: logLevel, logFormat: logFormat, warnings: warnings)
   }

@@ -14,6 +14,7 @@ struct Settings: Sendable {
   /// What holds for a request whose web server says nothing else.
   var location: LocationSettings
   var credential: Credential
+  var lives: Memories.Lives
   var fillLimits: Filler.Limits
   var threads: Int
   var streamThreads: Int
