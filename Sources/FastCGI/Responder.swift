@@ -119,7 +119,7 @@ package final class Responder: Sendable {
   }
 
   private func read(_ connection: Int32) {
-    guard let request = Request(on: connection, of: connections) else { return }
+    guard let request = FastCGIRequest(on: connection, of: connections) else { return }
     handler.handle(request)
   }
 }

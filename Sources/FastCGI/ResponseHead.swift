@@ -40,6 +40,15 @@ package struct ResponseHead: Sendable {
     endLine()
   }
 
+  /// Adds a field of another server's, whose name is a token and whose value came as one line.
+  package mutating func add(name: String, _ value: [UInt8]) {
+    fields.append(contentsOf: name.utf8)
+    fields.append(UInt8(ascii: ":"))
+    fields.append(UInt8(ascii: " "))
+    fields.append(contentsOf: value)
+    endLine()
+  }
+
   /// The whole head, with the line that ends it.
   consuming func bytes() -> [UInt8] {
     add("Status", reason(of: status))
@@ -59,9 +68,23 @@ private func reason(of status: Int) -> String {
   case 200: "200 OK"
   case 206: "206 Partial Content"
   case 302: "302 Found"
+  case 304: "304 Not Modified"
   case 307: "307 Temporary Redirect"
+  case 400: "400 Bad Request"
+  case 401: "401 Unauthorized"
+  case 403: "403 Forbidden"
+  case 404: "404 Not Found"
+  case 405: "405 Method Not Allowed"
+  case 416: "416 Range Not Satisfiable"
   case 423: "423 Locked"
   case 424: "424 Failed Dependency"
+  case 425: "425 Too Early"
+  case 429: "429 Too Many Requests"
+  case 500: "500 Internal Server Error"
+  case 501: "501 Not Implemented"
+  case 502: "502 Bad Gateway"
+  case 503: "503 Service Unavailable"
+  case 504: "504 Gateway Timeout"
   default: "\(status) Status"
   }
 }

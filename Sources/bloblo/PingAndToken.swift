@@ -16,7 +16,8 @@ struct PingAndToken: Sendable {
     /// By the path: `/v2/`, or one whose last segment is `token`, as in `/v2/token` or `/service/token`;
     /// or by the web server's word, for other token endpoints.
     init?(_ request: Request) {
-      guard request.isForResponder, request.parameter("REQUEST_METHOD") == Array("GET".utf8) else {
+      guard request.role == .responder, request.parameter("REQUEST_METHOD") == Array("GET".utf8)
+      else {
         return nil
       }
       let target = request.parameter("REQUEST_URI") ?? []

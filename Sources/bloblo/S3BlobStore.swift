@@ -10,6 +10,8 @@ struct S3BlobStore: BlobStore {
   let bucket: BucketClient
   let template: ObjectKeyTemplate
   let presignLifetime: Duration
+  /// Who will read by the signed URLs: the client, or the web server, which sees the bucket as we do.
+  let delivery: Delivery
 
   func key(of digest: Digest) throws(S3Error) -> ObjectKey {
     try template.key(
@@ -35,8 +37,9 @@ struct S3BlobStore: BlobStore {
     let start = UnixTime(seconds: now.seconds - now.seconds % span)
     do {
       let url = try PresignedURL(
-        .get, key(of: digest), in: bucket.bucket, signer: bucket.signer, lifetime: presignLifetime,
-        now: start)
+        .get, key(of: digest), in: bucket.bucket,
+        on: delivery == .accelerate ? bucket.bucket.endpoint : bucket.bucket.publicEndpoint,
+        signer: bucket.signer, lifetime: presignLifetime, now: start)
       return SignedURL(bytes: url.bytes, reusableUntil: start + span)
     } catch {
       throw BlobStoreError(error.description)

@@ -20,7 +20,8 @@ final class Location: Sendable {
       settings.bucket, signer: Signer(credential, region: settings.bucket.region),
       limits: settings.s3Limits)
     store = S3BlobStore(
-      bucket: bucket, template: settings.keyTemplate, presignLifetime: settings.presignLifetime)
+      bucket: bucket, template: settings.keyTemplate, presignLifetime: settings.presignLifetime,
+      delivery: settings.policy.delivery)
     engine = OffloadEngine(
       upstream: settings.upstream, store: store, policy: settings.policy, memories: memories)
     front = FrontServer(redirectStatus: settings.redirectStatus)

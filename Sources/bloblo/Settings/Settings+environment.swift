@@ -21,6 +21,7 @@ extension Settings {
     ) { text in
       UInt32(text, radix: 8).flatMap { $0 <= 0o777 ? $0 : nil }
     }
+    let frontServer = reader.choice("BLOBLO_FRONT_SERVER", default: FrontServerKind.auto)
     let location = LocationSettings(&reader)
     let credential = reader.credential()
     let lives = Memories.Lives(
@@ -62,9 +63,9 @@ extension Settings {
     }
     self.init(
       listenAddress: listenAddress, listenMode: listenMode,
-      listenGroup: reader.text("BLOBLO_LISTEN_GROUP"), location: location, credential: credential,
-      lives: lives, answerLife: answerLife, fillLimits: fillLimits, threads: threads,
-      streamThreads: streamThreads,
+      listenGroup: reader.text("BLOBLO_LISTEN_GROUP"), frontServer: frontServer,
+      location: location, credential: credential, lives: lives, answerLife: answerLife,
+      fillLimits: fillLimits, threads: threads, streamThreads: streamThreads,
       stopTimeout: stopTimeout, logLevel: logLevel, logFormat: logFormat, warnings: warnings)
   }
 }

@@ -10,6 +10,7 @@ struct Settings: Sendable {
   var listenAddress: ListenAddress
   var listenMode: UInt32
   var listenGroup: String?
+  var frontServer: FrontServerKind
   /// What holds for a request whose web server says nothing else.
   var location: LocationSettings
   var credential: Credential

@@ -9,10 +9,11 @@ struct FrontServer: Sendable {
 
   /// Hands the request back, for the registry to answer.
   ///
-  /// The shipped configurations map the status 424; nginx acts on the header as well.
-  func pass(_ request: Request) {
-    var head = ResponseHead(status: 424, capacity: 128)
-    head.add("X-Accel-Redirect", "@bloblo_registry")
+  /// The shipped configurations map the status 424; nginx acts on the header as well. HAProxy repeats a
+  /// request after a 425, and not after a 424.
+  func pass(_ request: Request, _ kind: FrontServerKind) {
+    var head = ResponseHead(status: kind == .haproxy ? 425 : 424, capacity: 128)
+    if kind == .nginx { head.add("X-Accel-Redirect", "@bloblo_registry") }
     head.add("X-Bloblo", "pass")
     head.add("Content-Length", "0")
     request.answer(head)
@@ -25,6 +26,28 @@ struct FrontServer: Sendable {
     head.add("Content-Length", "0")
     head.add("Cache-Control", "no-store")
     head.add("X-Bloblo", "redirect")
+    request.answer(head)
+  }
+
+  /// Has the web server read the bucket for the client.
+  ///
+  /// It takes host and target from the headers, as they were signed; of the rest, what clients may see
+  /// of the blob.
+  func accelerate(
+    _ request: Request, _ kind: FrontServerKind, _ proof: BlobProof, _ target: SignedTarget,
+    _ digest: Digest
+  ) {
+    var head = ResponseHead(status: 423, capacity: target.path.count + 512)
+    if kind == .nginx { head.add("X-Accel-Redirect", "@bloblo_s3") }
+    head.add("X-Bloblo-Host", target.host)
+    head.add("X-Bloblo-Target", target.path)
+    head.add(
+      "Content-Type",
+      proof.fields.first(named: "content-type")?.value ?? Array("application/octet-stream".utf8))
+    head.add("Docker-Content-Digest", digest.bytes)
+    if let tag = proof.fields.first(named: "etag") { head.add("Etag", tag.value) }
+    head.add("Content-Length", "0")
+    head.add("X-Bloblo", "accelerate")
     request.answer(head)
   }
 
@@ -65,6 +88,24 @@ struct FrontServer: Sendable {
     }
     head.add("X-Bloblo", decision)
     return head
+  }
+}
+
+/// A signed URL, taken apart for a web server.
+struct SignedTarget {
+  /// The value of `Host`.
+  let host: [UInt8]
+  /// Path and query.
+  let path: [UInt8]
+
+  /// - Parameter url: absolute: `scheme://host/path?query`.
+  init?(_ url: [UInt8]) {
+    let slash = UInt8(ascii: "/")
+    guard let first = url.firstIndex(of: slash), first + 2 < url.count, url[first + 1] == slash,
+      let pathStart = url[(first + 2)...].firstIndex(of: slash)
+    else { return nil }
+    host = Array(url[(first + 2)..<pathStart])
+    path = Array(url[pathStart...])
   }
 }
 
