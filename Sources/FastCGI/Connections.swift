@@ -49,6 +49,14 @@ final class Connections: Sendable {
   /// - Returns: `false` when somebody has it, who will see that more has come.
   func take(_ connection: Int32) -> Bool { states.take(connection) }
 
+  /// Whether the connection's requests come whole; asked and said by whoever has it.
+  func isTrusted(_ connection: Int32) -> Bool { states.isTrusted(connection) }
+
+  func trust(_ connection: Int32, _ isTrusted: Bool) {
+    guard states.trust(connection, isTrusted) else { return }
+    setOption(connection, timeout: SO_RCVTIMEO, isTrusted ? limits.trusted : limits.read)
+  }
+
   /// Gives a connection back, to wait for the next request.
   func await(_ connection: Int32) {
     if !states.giveBack(connection) { control(EPOLL_CTL_MOD, connection, EPOLLET.rawValue) }
@@ -95,13 +103,19 @@ final class Connections: Sendable {
 
 /// How patient we are with a web server.
 package struct ConnectionLimits: Sendable {
-  /// For the rest of a request whose beginning is there.
+  /// For the rest of a request whose beginning is there, on a thread that may wait.
   package var read: Duration
+  /// The same on a reactor's thread, for a connection whose requests have come whole so far.
+  package var trusted: Duration
   /// For room to write: a web server that passes a body to a slow client makes us wait.
   package var write: Duration
 
-  package init(read: Duration = .seconds(5), write: Duration = .seconds(300)) {
+  package init(
+    read: Duration = .seconds(5), trusted: Duration = .milliseconds(50),
+    write: Duration = .seconds(300)
+  ) {
     self.read = read
+    self.trusted = trusted
     self.write = write
   }
 }
