@@ -64,6 +64,8 @@ let package = Package(
       ],
       swiftSettings: strict),
 
+    tests("OffloadTests", "Offload", "HTTPTransport", "Primitives", "Registry"),
+    tests("RegistryTests", "Registry", "Primitives"),
     tests("HashingTests", "Hashing"),
     tests("XMLTests", "XML"),
     tests(

@@ -20,14 +20,18 @@ package struct BlobRequest: Sendable {
   /// Whether the answer hangs on a validator (`If-None-Match` and its kin): the registry's validators are
   /// not S3's, so only the registry can judge.
   package let isConditional: Bool
+  /// The validator of `If-Range`. Source: RFC 9110 §13.1.5.
+  package let ifRange: [UInt8]?
 
   package init(
-    _ method: Method, _ question: Question, range: Range = .whole, isConditional: Bool = false
+    _ method: Method, _ question: Question, range: Range = .whole, isConditional: Bool = false,
+    ifRange: [UInt8]? = nil
   ) {
     self.method = method
     self.question = question
     self.range = range
     self.isConditional = isConditional
+    self.ifRange = ifRange
   }
 
   package var path: BlobPath { question.path }

@@ -60,8 +60,8 @@ package struct OffloadEngine: Sendable {
         of: request.path.digest, in: request.question.location, at: now),
       proof.size == nil || proof.size == blob.size
     else { return nil }
-    if let url, now.unix < url.reusableUntil { return .redirect(location: url.bytes) }
-    return redirect(request, blob, at: now)
+    if let url, now.unix < url.reusableUntil { return deliver(request, proof, url.bytes) }
+    return sign(request, proof, blob, at: now)
   }
 
   /// Asks whoever must be asked, and waits for them.
@@ -97,7 +97,7 @@ package struct OffloadEngine: Sendable {
     case .unasked: return .pass(.busy)
     case .failed(let words): return .pass(.store(words))
     case .presence(.present(let blob, _)) where proof.size == nil || proof.size == blob.size:
-      return redirect(request, blob, at: now)
+      return sign(request, proof, blob, at: now)
     case .presence(let presence):
       guard let size = proof.size else { return .pass(.unknownSize) }
       return .fill(proof, size: size, replacing: presence.wrongObject)
@@ -119,15 +119,25 @@ package struct OffloadEngine: Sendable {
     return nil
   }
 
-  private func redirect(_ request: BlobRequest, _ blob: StoredBlob, at now: Moment) -> Decision {
+  private func sign(
+    _ request: BlobRequest, _ proof: BlobProof, _ blob: StoredBlob, at now: Moment
+  ) -> Decision {
     do {
       let url = try store.presign(request.path.digest, now: now.unix)
       memories.keep(
         .present(blob, url), of: request.path.digest, in: request.question.location, at: now)
-      return .redirect(location: url.bytes)
+      return deliver(request, proof, url.bytes)
     } catch {
       return .pass(.store(error.description))
     }
+  }
+
+  private func deliver(_ request: BlobRequest, _ proof: BlobProof, _ url: [UInt8]) -> Decision {
+    guard policy.delivery == .accelerate else { return .redirect(location: url) }
+    if request.range == .single, let validator = request.ifRange, !proof.isOf(validator) {
+      return .pass(.otherValidator)
+    }
+    return .accelerate(proof, url: url)
   }
 
   // MARK: asking
@@ -183,7 +193,18 @@ package struct OffloadEngine: Sendable {
 /// How a blob that is in the bucket gets to the client.
 package enum Delivery: String, Sendable, CaseIterable {
   case redirect
+  case accelerate
   case pass
+}
+
+extension BlobProof {
+  /// Whether the registry gave this validator for the blob. The web server then reads the range from the
+  /// bucket without it: S3 has another validator for the same bytes.
+  fileprivate func isOf(_ validator: [UInt8]) -> Bool {
+    fields.contains { field in
+      ["etag", "last-modified"].contains(field.name.lowercased()) && field.value == validator
+    }
+  }
 }
 
 extension Presence {

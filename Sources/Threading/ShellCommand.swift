@@ -72,7 +72,9 @@ package struct ShellCommand {
     var words: [UnsafeMutablePointer<CChar>?] = unsafe [
       strdup("/bin/sh"), strdup("-c"), strdup(line), nil,
     ]
-    defer { unsafe words.forEach { unsafe free($0) } }
+    defer {
+      for i in unsafe words.indices { unsafe free(words[i]) }
+    }
     var process: pid_t = 0
     let code = unsafe posix_spawn(&process, "/bin/sh", &actions, &attributes, &words, environ)
     return code == 0 ? process : nil

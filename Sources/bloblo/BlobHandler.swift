@@ -11,32 +11,43 @@ import Threading
 final class BlobHandler: RequestHandler {
   private let locations: Locations
   private let askers = AskerHasher()
+  private let pingAndToken: PingAndToken
   private let flights = Flights()
   private let areAnswersShared: Bool
   private let tee: Tee
-  private let log: DecisionLog
+  let frontServer: FrontServerKind
+  let log: DecisionLog
   /// Threads that wait for upstream and S3.
-  private let asking: ThreadPool<HTTPClient>
+  let asking: ThreadPool<HTTPClient>
+  /// Threads that relay the registry's answers, each as slowly as its client.
+  let relaying: ThreadPool<HTTPClient>
 
   init(_ settings: Settings, environment: [String: String], logger: Logger) {
+    frontServer = settings.frontServer
     log = DecisionLog(logger: logger)
     locations = Locations(settings, environment: environment, report: log.wrongParams)
     tee = Tee(settings, logger: logger)
+    pingAndToken = PingAndToken(memory: AnswerMemory(longest: settings.answerLife), askers: askers)
     // Who wants to be asked every time wants it for each request.
     areAnswersShared = settings.lives.proof > .zero
     asking = ThreadPool(
       name: "ask", threadLimit: settings.threads, queueLimit: settings.threads * 4
     ) { HTTPClient() }
+    relaying = ThreadPool(name: "relay", threadLimit: settings.streamThreads, queueLimit: 0) {
+      HTTPClient()
+    }
   }
 
   /// On a reactor's thread: what memory can decide is decided here, the rest goes to threads that wait.
   func handle(_ request: Request) {
     guard let location = locations.location(of: request) else {
-      return pass(request, nil, .wrongParams)
+      return pass(request, nil, locations.standard, .wrongParams)
     }
-    guard !request.isLoop, let blob = BlobRequest(request, in: location, askers) else {
-      return pass(request, nil, .notABlobRequest)
-    }
+    let isLoop = request.isLoop
+    let blob = isLoop ? nil : BlobRequest(request, in: location, askers)
+    if request.isForAuthorizer { return authorize(request, blob, location) }
+    guard !isLoop else { return pass(request, nil, location, .loop) }
+    guard request.role == .responder, let blob else { return handleOther(request, location) }
     let exchange = BlobExchange(request: request, blob: blob, location: location)
     if let decision = location.engine.decideAtOnce(blob, at: .now()) {
       carryOut(decision, exchange)
@@ -48,7 +59,26 @@ final class BlobHandler: RequestHandler {
   /// Waits for fills, once the responder has stopped.
   func stop(within limit: Duration) {
     asking.close()
+    relaying.close()
     tee.stop(within: limit)
+  }
+
+  /// A ping or a token, or something that is not ours.
+  private func handleOther(_ request: Request, _ location: Location) {
+    guard !pingAndToken.memory.isOff, let kind = PingAndToken.Kind(request) else {
+      return pass(request, nil, location, .notABlobRequest)
+    }
+    let key = pingAndToken.key(of: request, in: location)
+    if let answer = pingAndToken.memory.answer(to: key, at: .now()) {
+      return location.front.relay(request, answer)
+    }
+    let isTaken = asking.submit { [self] http in
+      guard let answer = pingAndToken.ask(kind, request, in: location, by: &http) else {
+        return pass(request, nil, location, .notRemembered)
+      }
+      location.front.relay(request, answer)
+    }
+    if !isTaken { pass(request, nil, location, .busy) }
   }
 
   private func ask(_ exchange: BlobExchange) {
@@ -61,7 +91,7 @@ final class BlobHandler: RequestHandler {
     }
     guard !isTaken else { return }
     for exchange in [exchange] + others(than: exchange) {
-      pass(exchange.request, exchange.blob, .busy)
+      pass(exchange, .busy)
     }
   }
 
@@ -79,23 +109,17 @@ final class BlobHandler: RequestHandler {
   private func carryOut(_ decision: Decision, _ exchange: BlobExchange) {
     let (request, blob, location) = (exchange.request, exchange.blob, exchange.location)
     switch decision {
-    case .pass(let reason): pass(request, blob, reason)
+    case .pass(let reason): pass(exchange, reason)
     case .answer(let proof, let size):
       log.decided("answer", blob)
       location.front.answer(request, proof, size: size, blob.path.digest)
-    case .redirect(let url):
-      log.decided("redirect", blob)
-      location.front.redirect(request, to: url, blob.path.digest)
+    case .redirect(let url): redirect(exchange, to: url)
+    case .accelerate(let proof, let url): accelerate(exchange, proof, url)
     case .fill(_, let size, let wrong):
       if let wrong { log.found(wrong, blob, want: size) }
       tee.fill(exchange, size: size, isReplacement: wrong != nil) { reason in
-        self.pass(request, blob, reason)
+        self.pass(exchange, reason)
       }
     }
-  }
-
-  private func pass(_ request: Request, _ blob: BlobRequest?, _ reason: PassReason) {
-    log.passed(blob, reason)
-    locations.standard.front.pass(request)
   }
 }

@@ -7,14 +7,23 @@ extension BlobRequest {
   ///
   /// - Returns: `nil` when it is no GET or HEAD of a blob's plain path.
   init?(_ request: Request, in location: Location, _ askers: AskerHasher) {
-    guard request.isForResponder, let method = Method(request),
-      let path = request.withParameter("REQUEST_URI", { BlobPath(requestTarget: $0) }) ?? nil
-    else { return nil }
+    guard let method = Method(request), let path = BlobPath(request) else { return nil }
     let question = Question(
       location: location.id, asker: askers.asker(of: request, in: location), path: path)
     self.init(
       method, question, range: request.withParameter("HTTP_RANGE") { Range(field: $0) } ?? .whole,
-      isConditional: request.isConditional)
+      isConditional: request.isConditional, ifRange: request.parameter("HTTP_IF_RANGE"))
+  }
+}
+
+extension BlobPath {
+  fileprivate init?(_ request: Request) {
+    let path: BlobPath?? =
+      request.isOfOwnProcess
+      ? request.target.map { BlobPath(requestTarget: $0.span) }
+      : request.withParameter("REQUEST_URI") { BlobPath(requestTarget: $0) }
+    guard let path, let path else { return nil }
+    self = path
   }
 }
 

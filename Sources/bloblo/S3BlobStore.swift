@@ -12,6 +12,8 @@ struct S3BlobStore: BlobStore {
   let presignLifetime: Duration
   /// Clients are sent there instead of to the bucket, if there is one.
   let cloudFront: CloudFrontSigner?
+  /// Who will read by the signed URLs: the client, or the web server, which sees the bucket as we do.
+  let delivery: Delivery
 
   func key(of digest: Digest) throws(S3Error) -> ObjectKey {
     try template.key(
@@ -45,13 +47,16 @@ struct S3BlobStore: BlobStore {
   func presign(_ digest: Digest, now: UnixTime) throws(BlobStoreError) -> SignedURL {
     let span = max(1, presignLifetime.components.seconds / 4)
     do {
-      if let cloudFront {
+      // A web server that streams asks the bucket itself, as we see it.
+      let isForClient = delivery != .accelerate
+      if isForClient, let cloudFront {
         let url = try cloudFront.presign(
           key(of: digest), lifetime: presignLifetime, span: span, now: now)
         return SignedURL(bytes: url.bytes, reusableUntil: url.start + span)
       }
       let url = try bucket.presign(
-        .get, key(of: digest), lifetime: presignLifetime, span: span, now: now)
+        .get, key(of: digest), isForClient: isForClient, lifetime: presignLifetime, span: span,
+        now: now)
       return SignedURL(bytes: url.bytes, reusableUntil: reuseEnd(of: url, span: span, now: now))
     } catch {
       throw BlobStoreError(error.description)

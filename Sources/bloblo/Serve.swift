@@ -91,13 +91,13 @@ private func inheritedAddress(_ environment: [String: String]) -> ListenAddress?
   return listeningFamily(of: 0) == nil ? nil : .inherited(descriptor: 0)
 }
 
-private func makeLogger(_ settings: Settings) -> Logger {
+func makeLogger(_ settings: Settings) -> Logger {
   let (format, level) = (settings.logFormat, Logger.Level(rawValue: settings.logLevel) ?? .info)
   return Logger(label: "bloblo") { _ in LineLogHandler(format: format, level: level) }
 }
 
 /// For people who start us, before there is a log.
-private func complain(_ lines: [String]) {
+func complain(_ lines: [String]) {
   let text = Array((lines.joined(separator: "\n") + "\n").utf8)
   _ = unsafe text.withUnsafeBytes { unsafe write(STDERR_FILENO, $0.baseAddress, $0.count) }
 }

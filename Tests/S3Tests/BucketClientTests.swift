@@ -14,7 +14,7 @@ struct BucketClientTests {
 
   init() throws {
     let bucket = try Bucket("bucket", region: "r", endpoint: Endpoint("http://s3:9000"))
-    client = BucketClient(bucket, signer: Signer(SigV4Tests.credential, region: "r"))
+    client = BucketClient(bucket, credential: SigV4Tests.credential)
     key = try ObjectKey("sha256:1+2")
     upload = MultipartUpload(key: key, id: UploadID("u/1+2=="))
   }
@@ -108,7 +108,7 @@ struct BucketClientTests {
 
   @Test func `an object is kept as the operator wants`() throws {
     let client = BucketClient(
-      client.bucket, signer: client.signer,
+      client.bucket, credential: SigV4Tests.credential,
       uploadOptions: UploadOptions(
         serverSideEncryption: "aws:kms", kmsKeyID: "k", storageClass: "STANDARD_IA"))
     let wanted = [

@@ -15,6 +15,8 @@ import Testing
     if: ProcessInfo.processInfo.environment["BLOBLO_TEST_S3_ENDPOINT"] != nil,
     "no BLOBLO_TEST_S3_ENDPOINT"))
 struct LiveBucketTests {
+  static let credential = Credential(
+    accessKeyID: "AKIDTEST", secretAccessKey: Secret("SECRETTEST"))
   let client: BucketClient
   let key = try! ObjectKey("sha256:live \(UUID().uuidString)/é+=")
   let body = Array("a blob".utf8)
@@ -26,15 +28,12 @@ struct LiveBucketTests {
       "bloblo-live", region: "us-east-1",
       endpoint: Endpoint(environment["BLOBLO_TEST_S3_ENDPOINT"] ?? ""),
       style: environment["BLOBLO_TEST_S3_STYLE"].flatMap { AddressingStyle(rawValue: $0) })
-    client = BucketClient(
-      bucket,
-      signer: Signer(
-        Credential(accessKeyID: "AKIDTEST", secretAccessKey: Secret("SECRETTEST")),
-        region: "us-east-1"))
+    client = BucketClient(bucket, credential: Self.credential)
     // The first write may come before there is a volume.
     var http = HTTPClient()
     var request = HTTPRequest(.put, bucket.url(on: bucket.endpoint))
-    client.signer.sign(&request, payloadHash: .ofNothing, now: .now())
+    Signer(Self.credential, region: "us-east-1").sign(
+      &request, payloadHash: .ofNothing, now: .now())
     _ = try http.send(request, bodyLimit: 1 << 16)
   }
 
@@ -49,12 +48,14 @@ struct LiveBucketTests {
     #expect(try client.head(key, over: &http, now: .now())?.size == Int64(body.count))
 
     let url = try PresignedURL(
-      .get, key, in: client.bucket, signer: client.signer, lifetime: .seconds(60), now: .now())
+      .get, key, in: client.bucket, signer: Signer(Self.credential, region: "us-east-1"),
+      lifetime: .seconds(60), now: .now())
     let response = try http.send(HTTPRequest(.get, url.string), bodyLimit: 1 << 16)
     #expect(response.head.status == 200)
     #expect(response.body == body)
     let past = try PresignedURL(
-      .get, key, in: client.bucket, signer: client.signer, lifetime: .seconds(60),
+      .get, key, in: client.bucket, signer: Signer(Self.credential, region: "us-east-1"),
+      lifetime: .seconds(60),
       now: .now() + -3600)
     #expect(try http.send(HTTPRequest(.get, past.string), bodyLimit: 1 << 16).head.status == 403)
 
@@ -81,7 +82,7 @@ struct LiveBucketTests {
       Credential(accessKeyID: "NOBODY", secretAccessKey: Secret("SECRETTEST")),
     ] {
       let stranger = BucketClient(
-        client.bucket, signer: Signer(credential, region: "us-east-1"))
+        client.bucket, credential: credential)
       #expect(throws: S3Error.refused(.headObject, S3Refusal(status: 403))) {
         try stranger.head(key, over: &http, now: .now())
       }

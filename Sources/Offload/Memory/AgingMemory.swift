@@ -6,7 +6,8 @@ internal import Synchronization
 /// A full one forgets its oldest entry, unless that was used since it was last looked at: then it goes to
 /// the end of the queue (the CLOCK algorithm, Corbató 1968). Nothing is ever swept: an entry whose time is
 /// over is a miss, and its place is taken in its turn. Split in shards, so that threads rarely meet.
-final class AgingMemory<Key: Hashable & Sendable, Value: Sendable>: Sendable {
+final class AgingMemory<Key: Spread & Sendable, Value: Sendable>: Sendable {
+  /// A power of two.
   private static var shardCount: Int { 16 }
 
   private let shards: [Locked<MemoryShard<Key, Value>>]
@@ -62,7 +63,7 @@ final class AgingMemory<Key: Hashable & Sendable, Value: Sendable>: Sendable {
   }
 
   private func shard(of key: Key) -> Locked<MemoryShard<Key, Value>> {
-    shards[Int(UInt(bitPattern: key.hashValue) >> 32) % Self.shardCount]
+    shards[Int(truncatingIfNeeded: key.spread) & (Self.shardCount - 1)]
   }
 }
 
@@ -108,6 +109,12 @@ package struct MemoryCounts: Sendable, Equatable {
   package var misses = 0
   /// Entries that had to go before their time was over.
   package var evictions = 0
+}
+
+/// A key that knows, without being hashed, which shard is its own.
+package protocol Spread: Hashable {
+  /// Any bits that are spread evenly, the lowest at least.
+  var spread: UInt64 { get }
 }
 
 /// A mutex that can stand in an array.

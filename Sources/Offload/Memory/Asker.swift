@@ -4,7 +4,7 @@ package import Registry
 /// by, as 128 bits of a keyed hash. The credential itself is not kept.
 package struct Asker: Hashable, Sendable {
   private let high: UInt64
-  private let low: UInt64
+  let low: UInt64
 
   /// - Parameter hash: 16 bytes or more of a keyed hash that nobody outside can compute.
   package init(_ hash: Span<UInt8>) {
@@ -19,10 +19,12 @@ package struct Asker: Hashable, Sendable {
 }
 
 /// A question to upstream: may this asker read this blob?
-package struct Question: Hashable, Sendable {
+package struct Question: Spread, Sendable {
   package let location: LocationID
   package let asker: Asker
   package let path: BlobPath
+
+  package var spread: UInt64 { asker.low ^ path.digest.spread }
 
   package init(location: LocationID, asker: Asker, path: BlobPath) {
     self.location = location
@@ -36,4 +38,12 @@ package struct LocationID: Hashable, Sendable {
   private let number: UInt32
 
   package init(_ number: UInt32) { self.number = number }
+}
+
+extension Digest {
+  /// The last hexadecimal digits; the lowest four bits of each count.
+  var spread: UInt64 {
+    let (a, b) = (bytes[bytes.count - 1], bytes[bytes.count - 2])
+    return UInt64(a & 0xF ^ a >> 6) ^ UInt64(b) << 4
+  }
 }

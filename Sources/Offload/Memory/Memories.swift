@@ -156,26 +156,32 @@ struct RememberedProof: Sendable {
   let life: Life
 }
 
-private struct Reader: Hashable, Sendable {
+private struct Reader: Spread, Sendable {
   let location: LocationID
   let asker: Asker
   let name: RepositoryName
+
+  var spread: UInt64 { asker.low }
 
   init(_ question: Question) {
     (location, asker, name) = (question.location, question.asker, question.path.name)
   }
 }
 
-private struct Content: Hashable, Sendable {
+private struct Content: Spread, Sendable {
   let location: LocationID
   let path: BlobPath
+
+  var spread: UInt64 { path.digest.spread }
 
   init(_ question: Question) { (location, path) = (question.location, question.path) }
 }
 
-private struct StoredKey: Hashable, Sendable {
+private struct StoredKey: Spread, Sendable {
   let location: LocationID
   let digest: Digest
+
+  var spread: UInt64 { digest.spread }
 }
 
 extension Duration {

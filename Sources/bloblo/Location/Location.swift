@@ -26,7 +26,7 @@ final class Location: Sendable {
       site, limits: settings.s3Limits, uploadOptions: settings.uploadOptions)
     store = S3BlobStore(
       bucket: bucket, template: settings.keyTemplate, presignLifetime: settings.presignLifetime,
-      cloudFront: settings.cloudFront)
+      cloudFront: settings.cloudFront, delivery: settings.policy.delivery)
     engine = OffloadEngine(
       upstream: settings.upstream, store: store, policy: settings.policy, memories: memories)
     front = FrontServer(redirectStatus: settings.redirectStatus)

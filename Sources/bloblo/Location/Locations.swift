@@ -43,6 +43,8 @@ final class Locations: Sendable {
 
   /// - Returns: `nil` when the request's params are wrong.
   func location(of request: Request) -> Location? {
+    // A CGI process has its settings from the same place, and read them at its start.
+    if request.isOfOwnProcess { return standard }
     let key = request.overrides
     if key.isEmpty { return standard }
     return others.withLock { others in

@@ -21,6 +21,7 @@ extension Settings {
     ) { text in
       UInt32(text, radix: 8).flatMap { $0 <= 0o777 ? $0 : nil }
     }
+    let frontServer = reader.choice("BLOBLO_FRONT_SERVER", default: FrontServerKind.auto)
     let location = LocationSettings(&reader)
     let credentials = reader.credentials()
     let lives = Memories.Lives(
@@ -31,6 +32,8 @@ extension Settings {
         "BLOBLO_PROOF_STALE", default: .zero, in: .zero...(.seconds(86_400))),
       presence: reader.duration(
         "BLOBLO_PRESENCE_TTL", default: .seconds(300), in: .zero...(.seconds(604_800))))
+    let answerLife = Duration.seconds(
+      60 * reader.number("BLOBLO_CACHE_EXPIRATION_MINUTES", default: 10, in: 0...1440))
     let fillLimits = readFillLimits(&reader)
     let threads = reader.number("BLOBLO_THREADS", default: 32, in: 1...4096)
     let streamThreads = reader.number("BLOBLO_STREAM_THREADS", default: 256, in: 1...65_536)
@@ -60,8 +63,9 @@ extension Settings {
     }
     self.init(
       listenAddress: listenAddress, listenMode: listenMode,
-      listenGroup: reader.text("BLOBLO_LISTEN_GROUP"), location: location, credentials: credentials,
-      lives: lives, fillLimits: fillLimits, threads: threads, streamThreads: streamThreads,
+      listenGroup: reader.text("BLOBLO_LISTEN_GROUP"), frontServer: frontServer,
+      location: location, credentials: credentials, lives: lives, answerLife: answerLife,
+      fillLimits: fillLimits, threads: threads, streamThreads: streamThreads,
       stopTimeout: stopTimeout, logLevel: logLevel, logFormat: logFormat, warnings: warnings)
   }
 }

@@ -10,10 +10,13 @@ struct Settings: Sendable {
   var listenAddress: ListenAddress
   var listenMode: UInt32
   var listenGroup: String?
+  var frontServer: FrontServerKind
   /// What holds for a request whose web server says nothing else.
   var location: LocationSettings
   var credentials: SigningCredentials
   var lives: Memories.Lives
+  /// How long pings and tokens are remembered at most.
+  var answerLife: Duration
   var fillLimits: Filler.Limits
   var threads: Int
   var streamThreads: Int
