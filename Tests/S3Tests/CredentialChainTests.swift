@@ -1,0 +1,422 @@
+import Foundation
+import HTTPTransport
+import Primitives
+import S3
+import Testing
+
+/// AWS's own SDK, given the same environment and files, must end at the same keys, or at none as we do.
+struct CredentialChainTests {
+  struct Case: Sendable, CustomTestStringConvertible {
+    var testDescription: String
+    /// `{home}` and `{server}` are filled in, here and in the files.
+    var environment: [String: String] = [:]
+    var config: String?
+    var credentials: String?
+    var expected = Expected.found
+
+    enum Expected: Sendable, Equatable {
+      case found, absent
+      /// - Parameter words: of ours; botocore's are its own.
+      case failed(CredentialError.Kind, words: String)
+    }
+  }
+
+  static let cases =
+    environmentCases + fileCases + roleCases + webIdentityCases + containerCases + instanceCases
+
+  static let environmentCases = [
+    Case(
+      testDescription: "environment",
+      environment: ["AWS_ACCESS_KEY_ID": "AKIDENV", "AWS_SECRET_ACCESS_KEY": "s/+="]),
+    Case(
+      testDescription: "environment with a session token",
+      environment: [
+        "AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_ACCESS_KEY": "s", "AWS_SESSION_TOKEN": "t+/=",
+      ]),
+    Case(
+      testDescription: "environment before the profile that is named",
+      environment: [
+        "AWS_ACCESS_KEY_ID": "AKIDENV", "AWS_SECRET_ACCESS_KEY": "s", "AWS_PROFILE": "other",
+      ], credentials: "[other]\naws_access_key_id = AKIDFILE\naws_secret_access_key = f"),
+    Case(
+      testDescription: "environment: a key without its secret",
+      environment: ["AWS_ACCESS_KEY_ID": "AKIDENV"],
+      expected: .failed(.misconfigured, words: "AWS_SECRET_ACCESS_KEY is not")),
+    Case(testDescription: "nothing at all", expected: .absent),
+  ]
+
+  static let fileCases = [
+    Case(
+      testDescription: "credentials file, default profile",
+      credentials: "[default]\naws_access_key_id=AKIDFILE\naws_secret_access_key = a=b#c\n"),
+    Case(
+      testDescription: "config file, named profile, comments, capitals, nested settings",
+      environment: ["AWS_PROFILE": "build"],
+      config: """
+        # a comment
+        ; another
+        [default]
+        region = eu-west-1
+        [profile build]
+        AWS_Access_Key_Id : AKIDBUILD
+        s3 =
+          aws_secret_access_key = not this
+          addressing_style = path
+        aws_secret_access_key = right
+        aws_session_token = tok
+        """),
+    Case(
+      testDescription: "credentials file before config file",
+      config: "[default]\naws_access_key_id = C\naws_secret_access_key = c",
+      credentials: "[default]\naws_access_key_id = F\naws_secret_access_key = f"),
+    Case(
+      testDescription: "files elsewhere",
+      environment: [
+        "AWS_SHARED_CREDENTIALS_FILE": "{home}/.aws/config", "AWS_CONFIG_FILE": "{home}/none",
+      ], config: "[default]\naws_access_key_id = E\naws_secret_access_key = e"),
+    Case(
+      testDescription: "a profile whose name has a space",
+      environment: ["AWS_PROFILE": "my team"],
+      config: "[profile \"my team\"]\naws_access_key_id = Q\naws_secret_access_key = q"),
+    Case(
+      testDescription: "a section of the config file without the word profile is none",
+      environment: ["AWS_PROFILE": "plain"],
+      config: "[plain]\naws_access_key_id = P\naws_secret_access_key = p",
+      expected: .failed(.misconfigured, words: "no profile \"plain\"")),
+    Case(
+      testDescription: "half a profile",
+      credentials: "[default]\naws_access_key_id = F",
+      expected: .failed(.misconfigured, words: "aws_secret_access_key is not")),
+    Case(
+      testDescription: "credential_process",
+      config: """
+        [default]
+        credential_process = /bin/echo '{"Version": 1, "AccessKeyId": "PROC", "SecretAccessKey": "p", \
+        "SessionToken": "t", "Expiration": "2099-01-01T01:00:00+01:00"}'
+        """),
+    Case(
+      testDescription: "credential_process before the config file's keys",
+      config: """
+        [default]
+        aws_access_key_id = C
+        aws_secret_access_key = c
+        credential_process = /bin/echo '{"Version": 1, "AccessKeyId": "P", "SecretAccessKey": "p"}'
+        """),
+    Case(
+      testDescription: "credential_process that fails",
+      config: "[default]\ncredential_process = /bin/false",
+      expected: .failed(.unavailable, words: "status 1")),
+    Case(
+      testDescription: "credential_process of another version",
+      config: """
+        [default]
+        credential_process = /bin/echo '{"Version": 2, "AccessKeyId": "P", "SecretAccessKey": "p"}'
+        """,
+      expected: .failed(.misconfigured, words: "want Version 1, got 2")),
+    Case(
+      testDescription: "IAM Identity Center",
+      config: """
+        [default]
+        sso_start_url = https://example.awsapps.com/start
+        sso_region = eu-west-1
+        sso_account_id = 123456789012
+        sso_role_name = reader
+        """,
+      expected: .failed(.misconfigured, words: "aws configure export-credentials")),
+  ]
+
+  static let sts = [
+    "AWS_ENDPOINT_URL_STS": "{server}", "AWS_DEFAULT_REGION": "eu-central-1",
+  ]
+  static let base = """
+    [profile base]
+    aws_access_key_id = AKIDBASE
+    aws_secret_access_key = b
+
+    """
+
+  static let roleCases = [
+    Case(
+      testDescription: "role by source_profile, with all its settings", environment: sts,
+      config: base + """
+        [default]
+        role_arn = arn:aws:iam::123456789012:role/a
+        source_profile = base
+        external_id = x y
+        role_session_name = named
+        duration_seconds = 1800
+        """),
+    Case(
+      testDescription: "a chain of roles",
+      environment: sts.merging(["AWS_PROFILE": "c"]) { $1 },
+      config: base + """
+        [profile b]
+        role_arn = arn:aws:iam::123456789012:role/b
+        source_profile = base
+        [profile c]
+        role_arn = arn:aws:iam::123456789012:role/c
+        source_profile = b
+        """),
+    Case(
+      testDescription: "a role with its own profile's keys", environment: sts,
+      config: """
+        [default]
+        aws_access_key_id = OWN
+        aws_secret_access_key = own
+        role_arn = arn:aws:iam::123456789012:role/self
+        source_profile = default
+        """),
+    Case(
+      testDescription: "roles that go round", environment: sts,
+      config: """
+        [default]
+        role_arn = arn:aws:iam::123456789012:role/a
+        source_profile = b
+        [profile b]
+        role_arn = arn:aws:iam::123456789012:role/b
+        source_profile = default
+        """,
+      expected: .failed(.misconfigured, words: "default → b → default")),
+    Case(
+      testDescription: "a role by a profile that is not there", environment: sts,
+      config: "[default]\nrole_arn = arn:aws:iam::1:role/a\nsource_profile = gone",
+      expected: .failed(.misconfigured, words: "there is no profile gone")),
+    Case(
+      testDescription: "a role by nobody", environment: sts,
+      config: "[default]\nrole_arn = arn:aws:iam::123456789012:role/a",
+      expected: .failed(.misconfigured, words: "without source_profile")),
+    Case(
+      testDescription: "a role by both", environment: sts,
+      config: base + """
+        [default]
+        role_arn = arn:aws:iam::123456789012:role/a
+        source_profile = base
+        credential_source = Environment
+        """,
+      expected: .failed(.misconfigured, words: "got both")),
+    Case(
+      testDescription: "role by credential_source Ec2InstanceMetadata",
+      environment: sts.merging([
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT": "{server}", "AWS_EC2_METADATA_DISABLED": "false",
+      ]) { $1 },
+      config: """
+        [default]
+        role_arn = arn:aws:iam::123456789012:role/a
+        credential_source = Ec2InstanceMetadata
+        """),
+    Case(
+      testDescription: "role by credential_source EcsContainer",
+      environment: sts.merging(["AWS_CONTAINER_CREDENTIALS_FULL_URI": "{server}/container/x"]) {
+        $1
+      },
+      config: """
+        [default]
+        role_arn = arn:aws:iam::123456789012:role/a
+        credential_source = EcsContainer
+        """),
+    Case(
+      testDescription: "a role by credential_process", environment: sts,
+      config: """
+        [default]
+        role_arn = arn:aws:iam::123456789012:role/a
+        source_profile = p
+        [profile p]
+        credential_process = /bin/echo '{"Version": 1, "AccessKeyId": "PROC", "SecretAccessKey": "p"}'
+        """),
+    Case(
+      testDescription: "a role by a web identity of another profile", environment: sts,
+      config: """
+        [default]
+        role_arn = arn:aws:iam::123456789012:role/a
+        source_profile = w
+        [profile w]
+        role_arn = arn:aws:iam::123456789012:role/w
+        web_identity_token_file = {home}/token
+        """),
+    Case(
+      testDescription: "a role that STS refuses", environment: sts,
+      config: base + """
+        [default]
+        role_arn = arn:aws:iam::123456789012:role/denied
+        source_profile = base
+        """,
+      expected: .failed(.unavailable, words: "AccessDenied: not you")),
+  ]
+
+  static let webIdentity = sts.merging([
+    "AWS_WEB_IDENTITY_TOKEN_FILE": "{home}/token",
+    "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/irsa",
+  ]) { $1 }
+
+  static let webIdentityCases = [
+    Case(testDescription: "web identity", environment: webIdentity),
+    Case(
+      testDescription: "web identity with a session's name",
+      environment: webIdentity.merging(["AWS_ROLE_SESSION_NAME": "pod"]) { $1 }),
+    Case(
+      testDescription: "web identity before the profile's keys", environment: webIdentity,
+      credentials: "[default]\naws_access_key_id = F\naws_secret_access_key = f"),
+    Case(
+      testDescription: "the profile's role before web identity", environment: webIdentity,
+      config: base + """
+        [default]
+        role_arn = arn:aws:iam::123456789012:role/a
+        source_profile = base
+        """),
+    Case(
+      testDescription: "web identity without a role",
+      environment: sts.merging(["AWS_WEB_IDENTITY_TOKEN_FILE": "{home}/token"]) { $1 },
+      expected: .failed(.misconfigured, words: "AWS_ROLE_ARN is not")),
+    Case(
+      testDescription: "web identity without its file",
+      environment: webIdentity.merging(["AWS_WEB_IDENTITY_TOKEN_FILE": "{home}/none"]) { $1 },
+      expected: .failed(.unavailable, words: "no token can be read")),
+  ]
+
+  static let containerCases = [
+    Case(
+      testDescription: "container",
+      environment: ["AWS_CONTAINER_CREDENTIALS_FULL_URI": "{server}/container/a?id=1"]),
+    Case(
+      testDescription: "container with a token",
+      environment: [
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": "{server}/container/closed",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN": "open sesame",
+      ]),
+    Case(
+      testDescription: "container with a token in a file, before one that is told",
+      environment: [
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": "{server}/container/closed",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN": "wrong",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "{home}/sesame",
+      ]),
+    Case(
+      testDescription: "container that refuses",
+      environment: ["AWS_CONTAINER_CREDENTIALS_FULL_URI": "{server}/container/closed"],
+      expected: .failed(.unavailable, words: "status 401")),
+    Case(
+      testDescription: "container elsewhere, over plain HTTP",
+      environment: ["AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://192.0.2.1/container"],
+      expected: .failed(.misconfigured, words: "want https, a loopback address")),
+    Case(
+      testDescription: "container at a host that only looks like loopback",
+      environment: ["AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1.example.com/x"],
+      expected: .failed(.misconfigured, words: "want https, a loopback address")),
+    Case(
+      testDescription: "shared files before the container",
+      environment: ["AWS_CONTAINER_CREDENTIALS_FULL_URI": "{server}/container/a"],
+      credentials: "[default]\naws_access_key_id = F\naws_secret_access_key = f"),
+  ]
+
+  static let instanceCases = [
+    Case(
+      testDescription: "instance",
+      environment: [
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT": "{server}/", "AWS_EC2_METADATA_DISABLED": "false",
+      ]),
+    Case(
+      testDescription: "instance that speaks version 1 only",
+      environment: [
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT": "{server}/v1/", "AWS_EC2_METADATA_DISABLED": "false",
+      ]),
+    Case(
+      testDescription: "instance that may not speak version 1",
+      environment: [
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT": "{server}/v1/", "AWS_EC2_METADATA_DISABLED": "false",
+        "AWS_EC2_METADATA_V1_DISABLED": "true",
+      ], expected: .failed(.unavailable, words: "no token: status 404")),
+    Case(
+      testDescription: "instance, switched off",
+      environment: ["AWS_EC2_METADATA_SERVICE_ENDPOINT": "{server}/"], expected: .absent),
+    Case(
+      testDescription: "container before the instance",
+      environment: [
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT": "{server}/", "AWS_EC2_METADATA_DISABLED": "false",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": "{server}/container/a",
+      ]),
+  ]
+
+  @Test func `botocore ends at the same keys`() throws {
+    let partner = try PythonPartner("credential_sources.py")
+    let server = try "http://127.0.0.1:\(partner.readLine())"
+    for it in Self.cases {
+      let home = try Home(it, server: server)
+      let theirs = try JSONDecoder().decode(
+        Keys.self, from: Data(partner.ask(home.environment).utf8))
+      var http = HTTPClient()
+      let ours = CredentialChain(environment: home.environment).load(over: &http, now: .now())
+      switch (it.expected, ours) {
+      case (.found, .found(let credential, _)):
+        #expect(Keys(credential) == theirs, "\(it.testDescription)")
+      case (.absent, .absent(let reasons)):
+        #expect(reasons.count == 6)
+        #expect(theirs.error != nil, "\(it.testDescription): \(theirs)")
+      case (.failed(let kind, let words), .failed(let error)):
+        #expect(error.kind == kind, "\(it.testDescription): \(error)")
+        #expect(error.description.contains(words), "\(it.testDescription): \(error)")
+        #expect(theirs.error != nil, "\(it.testDescription): \(theirs)")
+      default:
+        Issue.record("\(it.testDescription): ours \(ours), theirs \(theirs)")
+      }
+    }
+  }
+
+  @Test func `what is unreachable is told with what to do`() throws {
+    var http = HTTPClient()
+    // A port that answers no SYN within the limit can't be had on loopback; a listener that never
+    // accepts and never answers does as well.
+    let silent = try SilentServer()
+    let chain = CredentialChain(environment: [
+      "AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://127.0.0.1:\(silent.port)"
+    ])
+    guard case .failed(let error) = chain.load(over: &http, now: .now()) else {
+      Issue.record("found something")
+      return
+    }
+    #expect(error.kind == .unavailable)
+    #expect(error.description.contains("--http-put-response-hop-limit 2"))
+  }
+
+  private struct Keys: Codable, Equatable, CustomStringConvertible {
+    var id: String?
+    var secret: String?
+    var token: String?
+    var error: String?
+
+    init(_ credential: Credential) {
+      id = credential.accessKeyID
+      secret = credential.secretAccessKey.exposed
+      token = credential.sessionToken?.exposed
+    }
+
+    var description: String { error ?? "\(id ?? "") \(secret ?? "") \(token ?? "")" }
+  }
+
+  /// A folder with the case's files.
+  private final class Home {
+    let environment: [String: String]
+    private let folder: URL
+
+    init(_ it: Case, server: String) throws {
+      let folder = FileManager.default.temporaryDirectory.appending(
+        path: "bloblo-home-\(UUID().uuidString)")
+      self.folder = folder
+      func fill(_ text: String) -> String {
+        text.replacing("{home}", with: folder.path).replacing("{server}", with: server)
+      }
+      let aws = folder.appending(path: ".aws")
+      try FileManager.default.createDirectory(at: aws, withIntermediateDirectories: true)
+      for (text, name) in [
+        (it.config, ".aws/config"), (it.credentials, ".aws/credentials"), ("web-token", "token"),
+        ("open sesame", "sesame"),
+      ] {
+        try text.map { try Data(fill($0).utf8).write(to: folder.appending(path: name)) }
+      }
+      environment = [
+        "HOME": folder.path, "PATH": "/usr/bin:/bin", "AWS_EC2_METADATA_DISABLED": "true",
+      ].merging(it.environment.mapValues(fill)) { $1 }
+    }
+
+    deinit { try? FileManager.default.removeItem(at: folder) }
+  }
+}
