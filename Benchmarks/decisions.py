@@ -20,6 +20,7 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -56,17 +57,17 @@ class Bench:
         self.processes.append(process)
         return process
 
-    def bloblo(self, facts, socket, environment=(), wrapper=()):
+    def bloblo(self, facts, place, environment=(), wrapper=()):
         """A bloblo of its own, on the stack's registry and bucket."""
         variables = {
-            "PATH": os.environ["PATH"], "BLOBLO_LISTEN_ADDR": f"unix:{socket}",
+            "PATH": os.environ["PATH"], "BLOBLO_LISTEN_ADDR": f"unix:{place}",
             "BLOBLO_UPSTREAM_URL": facts["registry_url"], "BLOBLO_S3_BUCKET_NAME": facts["s3_bucket"],
             "BLOBLO_S3_ENDPOINT_URL": facts["s3_url"], "AWS_ACCESS_KEY_ID": facts["s3_access_key"],
             "AWS_SECRET_ACCESS_KEY": facts["s3_secret_key"], "AWS_REGION": facts["s3_region"],
             "BLOBLO_SPOOL_DIR": str(self.folder), "BLOBLO_LOG_LEVEL": "warning",
             "BLOBLO_PROOF_TTL": "1h", "BLOBLO_PRESENCE_TTL": "1h", **dict(environment)}
         process = self.start(*wrapper, self.options.bloblo, env=variables, stderr=subprocess.DEVNULL)
-        wait_for(socket)
+        wait_for(place)
         return process
 
     def nginx(self, facts, sockets):
@@ -106,9 +107,13 @@ server {{ listen 127.0.0.1:{ports["registry"]}; location / {{
 
 def wait_for(path, timeout=60):
     deadline = time.monotonic() + timeout
-    while not pathlib.Path(path).exists():
-        if time.monotonic() > deadline:
-            raise SystemExit(f"{path} does not appear")
+    while True:
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                return probe.connect(str(path))
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise SystemExit(f"nobody listens at {path}")
         time.sleep(0.05)
 
 
@@ -218,9 +223,9 @@ def hot(bench, facts, path, authorization, result):
 
 
 def cold(bench, facts, path, authorization, result):
-    socket = bench.folder / "cold.sock"
-    bench.bloblo(facts, socket, {"BLOBLO_PROOF_TTL": "0s"})
-    ports = bench.nginx(facts, {"cold": socket})
+    place = bench.folder / "cold.sock"
+    bench.bloblo(facts, place, {"BLOBLO_PROOF_TTL": "0s"})
+    ports = bench.nginx(facts, {"cold": place})
     targets = {"nginx to the registry": (ports["registry"], None), "nginx and bloblo": (ports["cold"], None)}
     rows = []
     for connections in (1, 16):
@@ -241,21 +246,21 @@ def cost(bench, facts, path, authorization, result):
         return
     few, many = 200, 1200
 
-    def responder(name, socket, wrapper):
+    def responder(name, place, wrapper):
         if name == "bloblo":
-            return bench.bloblo(facts, socket, {"BLOBLO_THREADS": "1"}, wrapper)
-        process = bench.start(*wrapper, bench.folder / "null_responder", "-s", socket, "-t", 1, "-a", "epoll",
+            return bench.bloblo(facts, place, {"BLOBLO_THREADS": "1"}, wrapper)
+        process = bench.start(*wrapper, bench.folder / "null_responder", "-s", place, "-t", 1, "-a", "epoll",
                               stderr=subprocess.DEVNULL)
-        wait_for(socket)
+        wait_for(place)
         return process
 
     def run(name, tool, count, read):
-        socket = bench.folder / f"{name}-{tool}-{count}.sock"
+        place = bench.folder / f"{name}-{tool}-{count}.sock"
         log = bench.folder / f"{name}-{tool}-{count}.log"
-        process = responder(name, socket, (
+        process = responder(name, place, (
             "valgrind", f"--tool={tool}", f"--log-file={log}",
             *([f"--callgrind-out-file={log}.out"] if tool == "callgrind" else ["--leak-check=no"])))
-        asked = ask(socket, path, authorization, count)
+        asked = ask(place, path, authorization, count)
         process.send_signal(signal.SIGTERM)
         process.wait()
         bench.processes.remove(process)
@@ -279,7 +284,6 @@ def cost(bench, facts, path, authorization, result):
 
 def ask(path_of_socket, target, authorization, count):
     """The same request `count` times on one kept connection; how many were redirected."""
-    import socket
     import struct
 
     def record(kind, content):
@@ -299,7 +303,10 @@ def ask(path_of_socket, target, authorization, count):
         connection.settimeout(60)
         reader = connection.makefile("rb")
         redirected = 0
-        for turn in range(count + 1):
+        # The first ones ask upstream, and bring the blob into the bucket.
+        for _ in range(count + 50):
+            if redirected == count:
+                break
             connection.sendall(request)
             answer = b""
             while True:
@@ -310,8 +317,10 @@ def ask(path_of_socket, target, authorization, count):
                     answer += content
                 if kind == 3:
                     break
-            # The first one asks upstream.
-            redirected += turn > 0 and b"Status: 307" in answer
+            if b"Status: 307" in answer:
+                redirected += 1
+            elif not redirected:
+                time.sleep(0.1)
         return redirected
 
 
