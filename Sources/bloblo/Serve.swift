@@ -43,6 +43,7 @@ struct Serve: ParsableCommand {
         "s3.bucket": "\(settings.location.bucket.name)",
         "version": "\(blobloVersion)",
       ])
+    startSweep(settings, handler.bucket, logger)
     let signal = signals.wait()
     logger.info("stopping", metadata: ["signal": "\(signal)"])
     let isDone = responder.stop(within: settings.stopTimeout)
@@ -91,7 +92,7 @@ private func makeLogger(_ settings: Settings) -> Logger {
 }
 
 /// For people who start us, before there is a log.
-private func complain(_ lines: [String]) {
+func complain(_ lines: [String]) {
   let text = Array((lines.joined(separator: "\n") + "\n").utf8)
   _ = unsafe text.withUnsafeBytes { unsafe write(STDERR_FILENO, $0.baseAddress, $0.count) }
 }
