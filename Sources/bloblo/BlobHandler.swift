@@ -11,12 +11,12 @@ import Threading
 /// Turns a web server's request into a decision, and the decision into an answer.
 final class BlobHandler: RequestHandler {
   private let locations: Locations
-  private let filler: Filler
-  private let log: DecisionLog
+  let filler: Filler
+  let log: DecisionLog
   /// Threads that wait for upstream and S3.
   private let asking: ThreadPool<HTTPClient>
   /// Threads that stream a body, each as slowly as its client.
-  private let streaming: ThreadPool<Void>
+  let streaming: ThreadPool<Void>
 
   init(_ settings: Settings, environment: [String: String], logger: Logger) {
     log = DecisionLog(logger: logger)
@@ -46,6 +46,9 @@ final class BlobHandler: RequestHandler {
     if !isTaken { pass(request, blob, .busy) }
   }
 
+  /// The bucket of requests whose web server says nothing else.
+  var bucket: BucketClient { locations.standard.store.bucket }
+
   /// Waits for fills, once the responder has stopped.
   func stop(within limit: Duration) {
     asking.close()
@@ -66,60 +69,12 @@ final class BlobHandler: RequestHandler {
       location.front.redirect(request, to: url, blob.path.digest)
     case .fill(_, let size, let wrong):
       if let wrong { log.found(wrong, blob, want: size) }
-      tee(request, blob, location, size: size, isReplacement: wrong != nil)
+      fill(request, blob, location, size: size, isReplacement: wrong != nil)
     }
   }
 
-  private func pass(_ request: Request, _ blob: BlobRequest?, _ reason: PassReason) {
+  func pass(_ request: Request, _ blob: BlobRequest?, _ reason: PassReason) {
     log.passed(blob, reason)
     locations.standard.front.pass(request)
-  }
-
-  /// Reads the blob for the client and the bucket at once.
-  private func tee(
-    _ request: Request, _ blob: BlobRequest, _ location: Location, size: Int64, isReplacement: Bool
-  ) {
-    guard location.settings.fill == .tee else { return pass(request, blob, .cold(.fillIsOff)) }
-    guard blob.range == .whole else { return pass(request, blob, .cold(.range)) }
-    guard let key = try? location.store.key(of: blob.path.digest) else {
-      return pass(request, blob, .store("no key for this digest"))
-    }
-    let source = FillSource(
-      request: location.settings.upstream.request(for: blob.path, from: blob.client),
-      digest: blob.path.digest, size: size,
-      bucket: location.store.bucket, key: key, isReplacement: isReplacement)
-    guard let fill = filler.fill(source),
-      streaming.submit({ _ in self.stream(fill, request, blob, location) })
-    else {
-      return pass(request, blob, .cold(.limit))
-    }
-  }
-
-  /// Sends the client what comes in, at the client's own pace.
-  private func stream(
-    _ fill: BlobFill, _ request: Request, _ blob: BlobRequest, _ location: Location
-  ) {
-    guard let reader = fill.reader(within: location.settings.upstream.limits.head + .seconds(1))
-    else {
-      return pass(request, blob, .cold(.upstream(fill.failure?.description ?? "no answer in time")))
-    }
-    log.decided("tee", blob)
-    location.front.begin(request, fields: reader.head.fields, size: reader.size, blob.path.digest)
-    var offset: Int64 = 0
-    while offset < reader.size {
-      let isGood: Bool
-      switch reader.progress(beyond: offset, within: .seconds(2)) {
-      case .available(let end):
-        isGood = request.send(file: reader.descriptor, offset: offset, count: end - offset)
-        offset = end
-      case .waiting: isGood = request.keepAlive()
-      case .broken: isGood = false
-      }
-      guard isGood else {
-        log.brokenOff(blob, after: offset, of: reader.size)
-        return request.abort()
-      }
-    }
-    request.finish()
   }
 }
