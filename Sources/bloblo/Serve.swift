@@ -49,6 +49,7 @@ struct Serve: ParsableCommand {
         "s3.bucket": "\(settings.location.bucket.name)",
         "version": "\(blobloVersion)",
       ])
+    startSweep(settings, handler.bucket, logger)
     let signal = signals.wait()
     logger.info("stopping", metadata: ["signal": "\(signal)"])
     let isDone = responder.stop(within: settings.stopTimeout)

@@ -17,20 +17,26 @@ final class Location: Sendable {
   ) {
     self.id = id
     self.settings = settings
-    let site = BucketSite(
-      settings.bucket, credentials: credentials.store,
-      presignCredentials: credentials.presignStore,
-      // Another location may be on another server.
-      clock: id == .standard ? credentials.clock : ServerClock(), observer: credentials.log)
-    let bucket = BucketClient(
-      site, limits: settings.s3Limits, uploadOptions: settings.uploadOptions)
-    store = S3BlobStore(
-      bucket: bucket, template: settings.keyTemplate, presignLifetime: settings.presignLifetime,
-      cloudFront: settings.cloudFront, delivery: settings.policy.delivery)
+    // Another location may be on another server, with a clock of its own.
+    store = settings.store(
+      credentials, clock: id == .standard ? credentials.clock : ServerClock())
     engine = OffloadEngine(
       upstream: settings.upstream, store: store, policy: settings.policy, memories: memories)
     front = FrontServer(redirectStatus: settings.redirectStatus)
     upstreamParameters =
       UpstreamParameter.all + (settings.isHostPreserved ? [UpstreamParameter.host] : [])
+  }
+}
+
+extension LocationSettings {
+  /// The bucket as it is set, with the credential that holds.
+  func store(_ credentials: SigningCredentials, clock: ServerClock) -> S3BlobStore {
+    let site = BucketSite(
+      bucket, credentials: credentials.store, presignCredentials: credentials.presignStore,
+      clock: clock, observer: credentials.log)
+    return S3BlobStore(
+      bucket: BucketClient(site, limits: s3Limits, uploadOptions: uploadOptions),
+      template: keyTemplate, presignLifetime: presignLifetime, cloudFront: cloudFront,
+      delivery: policy.delivery)
   }
 }

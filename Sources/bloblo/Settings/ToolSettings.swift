@@ -1,0 +1,37 @@
+import ArgumentParser
+import Fill
+import Glibc
+import Logging
+import S3
+
+/// The settings of commands that serve nobody: no listening address, and no log.
+struct ToolSettings {
+  let location: LocationSettings
+  let store: S3BlobStore
+  let fillLimits: Filler.Limits
+  let sweepAge: Duration
+
+  var bucket: BucketClient { store.bucket }
+
+  /// - Throws: an exit code; the mistakes are told.
+  init(_ environment: [String: String]) throws {
+    var reader = SettingsReader(environment)
+    let location = LocationSettings(&reader)
+    let credentials = reader.credentials()
+    fillLimits = readFillLimits(&reader)
+    sweepAge = readSweepAge(&reader)
+    guard reader.problems.isEmpty, let location else {
+      complain(["bloblo: these settings are wrong:"] + reader.problems.map { "  " + $0 })
+      throw ExitCode(EX_CONFIG)
+    }
+    self.location = location
+    store = location.store(credentials, clock: credentials.clock)
+    do {
+      // What is told of a tool's credential goes with its result.
+      try credentials.start(Logger(label: "bloblo") { _ in SwiftLogNoOpLogHandler() })
+    } catch {
+      complain(error.problems.map { "bloblo: \($0)" })
+      throw ExitCode(EX_CONFIG)
+    }
+  }
+}
