@@ -45,6 +45,8 @@ package final class ThreadPool<Context: ~Copyable>: Sendable {
       }
       if state.threads < threadLimit {
         state.threads += 1
+        // It is about to look for work, so its job does not wait for a busy one.
+        state.idle += 1
         state.jobs.append(job)
         return .needsThread
       }
@@ -71,6 +73,7 @@ package final class ThreadPool<Context: ~Copyable>: Sendable {
   private func keepWithoutThread() -> Bool {
     state.withLock { state in
       state.threads -= 1
+      state.idle -= 1
       guard state.threads == 0 else { return true }
       _ = state.jobs.removeLast()
       return false
@@ -79,11 +82,13 @@ package final class ThreadPool<Context: ~Copyable>: Sendable {
 
   private func run() {
     var context = makeContext()
-    while let job = nextJob() { job(&context) }
+    while let job = nextJob() {
+      job(&context)
+      state.withLock { $0.idle += 1 }
+    }
   }
 
   private func nextJob() -> Job? {
-    state.withLock { $0.idle += 1 }
     let job: Job?? = state.wait { state in
       if let job = state.jobs.popFirst() {
         state.idle -= 1
