@@ -36,9 +36,9 @@ struct SettingsTests {
   @Test func `all mistakes are told together, unknown names too`() {
     let environment = [
       "BLOBLO_LISTEN_ADDR": "x", "BLOBLO_UPSTREAM_URL": "x", "BLOBLO_REDIRECT_STATUS": "301",
-      "BLOBLO_PRESIGN_EXPIRES": "8d", "BLOBLO_FILL": "x", "BLOBLO_S3_BUCKET_NAME": "X",
+      "BLOBLO_PRESIGN_EXPIRES": "8d", "BLOBLO_FILL": "x",
       "BLOBLO_S3_KEY_TEMPLATE": "x", "BLOBLO_THREADS": "0", "BLOBLO_LOG_LEVEL": "x",
-      "BLOBLO_LISTEN_MODE": "9", "BLOBLO_MIN_BLOB_SIZE": "-1",
+      "BLOBLO_LISTEN_MODE": "9", "BLOBLO_S3_ADDRESSING_STYLE": "x", "BLOBLO_MIN_BLOB_SIZE": "-1",
       "BLOBLO_UPSTREAM_CA_FILE": "/nowhere",
     ]
     let told = problems(

@@ -115,8 +115,9 @@ private func readFillLimits(_ reader: inout SettingsReader) -> Filler.Limits {
 
 extension SettingsReader {
   mutating func readableFile(_ name: String) -> String? {
-    value(name, default: nil as String?, want: "a file that can be read") {
-      isReadable($0) ? $0 : nil
-    }
+    guard let path = text(name) else { return nil }
+    if isReadable(path) { return path }
+    refuse(name, want: "a file that can be read", got: path)
+    return nil
   }
 }
