@@ -63,6 +63,15 @@ let package = Package(
       ],
       swiftSettings: strict),
 
+    .target(
+      name: "TestSupport",
+      dependencies: [
+        "Hashing", "HTTPTransport", "Primitives", "Registry", "S3", "Threading", "XML",
+      ],
+      path: "Tests/TestSupport", swiftSettings: strict),
+    tests(
+      "IntegrationTests", "TestSupport", "Hashing", "HTTPTransport", "Primitives", "Registry", "S3",
+      "Threading", "bloblo"),
     tests("HashingTests", "Hashing"),
     tests("XMLTests", "XML"),
     tests(
