@@ -28,13 +28,13 @@ package final class FakeRegistry: Sendable {
   }
 
   private let listener = LoopbackSocket.listen()
-  private let questions_ = Monitor<[Question]>([])
+  private let asked = Monitor<[Question]>([])
   package let port: UInt16
 
   /// - Parameter reply: called on a thread of the connection.
   package init(_ reply: @escaping @Sendable (Question) -> Reply) {
     port = listener.port
-    let (listener, questions) = (listener, questions_)
+    let (listener, questions) = (listener, asked)
     Threading.Thread.start("fake registry") {
       while let client = listener.accept() {
         Threading.Thread.start("fake") {
@@ -51,7 +51,7 @@ package final class FakeRegistry: Sendable {
 
   package var address: String { "127.0.0.1:\(port)" }
 
-  package var questions: [Question] { questions_.withLock { $0 } }
+  package var questions: [Question] { asked.withLock { $0 } }
 }
 
 private func read(_ client: LoopbackSocket) -> FakeRegistry.Question? {

@@ -85,7 +85,7 @@ package final class Program: @unchecked Sendable {
       _ = program.write(input)
       program.closeInput()
     }
-    let output = readAll(program.output)
+    let output = program.readAll()
     writer?.join()
     return Result(
       status: program.wait() ?? .max, output: output, errors: program.errorText)
@@ -116,6 +116,9 @@ package final class Program: @unchecked Sendable {
 
   /// What has come on the error stream so far.
   package var errorText: String { errors.text }
+
+  /// All that is still to come on the output.
+  package func readAll() -> [UInt8] { readToEnd(output) }
 
   /// The next line of the output, without its end; `nil` at the end of the stream.
   package func readLine() -> String? {
@@ -161,7 +164,7 @@ private func pipe() -> (Int32, Int32) {
   return (ends[0], ends[1])
 }
 
-func readAll(_ descriptor: Int32) -> [UInt8] {
+func readToEnd(_ descriptor: Int32) -> [UInt8] {
   var all: [UInt8] = []
   var buffer = [UInt8](repeating: 0, count: 256 << 10)
   while true {
@@ -190,6 +193,6 @@ func writeAll(_ descriptor: Int32, _ bytes: [UInt8]) -> Bool {
 ) -> Result {
   var copies: [UnsafeMutablePointer<CChar>?] = unsafe words.map { unsafe strdup($0) }
   unsafe copies.append(nil)
-  defer { for unsafecopy in unsafe copies { unsafe free(copy) } }
+  defer { unsafe copies.forEach { unsafe free($0) } }
   return unsafe copies.withUnsafeBufferPointer { unsafe body($0.baseAddress!) }
 }

@@ -14,7 +14,7 @@ package final class Ground: Sendable {
 
   private init() throws {
     stack = try Stack(["registry", "s3"])
-    guard let registry = stack.facts.registry_url, let s3 = stack.facts.s3_url else {
+    guard let registry = stack.facts.registryUrl, let s3 = stack.facts.s3Url else {
       throw Stack.Failure(description: "stack.py told no addresses")
     }
     registryURL = registry
@@ -39,7 +39,7 @@ package final class Ground: Sendable {
   /// The requests for this blob that the registry has answered so far, as `GET 200`.
   package func registryRequests(for blob: TestBlob) throws -> [String] {
     let log = try String(
-      contentsOfFile: stack.facts.registry_access_log ?? "", encoding: .utf8)
+      contentsOfFile: stack.facts.registryAccessLog ?? "", encoding: .utf8)
     return log.split(separator: "\n").filter { $0.contains(blob.key) }.compactMap { line in
       let parts = line.split(separator: "\"", maxSplits: 2)
       guard parts.count == 3, let method = parts[1].split(separator: " ").first,
@@ -87,7 +87,7 @@ package final class Site: Sendable {
     for (name, value) in environment { options += ["--env", "\(name)=\(value)"] }
     if let nginxTimeout { options += ["--read-timeout", nginxTimeout] }
     stack = try Stack(["nginx", "bloblo"], options: options)
-    url = stack.facts.nginx_url ?? ""
+    url = stack.facts.nginxUrl ?? ""
   }
 
   /// Asks nginx, with alice's credential unless told otherwise.
@@ -116,7 +116,7 @@ package final class Site: Sendable {
 
   /// All that bloblo wrote so far.
   package var log: String {
-    (try? String(contentsOfFile: stack.facts.bloblo_log ?? "", encoding: .utf8)) ?? ""
+    (try? String(contentsOfFile: stack.facts.blobloLog ?? "", encoding: .utf8)) ?? ""
   }
 
   /// Whether a line of the log holds all these, in time.

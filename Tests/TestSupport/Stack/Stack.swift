@@ -12,16 +12,16 @@ package final class Stack: @unchecked Sendable {
     package let pids: [String: Int32?]
     /// Exit statuses, or negated signals, of those that have ended.
     package let ended: [String: Int32?]
-    package let registry_url: String?
-    package let registry_access_log: String?
-    package let s3_url: String?
-    package let s3_public_url: String?
-    package let nginx_url: String?
-    package let nginx_access_log: String?
-    package let nginx_error_log: String?
-    package let s3_access_log: String?
-    package let bloblo_log: String?
-    package let bloblo_spool: String?
+    package let registryUrl: String?
+    package let registryAccessLog: String?
+    package let s3Url: String?
+    package let s3PublicUrl: String?
+    package let nginxUrl: String?
+    package let nginxAccessLog: String?
+    package let nginxErrorLog: String?
+    package let s3AccessLog: String?
+    package let blobloLog: String?
+    package let blobloSpool: String?
   }
 
   package struct Failure: Error, CustomStringConvertible {
@@ -105,7 +105,9 @@ package final class Stack: @unchecked Sendable {
     if let refusal = try? JSONDecoder().decode(Refusal.self, from: data) {
       throw Failure(description: refusal.error)
     }
-    return try JSONDecoder().decode(Facts.self, from: data)
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    return try decoder.decode(Facts.self, from: data)
   }
 
   /// The repository's top folder.

@@ -3,7 +3,7 @@ internal import HTTPTransport
 /// A web server's side of FastCGI: one kept connection.
 ///
 /// Source: <https://fastcgi-archives.github.io/FastCGI_Specification.html>
-package final class FastCGIClient: Sendable {
+package final class WebServerConnection: Sendable {
   package let socket: LoopbackSocket
 
   package init(_ socket: LoopbackSocket) { self.socket = socket }
