@@ -166,7 +166,15 @@ class Front:
                     self.assert_is_bloblos(headers, len(body))
 
     def test_a_range_beyond_the_end(self):
-        self.assertEqual(self.pull({**ALICE, "Range": f"bytes={len(CONTENT)}-"})[0], 416)
+        given = {**ALICE, "Range": f"bytes={len(CONTENT)}-"}
+        if self.delivery == "redirect":
+            self.assertEqual(self.pull(given)[0], 416)
+            return
+        # The registry's own, head only: docker-registry 2.8 promises more of a body than it sends.
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=5)
+        self.addCleanup(connection.close)
+        connection.request("GET", blob(), headers=given)
+        self.assertEqual(connection.getresponse().status, 416)
 
     def test_a_resumed_download(self):
         status, headers, body = self.pull()
