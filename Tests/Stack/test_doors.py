@@ -219,21 +219,13 @@ class TestCGIOfApache(OverAWebServer, Doors):
     def site_text(cls):
         cls.port = cls.stack.services["apache"].port
         settings = "\n".join(f'SetEnv {name} "{value}"' for name, value in cls.settings.items())
-        # Above the rest: ProxyPass and rules come first otherwise.
         return f"""
-    RewriteEngine off
-    ProxyPassMatch "{BLOBS}" !
-    ScriptAliasMatch "{BLOBS}" "{cls.program}"
+    Define BLOBLO_PROGRAM {cls.program}
+    Include bloblo/bloblo-cgi.conf
     <LocationMatch "{BLOBS}">
-      ProxyErrorOverride Off
       {settings}
       SetEnv BLOBLO_SPOOL_DIR /var/tmp
-    </LocationMatch>
-    <Directory "{cls.folder}">
-      Options +ExecCGI
-      SetHandler cgi-script
-      Require all granted
-    </Directory>"""
+    </LocationMatch>"""
 
 
 class TestCGIOfNginx(OverAWebServer, Doors):
@@ -353,8 +345,6 @@ class TestStarters(Doors):
 
 
 class TestAuthorizer(Doors):
-    services = "registry,s3,nginx,apache,bloblo"
-
     @classmethod
     def http_text(cls):
         return nginx_server(cls.port, f"""
@@ -368,14 +358,11 @@ class TestAuthorizer(Doors):
             if ($request_uri ~ "^/mirror/(?<asked_name>[^?]+)/(?<asked_digest>sha256:[0-9a-f]+)") {{ set $asked /v2/$asked_name/blobs/$asked_digest; }}
             fastcgi_pass bloblo;
             fastcgi_pass_request_body off;
+            fastcgi_keep_conn on;
             fastcgi_param BLOBLO_ROLE authorizer;
             fastcgi_param REQUEST_METHOD GET;
             fastcgi_param REQUEST_URI $asked;
           }}""")
-
-    @classmethod
-    def site_text(cls):
-        return ""
 
     def setUp(self):
         (self.folder / "secret").write_text("the secret")
@@ -429,13 +416,24 @@ class TestChoicePerRequest(Doors):
 
     @classmethod
     def http_text(cls):
-        locations = (stack.ROOT / "nginx/example-choices.conf").read_text()
-        return locations + nginx_server(cls.port, """
+        cls.other = cls.ports.take()
+        nginx = cls.stack.services["nginx"]
+        snippets = nginx.folder / "snippets"
+        snippets.mkdir(exist_ok=True)
+        shipped = stack.ROOT / "nginx"
+        shutil.copy(shipped / "example-params.conf", snippets / "bloblo-params.conf")
+        locations = (shipped / "bloblo-locations.conf").read_text()
+        (snippets / "other-locations.conf").write_text(locations.replace("bloblo_registry", "other_registry"))
+        choices = nginx.replaced((shipped / "example-choices.conf").read_text(), "127.0.0.1:5001",
+                                 f"127.0.0.1:{cls.other}")
+        return choices + nginx_server(cls.port, """
           set_real_ip_from 127.0.0.1; real_ip_header X-Test-Address;
-          include snippets/bloblo-choices.conf;
           include snippets/bloblo-locations.conf;
           include snippets/bloblo-accelerate.conf;
-          location / { proxy_pass http://bloblo_registry; }""")
+          location / { proxy_pass http://bloblo_registry; }""") + nginx_server(cls.port, """
+          server_name other.example.com;
+          include snippets/other-locations.conf;
+          location / { proxy_pass http://other_registry; }""")
 
     def ask(self, headers, path=blob(), method="GET"):
         return stack.request(method, f"http://127.0.0.1:{self.port}{path}", {**ALICE, **headers})
@@ -446,12 +444,47 @@ class TestChoicePerRequest(Doors):
         self.assertEqual(self.ask({"X-Test-Address": "192.0.2.1"})[0], 307)
 
     def test_a_network_near_another_region(self):
+        bucket = "/my-bucket-us-west-2"
+        self.s3.client.call("PUT", bucket)
+        self.assertEqual(self.s3.client.call("PUT", f"{bucket}/{DIGEST}", CONTENT)[0], 200)
         location = self.ask({"X-Test-Address": "10.8.0.9"})[1]["Location"]
-        # Nobody has filled that one: the blob is cold there, and came with the answer.
-        self.assertIsNone(location)
+        self.assertIn(f"{bucket}/", location)
+        self.assertIn("us-west-2", location)
 
     def test_a_user_agent(self):
         self.assertEqual(self.ask({"User-Agent": "old-client/1.0"})[1]["X-Bloblo"], "accelerate")
+        self.assertEqual(self.ask({"User-Agent": "containerd/2 old-client/1.0"})[0], 307)
+
+    def test_a_repository(self):
+        status, headers, _ = self.ask({}, blob(name="secret/name"))
+        self.assertEqual(status, 404)  # the registry's own: nothing was pushed there
+
+    def test_two_registries(self):
+        import http.server
+        import threading
+        seen = []
+
+        class Other(http.server.BaseHTTPRequestHandler):
+            def do_HEAD(self):
+                seen.append((self.command, self.path))
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(CONTENT)))
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", self.other), Other)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        bucket = "/other-bucket"
+        self.s3.client.call("PUT", bucket)
+        self.assertEqual(self.s3.client.call("PUT", f"{bucket}/{DIGEST}", CONTENT)[0], 200)
+        location = self.ask({"Host": "other.example.com"})[1]["Location"]
+        self.assertIn(f"{bucket}/", location)
+        self.assertEqual(seen, [("HEAD", blob())])
+        self.assertIn(f"/{stack.BUCKET}/", self.ask({})[1]["Location"])
 
     def test_a_client_cannot_choose(self):
         for name in ("BLOBLO_DELIVERY", "Bloblo-Delivery", "HTTP_BLOBLO_DELIVERY", "Http-Bloblo-Delivery",
