@@ -438,7 +438,7 @@ class Apache(Service):
 
     def __init__(self, stack):
         super().__init__(stack)
-        self.port = stack.ports.take()
+        self.port, self.gate_port = stack.ports.take(), stack.ports.take()
         self.url = f"http://127.0.0.1:{self.port}"
         self.access_log = self.folder / "access.log"
 
@@ -458,11 +458,13 @@ class Apache(Service):
         if s3 := self.stack.bucket_url:
             site = replaced(site, "#Define BLOBLO_S3      https://my-bucket.s3.eu-west-1.amazonaws.com",
                             f"Define BLOBLO_S3 {s3}")
+            site = replaced(site, "#Define BLOBLO_S3_GATE 127.0.0.1:7780", f"Define BLOBLO_S3_GATE 127.0.0.1:{self.gate_port}")
+            site = replaced(site, "#Include bloblo/bloblo-s3-gate.conf", "Include bloblo/bloblo-s3-gate.conf")
             if not self.stack.options.apache_site:
                 site = replaced(site, "#Include bloblo/bloblo-acc", "Include bloblo/bloblo-acc")
             if authority := self.stack.options.bucket_ca:
-                files["bloblo-accelerate.conf"] = replaced(
-                    shipped["bloblo-accelerate.conf"], "/etc/ssl/certs/ca-certificates.crt", authority)
+                files["bloblo-s3-gate.conf"] = replaced(
+                    shipped["bloblo-s3-gate.conf"], "/etc/ssl/certs/ca-certificates.crt", authority)
         files |= {"example-site.conf": site, "apache2.conf": self.wrapper()}
         (self.folder / "bloblo").mkdir(exist_ok=True)
         for name, text in files.items():
