@@ -26,7 +26,8 @@ final class CGIRequest: Request, @unchecked Sendable {
     unsafe bytes.withUnsafeBytes { bytes in
       var rest = unsafe bytes[...]
       while unsafe !rest.isEmpty {
-        let count = unsafe Glibc.write(output, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+        let count = unsafe Glibc.write(
+          output, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
         if count < 0, errno == EINTR { continue }
         guard count > 0 else { return false }
         unsafe rest = unsafe rest.dropFirst(count)
@@ -50,7 +51,9 @@ final class CGIRequest: Request, @unchecked Sendable {
   private func copy(_ file: Int32, from at: inout off_t, to end: off_t) -> Bool {
     var buffer = [UInt8](repeating: 0, count: 64 << 10)
     let wanted = min(buffer.count, end - at)
-    let count = unsafe buffer.withUnsafeMutableBytes { unsafe pread(file, $0.baseAddress, wanted, at) }
+    let count = unsafe buffer.withUnsafeMutableBytes {
+      unsafe pread(file, $0.baseAddress, wanted, at)
+    }
     guard count > 0, write(buffer.span.extracting(0..<count)) else { return false }
     at += off_t(count)
     return true

@@ -15,7 +15,8 @@ struct Relay {
       let relayed = HTTPRequest(
         relaying: request, to: upstream, isHostPreserved: isHostPreserved)
     else {
-      return request.refuse(501, "bloblo relays GET, HEAD and DELETE; route the rest to the registry")
+      return request.refuse(
+        501, "bloblo relays GET, HEAD and DELETE; route the rest to the registry")
     }
     let receiver = RelayReceiver(request)
     do {
