@@ -25,6 +25,10 @@ package struct WrongObject: Sendable, Equatable {
 package enum PassReason: Sendable, Equatable {
   /// Not `GET` or `HEAD`, or not a plain path of a blob.
   case notABlobRequest
+  /// The request has come through bloblo already: its upstream asks bloblo again.
+  case loop
+  /// A ping or a token request that upstream did not answer with a 200 that can be kept.
+  case notRemembered
   /// The web server's params for this location are wrong.
   case wrongParams
   /// `BLOBLO_DELIVERY=pass`.
@@ -56,6 +60,8 @@ package enum PassReason: Sendable, Equatable {
 package enum ColdReason: Sendable, Equatable {
   /// `BLOBLO_FILL=off`.
   case fillIsOff
+  /// `BLOBLO_FILL=background`: a fill is queued.
+  case background
   /// A part can't become the whole.
   case range
   /// `BLOBLO_FILL_CONCURRENCY` or `BLOBLO_SPOOL_MAX_BYTES` is reached, or the disk is full.
@@ -69,6 +75,8 @@ extension PassReason: CustomStringConvertible {
   package var description: String {
     switch self {
     case .notABlobRequest: "not-a-blob-request"
+    case .loop: "loop"
+    case .notRemembered: "not-remembered"
     case .wrongParams: "wrong-params"
     case .delivery: "delivery"
     case .conditional: "conditional"
@@ -86,6 +94,7 @@ extension PassReason: CustomStringConvertible {
     case .longURL: "long-url"
     case .busy: "busy"
     case .cold(.fillIsOff): "cold-fill-off"
+    case .cold(.background): "cold-background"
     case .cold(.range): "cold-range"
     case .cold(.limit): "cold-limit"
     case .cold(.upstream): "cold-upstream"

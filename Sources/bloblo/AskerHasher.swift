@@ -22,21 +22,27 @@ final class AskerHasher: Sendable {
     state = Mutex(State(text: text))
   }
 
-  func asker(of request: Request, in location: Location) -> Asker {
+  /// - Parameter others: params that make a difference though they do not go upstream as fields.
+  func asker(
+    of request: Request, in location: Location, and others: [StaticString] = []
+  ) -> Asker {
     state.withLock { state in
-      for known in location.upstreamParameters {
-        let isThere: Void? = request.withParameter(known.parameter) { value in
-          state.append(count: value.count)
-          unsafe value.withUnsafeBufferPointer { unsafe state.text.append(contentsOf: $0) }
-        }
-        if isThere == nil { state.append(count: 0) }
-      }
+      for known in location.upstreamParameters { state.append(request, known.parameter) }
+      for other in others { state.append(request, other) }
       return state.hash()
     }
   }
 }
-
 extension AskerHasher.State {
+  /// Adds the value of a param, with its length; an absent one is as an empty one, which is not sent.
+  fileprivate mutating func append(_ request: Request, _ parameter: StaticString) {
+    let isThere: Void? = request.withParameter(parameter) { value in
+      append(count: value.count)
+      unsafe value.withUnsafeBufferPointer { unsafe text.append(contentsOf: $0) }
+    }
+    if isThere == nil { append(count: 0) }
+  }
+
   /// The hash of key and text; only the key is left.
   fileprivate mutating func hash() -> Asker {
     // Out of `self` meanwhile, whose other part works on it.

@@ -5,12 +5,14 @@ import Logging
 import Offload
 import Primitives
 import Registry
+import S3
 import Threading
 
 /// Turns a web server's request into a decision, and the decision into an answer.
 final class BlobHandler: RequestHandler {
   private let locations: Locations
   private let askers = AskerHasher()
+  private let pingAndToken: PingAndToken
   private let flights = Flights()
   private let areAnswersShared: Bool
   private let tee: Tee
@@ -26,6 +28,7 @@ final class BlobHandler: RequestHandler {
     log = DecisionLog(logger: logger)
     locations = Locations(settings, environment: environment, report: log.wrongParams)
     tee = Tee(settings, logger: logger)
+    pingAndToken = PingAndToken(memory: AnswerMemory(longest: settings.answerLife), askers: askers)
     // Who wants to be asked every time wants it for each request.
     areAnswersShared = settings.lives.proof > .zero
     asking = ThreadPool(
@@ -41,11 +44,11 @@ final class BlobHandler: RequestHandler {
     guard let location = locations.location(of: request) else {
       return pass(request, nil, locations.standard, .wrongParams)
     }
-    let blob = request.isLoop ? nil : BlobRequest(request, in: location, askers)
+    let isLoop = request.isLoop
+    let blob = isLoop ? nil : BlobRequest(request, in: location, askers)
     if request.isForAuthorizer { return authorize(request, blob, location) }
-    guard request.role == .responder, let blob else {
-      return pass(request, nil, location, .notABlobRequest)
-    }
+    guard !isLoop else { return pass(request, nil, location, .loop) }
+    guard request.role == .responder, let blob else { return handleOther(request, location) }
     let exchange = BlobExchange(request: request, blob: blob, location: location)
     if let decision = location.engine.decideAtOnce(blob, at: .now()) {
       carryOut(decision, exchange)
@@ -54,11 +57,32 @@ final class BlobHandler: RequestHandler {
     }
   }
 
+  /// The bucket of requests whose web server says nothing else.
+  var bucket: BucketClient { locations.standard.store.bucket }
+
   /// Waits for fills, once the responder has stopped.
   func stop(within limit: Duration) {
     asking.close()
     relaying.close()
     tee.stop(within: limit)
+  }
+
+  /// A ping or a token, or something that is not ours.
+  private func handleOther(_ request: Request, _ location: Location) {
+    guard !pingAndToken.memory.isOff, let kind = PingAndToken.Kind(request) else {
+      return pass(request, nil, location, .notABlobRequest)
+    }
+    let key = pingAndToken.key(of: request, in: location)
+    if let answer = pingAndToken.memory.answer(to: key, at: .now()) {
+      return location.front.relay(request, answer)
+    }
+    let isTaken = asking.submit { [self] http in
+      guard let answer = pingAndToken.ask(kind, request, in: location, by: &http) else {
+        return pass(request, nil, location, .notRemembered)
+      }
+      location.front.relay(request, answer)
+    }
+    if !isTaken { pass(request, nil, location, .busy) }
   }
 
   private func ask(_ exchange: BlobExchange) {

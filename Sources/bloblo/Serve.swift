@@ -43,6 +43,7 @@ struct Serve: ParsableCommand {
         "s3.bucket": "\(settings.location.bucket.name)",
         "version": "\(blobloVersion)",
       ])
+    startSweep(settings, handler.bucket, logger)
     let manager = ServiceManager(environment)
     manager?.tell("READY=1\nSTATUS=answers on \(address)")
     let signal = waitForStop(signals, manager, responder, logger)

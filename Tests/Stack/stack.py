@@ -13,6 +13,7 @@ as at the start, or {"error": …}):
     stop NAME             ask NAME to end, and wait until it has
     start NAME            start it again as it was, on the same port, and wait until it answers
     signal NAME SIGNAL    SIGKILL, SIGSTOP, SIGCONT, … to NAME
+    facts                 nothing but the answer
 
 Standard library only. Every process is ended by its pid, never by a name.
 """
@@ -177,6 +178,11 @@ class Service:
         return self.log.read_text(errors="replace")[-2000:].strip() or "its log is empty"
 
     @property
+    def ended(self):
+        """The exit status, or the negated signal; None while it runs."""
+        return self.process.poll() if self.process else None
+
+    @property
     def pid(self):
         return self.process.pid if self.process and self.process.poll() is None else None
 
@@ -268,7 +274,7 @@ class S3(Service):
             "-master.telemetry=false", f"-master.port={ports['master']}",
             f"-master.port.grpc={ports['master_grpc']}", f"-volume.port={ports['volume']}",
             f"-volume.port.grpc={ports['volume_grpc']}", f"-volume.publicUrl=127.0.0.1:{ports['volume']}",
-            "-volume.max=100", "-master.volumeSizeLimitMB=1024",
+            "-volume.max=1000", "-master.volumeSizeLimitMB=1024",
             "-filer", f"-filer.port={ports['filer']}", f"-filer.port.grpc={ports['filer_grpc']}",
             "-s3", f"-s3.port={ports['s3']}", f"-s3.port.grpc={ports['s3_grpc']}", "-s3.port.iceberg=0",
             "-s3.port.lance=0", "-s3.domainName=localhost", f"-s3.config={identities}")
@@ -622,7 +628,8 @@ class Stack:
 
     def facts(self):
         facts = {"directory": str(self.folder), "socket": str(self.socket),
-                 "pids": {name: service.pid for name, service in self.services.items()}}
+                 "pids": {name: service.pid for name, service in self.services.items()},
+                 "ended": {name: service.ended for name, service in self.services.items()}}
         for service in self.services.values():
             facts.update(service.facts())
         return facts
@@ -630,6 +637,8 @@ class Stack:
     def obey(self, line):
         """Carries out one command of standard input; the answer is a line of JSON."""
         try:
+            if line.split() == ["facts"]:
+                return self.facts()
             verb, name, *rest = line.split()
             service = self.services[name]
             if verb == "signal":

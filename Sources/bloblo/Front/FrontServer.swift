@@ -57,6 +57,17 @@ struct FrontServer: Sendable {
     request.answer(blobHead(fields: proof.fields, size: size, digest, "answer"))
   }
 
+  /// Answers with a whole answer of upstream's.
+  func relay(_ request: Request, _ answer: HTTPResponse) {
+    var head = ResponseHead(status: answer.head.status, capacity: 512)
+    for (name, lowercased) in relayedFields {
+      if let field = answer.head.fields.first(named: lowercased) { head.add(name, field.value) }
+    }
+    head.add("Content-Length", String(answer.body.count))
+    head.add("X-Bloblo", "remember")
+    request.answer(head, body: answer.body)
+  }
+
   /// Begins to answer a GET with the blob's bytes.
   func begin(_ request: Request, fields: [HTTPField], size: Int64, _ digest: Digest) {
     request.begin(blobHead(fields: fields, size: size, digest, "tee"))
@@ -102,6 +113,13 @@ struct SignedTarget {
 /// What else registries say of a blob, and clients may read. (A StaticString has no lower case.)
 private let repeatedFields: [(StaticString, String)] = [
   ("Etag", "etag"), ("Cache-Control", "cache-control"), ("Last-Modified", "last-modified"),
+  ("Docker-Distribution-Api-Version", "docker-distribution-api-version"),
+  ("X-Content-Type-Options", "x-content-type-options"),
+]
+
+/// What clients read of a ping or a token.
+private let relayedFields: [(StaticString, String)] = [
+  ("Content-Type", "content-type"), ("Cache-Control", "cache-control"), ("Pragma", "pragma"),
   ("Docker-Distribution-Api-Version", "docker-distribution-api-version"),
   ("X-Content-Type-Options", "x-content-type-options"),
 ]
