@@ -18,6 +18,10 @@ demo dev: install build
 test: install
 	swift build --build-tests
 	$(PYTHON) Tests/Stack/test_nginx.py
+	$(PYTHON) Tests/Stack/test_acceleration.py
+	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_fronts.py
+	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_doors.py
+	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_other_fronts.py
 	BLOBLO_TEST_PYTHON=$(PYTHON) swift test --skip-build
 
 build: install

@@ -4,6 +4,7 @@ import Glibc
 import Logging
 import Registry
 import S3
+import Threading
 
 /// Answers FastCGI requests until it is told to stop.
 struct Serve: ParsableCommand {
