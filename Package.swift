@@ -57,7 +57,8 @@ let package = Package(
     .executableTarget(
       name: "bloblo",
       dependencies: [
-        "FastCGI", "Registry", "S3", "Offload", "Fill", "HTTPTransport", "Primitives", "Threading",
+        "FastCGI", "Registry", "S3", "Offload", "Fill", "Hashing", "HTTPTransport", "Primitives",
+        "Threading",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
