@@ -13,12 +13,15 @@ package struct FillSource: Sendable {
   package let key: ObjectKey
   /// Whether a wrong object stands under the key: then an object that is there is no reason to stop.
   package let isReplacement: Bool
+  /// Called once the object can be read.
+  package let onPublished: @Sendable () -> Void
 
   /// - Parameter request: GET of the whole blob, with the credential of the client that has proved its
   ///   right to it. It is let go of when the reading is over, before the upload is.
   package init(
     request: HTTPRequest, digest: Digest, size: Int64, bucket: BucketClient, key: ObjectKey,
-    isReplacement: Bool
+    isReplacement: Bool,
+    onPublished: @escaping @Sendable () -> Void = {}
   ) {
     self.request = SingleUseRequest(request)
     self.digest = digest
@@ -26,6 +29,7 @@ package struct FillSource: Sendable {
     self.bucket = bucket
     self.key = key
     self.isReplacement = isReplacement
+    self.onPublished = onPublished
   }
 
   /// The object's own name in the table of fills.

@@ -110,7 +110,9 @@ package final class Filler: Sendable {
     do throws(FillError) {
       guard !table.isGivenUp else { throw .stopping }
       guard ContinuousClock.now - start <= limits.queueTime else { throw .stale }
-      switch try readAndPublish(fill, source, &http) {
+      let ending = try readAndPublish(fill, source, &http)
+      source.onPublished()
+      switch ending {
       case .stored:
         observer.published(source.digest, size: source.size, after: ContinuousClock.now - start)
       case .elsewhere: observer.found(source.digest, size: source.size)

@@ -1,3 +1,5 @@
+internal import Primitives
+
 /// Threads that may block, each with a context of its own, and a bounded queue before them.
 ///
 /// Threads are started when work finds none idle, up to the limit, and stay: what they hold (a warm

@@ -86,7 +86,7 @@ private func inheritedAddress(_ environment: [String: String]) -> ListenAddress?
   return listeningFamily(of: 0) == nil ? nil : .inherited(descriptor: 0)
 }
 
-private func makeLogger(_ settings: Settings) -> Logger {
+func makeLogger(_ settings: Settings) -> Logger {
   let (format, level) = (settings.logFormat, Logger.Level(rawValue: settings.logLevel) ?? .info)
   return Logger(label: "bloblo") { _ in LineLogHandler(format: format, level: level) }
 }

@@ -1,4 +1,5 @@
 import FastCGI
+import Offload
 import S3
 import Synchronization
 
@@ -13,9 +14,15 @@ final class Locations: Sendable {
   let standard: Location
   private let environment: [String: String]
   private let credential: Credential
+  private let memories: Memories
   private let report: @Sendable (_ problems: [String]) -> Void
   /// By the params as they came; `nil` for settings that are wrong.
-  private let others = Mutex<[[UInt8]: Location?]>([:])
+  private let others = Mutex(Others())
+
+  private struct Others {
+    var locations: [[UInt8]: Location?] = [:]
+    var lastID: UInt32 = 0
+  }
 
   /// - Parameters:
   ///   - environment: the process's, which the params are laid over.
@@ -24,7 +31,8 @@ final class Locations: Sendable {
     _ settings: Settings, environment: [String: String],
     report: @escaping @Sendable (_ problems: [String]) -> Void
   ) {
-    standard = Location(settings.location, settings.credential)
+    memories = Memories(settings.lives)
+    standard = Location(LocationID(0), settings.location, settings.credential, memories)
     credential = settings.credential
     // Of the environment only what is read again: no secret is kept here.
     self.environment = environment.filter {
@@ -35,18 +43,22 @@ final class Locations: Sendable {
 
   /// - Returns: `nil` when the request's params are wrong.
   func location(of request: Request) -> Location? {
+    // A CGI process has its settings from the same place, and read them at its start.
+    if request.isOfOwnProcess { return standard }
     let key = request.overrides
     if key.isEmpty { return standard }
     return others.withLock { others in
-      if let known = others[key] { return known }
-      if others.count >= Self.limit { others.removeAll() }
-      let location = make(key)
-      others[key] = .some(location)
+      if let known = others.locations[key] { return known }
+      // A number is never used twice: what is remembered of a location dies with it.
+      others.lastID += 1
+      if others.locations.count >= Self.limit { others.locations.removeAll() }
+      let location = make(key, LocationID(others.lastID))
+      others.locations[key] = .some(location)
       return location
     }
   }
 
-  private func make(_ key: [UInt8]) -> Location? {
+  private func make(_ key: [UInt8], _ id: LocationID) -> Location? {
     var environment = environment
     for line in key.split(separator: 0) {
       let pair = line.split(separator: UInt8(ascii: "="), maxSplits: 1)
@@ -60,7 +72,7 @@ final class Locations: Sendable {
       report(reader.problems)
       return nil
     }
-    return Location(settings, credential)
+    return Location(id, settings, credential, memories)
   }
 }
 

@@ -21,8 +21,19 @@ extension Settings {
     ) { text in
       UInt32(text, radix: 8).flatMap { $0 <= 0o777 ? $0 : nil }
     }
+    let frontServer = reader.choice("BLOBLO_FRONT_SERVER", default: FrontServerKind.auto)
     let location = LocationSettings(&reader)
     let credential = reader.credential()
+    let lives = Memories.Lives(
+      proof: reader.duration(
+        "BLOBLO_PROOF_TTL", default: .seconds(30), in: .zero...(.seconds(86_400))),
+      scope: reader.choice("BLOBLO_PROOF_SCOPE", default: ProofScope.blob),
+      staleProof: reader.duration(
+        "BLOBLO_PROOF_STALE", default: .zero, in: .zero...(.seconds(86_400))),
+      presence: reader.duration(
+        "BLOBLO_PRESENCE_TTL", default: .seconds(300), in: .zero...(.seconds(604_800))))
+    let answerLife = Duration.seconds(
+      60 * reader.number("BLOBLO_CACHE_EXPIRATION_MINUTES", default: 10, in: 0...1440))
     let fillLimits = readFillLimits(&reader)
     let sweepAge = readSweepAge(&reader)
     let threads = reader.number("BLOBLO_THREADS", default: 32, in: 1...4096)
@@ -53,7 +64,8 @@ extension Settings {
     }
     self.init(
       listenAddress: listenAddress, listenMode: listenMode,
-      listenGroup: reader.text("BLOBLO_LISTEN_GROUP"), location: location, credential: credential,
+      listenGroup: reader.text("BLOBLO_LISTEN_GROUP"), frontServer: frontServer,
+      location: location, credential: credential, lives: lives, answerLife: answerLife,
       fillLimits: fillLimits, sweepAge: sweepAge, threads: threads, streamThreads: streamThreads,
       stopTimeout: stopTimeout, logLevel: logLevel, logFormat: logFormat, warnings: warnings)
   }

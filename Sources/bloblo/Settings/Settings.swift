@@ -10,9 +10,13 @@ struct Settings: Sendable {
   var listenAddress: ListenAddress
   var listenMode: UInt32
   var listenGroup: String?
+  var frontServer: FrontServerKind
   /// What holds for a request whose web server says nothing else.
   var location: LocationSettings
   var credential: Credential
+  var lives: Memories.Lives
+  /// How long pings and tokens are remembered at most.
+  var answerLife: Duration
   var fillLimits: Filler.Limits
   /// How old a multipart upload is when it is taken for one that was left behind.
   var sweepAge: Duration

@@ -22,6 +22,8 @@ struct ToolSettings {
       throw ExitCode(EX_CONFIG)
     }
     self.location = location
-    bucket = Location(location, credential).store.bucket
+    bucket = BucketClient(
+      location.bucket, signer: Signer(credential, region: location.bucket.region),
+      limits: location.s3Limits)
   }
 }
