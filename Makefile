@@ -18,6 +18,8 @@ demo dev: install build
 test: install
 	swift build --build-tests
 	$(PYTHON) Tests/Stack/test_nginx.py
+	$(PYTHON) Tests/Stack/test_fill.py
+	$(PYTHON) Tests/Stack/test_warm.py
 	BLOBLO_TEST_PYTHON=$(PYTHON) swift test --skip-build
 
 build: install

@@ -60,8 +60,16 @@ extension ImageReference: CustomStringConvertible {
 
 private func isHost(_ text: Substring) -> Bool {
   guard text.contains(".") || text.contains(":") || text == "localhost" else { return false }
-  return text.utf8.allSatisfy { byte in
-    (byte | 0x20).isLowerAlphanumeric || ".-:[]".utf8.contains(byte)
+  var name = text
+  if let colon = text.lastIndex(of: ":"), text.last != "]" {
+    guard UInt16(text[text.index(after: colon)...]) != nil else { return false }
+    name = text[..<colon]
+  }
+  guard name.hasPrefix("["), name.hasSuffix("]") else {
+    return !name.isEmpty && name.utf8.allSatisfy { isAlphanumeric($0) || ".-".utf8.contains($0) }
+  }
+  return name.dropFirst().dropLast().utf8.allSatisfy {
+    isAlphanumeric($0) || ":.".utf8.contains($0)
   }
 }
 
@@ -70,5 +78,9 @@ private func isTag(_ text: Substring) -> Bool {
   guard (1...128).contains(text.utf8.count), let first = text.utf8.first,
     first != UInt8(ascii: "."), first != UInt8(ascii: "-")
   else { return false }
-  return text.utf8.allSatisfy { ($0 | 0x20).isLowerAlphanumeric || "._-".utf8.contains($0) }
+  return text.utf8.allSatisfy { isAlphanumeric($0) || "._-".utf8.contains($0) }
+}
+
+private func isAlphanumeric(_ byte: UInt8) -> Bool {
+  byte.isLowerAlphanumeric || (0x41...0x5A).contains(byte)
 }
