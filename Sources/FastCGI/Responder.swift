@@ -58,6 +58,9 @@ package final class Responder: Sendable {
   /// - Returns: `false` when some were still in flight after `limit`.
   package func stop(within limit: Duration) -> Bool {
     _ = epoll_ctl(connections.epoll, EPOLL_CTL_DEL, listener.descriptor, nil)
+    // Who has got as far as the backlog is still served.
+    acceptAll()
+    listener.stopListening()
     connections.stopReading()
     let isDone = connections.waitUntilNone(for: limit)
     _ = eventfd_write(stopSignal, 1)
