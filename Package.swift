@@ -64,7 +64,15 @@ let package = Package(
       ],
       swiftSettings: strict),
 
-    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+    .target(
+      name: "TestSupport",
+      dependencies: [
+        "Hashing", "HTTPTransport", "Primitives", "Registry", "S3", "Threading", "XML",
+      ],
+      path: "Tests/TestSupport", swiftSettings: strict),
+    tests(
+      "IntegrationTests", "TestSupport", "Hashing", "HTTPTransport", "Primitives", "Registry", "S3",
+      "Threading", "bloblo"),
     tests("HashingTests", "Hashing"),
     tests("ThreadingTests", "Threading"),
     tests("HTTPTransportTests", "HTTPTransport", "TestSupport"),
