@@ -1,4 +1,6 @@
 import Glibc
+// Where the compiler finds timespec, since other files of this target import FoundationEssentials.
+import SwiftOverlayShims
 
 /// SIGTERM and SIGINT, taken by one thread that waits for them instead of by a handler.
 struct StopSignals {
