@@ -22,6 +22,8 @@ test: install
 	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_fronts.py
 	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_doors.py
 	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_other_fronts.py
+	$(PYTHON) Tests/Stack/test_fill.py
+	$(PYTHON) Tests/Stack/test_warm.py
 	BLOBLO_TEST_PYTHON=$(PYTHON) swift test --skip-build
 
 build: install

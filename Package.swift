@@ -84,6 +84,7 @@ let package = Package(
       "blobloTests", "bloblo", "FastCGI", "Registry", "S3",
       .product(name: "Logging", package: "swift-log")),
     tests("ArchitectureTests"),
+    tests("FillTests", "Fill", "Hashing", "HTTPTransport", "Registry"),
     tests("XMLTests", "XML"),
     tests(
       "S3Tests", "S3", "Hashing", "HTTPTransport", "Primitives", "XML",

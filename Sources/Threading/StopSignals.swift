@@ -1,3 +1,5 @@
+// Its epoll header defines sigset_t first.
+internal import CLinux
 internal import Glibc
 
 /// SIGTERM and SIGINT, taken by one thread that waits for them instead of by a handler.
