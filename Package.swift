@@ -39,7 +39,7 @@ let package = Package(
 
     // Floor 1: one C library each, made safe, and the values that every floor may hold.
     room("Primitives"),
-    room("Threading", "CLinux"),
+    room("Threading", "CLinux", "Primitives"),
     room("Hashing", "CCrypto", "Primitives"),
     room("HTTPTransport", "CCurl", "Primitives"),
     room("FastCGI", "CFastCGI", "CLinux", "Primitives", "Threading"),
@@ -50,14 +50,15 @@ let package = Package(
     room("S3", "Hashing", "HTTPTransport", "Primitives", "XML"),
 
     // Floor 3: what bloblo is for; neither knows the other.
-    room("Offload", "Registry", "S3", "HTTPTransport", "Primitives"),
+    room("Offload", "Registry", "HTTPTransport", "Primitives", "Threading"),
     room("Fill", "Registry", "S3", "Hashing", "HTTPTransport", "Primitives", "Threading", "CLinux"),
 
     // Floor 4: the door.
     .executableTarget(
       name: "bloblo",
       dependencies: [
-        "FastCGI", "Registry", "S3", "Offload", "Fill", "HTTPTransport", "Primitives", "Threading",
+        "FastCGI", "Registry", "S3", "Offload", "Fill", "Hashing", "HTTPTransport", "Primitives",
+        "Threading",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -72,6 +73,8 @@ let package = Package(
     tests(
       "IntegrationTests", "TestSupport", "Hashing", "HTTPTransport", "Primitives", "Registry", "S3",
       "Threading", "bloblo"),
+    tests("OffloadTests", "Offload", "HTTPTransport", "Primitives", "Registry"),
+    tests("RegistryTests", "Registry", "Primitives"),
     tests("HashingTests", "Hashing"),
     tests("XMLTests", "XML"),
     tests(

@@ -66,10 +66,20 @@ package struct Listener: ~Copyable, Sendable {
     return descriptor
   }
 
-  /// Closes the socket and takes its file away, if the file is still this socket's.
-  consuming func close() {
+  /// Closes the socket and takes its file away, if the file is still this socket's: who connects now is
+  /// refused at once, and does not wait in the backlog of a process that will not accept.
+  ///
+  /// The descriptor's number stays taken, for threads that still compare with it.
+  func close() {
     socketFile?.remove()
-    _ = Glibc.close(descriptor)
+    let nothing = unsafe open("/dev/null", O_RDONLY | O_CLOEXEC)
+    guard nothing >= 0 else {
+      _ = Glibc.close(descriptor)
+      return
+    }
+    _ = dup2(nothing, descriptor)
+    _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+    _ = Glibc.close(nothing)
   }
 }
 

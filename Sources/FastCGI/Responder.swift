@@ -58,6 +58,7 @@ package final class Responder: Sendable {
   /// - Returns: `false` when some were still in flight after `limit`.
   package func stop(within limit: Duration) -> Bool {
     _ = epoll_ctl(connections.epoll, EPOLL_CTL_DEL, listener.descriptor, nil)
+    listener.close()
     connections.stopReading()
     let isDone = connections.waitUntilNone(for: limit)
     _ = eventfd_write(stopSignal, 1)
@@ -78,8 +79,14 @@ package final class Responder: Sendable {
         if descriptor == stopSignal { return }
         if descriptor == listener.descriptor {
           acceptAll()
-        } else {
-          unsafe take(descriptor, peek)
+        } else if connections.take(descriptor) {
+          // An end of the connection must not be read as a request.
+          let isOnlyInput = unsafe events[i].events == EPOLLIN.rawValue
+          if isOnlyInput, connections.isTrusted(descriptor) {
+            read(descriptor)
+          } else {
+            unsafe look(descriptor, peek)
+          }
         }
       }
     }
@@ -93,13 +100,17 @@ package final class Responder: Sendable {
         if errno == EMFILE || errno == ENFILE { usleep(10_000) }
         break
       }
-      connections.add(connection)
+      _ = connections.add(connection)
     }
     connections.watch(listener: listener.descriptor, isNew: false)
   }
 
-  /// Something has come on a connection, or it has ended.
-  @unsafe private func take(_ connection: Int32, _ buffer: UnsafeMutableRawBufferPointer) {
+  /// Something has come on a connection, or it has ended: looks before it is read.
+  ///
+  /// A web server on a Unix socket writes a request in one piece. One that has done so is trusted to do so
+  /// again, which saves a system call for each request; should it not, the reading gives up after
+  /// `ConnectionLimits.trusted`, and the connection with it.
+  @unsafe private func look(_ connection: Int32, _ buffer: UnsafeMutableRawBufferPointer) {
     let flags = Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)
     let count = unsafe recv(connection, buffer.baseAddress, buffer.count, flags)
     guard count > 0 else {
@@ -112,14 +123,15 @@ package final class Responder: Sendable {
     }
     let bytes = unsafe UnsafeRawBufferPointer(rebasing: buffer[..<count]).bindMemory(to: UInt8.self)
     if RecordScanner.holdsWholeRequest(unsafe bytes.span) {
-      read(connection)
-    } else if !slowReaders.submit({ [self] _ in read(connection) }) {
-      connections.close(connection)
+      if !listener.isTCP { connections.trust(connection, true) }
+      return read(connection)
     }
+    connections.trust(connection, false)
+    if !slowReaders.submit({ [self] _ in read(connection) }) { connections.close(connection) }
   }
 
   private func read(_ connection: Int32) {
-    guard let request = Request(on: connection, of: connections) else { return }
+    guard let request = FastCGIRequest(on: connection, of: connections) else { return }
     handler.handle(request)
   }
 }

@@ -2,7 +2,7 @@ package import Registry
 
 /// A client's request for one blob: what of it a decision is made of.
 package struct BlobRequest: Sendable {
-  package enum Method: Sendable {
+  package enum Method: Hashable, Sendable {
     case get, head
   }
 
@@ -14,34 +14,46 @@ package struct BlobRequest: Sendable {
     case other
   }
 
-  package var method: Method
-  package var path: BlobPath
-  package var range: Range
+  package let method: Method
+  package let question: Question
+  package let range: Range
   /// Whether the answer hangs on a validator (`If-None-Match` and its kin): the registry's validators are
   /// not S3's, so only the registry can judge.
-  package var isConditional: Bool
-  package var client: ClientFields
+  package let isConditional: Bool
+  /// The validator of `If-Range`. Source: RFC 9110 §13.1.5.
+  package let ifRange: [UInt8]?
 
   package init(
-    _ method: Method, _ path: BlobPath, range: Range = .whole, isConditional: Bool = false,
-    client: ClientFields = ClientFields([])
+    _ method: Method, _ question: Question, range: Range = .whole, isConditional: Bool = false,
+    ifRange: [UInt8]? = nil
   ) {
     self.method = method
-    self.path = path
+    self.question = question
     self.range = range
     self.isConditional = isConditional
-    self.client = client
+    self.ifRange = ifRange
   }
+
+  package var path: BlobPath { question.path }
 }
 
 extension BlobRequest.Range {
   /// Reads the value of a `Range` field.
   package init(field value: Span<UInt8>) {
-    let isBytes =
-      value.count > 6
-      && "bytes=".utf8.enumerated().allSatisfy { value[$0.offset] | 0x20 == $0.element | 0x20 }
-    var hasComma = false
-    for i in value.indices where value[i] == UInt8(ascii: ",") { hasComma = true }
-    self = isBytes && !hasComma ? .single : .other
+    let unit: StaticString = "bytes="
+    guard value.count > unit.utf8CodeUnitCount else {
+      self = .other
+      return
+    }
+    self = .single
+    for i in value.indices {
+      // Range units are compared without regard to case.
+      let isUnit = i < unit.utf8CodeUnitCount
+      if unsafe isUnit && value[i] | 0x20 != unit.utf8Start[i] | 0x20
+        || value[i] == UInt8(ascii: ",")
+      {
+        self = .other
+      }
+    }
   }
 }

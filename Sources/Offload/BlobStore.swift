@@ -14,12 +14,13 @@ extension UpstreamRegistry: ProofSource {}
 
 /// Where blobs are kept for clients to read.
 package protocol BlobStore: Sendable {
-  /// The size of the blob's object in bytes, or `nil` when there is none.
-  func size(of digest: Digest, by http: inout HTTPClient, now: UnixTime) throws(BlobStoreError)
-    -> Int64?
+  /// The blob's object, or `nil` when there is none.
+  func find(
+    _ digest: Digest, by http: inout HTTPClient, now: UnixTime
+  ) throws(BlobStoreError) -> StoredBlob?
 
-  /// An absolute URL that lets its bearer GET the blob's object for some minutes.
-  func presign(_ digest: Digest, now: UnixTime) throws(BlobStoreError) -> [UInt8]
+  /// A URL that lets its bearer GET the blob's object for some minutes. Asks nobody.
+  func presign(_ digest: Digest, now: UnixTime) throws(BlobStoreError) -> SignedURL
 }
 
 /// Why the store did not answer; in words that hold no secret.

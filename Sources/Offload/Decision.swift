@@ -8,6 +8,8 @@ package enum Decision: Sendable {
   case answer(BlobProof, size: Int64)
   /// The client is sent to the bucket.
   case redirect(location: [UInt8])
+  /// The web server reads the bucket for the client, by this absolute URL.
+  case accelerate(BlobProof, url: [UInt8])
   /// The client may read the blob, and the bucket has none, or a wrong one (`replacing`).
   case fill(BlobProof, size: Int64, replacing: WrongObject?)
 }
@@ -23,12 +25,20 @@ package struct WrongObject: Sendable, Equatable {
 package enum PassReason: Sendable, Equatable {
   /// Not `GET` or `HEAD`, or not a plain path of a blob.
   case notABlobRequest
+  /// The request has come through bloblo already: its upstream asks bloblo again.
+  case loop
+  /// A ping or a token request that upstream did not answer with a 200 that can be kept.
+  case notRemembered
+  /// The web server's params for this location are wrong.
+  case wrongParams
   /// `BLOBLO_DELIVERY=pass`.
   case delivery
   /// `If-None-Match` and its kin.
   case conditional
   /// Several ranges, a HEAD with a range, or a unit that is not bytes.
   case range
+  /// `If-Range` with a validator that is not the registry's own of this blob.
+  case otherValidator
   case unproven(Unproven)
   /// Upstream did not give the size that the answer needs.
   case unknownSize
@@ -36,6 +46,10 @@ package enum PassReason: Sendable, Equatable {
   case smallBlob
   /// The bucket did not say whether it has the blob, or no URL could be signed.
   case store(String)
+  /// `BLOBLO_DELIVERY=accelerate`, and no web server that could.
+  case noAcceleration
+  /// The signed URL is longer than the web server takes.
+  case longURL
   /// All threads that may wait are waiting.
   case busy
   /// The blob is not in the bucket, and this request can't be the one that brings it there.
@@ -46,6 +60,8 @@ package enum PassReason: Sendable, Equatable {
 package enum ColdReason: Sendable, Equatable {
   /// `BLOBLO_FILL=off`.
   case fillIsOff
+  /// `BLOBLO_FILL=background`: a fill is queued.
+  case background
   /// A part can't become the whole.
   case range
   /// `BLOBLO_FILL_CONCURRENCY` or `BLOBLO_SPOOL_MAX_BYTES` is reached, or the disk is full.
@@ -59,9 +75,13 @@ extension PassReason: CustomStringConvertible {
   package var description: String {
     switch self {
     case .notABlobRequest: "not-a-blob-request"
+    case .loop: "loop"
+    case .notRemembered: "not-remembered"
+    case .wrongParams: "wrong-params"
     case .delivery: "delivery"
     case .conditional: "conditional"
     case .range: "range"
+    case .otherValidator: "if-range"
     case .unproven(.status): "upstream-status"
     case .unproven(.page): "upstream-page"
     case .unproven(.redirectElsewhere): "upstream-redirect"
@@ -70,8 +90,11 @@ extension PassReason: CustomStringConvertible {
     case .unknownSize: "unknown-size"
     case .smallBlob: "small-blob"
     case .store: "s3"
+    case .noAcceleration: "no-acceleration"
+    case .longURL: "long-url"
     case .busy: "busy"
     case .cold(.fillIsOff): "cold-fill-off"
+    case .cold(.background): "cold-background"
     case .cold(.range): "cold-range"
     case .cold(.limit): "cold-limit"
     case .cold(.upstream): "cold-upstream"

@@ -1,8 +1,8 @@
 package import HTTPTransport
 package import Primitives
-internal import Registry
+package import Registry
 
-/// Decides what becomes of a request, by asking upstream and the bucket.
+/// Decides what becomes of a request, by what is remembered, and else by asking upstream and the bucket.
 ///
 /// The order is the README's: parse (done: there is a `BlobRequest`), proof, HEAD, presence, redirect or
 /// fill. Doubt, at any step, is a pass.
@@ -21,59 +21,205 @@ package struct OffloadEngine: Sendable {
   private let upstream: any ProofSource
   private let store: any BlobStore
   private let policy: Policy
+  private let memories: Memories
+  private let upstreamBreaker = Breaker()
+  private let storeBreaker = Breaker()
 
-  package init(upstream: any ProofSource, store: any BlobStore, policy: Policy = Policy()) {
+  package init(
+    upstream: any ProofSource, store: any BlobStore, policy: Policy = Policy(),
+    memories: Memories = Memories(Memories.Lives())
+  ) {
     self.upstream = upstream
     self.store = store
     self.policy = policy
+    self.memories = memories
   }
 
-  /// What can be decided without asking anyone; `nil` when someone must be asked.
-  package func decideAtOnce(_ request: BlobRequest) -> Decision? {
+  /// What can be decided without asking anyone; `nil` when someone must be asked. Never waits.
+  package func decideAtOnce(_ request: BlobRequest, at now: Moment) -> Decision? {
     if policy.delivery == .pass { return .pass(.delivery) }
     if request.isConditional { return .pass(.conditional) }
     switch (request.method, request.range) {
     case (_, .other), (.head, .single): return .pass(.range)
-    case (.get, .whole), (.get, .single), (.head, .whole): return nil
+    case (.get, .whole), (.get, .single), (.head, .whole): break
+    }
+    // Without the bucket a GET comes to nothing: upstream need not be asked twice.
+    if request.method == .get, storeBreaker.isResting(at: now.steady) {
+      return .pass(.store("it did not answer; it is left alone for some seconds"))
+    }
+    guard let proof = memories.proof(for: request.question, at: now) else { return nil }
+    return decideAtOnce(request, proof, at: now)
+  }
+
+  private func decideAtOnce(
+    _ request: BlobRequest, _ proof: BlobProof, at now: Moment
+  ) -> Decision? {
+    if let decision = decideWithoutStore(request, proof) { return decision }
+    guard
+      case .present(let blob, let url)? = memories.presence(
+        of: request.path.digest, in: request.question.location, at: now),
+      proof.size == nil || proof.size == blob.size
+    else { return nil }
+    if let url, now.unix < url.reusableUntil { return deliver(request, proof, url.bytes) }
+    return sign(request, proof, blob, at: now)
+  }
+
+  /// Asks whoever must be asked, and waits for them.
+  ///
+  /// - Parameters:
+  ///   - client: what goes upstream with the question.
+  ///   - credentialEnd: when the client's credential ends, if it says so.
+  package func find(
+    _ request: BlobRequest, for client: ClientFields, credentialEnd: @autoclosure () -> UnixTime?,
+    by http: inout HTTPClient, at now: Moment
+  ) -> Finding {
+    let proof: BlobProof
+    do throws(Unproven) {
+      proof = try prove(request.question, client, credentialEnd, &http, now)
+    } catch {
+      return Finding(answer: .unproven(error), store: .unasked)
+    }
+    if decideWithoutStore(request, proof) != nil {
+      return Finding(answer: .proven(proof), store: .unasked)
+    }
+    return Finding(answer: .proven(proof), store: look(request, &http, now))
+  }
+
+  /// Decides by what was found.
+  package func decide(_ request: BlobRequest, by finding: Finding, at now: Moment) -> Decision {
+    let proof: BlobProof
+    switch finding.answer {
+    case .unproven(let why): return .pass(.unproven(why))
+    case .proven(let found): proof = found
+    }
+    if let decision = decideWithoutStore(request, proof) { return decision }
+    switch finding.store {
+    case .unasked: return .pass(.busy)
+    case .failed(let words): return .pass(.store(words))
+    case .presence(.present(let blob, _)) where proof.size == nil || proof.size == blob.size:
+      return sign(request, proof, blob, at: now)
+    case .presence(let presence):
+      guard let size = proof.size else { return .pass(.unknownSize) }
+      return .fill(proof, size: size, replacing: presence.wrongObject)
     }
   }
 
-  /// Decides, waiting for upstream and the bucket.
-  package func decide(_ request: BlobRequest, by http: inout HTTPClient, now: UnixTime) -> Decision
-  {
-    if let decision = decideAtOnce(request) { return decision }
-    let proof: BlobProof
-    do {
-      proof = try upstream.prove(request.path, for: request.client, by: &http)
-    } catch {
-      return .pass(.unproven(error))
-    }
+  /// A blob has just come into the bucket.
+  package func remember(
+    _ blob: StoredBlob, of digest: Digest, in location: LocationID, at now: Moment
+  ) {
+    memories.keep(.present(blob, nil), of: digest, in: location, at: now)
+  }
+
+  private func decideWithoutStore(_ request: BlobRequest, _ proof: BlobProof) -> Decision? {
     if request.method == .head {
-      guard let size = proof.size else { return .pass(.unknownSize) }
-      return .answer(proof, size: size)
+      return proof.size.map { .answer(proof, size: $0) } ?? .pass(.unknownSize)
     }
     if let size = proof.size, size < policy.minimumBlobSize { return .pass(.smallBlob) }
+    return nil
+  }
+
+  private func sign(
+    _ request: BlobRequest, _ proof: BlobProof, _ blob: StoredBlob, at now: Moment
+  ) -> Decision {
     do {
-      return try deliver(request, proof, by: &http, now: now)
+      let url = try store.presign(request.path.digest, now: now.unix)
+      memories.keep(
+        .present(blob, url), of: request.path.digest, in: request.question.location, at: now)
+      return deliver(request, proof, url.bytes)
     } catch {
       return .pass(.store(error.description))
     }
   }
 
-  private func deliver(
-    _ request: BlobRequest, _ proof: BlobProof, by http: inout HTTPClient, now: UnixTime
-  ) throws(BlobStoreError) -> Decision {
-    let stored = try store.size(of: request.path.digest, by: &http, now: now)
-    if let stored, proof.size == nil || proof.size == stored {
-      return .redirect(location: try store.presign(request.path.digest, now: now))
+  private func deliver(_ request: BlobRequest, _ proof: BlobProof, _ url: [UInt8]) -> Decision {
+    guard policy.delivery == .accelerate else { return .redirect(location: url) }
+    if request.range == .single, let validator = request.ifRange, !proof.isOf(validator) {
+      return .pass(.otherValidator)
     }
-    guard let size = proof.size else { return .pass(.unknownSize) }
-    return .fill(proof, size: size, replacing: stored.map(WrongObject.init(size:)))
+    return .accelerate(proof, url: url)
+  }
+
+  // MARK: asking
+
+  private func prove(
+    _ question: Question, _ client: ClientFields, _ credentialEnd: () -> UnixTime?,
+    _ http: inout HTTPClient, _ now: Moment
+  ) throws(Unproven) -> BlobProof {
+    if let known = memories.proof(for: question, at: now) { return known }
+    do throws(Unproven) {
+      guard !upstreamBreaker.isOpen(at: now.steady) else {
+        throw Unproven.unreachable("it did not answer; it is left alone for some seconds")
+      }
+      let proof = try upstream.prove(question.path, for: client, by: &http)
+      upstreamBreaker.record(isSuccess: true, at: now.steady)
+      memories.keep(proof, for: question, credentialEnd: credentialEnd(), at: now)
+      return proof
+    } catch {
+      guard error.isTrouble else {
+        upstreamBreaker.record(isSuccess: true, at: now.steady)
+        memories.forgetProof(for: question, error)
+        throw error
+      }
+      upstreamBreaker.record(isSuccess: false, at: Moment.now().steady)
+      guard let stale = memories.proof(for: question, at: now, isStaleGood: true) else {
+        throw error
+      }
+      return stale
+    }
+  }
+
+  private func look(_ request: BlobRequest, _ http: inout HTTPClient, _ now: Moment)
+    -> Finding.Store
+  {
+    let (digest, location) = (request.path.digest, request.question.location)
+    if let known = memories.presence(of: digest, in: location, at: now) { return .presence(known) }
+    guard !storeBreaker.isOpen(at: now.steady) else {
+      return .failed("it did not answer; it is left alone for some seconds")
+    }
+    do {
+      let blob = try store.find(digest, by: &http, now: now.unix)
+      storeBreaker.record(isSuccess: true, at: now.steady)
+      let presence = blob.map { Presence.present($0, nil) } ?? .absent
+      memories.keep(presence, of: digest, in: location, at: now)
+      return .presence(presence)
+    } catch {
+      storeBreaker.record(isSuccess: false, at: Moment.now().steady)
+      return .failed(error.description)
+    }
   }
 }
 
 /// How a blob that is in the bucket gets to the client.
 package enum Delivery: String, Sendable, CaseIterable {
   case redirect
+  case accelerate
   case pass
+}
+
+extension BlobProof {
+  /// Whether the registry gave this validator for the blob. The web server then reads the range from the
+  /// bucket without it: S3 has another validator for the same bytes.
+  fileprivate func isOf(_ validator: [UInt8]) -> Bool {
+    fields.contains { field in
+      ["etag", "last-modified"].contains(field.name.lowercased()) && field.value == validator
+    }
+  }
+}
+
+extension Presence {
+  fileprivate var wrongObject: WrongObject? {
+    if case .present(let blob, _) = self { WrongObject(size: blob.size) } else { nil }
+  }
+}
+
+extension Unproven {
+  /// Whether upstream is in trouble, and has not said anything about this client.
+  fileprivate var isTrouble: Bool {
+    switch self {
+    case .unreachable: true
+    case .status(let status): status >= 500
+    case .page, .redirectElsewhere, .otherDigest: false
+    }
+  }
 }

@@ -32,7 +32,7 @@ package struct BlobPath: Hashable, Sendable {
   /// As it is asked for upstream.
   package var bytes: [UInt8] {
     var path: [UInt8] = []
-    path.reserveCapacity(11 + name.bytes.count + 7 + digest.encoded.count)
+    path.reserveCapacity(11 + name.bytes.count + digest.bytes.count)
     path.append(contentsOf: "/v2/".utf8)
     path.append(contentsOf: name.bytes)
     path.append(contentsOf: "/blobs/".utf8)

@@ -3,37 +3,40 @@ package import Hashing
 /// The content address of a blob, of an algorithm that we can verify.
 ///
 /// Source: OCI image-spec, descriptor.md, "Digests".
-package struct Digest: Hashable, Sendable {
+package struct Digest: Sendable {
   package let algorithm: DigestAlgorithm
-  /// Lower-case hexadecimal: 64 bytes for SHA-256, 128 for SHA-512.
-  package let encoded: [UInt8]
+  /// As in a URL: `sha256:` and 64, or `sha512:` and 128, lower-case hexadecimal digits.
+  package let bytes: [UInt8]
 
-  /// Reads `sha256:` and 64, or `sha512:` and 128, lower-case hexadecimal digits; nothing else.
-  package init?(_ bytes: Span<UInt8>) {
-    guard bytes.count > 7, bytes[6] == UInt8(ascii: ":") else { return nil }
-    if bytes.count == 7 + 64, bytes.hasPrefix("sha256") {
+  /// Reads the text of a digest; nothing else, and in no other spelling.
+  package init?(_ text: Span<UInt8>) {
+    if text.count == Self.prefixBytes + 64, text.hasPrefix("sha256:") {
       algorithm = .sha256
-    } else if bytes.count == 7 + 128, bytes.hasPrefix("sha512") {
+    } else if text.count == Self.prefixBytes + 128, text.hasPrefix("sha512:") {
       algorithm = .sha512
     } else {
       return nil
     }
-    for i in 7..<bytes.count where !bytes[i].isLowerHexadecimal { return nil }
-    encoded = unsafe bytes.extracting(7...).withUnsafeBufferPointer { unsafe Array($0) }
+    for i in Self.prefixBytes..<text.count where !text[i].isLowerHexadecimal { return nil }
+    bytes = unsafe text.withUnsafeBufferPointer { unsafe Array($0) }
   }
 
   package init?(_ text: String) {
     self.init(Array(text.utf8).span)
   }
 
-  /// As in a URL: `sha256:…`.
-  package var bytes: [UInt8] {
-    var all: [UInt8] = []
-    all.reserveCapacity(7 + encoded.count)
-    all.append(contentsOf: algorithm.rawValue.utf8)
-    all.append(UInt8(ascii: ":"))
-    all.append(contentsOf: encoded)
-    return all
+  /// The hexadecimal digits.
+  package var encoded: [UInt8] { Array(bytes[Self.prefixBytes...]) }
+
+  private static let prefixBytes = 7
+}
+
+extension Digest: Hashable {
+  package static func == (a: Digest, b: Digest) -> Bool { a.bytes == b.bytes }
+
+  /// All bytes at once: an array of bytes hashes one by one.
+  package func hash(into hasher: inout Hasher) {
+    unsafe bytes.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
   }
 }
 

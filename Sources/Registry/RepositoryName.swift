@@ -3,7 +3,7 @@
 ///     [a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*
 ///
 /// Source: OCI distribution-spec, "Pulling manifests". 255 bytes at most, as registries bound it.
-package struct RepositoryName: Hashable, Sendable {
+package struct RepositoryName: Sendable {
   package let bytes: [UInt8]
 
   package init?(_ name: Span<UInt8>) {
@@ -46,4 +46,14 @@ package struct RepositoryName: Hashable, Sendable {
 
 extension RepositoryName: CustomStringConvertible {
   package var description: String { String(decoding: bytes, as: UTF8.self) }
+}
+
+extension RepositoryName: Hashable {
+  package static func == (a: RepositoryName, b: RepositoryName) -> Bool { a.bytes == b.bytes }
+
+  /// All bytes at once: an array of bytes hashes one by one.
+  package func hash(into hasher: inout Hasher) {
+    hasher.combine(bytes.count)
+    unsafe bytes.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
+  }
 }

@@ -1,3 +1,5 @@
+internal import Primitives
+
 /// Threads that may block, each with a context of its own, and a bounded queue before them.
 ///
 /// Threads are started when work finds none idle, up to the limit, and stay: what they hold (a warm
@@ -35,8 +37,10 @@ package final class ThreadPool<Context: ~Copyable>: Sendable {
 
   /// Hands a job to the pool.
   ///
+  /// - Parameter queueLimit: jobs that may wait, this one included, instead of the pool's own limit.
   /// - Returns: `false` when threads and queue are full, or the pool is closed; the job will not run.
-  package func submit(_ job: @escaping Job) -> Bool {
+  package func submit(queueLimit: Int? = nil, _ job: @escaping Job) -> Bool {
+    let queueLimit = queueLimit ?? self.queueLimit
     let outcome: Submission = state.updateForOne { state in
       guard !state.isClosed else { return .refused }
       if state.jobs.count < state.idle {

@@ -10,116 +10,120 @@ import Threading
 
 /// Turns a web server's request into a decision, and the decision into an answer.
 final class BlobHandler: RequestHandler {
-  private let settings: Settings
-  private let engine: OffloadEngine
-  private let store: S3BlobStore
-  private let filler: Filler
-  private let front: FrontServer
-  private let log: DecisionLog
+  private let locations: Locations
+  private let askers = AskerHasher()
+  private let pingAndToken: PingAndToken
+  private let flights = Flights()
+  private let areAnswersShared: Bool
+  private let tee: Tee
+  let frontServer: FrontServerKind
+  let log: DecisionLog
   /// Threads that wait for upstream and S3.
-  private let asking: ThreadPool<HTTPClient>
-  /// Threads that stream a body, each as slowly as its client.
-  private let streaming: ThreadPool<Void>
+  let asking: ThreadPool<HTTPClient>
+  /// Threads that relay the registry's answers, each as slowly as its client.
+  let relaying: ThreadPool<HTTPClient>
 
-  init(_ settings: Settings, logger: Logger) {
-    self.settings = settings
-    let signer = Signer(settings.credential, region: settings.bucket.region)
-    let bucket = BucketClient(settings.bucket, signer: signer, limits: settings.s3Limits)
-    store = S3BlobStore(
-      bucket: bucket, template: settings.keyTemplate, presignLifetime: settings.presignLifetime)
-    engine = OffloadEngine(upstream: settings.upstream, store: store, policy: settings.policy)
-    filler = Filler(settings.fillLimits, observer: FillLog(logger: logger))
-    front = FrontServer(redirectStatus: settings.redirectStatus)
+  init(_ settings: Settings, environment: [String: String], logger: Logger) {
+    frontServer = settings.frontServer
     log = DecisionLog(logger: logger)
+    locations = Locations(settings, environment: environment, report: log.wrongParams)
+    tee = Tee(settings, logger: logger)
+    pingAndToken = PingAndToken(memory: AnswerMemory(longest: settings.answerLife), askers: askers)
+    // Who wants to be asked every time wants it for each request.
+    areAnswersShared = settings.lives.proof > .zero
     asking = ThreadPool(
       name: "ask", threadLimit: settings.threads, queueLimit: settings.threads * 4
     ) { HTTPClient() }
-    streaming = ThreadPool(name: "stream", threadLimit: settings.streamThreads, queueLimit: 0) {
-      ()
+    relaying = ThreadPool(name: "relay", threadLimit: settings.streamThreads, queueLimit: 0) {
+      HTTPClient()
     }
   }
 
+  /// On a reactor's thread: what memory can decide is decided here, the rest goes to threads that wait.
   func handle(_ request: Request) {
-    guard !request.isLoop,
-      let blob = BlobRequest(request, isHostPreserved: settings.isHostPreserved)
-    else {
-      log.passed(nil, .notABlobRequest)
-      return front.pass(request)
+    guard let location = locations.location(of: request) else {
+      return pass(request, nil, locations.standard, .wrongParams)
     }
-    if let decision = engine.decideAtOnce(blob) { return carryOut(decision, blob, request) }
-    let isTaken = asking.submit { http in
-      self.carryOut(self.engine.decide(blob, by: &http, now: .now()), blob, request)
+    let isLoop = request.isLoop
+    let blob = isLoop ? nil : BlobRequest(request, in: location, askers)
+    if request.isForAuthorizer { return authorize(request, blob, location) }
+    guard !isLoop else { return pass(request, nil, location, .loop) }
+    guard request.role == .responder, let blob else { return handleOther(request, location) }
+    let exchange = BlobExchange(request: request, blob: blob, location: location)
+    if let decision = location.engine.decideAtOnce(blob, at: .now()) {
+      carryOut(decision, exchange)
+    } else {
+      ask(exchange)
     }
-    if !isTaken { pass(request, blob, .busy) }
   }
+
+  /// The bucket of requests whose web server says nothing else.
+  var bucket: BucketClient { locations.standard.store.bucket }
 
   /// Waits for fills, once the responder has stopped.
   func stop(within limit: Duration) {
     asking.close()
-    streaming.close()
-    filler.stop(within: limit)
+    relaying.close()
+    tee.stop(within: limit)
   }
 
-  private func carryOut(_ decision: Decision, _ blob: BlobRequest, _ request: Request) {
+  /// A ping or a token, or something that is not ours.
+  private func handleOther(_ request: Request, _ location: Location) {
+    guard !pingAndToken.memory.isOff, let kind = PingAndToken.Kind(request) else {
+      return pass(request, nil, location, .notABlobRequest)
+    }
+    let key = pingAndToken.key(of: request, in: location)
+    if let answer = pingAndToken.memory.answer(to: key, at: .now()) {
+      return location.front.relay(request, answer)
+    }
+    let isTaken = asking.submit { [self] http in
+      guard let answer = pingAndToken.ask(kind, request, in: location, by: &http) else {
+        return pass(request, nil, location, .notRemembered)
+      }
+      location.front.relay(request, answer)
+    }
+    if !isTaken { pass(request, nil, location, .busy) }
+  }
+
+  private func ask(_ exchange: BlobExchange) {
+    if areAnswersShared, flights.join(exchange) { return }
+    let isTaken = asking.submit { [self] http in
+      let client = ClientFields(exchange.request, in: exchange.location)
+      let finding = exchange.location.engine.find(
+        exchange.blob, for: client, credentialEnd: client.credentialEnd, by: &http, at: .now())
+      land(exchange, finding)
+    }
+    guard !isTaken else { return }
+    for exchange in [exchange] + others(than: exchange) {
+      pass(exchange, .busy)
+    }
+  }
+
+  private func land(_ exchange: BlobExchange, _ finding: Finding) {
+    let now = Moment.now()
+    for exchange in [exchange] + others(than: exchange) {
+      carryOut(exchange.location.engine.decide(exchange.blob, by: finding, at: now), exchange)
+    }
+  }
+
+  private func others(than exchange: BlobExchange) -> [BlobExchange] {
+    areAnswersShared ? flights.land(exchange) : []
+  }
+
+  private func carryOut(_ decision: Decision, _ exchange: BlobExchange) {
+    let (request, blob, location) = (exchange.request, exchange.blob, exchange.location)
     switch decision {
-    case .pass(let reason): pass(request, blob, reason)
+    case .pass(let reason): pass(exchange, reason)
     case .answer(let proof, let size):
       log.decided("answer", blob)
-      front.answer(request, proof, size: size, blob.path.digest)
-    case .redirect(let location):
-      log.decided("redirect", blob)
-      front.redirect(request, to: location, blob.path.digest)
+      location.front.answer(request, proof, size: size, blob.path.digest)
+    case .redirect(let url): redirect(exchange, to: url)
+    case .accelerate(let proof, let url): accelerate(exchange, proof, url)
     case .fill(_, let size, let wrong):
       if let wrong { log.found(wrong, blob, want: size) }
-      tee(request, blob, size: size, isReplacement: wrong != nil)
-    }
-  }
-
-  private func pass(_ request: Request, _ blob: BlobRequest, _ reason: PassReason) {
-    log.passed(blob, reason)
-    front.pass(request)
-  }
-
-  /// Reads the blob for the client and the bucket at once.
-  private func tee(_ request: Request, _ blob: BlobRequest, size: Int64, isReplacement: Bool) {
-    guard settings.fill == .tee else { return pass(request, blob, .cold(.fillIsOff)) }
-    guard blob.range == .whole else { return pass(request, blob, .cold(.range)) }
-    guard let key = try? store.key(of: blob.path.digest) else {
-      return pass(request, blob, .store("no key for this digest"))
-    }
-    let source = FillSource(
-      request: settings.upstream.request(for: blob.path, from: blob.client),
-      digest: blob.path.digest, size: size,
-      bucket: store.bucket, key: key, isReplacement: isReplacement)
-    guard let fill = filler.fill(source),
-      streaming.submit({ _ in self.stream(fill, request, blob) })
-    else {
-      return pass(request, blob, .cold(.limit))
-    }
-  }
-
-  /// Sends the client what comes in, at the client's own pace.
-  private func stream(_ fill: BlobFill, _ request: Request, _ blob: BlobRequest) {
-    guard let reader = fill.reader(within: settings.upstream.limits.head + .seconds(1)) else {
-      return pass(request, blob, .cold(.upstream(fill.failure?.description ?? "no answer in time")))
-    }
-    log.decided("tee", blob)
-    front.begin(request, fields: reader.head.fields, size: reader.size, blob.path.digest)
-    var offset: Int64 = 0
-    while offset < reader.size {
-      let isGood: Bool
-      switch reader.progress(beyond: offset, within: .seconds(2)) {
-      case .available(let end):
-        isGood = request.send(file: reader.descriptor, offset: offset, count: end - offset)
-        offset = end
-      case .waiting: isGood = request.keepAlive()
-      case .broken: isGood = false
-      }
-      guard isGood else {
-        log.brokenOff(blob, after: offset, of: reader.size)
-        return request.abort()
+      tee.fill(exchange, size: size, isReplacement: wrong != nil) { reason in
+        self.pass(exchange, reason)
       }
     }
-    request.finish()
   }
 }

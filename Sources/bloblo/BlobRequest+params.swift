@@ -1,21 +1,29 @@
 import FastCGI
-import HTTPTransport
 import Offload
 import Registry
 
 extension BlobRequest {
   /// Reads a web server's request.
   ///
-  /// - Parameter isHostPreserved: whether the client's `Host` goes upstream.
   /// - Returns: `nil` when it is no GET or HEAD of a blob's plain path.
-  init?(_ request: Request, isHostPreserved: Bool) {
-    guard request.isForResponder, let method = Method(request),
-      let path = request.withParameter("REQUEST_URI", { BlobPath(requestTarget: $0) }) ?? nil
-    else { return nil }
+  init?(_ request: Request, in location: Location, _ askers: AskerHasher) {
+    guard let method = Method(request), let path = BlobPath(request) else { return nil }
+    let question = Question(
+      location: location.id, asker: askers.asker(of: request, in: location), path: path)
     self.init(
-      method, path, range: request.withParameter("HTTP_RANGE") { Range(field: $0) } ?? .whole,
-      isConditional: request.isConditional,
-      client: ClientFields(request, isHostPreserved: isHostPreserved))
+      method, question, range: request.withParameter("HTTP_RANGE") { Range(field: $0) } ?? .whole,
+      isConditional: request.isConditional, ifRange: request.parameter("HTTP_IF_RANGE"))
+  }
+}
+
+extension BlobPath {
+  fileprivate init?(_ request: Request) {
+    let path: BlobPath?? =
+      request.isOfOwnProcess
+      ? request.target.map { BlobPath(requestTarget: $0.span) }
+      : request.withParameter("REQUEST_URI") { BlobPath(requestTarget: $0) }
+    guard let path, let path else { return nil }
+    self = path
   }
 }
 
@@ -45,28 +53,6 @@ extension Request {
       via.count >= 6
         && (0...(via.count - 6)).contains { via.extracting($0..<($0 + 6)).equals("bloblo") }
     } ?? false
-  }
-}
-
-extension ClientFields {
-  /// The params that say who asks, by what, and from where.
-  fileprivate init(_ request: Request, isHostPreserved: Bool) {
-    var fields: [HTTPField] = []
-    fields.reserveCapacity(8)
-    func take(_ parameter: StaticString, as name: String) {
-      guard let value = request.parameter(parameter), !value.isEmpty else { return }
-      fields.append(HTTPField(name, value))
-    }
-    take("HTTP_AUTHORIZATION", as: "Authorization")
-    take("HTTP_COOKIE", as: "Cookie")
-    take("HTTP_USER_AGENT", as: "User-Agent")
-    take("HTTP_X_FORWARDED_FOR", as: "X-Forwarded-For")
-    take("HTTP_X_FORWARDED_PROTO", as: "X-Forwarded-Proto")
-    take("HTTP_X_FORWARDED_HOST", as: "X-Forwarded-Host")
-    take("HTTP_X_FORWARDED_PORT", as: "X-Forwarded-Port")
-    if isHostPreserved { take("HTTP_HOST", as: "Host") }
-    fields.append(HTTPField("Via", "1.1 bloblo"))
-    self.init(fields)
   }
 }
 

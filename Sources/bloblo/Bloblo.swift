@@ -1,7 +1,17 @@
 import ArgumentParser
+import FastCGI
+import Glibc
+
+@main
+enum Program {
+  static func main() {
+    // Before all else: in CGI the start is most of a request, and the arguments are the client's.
+    if CGIProcess.isThisOne { exit(serveCGI()) }
+    Bloblo.main()
+  }
+}
 
 /// The program: `bloblo` is `bloblo serve`.
-@main
 struct Bloblo: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bloblo",
@@ -14,7 +24,7 @@ struct Bloblo: ParsableCommand {
       Settings are environment variables, BLOBLO_… and AWS_…: the README has the table.
       """,
     version: blobloVersion,
-    subcommands: [Serve.self],
+    subcommands: [Serve.self, Sweep.self],
     defaultSubcommand: Serve.self)
 }
 

@@ -29,7 +29,7 @@ struct Serve: ParsableCommand {
     for warning in settings.warnings { logger.warning("\(warning)") }
     let listener = try listen(settings, environment)
     let address = listener.address
-    let handler = BlobHandler(settings, logger: logger)
+    let handler = BlobHandler(settings, environment: environment, logger: logger)
     let responder = Responder(listener, handler: handler)
     guard responder.start(threads: 1) else {
       complain(["bloblo: the system gives no threads"])
@@ -38,10 +38,12 @@ struct Serve: ParsableCommand {
     logger.info(
       "listening",
       metadata: [
-        "address": "\(address)", "upstream.url": "\(settings.upstream.url)",
-        "s3.endpoint": "\(settings.bucket.endpoint)", "s3.bucket": "\(settings.bucket.name)",
+        "address": "\(address)", "upstream.url": "\(settings.location.upstream.url)",
+        "s3.endpoint": "\(settings.location.bucket.endpoint)",
+        "s3.bucket": "\(settings.location.bucket.name)",
         "version": "\(blobloVersion)",
       ])
+    startSweep(settings, handler.bucket, logger)
     let signal = signals.wait()
     logger.info("stopping", metadata: ["signal": "\(signal)"])
     let isDone = responder.stop(within: settings.stopTimeout)
@@ -84,13 +86,13 @@ private func inheritedAddress(_ environment: [String: String]) -> ListenAddress?
   return listeningFamily(of: 0) == nil ? nil : .inherited(descriptor: 0)
 }
 
-private func makeLogger(_ settings: Settings) -> Logger {
+func makeLogger(_ settings: Settings) -> Logger {
   let (format, level) = (settings.logFormat, Logger.Level(rawValue: settings.logLevel) ?? .info)
   return Logger(label: "bloblo") { _ in LineLogHandler(format: format, level: level) }
 }
 
 /// For people who start us, before there is a log.
-private func complain(_ lines: [String]) {
+func complain(_ lines: [String]) {
   let text = Array((lines.joined(separator: "\n") + "\n").utf8)
   _ = unsafe text.withUnsafeBytes { unsafe write(STDERR_FILENO, $0.baseAddress, $0.count) }
 }

@@ -191,8 +191,9 @@ struct SigV4Tests {
     var key: String
   }
 
-  /// `examples` of <https://docs.aws.amazon.com/general/latest/gr/signature-v4-examples.html> and
-  /// "Calculate the AWS Signature Version 4", as AWS published them.
+  /// The first of <https://docs.aws.amazon.com/general/latest/gr/signature-v4-examples.html>, the second
+  /// of <https://docs.aws.amazon.com/general/latest/gr/sigv4-calculate-signature.html>, both pages as they
+  /// were before AWS moved SigV4 to the IAM guide.
   @Test(arguments: [
     KeySample(
       now: UnixTime(seconds: 1_329_264_000), service: "iam",

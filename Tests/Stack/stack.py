@@ -279,6 +279,12 @@ class S3(Service):
             "-s3", f"-s3.port={ports['s3']}", f"-s3.port.grpc={ports['s3_grpc']}", "-s3.port.iceberg=0",
             "-s3.port.lance=0", "-s3.domainName=localhost", f"-s3.config={identities}")
 
+    def stop(self):
+        super().stop()
+        for port in self.ports.values():  # weed puts sockets there, whatever TMPDIR says
+            for path in pathlib.Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                path.unlink(missing_ok=True)
+
     def answers(self):
         # The port opens seconds before requests are served, and the first write waits for a volume.
         bucket = self.client.call("PUT", f"/{BUCKET}")[0]

@@ -35,6 +35,12 @@ struct DecisionLog: Sendable {
       metadata: fields(blob, ["object.size": "\(wrong.size)", "blob.size": "\(size)"]))
   }
 
+  @Sendable func wrongParams(_ problems: [String]) {
+    logger.error(
+      "a location of the web server sets params that are wrong; its requests pass",
+      metadata: ["problems": "\(problems.joined(separator: "; "))"])
+  }
+
   func brokenOff(_ blob: BlobRequest, after offset: Int64, of size: Int64) {
     logger.info(
       "body broken off: upstream broke off, or the client left",

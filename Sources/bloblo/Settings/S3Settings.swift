@@ -7,7 +7,6 @@ struct S3Settings {
   var bucket: Bucket
   var keyTemplate: ObjectKeyTemplate
   var limits: HTTPLimits
-  var credential: Credential
 
   /// - Returns: `nil` when something is wrong; the reader knows what.
   init?(_ reader: inout SettingsReader) {
@@ -18,13 +17,11 @@ struct S3Settings {
         "BLOBLO_S3_TIMEOUT", default: .seconds(5), in: .milliseconds(100)...(.seconds(60))),
       stall: .seconds(30))
     let template = reader.keyTemplate()
-    let credential = reader.credential(isLocalStack: isLocalStack)
-    guard let bucket = reader.bucket(isLocalStack: isLocalStack), let template, let credential
+    guard let bucket = reader.bucket(isLocalStack: isLocalStack), let template
     else { return nil }
     self.bucket = bucket
     self.limits = limits
     keyTemplate = template
-    self.credential = credential
   }
 }
 
@@ -83,8 +80,9 @@ extension SettingsReader {
     }
   }
 
-  fileprivate mutating func credential(isLocalStack: Bool) -> Credential? {
-    let fallback = isLocalStack ? "test" : nil
+  /// The credential in the environment.
+  mutating func credential() -> Credential? {
+    let fallback = boolean("BLOBLO_USE_LOCALSTACK", default: false) ? "test" : nil
     let id = text("AWS_ACCESS_KEY_ID") ?? fallback
     let secret = text("AWS_SECRET_ACCESS_KEY") ?? fallback
     if id == nil {

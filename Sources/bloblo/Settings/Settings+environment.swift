@@ -12,7 +12,6 @@ extension Settings {
   /// - Parameter environment: the process's.
   init(environment: [String: String]) throws(SettingsError) {
     var reader = SettingsReader(environment)
-    let s3 = S3Settings(&reader)
     let listenAddress = reader.value(
       "BLOBLO_LISTEN_ADDR", default: .tcp(host: "", port: 7777),
       want: "host:port, :port (loopback) or unix:/path of at most 95 bytes"
@@ -22,19 +21,21 @@ extension Settings {
     ) { text in
       UInt32(text, radix: 8).flatMap { $0 <= 0o777 ? $0 : nil }
     }
-    let upstream = readUpstream(&reader)
-    let isHostPreserved = reader.boolean("BLOBLO_PRESERVE_HOST", default: false)
-    let presignLifetime = reader.duration(
-      "BLOBLO_PRESIGN_EXPIRES", default: .seconds(300), in: .seconds(1)...(.seconds(604_800)))
-    let redirectStatus = reader.value("BLOBLO_REDIRECT_STATUS", default: 307, want: "307 or 302") {
-      text in
-      ["307": 307, "302": 302][text]
-    }
-    let policy = OffloadEngine.Policy(
-      delivery: reader.choice("BLOBLO_DELIVERY", default: Delivery.redirect),
-      minimumBlobSize: reader.byteCount("BLOBLO_MIN_BLOB_SIZE", default: 0, in: 0...(.max)))
-    let fill = reader.choice("BLOBLO_FILL", default: FillMode.tee)
+    let frontServer = reader.choice("BLOBLO_FRONT_SERVER", default: FrontServerKind.auto)
+    let location = LocationSettings(&reader)
+    let credential = reader.credential()
+    let lives = Memories.Lives(
+      proof: reader.duration(
+        "BLOBLO_PROOF_TTL", default: .seconds(30), in: .zero...(.seconds(86_400))),
+      scope: reader.choice("BLOBLO_PROOF_SCOPE", default: ProofScope.blob),
+      staleProof: reader.duration(
+        "BLOBLO_PROOF_STALE", default: .zero, in: .zero...(.seconds(86_400))),
+      presence: reader.duration(
+        "BLOBLO_PRESENCE_TTL", default: .seconds(300), in: .zero...(.seconds(604_800))))
+    let answerLife = Duration.seconds(
+      60 * reader.number("BLOBLO_CACHE_EXPIRATION_MINUTES", default: 10, in: 0...1440))
     let fillLimits = readFillLimits(&reader)
+    let sweepAge = readSweepAge(&reader)
     let threads = reader.number("BLOBLO_THREADS", default: 32, in: 1...4096)
     let streamThreads = reader.number("BLOBLO_STREAM_THREADS", default: 256, in: 1...65_536)
     let stopTimeout = reader.duration(
@@ -51,58 +52,36 @@ extension Settings {
         "BLOBLO_LISTEN_ADDR: \(listenAddress) can be reached from other machines; whoever connects there can "
           + "stop bloblo and set its FastCGI params: use a Unix socket or a loopback address")
     }
-    if fill != .off, reader.text("BLOBLO_SPOOL_DIR") == nil,
+    if location?.fill != .off, reader.text("BLOBLO_SPOOL_DIR") == nil,
       !isWritableFolder(fillLimits.spoolFolder)
     {
       reader.refuse(
         "BLOBLO_SPOOL_DIR: \(fillLimits.spoolFolder) is not a folder that bloblo may write to; name another"
       )
     }
-    guard reader.problems.isEmpty, let s3, let upstream else {
+    guard reader.problems.isEmpty, let location, let credential else {
       throw SettingsError(problems: reader.problems + warnings)
     }
     self.init(
       listenAddress: listenAddress, listenMode: listenMode,
-      listenGroup: reader.text("BLOBLO_LISTEN_GROUP"),
-      upstream: upstream, isHostPreserved: isHostPreserved, bucket: s3.bucket,
-      keyTemplate: s3.keyTemplate,
-      s3Limits: s3.limits, credential: s3.credential, presignLifetime: presignLifetime,
-      redirectStatus: redirectStatus, policy: policy, fill: fill, fillLimits: fillLimits,
-      threads: threads,
-      streamThreads: streamThreads, stopTimeout: stopTimeout, logLevel: logLevel,
-      logFormat: logFormat,
-      warnings: warnings)
+      listenGroup: reader.text("BLOBLO_LISTEN_GROUP"), frontServer: frontServer,
+      location: location, credential: credential, lives: lives, answerLife: answerLife,
+      fillLimits: fillLimits, sweepAge: sweepAge, threads: threads, streamThreads: streamThreads,
+      stopTimeout: stopTimeout, logLevel: logLevel, logFormat: logFormat, warnings: warnings)
   }
 }
 
 private let logLevels = ["trace", "debug", "info", "notice", "warning", "error", "critical"]
 
-private func readUpstream(_ reader: inout SettingsReader) -> UpstreamRegistry? {
-  let url = reader.value(
-    "BLOBLO_UPSTREAM_URL", default: "http://localhost:6666" as String?,
-    want: "http:// or https://, a host, and perhaps a port and a path"
-  ) { upstreamURL($0) }
-  let timeout = reader.duration(
-    "BLOBLO_UPSTREAM_TIMEOUT", default: .seconds(5), in: .milliseconds(100)...(.seconds(60)))
-  let limits = HTTPLimits(
-    connect: timeout, head: timeout, stall: .seconds(60),
-    authoritiesFile: reader.readableFile("BLOBLO_UPSTREAM_CA_FILE"))
-  let check = reader.choice("BLOBLO_UPSTREAM_CHECK", default: UpstreamRegistry.Check.auto)
-  let redirect = reader.choice(
-    "BLOBLO_UPSTREAM_REDIRECT", default: UpstreamRegistry.Redirect.digest)
-  return url.map { UpstreamRegistry(url: $0, check: check, redirect: redirect, limits: limits) }
+func readSweepAge(_ reader: inout SettingsReader) -> Duration {
+  reader.duration(
+    "BLOBLO_SWEEP_AGE", default: .seconds(86_400), in: .zero...(.seconds(365 * 86_400)))
 }
 
-/// The URL without slashes at its end, if it is one that can be put before a path.
-private func upstreamURL(_ text: String) -> String? {
-  // An endpoint has the same grammar: scheme, authority, and perhaps a path.
-  guard let endpoint = try? Endpoint(text) else { return nil }
-  return endpoint.description
-}
-
-private func readFillLimits(_ reader: inout SettingsReader) -> Filler.Limits {
+func readFillLimits(_ reader: inout SettingsReader) -> Filler.Limits {
   Filler.Limits(
     fills: reader.number("BLOBLO_FILL_CONCURRENCY", default: 8, in: 1...1024),
+    queue: reader.number("BLOBLO_FILL_QUEUE", default: 64, in: 0...65_536),
     spoolFolder: reader.value(
       "BLOBLO_SPOOL_DIR", default: "/var/tmp", want: "an existing folder that bloblo may write to"
     ) { path in
@@ -110,13 +89,6 @@ private func readFillLimits(_ reader: inout SettingsReader) -> Filler.Limits {
     },
     spoolBytes: reader.byteCount("BLOBLO_SPOOL_MAX_BYTES", default: 16 << 30, in: 0...(.max)),
     partBytes: reader.byteCount(
-      "BLOBLO_FILL_PART_SIZE", default: 8 << 20, in: PartSize.smallestBytes...(5 << 30)))
-}
-
-extension SettingsReader {
-  mutating func readableFile(_ name: String) -> String? {
-    value(name, default: nil as String?, want: "a file that can be read") {
-      isReadable($0) ? $0 : nil
-    }
-  }
+      "BLOBLO_FILL_PART_SIZE", default: 8 << 20, in: PartSize.smallestBytes...(5 << 30)),
+    parallelParts: reader.number("BLOBLO_FILL_PARALLEL_PARTS", default: 4, in: 1...64))
 }

@@ -10,17 +10,16 @@ struct Settings: Sendable {
   var listenAddress: ListenAddress
   var listenMode: UInt32
   var listenGroup: String?
-  var upstream: UpstreamRegistry
-  var isHostPreserved: Bool
-  var bucket: Bucket
-  var keyTemplate: ObjectKeyTemplate
-  var s3Limits: HTTPLimits
+  var frontServer: FrontServerKind
+  /// What holds for a request whose web server says nothing else.
+  var location: LocationSettings
   var credential: Credential
-  var presignLifetime: Duration
-  var redirectStatus: Int
-  var policy: OffloadEngine.Policy
-  var fill: FillMode
+  var lives: Memories.Lives
+  /// How long pings and tokens are remembered at most.
+  var answerLife: Duration
   var fillLimits: Filler.Limits
+  /// How old a multipart upload is when it is taken for one that was left behind.
+  var sweepAge: Duration
   var threads: Int
   var streamThreads: Int
   var stopTimeout: Duration
@@ -30,9 +29,26 @@ struct Settings: Sendable {
   var warnings: [String]
 }
 
+/// What may differ from one location of the web server to another: DESIGN's "Per location".
+struct LocationSettings: Sendable {
+  var upstream: UpstreamRegistry
+  var isHostPreserved: Bool
+  var bucket: Bucket
+  var keyTemplate: ObjectKeyTemplate
+  var s3Limits: HTTPLimits
+  var presignLifetime: Duration
+  var redirectStatus: Int
+  var policy: OffloadEngine.Policy
+  var fill: FillMode
+}
+
 /// What is done with a blob that is not in the bucket.
 enum FillMode: String, Sendable, CaseIterable {
-  case tee, off
+  /// The client reads along.
+  case tee
+  /// The client is passed on; the fill comes when its turn does.
+  case background
+  case off
 }
 
 enum LogFormat: String, Sendable, CaseIterable {

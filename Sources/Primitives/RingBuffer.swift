@@ -1,16 +1,18 @@
 /// A first-in, first-out queue in one array, which grows by doubling.
-struct RingBuffer<Element> {
+package struct RingBuffer<Element> {
   private var slots: [Element?] = []
   private var first = 0
-  private(set) var count = 0
+  package private(set) var count = 0
 
-  mutating func append(_ element: Element) {
+  package init() {}
+
+  package mutating func append(_ element: Element) {
     if count == slots.count { grow() }
     slots[(first + count) % slots.count] = element
     count += 1
   }
 
-  mutating func popFirst() -> Element? {
+  package mutating func popFirst() -> Element? {
     guard count > 0 else { return nil }
     let element = slots[first].take()
     first = (first + 1) % slots.count
@@ -18,7 +20,7 @@ struct RingBuffer<Element> {
     return element
   }
 
-  mutating func removeLast() -> Element? {
+  package mutating func removeLast() -> Element? {
     guard count > 0 else { return nil }
     count -= 1
     return slots[(first + count) % slots.count].take()
@@ -33,3 +35,5 @@ struct RingBuffer<Element> {
     first = 0
   }
 }
+
+extension RingBuffer: Sendable where Element: Sendable {}

@@ -1,0 +1,49 @@
+package import Registry
+
+/// Who asks, and by which way: all of a client's request that goes upstream and that a registry may judge
+/// by, as 128 bits of a keyed hash. The credential itself is not kept.
+package struct Asker: Hashable, Sendable {
+  private let high: UInt64
+  let low: UInt64
+
+  /// - Parameter hash: 16 bytes or more of a keyed hash that nobody outside can compute.
+  package init(_ hash: Span<UInt8>) {
+    precondition(hash.count >= 16)
+    var words: (UInt64, UInt64) = (0, 0)
+    for i in 0..<8 {
+      words.0 = words.0 << 8 | UInt64(hash[i])
+      words.1 = words.1 << 8 | UInt64(hash[i + 8])
+    }
+    (high, low) = words
+  }
+}
+
+/// A question to upstream: may this asker read this blob?
+package struct Question: Spread, Sendable {
+  package let location: LocationID
+  package let asker: Asker
+  package let path: BlobPath
+
+  package var spread: UInt64 { asker.low ^ path.digest.spread }
+
+  package init(location: LocationID, asker: Asker, path: BlobPath) {
+    self.location = location
+    self.asker = asker
+    self.path = path
+  }
+}
+
+/// Which registry and bucket a request is for: what is remembered of one is never used for another.
+package struct LocationID: Hashable, Sendable {
+  private let number: UInt32
+
+  package init(_ number: UInt32) { self.number = number }
+}
+
+extension Digest {
+  /// The last hexadecimal digits; the lowest four bits of each count.
+  var spread: UInt64 {
+    let (a, b) = (bytes[bytes.count - 1], bytes[bytes.count - 2])
+    return UInt64(a & 0xF ^ a >> 6) ^ UInt64(b) << 4
+  }
+}

@@ -1,0 +1,38 @@
+internal import FoundationEssentials
+package import Primitives
+
+/// A bearer token that says when it ends.
+///
+/// Source: RFC 6750 §2.1, RFC 7519 §4.1.4.
+package struct BearerToken: Sendable {
+  /// When the token ends; the distant past when it is a JWT whose claims can't be read.
+  package let expiration: UnixTime?
+
+  /// - Returns: `nil` for a credential of another kind, and for a bearer token that is no JWT: such a one
+  ///   says nothing of its end.
+  package init?(authorization: [UInt8]) {
+    let text = String(decoding: authorization, as: UTF8.self)
+    guard text.prefix(7).lowercased() == "bearer " else { return nil }
+    let parts = text.dropFirst(7).split(separator: ".", omittingEmptySubsequences: false)
+    guard parts.count == 3, parts[0].hasPrefix("eyJ") else { return nil }
+    guard let claims = Self.claims(parts[1]) else {
+      expiration = UnixTime(seconds: .min / 4)
+      return
+    }
+    expiration = claims.exp.map { UnixTime(seconds: Int64(max(-1e15, min(1e15, $0)))) }
+  }
+
+  private struct Claims: Decodable {
+    /// NumericDate: seconds, perhaps with a fraction.
+    let exp: Double?
+  }
+
+  private static func claims(_ base64url: Substring) -> Claims? {
+    guard base64url.utf8.count <= 64 << 10 else { return nil }
+    var base64 = base64url.map { $0 == "-" ? "+" : $0 == "_" ? "/" : $0 }
+    while !base64.count.isMultiple(of: 4) { base64.append("=") }
+    guard let json = Data(base64Encoded: String(base64)) else { return nil }
+    // Whatever is wrong with it: it can't be read.
+    return try? JSONDecoder().decode(Claims.self, from: json)
+  }
+}

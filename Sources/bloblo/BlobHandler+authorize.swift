@@ -1,0 +1,66 @@
+import FastCGI
+import HTTPTransport
+import Offload
+import Primitives
+import Registry
+import Threading
+
+extension BlobHandler {
+  /// Says whether the client may read the blob, and nothing else: 200, 401 or 403.
+  ///
+  /// Whatever is no proof is a 403: here doubt must not open a door.
+  func authorize(_ request: Request, _ blob: BlobRequest?, _ location: Location) {
+    guard let blob else { return request.deny(403) }
+    let upstream = location.settings.upstream
+    let client = ClientFields(request, in: location)
+    let isTaken = asking.submit { http in
+      do throws(Unproven) {
+        _ = try upstream.prove(blob.path, for: client, by: &http)
+        self.log.decided("authorize", blob)
+        request.allow()
+      } catch {
+        self.log.decided("deny", blob)
+        guard error == .status(401) else { return request.deny(403) }
+        request.deny(401, challenges: upstream.challenges(blob.path, client, by: &http))
+      }
+    }
+    if !isTaken { request.deny(403) }
+  }
+}
+
+extension Request {
+  /// FastCGI's own role; and, for nginx, which has no such role, a param that only the web server can set.
+  var isForAuthorizer: Bool {
+    role == .authorizer
+      || withParameter("BLOBLO_ROLE") { $0.count == 10 && $0.begins(with: "authorizer") } ?? false
+  }
+
+  /// The request may go on. Source: FastCGI 1.0 §6.3.
+  fileprivate func allow() {
+    var head = ResponseHead(status: 200, capacity: 64)
+    head.add("Content-Length", "0")
+    head.add("X-Bloblo", "authorize")
+    answer(head)
+  }
+
+  fileprivate func deny(_ status: Int, challenges: [HTTPField] = []) {
+    var head = ResponseHead(status: status, capacity: 256)
+    for challenge in challenges { head.add("WWW-Authenticate", challenge.value) }
+    head.add("Content-Length", "0")
+    head.add("X-Bloblo", "deny")
+    answer(head)
+  }
+}
+
+extension UpstreamRegistry {
+  /// How the registry asks for a credential; asked for anew, since a proof does not keep it.
+  fileprivate func challenges(
+    _ path: BlobPath, _ client: ClientFields, by http: inout HTTPClient
+  ) -> [HTTPField] {
+    var request = request(for: path, from: client)
+    request.method = .head
+    // Without an answer the client gets the bare 401.
+    guard let response = try? http.send(request, bodyLimit: 4096) else { return [] }
+    return response.head.fields.filter { $0.name.lowercased() == "www-authenticate" }
+  }
+}

@@ -1,0 +1,48 @@
+import FastCGI
+import HTTPTransport
+import Primitives
+import Registry
+
+/// A param of the web server that goes upstream as a field.
+struct UpstreamParameter: Sendable {
+  let parameter: StaticString
+  let field: String
+
+  /// Who asks, by what, and from where.
+  static let all: [UpstreamParameter] = [
+    UpstreamParameter(parameter: "HTTP_AUTHORIZATION", field: "Authorization"),
+    UpstreamParameter(parameter: "HTTP_COOKIE", field: "Cookie"),
+    UpstreamParameter(parameter: "HTTP_X_FORWARDED_FOR", field: "X-Forwarded-For"),
+    UpstreamParameter(parameter: "HTTP_X_FORWARDED_PROTO", field: "X-Forwarded-Proto"),
+    UpstreamParameter(parameter: "HTTP_X_FORWARDED_HOST", field: "X-Forwarded-Host"),
+    UpstreamParameter(parameter: "HTTP_X_FORWARDED_PORT", field: "X-Forwarded-Port"),
+    UpstreamParameter(parameter: "HTTP_USER_AGENT", field: "User-Agent"),
+  ]
+
+  /// Sent only if the location preserves it.
+  static let host = UpstreamParameter(parameter: "HTTP_HOST", field: "Host")
+}
+
+extension ClientFields {
+  /// The fields of a client's request that go upstream.
+  init(_ request: Request, in location: Location) {
+    var fields: [HTTPField] = []
+    fields.reserveCapacity(UpstreamParameter.all.count + 2)
+    for known in location.upstreamParameters {
+      guard let value = request.parameter(known.parameter), !value.isEmpty else { continue }
+      fields.append(HTTPField(known.field, value))
+    }
+    // How a request that comes back to us is known.
+    fields.append(HTTPField("Via", "1.1 bloblo"))
+    self.init(fields)
+  }
+
+  /// When the client's token ends, by its own word.
+  ///
+  /// - Returns: `nil` for a credential that does not say; the distant past for one that should and can't
+  ///   be read.
+  var credentialEnd: UnixTime? {
+    guard let field = fields.first(where: { $0.name == "Authorization" }) else { return nil }
+    return BearerToken(authorization: field.value)?.expiration
+  }
+}

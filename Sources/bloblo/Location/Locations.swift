@@ -1,0 +1,100 @@
+import FastCGI
+import Offload
+import S3
+import Synchronization
+
+/// The location of each request: most have the process's settings, and some override a part of them by
+/// FastCGI params of the settings' names.
+///
+/// A client can't: what it sends arrives under names that begin with `HTTP_`.
+final class Locations: Sendable {
+  /// A web server's configuration has a handful; more means that a client's words got into a param.
+  private static let limit = 256
+
+  let standard: Location
+  private let environment: [String: String]
+  private let credential: Credential
+  private let memories: Memories
+  private let report: @Sendable (_ problems: [String]) -> Void
+  /// By the params as they came; `nil` for settings that are wrong.
+  private let others = Mutex(Others())
+
+  private struct Others {
+    var locations: [[UInt8]: Location?] = [:]
+    var lastID: UInt32 = 0
+  }
+
+  /// - Parameters:
+  ///   - environment: the process's, which the params are laid over.
+  ///   - report: told of wrong params, once for each.
+  init(
+    _ settings: Settings, environment: [String: String],
+    report: @escaping @Sendable (_ problems: [String]) -> Void
+  ) {
+    memories = Memories(settings.lives)
+    standard = Location(LocationID(0), settings.location, settings.credential, memories)
+    credential = settings.credential
+    // Of the environment only what is read again: no secret is kept here.
+    self.environment = environment.filter {
+      LocationSettings.names.contains($0.key) || ambientNames.contains($0.key)
+    }
+    self.report = report
+  }
+
+  /// - Returns: `nil` when the request's params are wrong.
+  func location(of request: Request) -> Location? {
+    // A CGI process has its settings from the same place, and read them at its start.
+    if request.isOfOwnProcess { return standard }
+    let key = request.overrides
+    if key.isEmpty { return standard }
+    return others.withLock { others in
+      if let known = others.locations[key] { return known }
+      // A number is never used twice: what is remembered of a location dies with it.
+      others.lastID += 1
+      if others.locations.count >= Self.limit { others.locations.removeAll() }
+      let location = make(key, LocationID(others.lastID))
+      others.locations[key] = .some(location)
+      return location
+    }
+  }
+
+  private func make(_ key: [UInt8], _ id: LocationID) -> Location? {
+    var environment = environment
+    for line in key.split(separator: 0) {
+      let pair = line.split(separator: UInt8(ascii: "="), maxSplits: 1)
+      guard pair.count == 2 else { continue }
+      environment[String(decoding: pair[0], as: UTF8.self)] = String(
+        decoding: pair[1], as: UTF8.self)
+    }
+    var reader = SettingsReader(environment)
+    let settings = LocationSettings(&reader)
+    guard reader.problems.isEmpty, let settings else {
+      report(reader.problems)
+      return nil
+    }
+    return Location(id, settings, credential, memories)
+  }
+}
+
+/// What settings of a location fall back on.
+private let ambientNames: Set<String> = [
+  "BLOBLO_USE_LOCALSTACK", "BLOBLO_UPSTREAM_TIMEOUT", "BLOBLO_UPSTREAM_CA_FILE",
+  "BLOBLO_S3_TIMEOUT",
+  "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL",
+]
+
+extension Request {
+  /// The params that override settings, as `NAME=value` with a NUL after each; an empty value overrides
+  /// nothing, so that a `map` of the web server can leave a setting alone.
+  fileprivate var overrides: [UInt8] {
+    var all: [UInt8] = []
+    forEachParameter(prefix: "BLOBLO_") { name, value in
+      guard value.count > 0, LocationSettings.names.contains(name) else { return }
+      all.append(contentsOf: name.utf8)
+      all.append(UInt8(ascii: "="))
+      for i in value.indices { all.append(value[i]) }
+      all.append(0)
+    }
+    return all
+  }
+}

@@ -1,0 +1,26 @@
+import FastCGI
+import Glibc
+
+/// Answers the one request that this process was started for.
+///
+/// - Returns: the process's exit status.
+func serveCGI() -> Int32 {
+  let environment = processEnvironment()
+  let settings: Settings
+  do {
+    settings = try Settings(environment: environment)
+  } catch {
+    complain(["bloblo: these settings are wrong:"] + error.problems.map { "  " + $0 })
+    return CGIProcess.answer(by: Misconfigured()) ? EX_CONFIG : EX_IOERR
+  }
+  let handler = BlobHandler(settings, environment: environment, logger: makeLogger(settings))
+  let isWhole = CGIProcess.answer(by: handler)
+  handler.stop(within: settings.stopTimeout)
+  return isWhole ? EX_OK : EX_IOERR
+}
+
+private struct Misconfigured: RequestHandler {
+  func handle(_ request: Request) {
+    request.refuse(500, "bloblo is not configured; the web server's error log says what is wrong")
+  }
+}

@@ -1,0 +1,69 @@
+import HTTPTransport
+import Offload
+import Registry
+import S3
+
+extension LocationSettings {
+  /// The settings that a FastCGI param of the same name overrides for its request.
+  static let names: Set<String> = [
+    "BLOBLO_UPSTREAM_URL", "BLOBLO_UPSTREAM_CHECK", "BLOBLO_UPSTREAM_REDIRECT",
+    "BLOBLO_PRESERVE_HOST",
+    "BLOBLO_S3_BUCKET_NAME", "BLOBLO_S3_REGION", "BLOBLO_S3_ENDPOINT_URL",
+    "BLOBLO_S3_PUBLIC_ENDPOINT_URL",
+    "BLOBLO_S3_ADDRESSING_STYLE", "BLOBLO_S3_KEY_TEMPLATE", "BLOBLO_PRESIGN_EXPIRES",
+    "BLOBLO_REDIRECT_STATUS", "BLOBLO_DELIVERY", "BLOBLO_MIN_BLOB_SIZE", "BLOBLO_FILL",
+  ]
+
+  /// - Returns: `nil` when something is wrong; the reader knows what.
+  init?(_ reader: inout SettingsReader) {
+    let upstream = readUpstream(&reader)
+    let isHostPreserved = reader.boolean("BLOBLO_PRESERVE_HOST", default: false)
+    let s3 = S3Settings(&reader)
+    let presignLifetime = reader.duration(
+      "BLOBLO_PRESIGN_EXPIRES", default: .seconds(300), in: .seconds(1)...(.seconds(604_800)))
+    let statuses = ["307": 307, "302": 302]
+    let redirectStatus = reader.value("BLOBLO_REDIRECT_STATUS", default: 307, want: "307 or 302") {
+      statuses[$0]
+    }
+    let policy = OffloadEngine.Policy(
+      delivery: reader.choice("BLOBLO_DELIVERY", default: Delivery.redirect),
+      minimumBlobSize: reader.byteCount("BLOBLO_MIN_BLOB_SIZE", default: 0, in: 0...(.max)))
+    let fill = reader.choice("BLOBLO_FILL", default: FillMode.tee)
+    guard let upstream, let s3 else { return nil }
+    self.init(
+      upstream: upstream, isHostPreserved: isHostPreserved, bucket: s3.bucket,
+      keyTemplate: s3.keyTemplate, s3Limits: s3.limits, presignLifetime: presignLifetime,
+      redirectStatus: redirectStatus, policy: policy, fill: fill)
+  }
+}
+
+private func readUpstream(_ reader: inout SettingsReader) -> UpstreamRegistry? {
+  let url = reader.value(
+    "BLOBLO_UPSTREAM_URL", default: "http://localhost:6666" as String?,
+    want: "http:// or https://, a host, and perhaps a port and a path"
+  ) { upstreamURL($0) }
+  let timeout = reader.duration(
+    "BLOBLO_UPSTREAM_TIMEOUT", default: .seconds(5), in: .milliseconds(100)...(.seconds(60)))
+  let limits = HTTPLimits(
+    connect: timeout, head: timeout, stall: .seconds(60),
+    authoritiesFile: reader.readableFile("BLOBLO_UPSTREAM_CA_FILE"))
+  let check = reader.choice("BLOBLO_UPSTREAM_CHECK", default: UpstreamRegistry.Check.auto)
+  let redirect = reader.choice(
+    "BLOBLO_UPSTREAM_REDIRECT", default: UpstreamRegistry.Redirect.digest)
+  return url.map { UpstreamRegistry(url: $0, check: check, redirect: redirect, limits: limits) }
+}
+
+/// The URL without slashes at its end, if it is one that can be put before a path.
+private func upstreamURL(_ text: String) -> String? {
+  // An endpoint has the same grammar: scheme, authority, and perhaps a path.
+  guard let endpoint = try? Endpoint(text) else { return nil }
+  return endpoint.description
+}
+
+extension SettingsReader {
+  mutating func readableFile(_ name: String) -> String? {
+    value(name, default: nil as String?, want: "a file that can be read") {
+      isReadable($0) ? $0 : nil
+    }
+  }
+}

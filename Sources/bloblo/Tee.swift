@@ -1,0 +1,86 @@
+import FastCGI
+import Fill
+import HTTPTransport
+import Logging
+import Offload
+import Primitives
+import Registry
+import Threading
+
+/// Gives a client a blob that is not in the bucket yet, and puts it there in the same reading.
+final class Tee: Sendable {
+  private let filler: Filler
+  private let log: DecisionLog
+  /// Threads that stream a body, each as slowly as its client.
+  private let streaming: ThreadPool<Void>
+
+  init(_ settings: Settings, logger: Logger) {
+    filler = Filler(settings.fillLimits, observer: FillLog(logger: logger))
+    log = DecisionLog(logger: logger)
+    streaming = ThreadPool(name: "stream", threadLimit: settings.streamThreads, queueLimit: 0) {
+      ()
+    }
+  }
+
+  /// - Parameter pass: called when the registry must answer; the client has seen nothing then.
+  func fill(
+    _ exchange: BlobExchange, size: Int64, isReplacement: Bool,
+    orPass pass: @escaping @Sendable (PassReason) -> Void
+  ) {
+    let (blob, location) = (exchange.blob, exchange.location)
+    let mode = location.settings.fill
+    if mode == .off { return pass(.cold(.fillIsOff)) }
+    if mode == .tee, blob.range != .whole { return pass(.cold(.range)) }
+    guard let key = try? location.store.key(of: blob.path.digest) else {
+      return pass(.store("no key for this digest"))
+    }
+    let source = FillSource(
+      request: location.settings.upstream.request(
+        for: blob.path, from: ClientFields(exchange.request, in: location)),
+      digest: blob.path.digest, size: size, bucket: location.store.bucket, key: key,
+      isReplacement: isReplacement
+    ) {
+      location.engine.remember(
+        StoredBlob(size: size), of: blob.path.digest, in: location.id, at: .now())
+    }
+    if mode == .background { return pass(.cold(filler.queue(source) ? .background : .limit)) }
+    guard let follower = filler.follow(source),
+      streaming.submit({ _ in self.stream(follower, exchange, orPass: pass) })
+    else { return pass(.cold(.limit)) }
+  }
+
+  /// Waits for fills, once no more requests come.
+  func stop(within limit: Duration) {
+    streaming.close()
+    filler.stop(within: limit)
+  }
+
+  /// Sends the client what comes in, at the client's own pace.
+  private func stream(
+    _ follower: FillFollower, _ exchange: BlobExchange, orPass pass: (PassReason) -> Void
+  ) {
+    let (request, blob, location) = (exchange.request, exchange.blob, exchange.location)
+    guard let reader = follower.reader(within: location.settings.upstream.limits.head + .seconds(1))
+    else {
+      return pass(.cold(.upstream(follower.failure?.description ?? "no answer in time")))
+    }
+    log.decided("tee", blob)
+    location.front.begin(request, fields: reader.head.fields, size: reader.size, blob.path.digest)
+    var offset: Int64 = 0
+    while offset < reader.size {
+      let isGood: Bool
+      switch reader.progress(beyond: offset, within: .seconds(2)) {
+      case .available(let end):
+        isGood = request.send(file: reader.descriptor, offset: offset, count: end - offset)
+        offset = end
+      case .waiting: isGood = request.keepAlive()
+      case .broken: isGood = false
+      }
+      guard isGood else {
+        log.brokenOff(blob, after: offset, of: reader.size)
+        return request.abort()
+      }
+    }
+    request.finish()
+  }
+}

@@ -1,0 +1,255 @@
+import HTTPTransport
+import Primitives
+import Registry
+import Testing
+
+@testable import Offload
+
+struct MemoriesTests {
+  static let start = Moment(unix: UnixTime(seconds: 1_000_000), steady: 5_000_000)
+
+  static func later(_ seconds: Int64) -> Moment {
+    Moment(unix: start.unix + seconds, steady: start.steady + seconds * 1000)
+  }
+
+  @Test func `a proof is remembered for its life, and not a moment longer`() {
+    let memories = Memories(Memories.Lives(proof: .seconds(30)))
+    memories.keep(
+      BlobProof(size: 7), for: .sample(), credentialEnd: nil, at: Self.start)
+    #expect(memories.proof(for: .sample(), at: Self.later(29))?.size == 7)
+    #expect(memories.proof(for: .sample(), at: Self.later(30)) == nil)
+  }
+
+  @Test func `with a life of zero nothing is remembered`() {
+    let memories = Memories(Memories.Lives())
+    memories.keep(BlobProof(size: 7), for: .sample(), credentialEnd: nil, at: Self.start)
+    memories.keep(.present(StoredBlob(size: 7), nil), of: .a, in: LocationID(0), at: Self.start)
+    #expect(memories.proof(for: .sample(), at: Self.start) == nil)
+    #expect(memories.presence(of: .a, in: LocationID(0), at: Self.start) == nil)
+  }
+
+  @Test func `a proof ends with the credential it was given to`() {
+    let memories = Memories(Memories.Lives(proof: .seconds(30), staleProof: .seconds(600)))
+    memories.keep(
+      BlobProof(size: 7), for: .sample(), credentialEnd: Self.start.unix + 10, at: Self.start)
+    #expect(memories.proof(for: .sample(), at: Self.later(9)) != nil)
+    #expect(memories.proof(for: .sample(), at: Self.later(10)) == nil)
+    #expect(memories.proof(for: .sample(), at: Self.later(10), isStaleGood: true) == nil)
+  }
+
+  @Test func `a clock that is set back lengthens nothing`() {
+    let memories = Memories(Memories.Lives(proof: .seconds(30)))
+    memories.keep(BlobProof(size: 7), for: .sample(), credentialEnd: nil, at: Self.start)
+    let setBack = Moment(unix: Self.start.unix + -3600, steady: Self.start.steady + 30_000)
+    #expect(memories.proof(for: .sample(), at: setBack) == nil)
+  }
+
+  @Test(arguments: [
+    Question.sample(asker: 2), .sample(location: 1), .sample(name: "other/repo"),
+    .sample(digest: .b),
+  ])
+  func `a proof is for one asker, location, repository and blob`(_ other: Question) {
+    let memories = Memories(Memories.Lives(proof: .seconds(30)))
+    memories.keep(BlobProof(size: 7), for: .sample(), credentialEnd: nil, at: Self.start)
+    #expect(memories.proof(for: other, at: Self.start) == nil)
+  }
+
+  @Test func `a refusal ends what was allowed before`() {
+    for scope in ProofScope.allCases {
+      let memories = Memories(
+        Memories.Lives(proof: .seconds(30), scope: scope, staleProof: .seconds(600)))
+      memories.keep(BlobProof(size: 7), for: .sample(), credentialEnd: nil, at: Self.start)
+      memories.forgetProof(for: .sample(), .status(401))
+      #expect(memories.proof(for: .sample(), at: Self.start, isStaleGood: true) == nil)
+    }
+  }
+
+  @Test func `in scope repository a reader and a content make a proof`() {
+    let memories = Memories(Memories.Lives(proof: .seconds(30), scope: .repository))
+    memories.keep(
+      BlobProof(size: 7), for: .sample(asker: 1, digest: .a), credentialEnd: nil, at: Self.start)
+    memories.keep(
+      BlobProof(size: 8), for: .sample(asker: 2, digest: .b), credentialEnd: nil, at: Self.start)
+    #expect(memories.proof(for: .sample(asker: 1, digest: .b), at: Self.start)?.size == 8)
+    #expect(memories.proof(for: .sample(asker: 2, digest: .a), at: Self.start)?.size == 7)
+    // Neither the reader alone nor the content alone does.
+    #expect(memories.proof(for: .sample(asker: 3, digest: .a), at: Self.start) == nil)
+    #expect(memories.proof(for: .sample(asker: 1, name: "x/y", digest: .a), at: Self.start) == nil)
+  }
+
+  @Test func `in scope repository an unknown blob says nothing of the reader`() {
+    let memories = Memories(Memories.Lives(proof: .seconds(30), scope: .repository))
+    memories.keep(BlobProof(size: 7), for: .sample(), credentialEnd: nil, at: Self.start)
+    memories.forgetProof(for: .sample(digest: .b), .status(404))
+    #expect(memories.proof(for: .sample(), at: Self.start) != nil)
+  }
+
+  @Test func `a stale proof serves only when it is asked for, and for its time`() {
+    let memories = Memories(Memories.Lives(proof: .seconds(30), staleProof: .seconds(60)))
+    memories.keep(BlobProof(size: 7), for: .sample(), credentialEnd: nil, at: Self.start)
+    #expect(memories.proof(for: .sample(), at: Self.later(89)) == nil)
+    #expect(memories.proof(for: .sample(), at: Self.later(89), isStaleGood: true) != nil)
+    #expect(memories.proof(for: .sample(), at: Self.later(90), isStaleGood: true) == nil)
+  }
+
+  @Test func `an object is not remembered beyond its own expiration`() {
+    let memories = Memories(Memories.Lives(presence: .seconds(300)))
+    let blob = StoredBlob(size: 7, expiration: Self.start.unix + 10)
+    memories.keep(.present(blob, nil), of: .a, in: LocationID(0), at: Self.start)
+    #expect(memories.presence(of: .a, in: LocationID(0), at: Self.later(9)) != nil)
+    #expect(memories.presence(of: .a, in: LocationID(0), at: Self.later(10)) == nil)
+  }
+
+  @Test func `absence is remembered for two seconds`() {
+    let memories = Memories(Memories.Lives(presence: .seconds(300)))
+    memories.keep(.absent, of: .a, in: LocationID(0), at: Self.start)
+    #expect(memories.presence(of: .a, in: LocationID(0), at: Self.later(1)) != nil)
+    #expect(memories.presence(of: .a, in: LocationID(0), at: Self.later(2)) == nil)
+  }
+}
+
+struct AgingMemoryTests {
+  private struct Key: Spread {
+    let number: Int
+    var spread: UInt64 { UInt64(number) }
+  }
+
+  @Test func `it never holds more than its limit, and the oldest goes first`() {
+    let memory = AgingMemory<Key, Int>(limit: 160)
+    for number in 0..<1600 { memory.keep(number, of: Key(number: number), until: 100, at: 0) }
+    #expect(memory.counts.entries == 160)
+    #expect(memory.counts.evictions == 1440)
+    #expect(memory.value(of: Key(number: 0), at: 0) == nil)
+    #expect(memory.value(of: Key(number: 1599), at: 0) == 1599)
+  }
+
+  @Test func `what is used stays when what is not must go`() {
+    let memory = AgingMemory<Key, Int>(limit: 160)
+    for number in 0..<160 { memory.keep(number, of: Key(number: number), until: 100, at: 0) }
+    for number in 160..<1600 {
+      _ = memory.value(of: Key(number: 3), at: 0)
+      memory.keep(number, of: Key(number: number), until: 100, at: 0)
+    }
+    #expect(memory.value(of: Key(number: 3), at: 0) == 3)
+    #expect(memory.value(of: Key(number: 19), at: 0) == nil)
+  }
+
+  @Test func `the same key again and again takes one place`() {
+    let memory = AgingMemory<Key, Int>(limit: 16)
+    for turn in 0..<10_000 {
+      memory.keep(turn, of: Key(number: 1), until: Int64(turn), at: Int64(turn))
+      memory.forget(Key(number: 1))
+    }
+    #expect(memory.counts.entries == 1)
+    #expect(memory.value(of: Key(number: 1), at: 0) == nil)
+  }
+
+  @Test func `threads may use it at once`() async {
+    let memory = AgingMemory<Key, Int>(limit: 64)
+    await withTaskGroup { group in
+      for task in 0..<4 {
+        group.addTask {
+          for turn in 0..<5000 {
+            let key = Key(number: (turn * 7 + task) % 200)
+            memory.keep(key.number, of: key, until: 10, at: 0)
+            if let value = memory.value(of: key, at: 0) { #expect(value == key.number) }
+          }
+        }
+      }
+    }
+    #expect(memory.counts.entries <= 64)
+  }
+}
+
+struct BreakerTests {
+  @Test func `five failures in a row open it, and one probe at a time goes through`() {
+    let breaker = Breaker()
+    for _ in 0..<4 { breaker.record(isSuccess: false, at: 0) }
+    #expect(!breaker.isOpen(at: 0))
+    breaker.record(isSuccess: false, at: 0)
+    #expect(breaker.isOpen(at: 2999))
+    #expect(breaker.isResting(at: 2999))
+    #expect(!breaker.isOpen(at: 3000))
+    #expect(breaker.isOpen(at: 3001), "the probe is out: the others wait for its answer")
+    breaker.record(isSuccess: true, at: 3002)
+    #expect(!breaker.isOpen(at: 3003))
+  }
+
+  @Test func `a success in between starts the count anew`() {
+    let breaker = Breaker()
+    for turn in 0..<20 {
+      breaker.record(isSuccess: turn % 5 == 4, at: 0)
+      #expect(!breaker.isOpen(at: 0))
+    }
+  }
+
+  @Test func `a failed probe closes the door for another rest`() {
+    let breaker = Breaker()
+    for _ in 0..<5 { breaker.record(isSuccess: false, at: 0) }
+    #expect(!breaker.isOpen(at: 3000))
+    breaker.record(isSuccess: false, at: 3100)
+    #expect(breaker.isOpen(at: 6099))
+    #expect(!breaker.isOpen(at: 6100))
+  }
+}
+
+struct AnswerMemoryTests {
+  private let key = AnswerMemory.Key(location: LocationID(0), asker: .number(1))
+  private let start = MemoriesTests.start
+
+  private func answer(_ status: Int = 200, _ body: Int = 2) -> HTTPResponse {
+    HTTPResponse(
+      head: HTTPResponseHead(status: status, fields: []), body: [UInt8](repeating: 1, count: body))
+  }
+
+  @Test func `an answer lives for half of its token's life`() {
+    let memory = AnswerMemory(longest: .seconds(600))
+    memory.keep(answer(), to: key, tokenEnd: start.unix + 60, at: start)
+    #expect(memory.answer(to: key, at: MemoriesTests.later(29)) != nil)
+    #expect(memory.answer(to: key, at: MemoriesTests.later(30)) == nil)
+  }
+
+  @Test func `and never longer than the setting says`() {
+    let memory = AnswerMemory(longest: .seconds(600))
+    memory.keep(answer(), to: key, tokenEnd: start.unix + 86_400, at: start)
+    #expect(memory.answer(to: key, at: MemoriesTests.later(599)) != nil)
+    #expect(memory.answer(to: key, at: MemoriesTests.later(600)) == nil)
+  }
+
+  @Test(arguments: [(401, 2), (204, 2), (200, AnswerMemory.bodyLimit + 1)])
+  func `only a 200 of a sane size is kept`(_ status: Int, _ body: Int) {
+    let memory = AnswerMemory(longest: .seconds(600))
+    memory.keep(answer(status, body), to: key, tokenEnd: nil, at: start)
+    #expect(memory.answer(to: key, at: start) == nil)
+  }
+
+  @Test func `another asker gets nothing of it`() {
+    let memory = AnswerMemory(longest: .seconds(600))
+    memory.keep(answer(), to: key, tokenEnd: nil, at: start)
+    let other = AnswerMemory.Key(location: LocationID(0), asker: .number(2))
+    let elsewhere = AnswerMemory.Key(location: LocationID(1), asker: .number(1))
+    #expect(memory.answer(to: other, at: start) == nil)
+    #expect(memory.answer(to: elsewhere, at: start) == nil)
+  }
+}
+
+extension Digest {
+  static let a = Digest("sha256:" + String(repeating: "a", count: 64))!
+  static let b = Digest("sha256:" + String(repeating: "b", count: 64))!
+}
+
+extension Asker {
+  static func number(_ number: UInt8) -> Asker {
+    Asker([UInt8](repeating: number, count: 16).span)
+  }
+}
+
+extension Question {
+  static func sample(
+    asker: UInt8 = 1, location: UInt32 = 0, name: String = "library/alpine", digest: Digest = .a
+  ) -> Question {
+    Question(
+      location: LocationID(location), asker: .number(asker),
+      path: BlobPath(name: RepositoryName(name)!, digest: digest))
+  }
+}
