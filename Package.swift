@@ -73,9 +73,17 @@ let package = Package(
     tests(
       "IntegrationTests", "TestSupport", "Hashing", "HTTPTransport", "Primitives", "Registry", "S3",
       "Threading", "bloblo"),
-    tests("OffloadTests", "Offload", "HTTPTransport", "Primitives", "Registry"),
-    tests("RegistryTests", "Registry", "Primitives"),
     tests("HashingTests", "Hashing"),
+    tests("ThreadingTests", "Threading"),
+    tests("HTTPTransportTests", "HTTPTransport", "TestSupport"),
+    tests("FastCGITests", "FastCGI", "TestSupport", "Threading"),
+    tests(
+      "RegistryTests", "Registry", "Hashing", "HTTPTransport", "Primitives", "TestSupport"),
+    tests("OffloadTests", "Offload", "Registry", "HTTPTransport", "Primitives"),
+    tests(
+      "blobloTests", "bloblo", "FastCGI", "Registry", "S3",
+      .product(name: "Logging", package: "swift-log")),
+    tests("ArchitectureTests"),
     tests("XMLTests", "XML"),
     tests(
       "S3Tests", "S3", "Hashing", "HTTPTransport", "Primitives", "XML",

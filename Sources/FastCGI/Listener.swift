@@ -66,21 +66,16 @@ package struct Listener: ~Copyable, Sendable {
     return descriptor
   }
 
-  /// Closes the socket and takes its file away, if the file is still this socket's: who connects now is
-  /// refused at once, and does not wait in the backlog of a process that will not accept.
-  ///
-  /// The descriptor's number stays taken, for threads that still compare with it.
-  func close() {
+  /// Refuses whoever comes from now on, so that web servers turn elsewhere at once, and takes the socket's
+  /// file away if it is still this one's. A socket that we were started with belongs to others too: it is
+  /// left as it is.
+  func stopListening() {
+    if case .inherited = address { return }
     socketFile?.remove()
-    let nothing = unsafe open("/dev/null", O_RDONLY | O_CLOEXEC)
-    guard nothing >= 0 else {
-      _ = Glibc.close(descriptor)
-      return
-    }
-    _ = dup2(nothing, descriptor)
-    _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-    _ = Glibc.close(nothing)
+    _ = shutdown(descriptor, Int32(SHUT_RDWR))
   }
+
+  deinit { _ = Glibc.close(descriptor) }
 }
 
 /// A socket's place in the file system, known again by its inode: another process may put its own there.

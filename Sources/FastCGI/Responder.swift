@@ -19,6 +19,7 @@ package final class Responder: Sendable {
   private let connections: Connections
   private let slowReaders: ThreadPool<Void>
   private let stopSignal: Int32
+  private let pulse = Pulse()
   private let reactors = Monitor<[Thread]>([])
 
   package init(
@@ -46,6 +47,8 @@ package final class Responder: Sendable {
     unsafe event.events = EPOLLIN.rawValue
     unsafe event.data.fd = stopSignal
     _ = unsafe epoll_ctl(connections.epoll, EPOLL_CTL_ADD, stopSignal, &event)
+    unsafe event.data.fd = pulse.descriptor
+    _ = unsafe epoll_ctl(connections.epoll, EPOLL_CTL_ADD, pulse.descriptor, &event)
     for _ in 0..<threads {
       guard let thread = Thread.start("reactor", { self.react() }) else { return false }
       reactors.withLock { $0.append(thread) }
@@ -53,12 +56,17 @@ package final class Responder: Sendable {
     return true
   }
 
+  /// Whether a reactor takes an event that is sent to it now.
+  package func isResponsive(within limit: Duration) -> Bool { pulse.isFelt(within: limit) }
+
   /// Takes no more requests, and waits for those in flight.
   ///
   /// - Returns: `false` when some were still in flight after `limit`.
   package func stop(within limit: Duration) -> Bool {
     _ = epoll_ctl(connections.epoll, EPOLL_CTL_DEL, listener.descriptor, nil)
-    listener.close()
+    // Who has got as far as the backlog is still served.
+    acceptAll()
+    listener.stopListening()
     connections.stopReading()
     let isDone = connections.waitUntilNone(for: limit)
     _ = eventfd_write(stopSignal, 1)
@@ -79,6 +87,8 @@ package final class Responder: Sendable {
         if descriptor == stopSignal { return }
         if descriptor == listener.descriptor {
           acceptAll()
+        } else if descriptor == pulse.descriptor {
+          pulse.beat()
         } else if connections.take(descriptor) {
           // An end of the connection must not be read as a request.
           let isOnlyInput = unsafe events[i].events == EPOLLIN.rawValue

@@ -21,13 +21,13 @@ final class Exchange {
   }
 
   func receive(fieldLine line: Span<UInt8>) -> Bool {
+    // After the body come trailers, through the same door.
+    guard head == nil else { return true }
     switch parser.take(line) {
     case .more: return true
     case .invalid(let why): return end(.broken, why)
     case .head(let head):
       if head.status < 200 { return true }
-      // After the body come trailers, through the same door.
-      guard self.head == nil else { return true }
       self.head = head
       return receiver.receive(head: head) ? true : end(.stopped, "the response was not wanted")
     }

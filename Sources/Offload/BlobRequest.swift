@@ -38,22 +38,23 @@ package struct BlobRequest: Sendable {
 }
 
 extension BlobRequest.Range {
-  /// Reads the value of a `Range` field.
+  /// Reads the value of a `Range` field: one range of bytes, `0-99`, `100-` or `-100`, or something else.
   package init(field value: Span<UInt8>) {
     let unit: StaticString = "bytes="
-    guard value.count > unit.utf8CodeUnitCount else {
-      self = .other
-      return
-    }
-    self = .single
-    for i in value.indices {
-      // Range units are compared without regard to case.
-      let isUnit = i < unit.utf8CodeUnitCount
-      if unsafe isUnit && value[i] | 0x20 != unit.utf8Start[i] | 0x20
-        || value[i] == UInt8(ascii: ",")
-      {
-        self = .other
+    self = .other
+    guard value.count > unit.utf8CodeUnitCount else { return }
+    // Range units are compared without regard to case.
+    for i in 0..<unit.utf8CodeUnitCount
+    where unsafe value[i] | 0x20 != unit.utf8Start[i] | 0x20 { return }
+    var digits = 0
+    var hyphens = 0
+    for i in unit.utf8CodeUnitCount..<value.count {
+      switch value[i] {
+      case UInt8(ascii: "0")...UInt8(ascii: "9"): digits += 1
+      case UInt8(ascii: "-"): hyphens += 1
+      default: return
       }
     }
+    if digits > 0, hyphens == 1 { self = .single }
   }
 }

@@ -201,6 +201,6 @@ func writeAll(_ descriptor: Int32, _ bytes: [UInt8]) -> Bool {
 ) -> Result {
   var copies: [UnsafeMutablePointer<CChar>?] = unsafe words.map { unsafe strdup($0) }
   unsafe copies.append(nil)
-  defer { unsafe copies.forEach { unsafe free($0) } }
+  defer { for i in unsafe copies.indices { unsafe free(copies[i]) } }
   return unsafe copies.withUnsafeBufferPointer { unsafe body($0.baseAddress!) }
 }
