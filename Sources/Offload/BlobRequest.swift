@@ -41,19 +41,33 @@ extension BlobRequest.Range {
   /// Reads the value of a `Range` field.
   package init(field value: Span<UInt8>) {
     let unit: StaticString = "bytes="
-    guard value.count > unit.utf8CodeUnitCount else {
-      self = .other
-      return
-    }
-    self = .single
-    for i in value.indices {
+    let digitsLimit = 18
+    self = .other
+    guard value.count > unit.utf8CodeUnitCount, value[5] == UInt8(ascii: "=") else { return }
+    for i in 0..<unit.utf8CodeUnitCount {
       // Range units are compared without regard to case.
-      let isUnit = i < unit.utf8CodeUnitCount
-      if unsafe isUnit && value[i] | 0x20 != unit.utf8Start[i] | 0x20
-        || value[i] == UInt8(ascii: ",")
-      {
-        self = .other
+      guard unsafe value[i] | 0x20 == unit.utf8Start[i] | 0x20 else { return }
+    }
+    var numbers: (first: Int64?, last: Int64?) = (nil, nil)
+    var isAfterHyphen = false
+    var digits = 0
+    for i in unit.utf8CodeUnitCount..<value.count {
+      switch value[i] {
+      case UInt8(ascii: "-") where !isAfterHyphen:
+        isAfterHyphen = true
+        digits = 0
+      case let digit where (0x30...0x39).contains(digit) && digits < digitsLimit:
+        digits += 1
+        let number = (isAfterHyphen ? numbers.last : numbers.first) ?? 0
+        let next = number * 10 + Int64(digit - 0x30)
+        if isAfterHyphen { numbers.last = next } else { numbers.first = next }
+      default: return
       }
+    }
+    switch numbers {
+    case (nil, nil): return
+    case (let first?, let last?) where first > last: return
+    default: if isAfterHyphen { self = .single }
     }
   }
 }
