@@ -10,7 +10,7 @@ package struct HTTPResponseHead: Sendable {
 
   /// `Content-Length`, when it is there and a plain decimal number.
   package var contentLength: Int64? {
-    fields.first(named: "content-length").flatMap { Int64($0.text) }
+    fields.first(named: "content-length").flatMap { Int64(decimal: $0.text) }
   }
 
   /// Whether the body is a page for people, as a login gives where bytes were asked for.
@@ -28,5 +28,13 @@ package struct HTTPResponse: Sendable {
   package init(head: HTTPResponseHead, body: [UInt8]) {
     self.head = head
     self.body = body
+  }
+}
+
+extension Int64 {
+  /// Reads digits and nothing else: a sign is a number's to Swift, and not to HTTP.
+  package init?(decimal text: some StringProtocol) {
+    guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+    self.init(text)
   }
 }
