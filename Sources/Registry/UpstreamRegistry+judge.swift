@@ -40,15 +40,30 @@ extension UpstreamRegistry {
 /// And the path must not end as a registry's own does, in whatever encoding: a redirect from http to
 /// https, or to a repository's canonical name, is given to everyone.
 func isStorage(location: [UInt8], _ digest: Digest) -> Bool {
-  let text = String(decoding: location, as: UTF8.self).lowercased()
-  let path = text.prefix { $0 != "?" && $0 != "#" }
+  let bytes = location.prefix { $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#") }
+  let path = String(decoding: percentDecoded(bytes), as: UTF8.self).lowercased()
   guard path.contains(String(decoding: digest.encoded, as: UTF8.self)) else { return false }
-  let plain = path.split(separator: "%2f").joined(separator: "/").split(separator: "%3a").joined(
-    separator: ":")
-  let segments = plain.split(separator: "/")
+  let segments = path.split(separator: "/").filter { $0 != "." }
   let isRegistryPath =
     segments.contains("v2") && segments.suffix(2).elementsEqual(["blobs", "\(digest)"])
   return !isRegistryPath
+}
+
+/// The bytes behind all percent-encoding, also behind one that is encoded itself.
+private func percentDecoded(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
+  var plain: [UInt8] = []
+  for byte in bytes {
+    plain.append(byte)
+    let digits = plain.suffix(2)
+    guard plain.count >= 3, plain[plain.count - 3] == UInt8(ascii: "%"),
+      // A number may have a sign, to Swift.
+      digits.first != UInt8(ascii: "+"),
+      let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16)
+    else { continue }
+    plain.removeLast(3)
+    plain.append(value)
+  }
+  return plain
 }
 
 /// The size of the whole blob: of an encoded body it is not known.
@@ -61,7 +76,7 @@ private func wholeSize(_ head: HTTPResponseHead) -> Int64? {
   else {
     return nil
   }
-  return Int64(range[range.index(after: slash)...])
+  return Int64(decimal: range[range.index(after: slash)...])
 }
 
 /// What registries say of a blob itself, and not of this connection or this answer's framing.
