@@ -3,13 +3,14 @@
 SHELL := /bin/bash
 PYTHON := $(CURDIR)/.build/venv/bin/python
 
-.PHONY: help demo dev test build lint install
+.PHONY: help demo dev test build lint fuzz install
 
 help:
 	@echo 'make demo   an image is pushed through nginx and pulled cold and warm; ends by itself'
 	@echo 'make dev    the same servers, to play with until Ctrl-C'
 	@echo 'make test   unit tests, and integration tests on real servers'
 	@echo 'make build  the release binary: .build/release/bloblo'
+	@echo 'make fuzz   every reader of foreign bytes, fed by libFuzzer; FUZZ_SECONDS for each (default 60)'
 	@echo 'make lint   what the formatter would change'
 
 demo dev: install build
@@ -25,6 +26,11 @@ build: install
 
 lint:
 	swift format lint --strict --recursive Package.swift Sources Tests
+
+FUZZ_SECONDS ?= 60
+
+fuzz: install
+	Tests/Fuzz/run $(FUZZ_SECONDS)
 
 install:
 	@Tests/Stack/install
