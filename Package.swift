@@ -83,9 +83,26 @@ let package = Package(
       name: "FuzzTests", dependencies: ["FuzzTargets", "bloblo"], path: "Tests/Fuzz/Tests",
       swiftSettings: strict),
 
-    tests("OffloadTests", "Offload", "HTTPTransport", "Primitives", "Registry"),
-    tests("RegistryTests", "Registry", "Primitives"),
+    .target(
+      name: "TestSupport",
+      dependencies: [
+        "Hashing", "HTTPTransport", "Primitives", "Registry", "S3", "Threading", "XML",
+      ],
+      path: "Tests/TestSupport", swiftSettings: strict),
+    tests(
+      "IntegrationTests", "TestSupport", "Hashing", "HTTPTransport", "Primitives", "Registry", "S3",
+      "Threading", "bloblo"),
     tests("HashingTests", "Hashing"),
+    tests("ThreadingTests", "Threading"),
+    tests("HTTPTransportTests", "HTTPTransport", "TestSupport"),
+    tests("FastCGITests", "FastCGI", "TestSupport", "Threading"),
+    tests(
+      "RegistryTests", "Registry", "Hashing", "HTTPTransport", "Primitives", "TestSupport"),
+    tests("OffloadTests", "Offload", "Registry", "HTTPTransport", "Primitives"),
+    tests(
+      "blobloTests", "bloblo", "FastCGI", "Registry", "S3",
+      .product(name: "Logging", package: "swift-log")),
+    tests("ArchitectureTests"),
     tests("XMLTests", "XML"),
     tests(
       "S3Tests", "S3", "Hashing", "HTTPTransport", "Primitives", "XML",

@@ -8,6 +8,7 @@
 
 int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
 int fallocate(int fd, int mode, off_t offset, off_t length);
+int mkostemp(char *template_, int flags);
 
 /* O_TMPFILE is an expression of other macros, which Swift does not import. */
 static const int clinux_o_tmpfile = 020000000 | 0200000;

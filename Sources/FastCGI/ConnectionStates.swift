@@ -11,6 +11,8 @@ final class ConnectionStates: @unchecked Sendable {
   private static let busyAndMore: UInt8 = 2
 
   private let states: UnsafeMutablePointer<Atomic<UInt8>>
+  /// Whether each connection's requests come whole. Only who has the connection reads or writes it.
+  private let trusted: UnsafeMutablePointer<Atomic<Bool>>
   private let count: Int
 
   /// Room for as many descriptors as the process may have; what is not used takes no memory.
@@ -19,20 +21,30 @@ final class ConnectionStates: @unchecked Sendable {
     count =
       unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0
       ? Int(min(limit.rlim_cur, 1 << 20)) : 1024
-    // All zero, which is idle, and given by the kernel only when touched.
-    guard let memory = unsafe calloc(count, MemoryLayout<Atomic<UInt8>>.stride) else {
-      preconditionFailure("no memory for \(count) connection states")
-    }
-    unsafe states = memory.assumingMemoryBound(to: Atomic<UInt8>.self)
+    unsafe states = zeroed(count)
+    unsafe trusted = zeroed(count)
   }
 
-  deinit { unsafe free(states) }
+  deinit {
+    unsafe free(states)
+    unsafe free(trusted)
+  }
 
   /// - Returns: `false` for a descriptor beyond the limit.
   func reset(_ descriptor: Int32) -> Bool {
     guard descriptor < count else { return false }
     unsafe states[Int(descriptor)].store(Self.idle, ordering: .releasing)
+    unsafe trusted[Int(descriptor)].store(false, ordering: .relaxed)
     return true
+  }
+
+  func isTrusted(_ descriptor: Int32) -> Bool {
+    unsafe trusted[Int(descriptor)].load(ordering: .relaxed)
+  }
+
+  /// - Returns: whether that is news.
+  func trust(_ descriptor: Int32, _ isTrusted: Bool) -> Bool {
+    unsafe trusted[Int(descriptor)].exchange(isTrusted, ordering: .relaxed) != isTrusted
   }
 
   /// - Returns: `false` when somebody has the connection; the event is noted for them.
@@ -54,4 +66,12 @@ final class ConnectionStates: @unchecked Sendable {
     unsafe states[Int(descriptor)].exchange(Self.idle, ordering: .acquiringAndReleasing)
       == Self.busy
   }
+}
+
+/// Atomics that are all zero, which is idle and false; given by the kernel only when touched.
+@unsafe private func zeroed<Value>(_ count: Int) -> UnsafeMutablePointer<Atomic<Value>> {
+  guard let memory = unsafe calloc(count, MemoryLayout<Atomic<Value>>.stride) else {
+    preconditionFailure("no memory for \(count) connection states")
+  }
+  return unsafe memory.assumingMemoryBound(to: Atomic<Value>.self)
 }

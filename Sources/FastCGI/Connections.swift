@@ -17,7 +17,12 @@ final class Connections: Sendable {
   private let states: ConnectionStates
   /// Open descriptors. A number can belong to a new connection before the old one is forgotten: hence a
   /// count, and no set.
-  private let open = Monitor<[Int32: Int]>([:])
+  private let open = Monitor(Open())
+  private struct Open {
+    var counts: [Int32: Int] = [:]
+    var isStopping = false
+  }
+
   private let limits: ConnectionLimits
 
   init(_ limits: ConnectionLimits) {
@@ -39,8 +44,12 @@ final class Connections: Sendable {
     }
     setOption(connection, timeout: SO_RCVTIMEO, limits.read)
     setOption(connection, timeout: SO_SNDTIMEO, limits.write)
-    open.withLock { $0[connection, default: 0] += 1 }
+    let isStopping = open.withLock { open in
+      open.counts[connection, default: 0] += 1
+      return open.isStopping
+    }
     control(EPOLL_CTL_ADD, connection, EPOLLET.rawValue)
+    if isStopping { _ = shutdown(connection, Int32(SHUT_RD)) }
     return true
   }
 
@@ -48,6 +57,14 @@ final class Connections: Sendable {
   ///
   /// - Returns: `false` when somebody has it, who will see that more has come.
   func take(_ connection: Int32) -> Bool { states.take(connection) }
+
+  /// Whether the connection's requests come whole; asked and said by whoever has it.
+  func isTrusted(_ connection: Int32) -> Bool { states.isTrusted(connection) }
+
+  func trust(_ connection: Int32, _ isTrusted: Bool) {
+    guard states.trust(connection, isTrusted) else { return }
+    setOption(connection, timeout: SO_RCVTIMEO, isTrusted ? limits.trusted : limits.read)
+  }
 
   /// Gives a connection back, to wait for the next request.
   func await(_ connection: Int32) {
@@ -57,8 +74,8 @@ final class Connections: Sendable {
   /// The connection is closed.
   func forget(_ connection: Int32) {
     open.update { open in
-      let count = open[connection, default: 1] - 1
-      open[connection] = count == 0 ? nil : count
+      let count = open.counts[connection, default: 1] - 1
+      open.counts[connection] = count == 0 ? nil : count
     }
   }
 
@@ -70,14 +87,17 @@ final class Connections: Sendable {
   /// Lets no connection bring another request: an idle one reads its end at once, a busy one once it is
   /// given back. What is being answered goes on.
   func stopReading() {
-    open.withLock { for connection in $0.keys { _ = shutdown(connection, Int32(SHUT_RD)) } }
+    open.withLock { open in
+      open.isStopping = true
+      for connection in open.counts.keys { _ = shutdown(connection, Int32(SHUT_RD)) }
+    }
   }
 
   /// Waits until no connection is open.
   ///
   /// - Returns: `false` when the time was over first.
   func waitUntilNone(for limit: Duration) -> Bool {
-    open.wait(for: limit) { $0.isEmpty ? true : nil } ?? false
+    open.wait(for: limit) { $0.counts.isEmpty ? true : nil } ?? false
   }
 
   /// Waits for one event of a listening socket, so that one thread of several accepts.
@@ -95,13 +115,19 @@ final class Connections: Sendable {
 
 /// How patient we are with a web server.
 package struct ConnectionLimits: Sendable {
-  /// For the rest of a request whose beginning is there.
+  /// For the rest of a request whose beginning is there, on a thread that may wait.
   package var read: Duration
+  /// The same on a reactor's thread, for a connection whose requests have come whole so far.
+  package var trusted: Duration
   /// For room to write: a web server that passes a body to a slow client makes us wait.
   package var write: Duration
 
-  package init(read: Duration = .seconds(5), write: Duration = .seconds(300)) {
+  package init(
+    read: Duration = .seconds(5), trusted: Duration = .milliseconds(50),
+    write: Duration = .seconds(300)
+  ) {
     self.read = read
+    self.trusted = trusted
     self.write = write
   }
 }

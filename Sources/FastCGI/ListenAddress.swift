@@ -15,7 +15,8 @@ package enum ListenAddress: Sendable, Equatable {
       self = .unix(path: path)
       return
     }
-    guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...])
+    guard let colon = text.lastIndex(of: ":"), case let digits = text[text.index(after: colon)...],
+      digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let port = UInt16(digits)
     else { return nil }
     var host = text[..<colon]
     if host.hasPrefix("["), host.hasSuffix("]") {

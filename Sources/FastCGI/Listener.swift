@@ -66,11 +66,16 @@ package struct Listener: ~Copyable, Sendable {
     return descriptor
   }
 
-  /// Closes the socket and takes its file away, if the file is still this socket's.
-  consuming func close() {
+  /// Refuses whoever comes from now on, so that web servers turn elsewhere at once, and takes the socket's
+  /// file away if it is still this one's. A socket that we were started with belongs to others too: it is
+  /// left as it is.
+  func stopListening() {
+    if case .inherited = address { return }
     socketFile?.remove()
-    _ = Glibc.close(descriptor)
+    _ = shutdown(descriptor, Int32(SHUT_RDWR))
   }
+
+  deinit { _ = Glibc.close(descriptor) }
 }
 
 /// A socket's place in the file system, known again by its inode: another process may put its own there.

@@ -20,12 +20,15 @@ package class Request: @unchecked Sendable {
   /// Whether the process was started for this request alone; its settings are among the params then.
   package let isOfOwnProcess: Bool
   private let params: Params?
+  /// How long the names of the first params are: a look-up compares few names byte by byte.
+  private let nameLengths: InlineArray<48, UInt8>
 
   /// - Parameter params: must live as long as the request.
   @unsafe init(_ role: Role, _ params: Params?, isOfOwnProcess: Bool) {
     self.role = role
     self.isOfOwnProcess = isOfOwnProcess
     unsafe self.params = unsafe params
+    nameLengths = unsafe lengths(of: params)
   }
 
   /// Lends the value of a param; `nil` when there is none. The first of duplicates counts.
@@ -110,7 +113,19 @@ package class Request: @unchecked Sendable {
 
   /// FCGX_GetParam without a C string for the name.
   @unsafe private final func value(of name: UnsafeBufferPointer<UInt8>) -> UnsafePointer<CChar>? {
-    guard var entry = unsafe params else { return nil }
+    guard let params = unsafe params, let wanted = name.baseAddress else { return nil }
+    var i = 0
+    while i < nameLengths.count {
+      let length = nameLengths[i]
+      if length == 0 { return nil }
+      if Int(length) == name.count, let pair = unsafe params[i],
+        unsafe memcmp(pair, wanted, name.count) == 0
+      {
+        return unsafe UnsafePointer(pair + name.count + 1)
+      }
+      i += 1
+    }
+    var entry = unsafe params + i
     while let pair = unsafe entry.pointee {
       if unsafe begins(pair, with: name), unsafe pair[name.count] == CChar(UInt8(ascii: "=")) {
         return unsafe UnsafePointer(pair + name.count + 1)
@@ -119,6 +134,20 @@ package class Request: @unchecked Sendable {
     }
     return nil
   }
+}
+
+/// The lengths of the names of the first params, 0 behind the last; 255 for a longer one, and for what has
+/// no name.
+@unsafe private func lengths(of params: Request.Params?) -> InlineArray<48, UInt8> {
+  var lengths = InlineArray<48, UInt8>(repeating: 0)
+  guard let params = unsafe params else { return lengths }
+  for i in lengths.indices {
+    guard let pair = unsafe params[i] else { break }
+    let equals = unsafe strchr(pair, Int32(UInt8(ascii: "=")))
+    let length = unsafe equals.map { unsafe pair.distance(to: $0) } ?? 255
+    lengths[i] = length == 0 ? 255 : UInt8(clamping: length)
+  }
+  return lengths
 }
 
 /// Whether the C string begins with `name`.

@@ -19,6 +19,7 @@ package final class Responder: Sendable {
   private let connections: Connections
   private let slowReaders: ThreadPool<Void>
   private let stopSignal: Int32
+  private let pulse = Pulse()
   private let reactors = Monitor<[Thread]>([])
 
   package init(
@@ -46,6 +47,8 @@ package final class Responder: Sendable {
     unsafe event.events = EPOLLIN.rawValue
     unsafe event.data.fd = stopSignal
     _ = unsafe epoll_ctl(connections.epoll, EPOLL_CTL_ADD, stopSignal, &event)
+    unsafe event.data.fd = pulse.descriptor
+    _ = unsafe epoll_ctl(connections.epoll, EPOLL_CTL_ADD, pulse.descriptor, &event)
     for _ in 0..<threads {
       guard let thread = Thread.start("reactor", { self.react() }) else { return false }
       reactors.withLock { $0.append(thread) }
@@ -53,11 +56,17 @@ package final class Responder: Sendable {
     return true
   }
 
+  /// Whether a reactor takes an event that is sent to it now.
+  package func isResponsive(within limit: Duration) -> Bool { pulse.isFelt(within: limit) }
+
   /// Takes no more requests, and waits for those in flight.
   ///
   /// - Returns: `false` when some were still in flight after `limit`.
   package func stop(within limit: Duration) -> Bool {
     _ = epoll_ctl(connections.epoll, EPOLL_CTL_DEL, listener.descriptor, nil)
+    // Who has got as far as the backlog is still served.
+    acceptAll()
+    listener.stopListening()
     connections.stopReading()
     let isDone = connections.waitUntilNone(for: limit)
     _ = eventfd_write(stopSignal, 1)
@@ -78,8 +87,16 @@ package final class Responder: Sendable {
         if descriptor == stopSignal { return }
         if descriptor == listener.descriptor {
           acceptAll()
-        } else {
-          if connections.take(descriptor) { unsafe take(descriptor, peek) }
+        } else if descriptor == pulse.descriptor {
+          pulse.beat()
+        } else if connections.take(descriptor) {
+          // An end of the connection must not be read as a request.
+          let isOnlyInput = unsafe events[i].events == EPOLLIN.rawValue
+          if isOnlyInput, connections.isTrusted(descriptor) {
+            read(descriptor)
+          } else {
+            unsafe look(descriptor, peek)
+          }
         }
       }
     }
@@ -98,8 +115,12 @@ package final class Responder: Sendable {
     connections.watch(listener: listener.descriptor, isNew: false)
   }
 
-  /// Something has come on a connection, or it has ended.
-  @unsafe private func take(_ connection: Int32, _ buffer: UnsafeMutableRawBufferPointer) {
+  /// Something has come on a connection, or it has ended: looks before it is read.
+  ///
+  /// A web server on a Unix socket writes a request in one piece. One that has done so is trusted to do so
+  /// again, which saves a system call for each request; should it not, the reading gives up after
+  /// `ConnectionLimits.trusted`, and the connection with it.
+  @unsafe private func look(_ connection: Int32, _ buffer: UnsafeMutableRawBufferPointer) {
     let flags = Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)
     let count = unsafe recv(connection, buffer.baseAddress, buffer.count, flags)
     guard count > 0 else {
@@ -112,10 +133,11 @@ package final class Responder: Sendable {
     }
     let bytes = unsafe UnsafeRawBufferPointer(rebasing: buffer[..<count]).bindMemory(to: UInt8.self)
     if RecordScanner.holdsWholeRequest(unsafe bytes.span) {
-      read(connection)
-    } else if !slowReaders.submit({ [self] _ in read(connection) }) {
-      connections.close(connection)
+      if !listener.isTCP { connections.trust(connection, true) }
+      return read(connection)
     }
+    connections.trust(connection, false)
+    if !slowReaders.submit({ [self] _ in read(connection) }) { connections.close(connection) }
   }
 
   private func read(_ connection: Int32) {

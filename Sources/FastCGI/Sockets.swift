@@ -14,8 +14,11 @@ func setOption<Value: BitwiseCopyable>(
 }
 
 func setOption(_ descriptor: Int32, timeout name: Int32, _ limit: Duration) {
+  // All zeros would be no limit at all.
+  let (seconds, attoseconds) = max(limit, .microseconds(1)).components
   setOption(
-    descriptor, SOL_SOCKET, name, timeval(tv_sec: Int(limit.components.seconds), tv_usec: 0))
+    descriptor, SOL_SOCKET, name,
+    timeval(tv_sec: Int(seconds), tv_usec: Int(attoseconds / 1_000_000_000_000)))
 }
 
 /// Runs `body` with the address of a Unix socket; `path` is known to fit.

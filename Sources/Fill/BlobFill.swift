@@ -1,16 +1,17 @@
 package import HTTPTransport
-package import Registry
+internal import Registry
 internal import Threading
 
 /// One reading of a blob from upstream, and all who read along.
 ///
 /// Its life is its own: clients come and go, at their own pace; S3 takes the bytes at its own. All meet
 /// only in the spool, which grows from upstream and is read from its start by each.
-package final class BlobFill: Sendable {
+final class BlobFill: Sendable {
   private struct State {
     var phase = Phase.asking
     /// Bytes in the spool.
     var written: Int64 = 0
+    var followers = 0
   }
 
   private enum Phase {
@@ -22,8 +23,8 @@ package final class BlobFill: Sendable {
     case broken(FillError)
   }
 
-  package let digest: Digest
-  package let size: Int64
+  let digest: Digest
+  let size: Int64
   private let state = Monitor(State())
 
   init(_ digest: Digest, size: Int64) {
@@ -33,23 +34,23 @@ package final class BlobFill: Sendable {
 
   // MARK: for those who read along
 
-  /// Waits for upstream's answer.
-  ///
-  /// - Returns: what there is to read from; `nil` when there will be nothing, or not in time: the client
-  ///   has seen nothing then, and can be passed on.
-  package func reader(within limit: Duration) -> BlobReader? {
+  fileprivate func follow(_ change: Int) { state.withLock { $0.followers += change } }
+
+  /// Whether a client reads along, or is about to.
+  var isFollowed: Bool { state.withLock { $0.followers > 0 } }
+
+  fileprivate func reader(within limit: Duration, for follower: FillFollower) -> BlobReader? {
     let reader: BlobReader?? = state.wait(for: limit) { state in
       switch state.phase {
       case .asking: nil
-      case .reading(let head, let spool): .some(BlobReader(head, spool, of: self))
+      case .reading(let head, let spool): .some(BlobReader(head, spool, follower))
       case .broken: .some(nil)
       }
     }
     return reader ?? nil
   }
 
-  /// Why there is nothing to read, once it is known.
-  package var failure: FillError? {
+  fileprivate var failure: FillError? {
     state.withLock { if case .broken(let error) = $0.phase { error } else { nil } }
   }
 
@@ -78,6 +79,30 @@ package final class BlobFill: Sendable {
   }
 }
 
+/// A client's interest in a fill. While one lives, the reading goes on, even where nothing can be
+/// published any more.
+package final class FillFollower: Sendable {
+  fileprivate let fill: BlobFill
+
+  init(_ fill: BlobFill) {
+    self.fill = fill
+    fill.follow(1)
+  }
+
+  deinit { fill.follow(-1) }
+
+  /// Waits for upstream's answer.
+  ///
+  /// - Returns: what there is to read from; `nil` when there will be nothing, or not in time: the client
+  ///   has seen nothing then, and can be passed on.
+  package func reader(within limit: Duration) -> BlobReader? {
+    fill.reader(within: limit, for: self)
+  }
+
+  /// Why there is nothing to read, once it is known.
+  package var failure: FillError? { fill.failure }
+}
+
 /// One client's place to read a blob from while it comes in. Holds the spool open.
 package struct BlobReader: Sendable {
   package enum Progress: Sendable, Equatable {
@@ -92,21 +117,21 @@ package struct BlobReader: Sendable {
   /// Upstream's own, of a full 200.
   package let head: HTTPResponseHead
   private let spool: Spool
-  private let fill: BlobFill
+  private let follower: FillFollower
 
-  fileprivate init(_ head: HTTPResponseHead, _ spool: Spool, of fill: BlobFill) {
+  fileprivate init(_ head: HTTPResponseHead, _ spool: Spool, _ follower: FillFollower) {
     self.head = head
     self.spool = spool
-    self.fill = fill
+    self.follower = follower
   }
 
-  package var size: Int64 { fill.size }
+  package var size: Int64 { follower.fill.size }
 
   /// The file that bytes are read from, by offset; open while this value lives.
   package var descriptor: Int32 { spool.descriptor }
 
   /// Waits for bytes beyond `offset`.
   package func progress(beyond offset: Int64, within limit: Duration) -> Progress {
-    fill.progress(beyond: offset, within: limit)
+    follower.fill.progress(beyond: offset, within: limit)
   }
 }

@@ -4,6 +4,8 @@ package enum FillError: Error, Sendable, Equatable {
   case spool(String, Int32)
   /// The spool's budget has no room for a blob of this size.
   case noRoom(Int64)
+  /// It waited in the queue for so long that its credential is no longer kept.
+  case stale
   /// Upstream's answer is not the whole blob.
   case upstream(String)
   /// Upstream broke off: want, got.
@@ -20,6 +22,7 @@ extension FillError: CustomStringConvertible {
     switch self {
     case .spool(let doing, let code): "spool: \(doing): error \(code)"
     case .noRoom(let bytes): "spool: no room for \(bytes) bytes below BLOBLO_SPOOL_MAX_BYTES"
+    case .stale: "waited too long in the queue"
     case .upstream(let words): "upstream: \(words)"
     case .short(let want, let got): "short body: want \(want) bytes, got \(got)"
     case .long(let want): "long body: want \(want) bytes, got more"

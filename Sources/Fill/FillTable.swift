@@ -1,6 +1,6 @@
 internal import Threading
 
-/// The fills that run now, one for each key: those who come later read along.
+/// The fills that wait or run now, one for each key: those who come later read along.
 final class FillTable: Sendable {
   private struct State {
     var fills: [String: BlobFill] = [:]
@@ -9,7 +9,7 @@ final class FillTable: Sendable {
 
   private let state = Monitor(State())
 
-  /// The fill that runs for `name`, or the one that `start` makes.
+  /// The fill of `name` that is there, or the one that `start` makes.
   func find(_ name: String, orStart start: () -> BlobFill?) -> BlobFill? {
     state.withLock { state in
       if let running = state.fills[name] { return running }

@@ -1,34 +1,41 @@
-internal import HTTPTransport
+package import HTTPTransport
 internal import Hashing
 internal import Primitives
 internal import Registry
 internal import S3
 internal import Threading
 
-/// Reads blobs from upstream into the bucket, for clients that read along.
+/// Reads blobs from upstream into the bucket, for clients that read along and for those that will come.
 package final class Filler: Sendable {
   package struct Limits: Sendable {
     /// Fills at a time.
     package var fills: Int
+    /// Fills that wait for their turn, with the credential they were given.
+    package var queue: Int
+    /// How long they wait at most: a credential is not kept for longer.
+    package var queueTime: Duration
     package var spoolFolder: String
     package var spoolBytes: Int64
     /// Preferred size of a part; a blob up to this size is one PUT.
     package var partBytes: Int64
     package var parallelParts: Int
-    package var uploadThreads: Int
 
     package init(
-      fills: Int = 8, spoolFolder: String = "/var/tmp", spoolBytes: Int64 = 16 << 30,
-      partBytes: Int64 = 8 << 20,
-      parallelParts: Int = 4, uploadThreads: Int = 16
+      fills: Int = 8, queue: Int = 64, queueTime: Duration = .seconds(300),
+      spoolFolder: String = "/var/tmp", spoolBytes: Int64 = 16 << 30, partBytes: Int64 = 8 << 20,
+      parallelParts: Int = 4
     ) {
       self.fills = fills
+      self.queue = queue
+      self.queueTime = queueTime
       self.spoolFolder = spoolFolder
       self.spoolBytes = spoolBytes
       self.partBytes = partBytes
       self.parallelParts = parallelParts
-      self.uploadThreads = uploadThreads
     }
+
+    /// Enough that no fill waits for another's part, within reason.
+    var uploadThreads: Int { min(fills * parallelParts, 128) }
   }
 
   private let limits: Limits
@@ -48,19 +55,23 @@ package final class Filler: Sendable {
     }
   }
 
-  /// The fill of this blob that runs, or a new one.
+  /// Reads along with the fill of this blob that runs, or with a new one.
   ///
   /// - Returns: `nil` when no more fills may run.
-  package func fill(_ source: FillSource) -> BlobFill? {
-    let name = "\(source.bucket.bucket.url(for: source.key, on: source.bucket.bucket.endpoint))"
-    return table.find(name) {
-      let fill = BlobFill(source.digest, size: source.size)
-      let isTaken = readers.submit { http in
-        self.run(fill, source, &http)
-        self.table.remove(name)
-      }
-      return isTaken ? fill : nil
-    }
+  package func follow(_ source: FillSource) -> FillFollower? {
+    start(source, queueLimit: 0).map(FillFollower.init)
+  }
+
+  /// Fills when its turn comes; the same blob is queued once.
+  ///
+  /// - Returns: `false` when the queue is full.
+  package func queue(_ source: FillSource) -> Bool {
+    start(source, queueLimit: limits.queue) != nil
+  }
+
+  /// Fills in this thread.
+  package func fill(_ source: FillSource, by http: inout HTTPClient) throws(FillError) {
+    _ = try readAndPublish(BlobFill(source.digest, size: source.size), source, &http)
   }
 
   /// Takes no more fills, and waits for those that run; what is not done by then is given up, and its
@@ -74,12 +85,32 @@ package final class Filler: Sendable {
     uploaders.close()
   }
 
-  private func run(_ fill: BlobFill, _ source: FillSource, _ http: inout HTTPClient) {
-    let start = ContinuousClock.now
+  private func start(_ source: FillSource, queueLimit: Int) -> BlobFill? {
+    let (name, start) = (source.name, ContinuousClock.now)
+    return table.find(name) {
+      let fill = BlobFill(source.digest, size: source.size)
+      let isTaken = readers.submit(queueLimit: queueLimit) { http in
+        self.run(fill, source, since: start, &http)
+        self.table.remove(name)
+      }
+      return isTaken ? fill : nil
+    }
+  }
+
+  private func run(
+    _ fill: BlobFill, _ source: FillSource, since start: ContinuousClock.Instant,
+    _ http: inout HTTPClient
+  ) {
     do throws(FillError) {
-      try readAndPublish(fill, source, &http)
+      guard !table.isGivenUp else { throw .stopping }
+      guard ContinuousClock.now - start <= limits.queueTime else { throw .stale }
+      let ending = try readAndPublish(fill, source, &http)
       source.onPublished()
-      observer.published(source.digest, size: source.size, after: ContinuousClock.now - start)
+      switch ending {
+      case .stored:
+        observer.published(source.digest, size: source.size, after: ContinuousClock.now - start)
+      case .elsewhere: observer.found(source.digest, size: source.size)
+      }
     } catch {
       fill.breakOff(error)
       observer.failed(source.digest, error)
@@ -87,7 +118,7 @@ package final class Filler: Sendable {
   }
 
   private func readAndPublish(_ fill: BlobFill, _ source: FillSource, _ http: inout HTTPClient)
-    throws(FillError)
+    throws(FillError) -> Publication
   {
     guard let reservation = budget.reserve(source.size) else { throw .noRoom(source.size) }
     let spool = try Spool(in: limits.spoolFolder, reservation)
@@ -96,26 +127,37 @@ package final class Filler: Sendable {
       try read(fill, source, spool, nil, &http)
       return try put(source, spool, &http)
     }
-    let upload = MultipartFill(
-      source.bucket, source.key, spool, uploaders, parallelParts: limits.parallelParts)
+    let upload = MultipartFill(source, spool, uploaders, parallelParts: limits.parallelParts)
     do throws(FillError) {
       let cutter = PartCutter(size: source.size, partBytes: partSize) { upload.add($0) }
-      try read(fill, source, spool, cutter, &http)
-      try complete(upload, source, &http)
+      try read(fill, source, spool, (cutter, upload), &http)
+      let publication = try complete(upload, source, &http)
+      if publication == .elsewhere { abort(upload, source, &http) }
+      return publication
     } catch {
       abort(upload, source, &http)
+      // The bytes of others may be there though ours are not wanted any more.
+      if upload.isElsewhere { return .elsewhere }
       throw error
     }
   }
 
   private func read(
-    _ fill: BlobFill, _ source: FillSource, _ spool: Spool, _ parts: PartCutter?,
-    _ http: inout HTTPClient
+    _ fill: BlobFill, _ source: FillSource, _ spool: Spool,
+    _ multipart: (cutter: PartCutter, upload: MultipartFill)?, _ http: inout HTTPClient
   ) throws(FillError) {
+    guard var request = source.request.take() else { preconditionFailure("a fill that ran twice") }
+    // As patient as the web server in front of a registry; see `UpstreamReading.isStillWanted`.
+    request.limits.stall = max(request.limits.stall, .seconds(900))
     let table = table
-    let reading = UpstreamReading(fill, spool, parts) { !table.isGivenUp }
+    let reading = UpstreamReading(fill, spool, multipart?.cutter) {
+      if table.isGivenUp { return .stopping }
+      // Where nothing can be published any more, only clients can want the rest.
+      guard let end = multipart?.upload.end, !fill.isFollowed else { return nil }
+      return end
+    }
     do {
-      try http.stream(source.request, to: reading)
+      try http.stream(request, to: reading)
     } catch {
       throw reading.failure ?? .upstream(error.message)
     }
@@ -123,10 +165,12 @@ package final class Filler: Sendable {
   }
 
   private func put(_ source: FillSource, _ spool: Spool, _ http: inout HTTPClient) throws(FillError)
+    -> Publication
   {
+    if source.isPublished(over: &http) { return .elsewhere }
     let body = HTTPBody.file(descriptor: spool.descriptor, offset: 0, count: source.size)
     let sha256 = try sha256(of: source, spool)
-    _ = try publish(source) { isConditional throws(S3Error) in
+    return try publisher(source).publish(&http) { http, isConditional throws(S3Error) in
       try source.bucket.put(
         source.key, body, sha256: sha256, onlyIfAbsent: isConditional, over: &http, now: .now())
     }
@@ -141,40 +185,23 @@ package final class Filler: Sendable {
   }
 
   private func complete(_ upload: MultipartFill, _ source: FillSource, _ http: inout HTTPClient)
-    throws(FillError)
+    throws(FillError) -> Publication
   {
-    let (multipart, parts): (MultipartUpload, [UploadedPart])
+    let outcome: MultipartFill.Outcome
     do {
-      (multipart, parts) = try upload.waitForParts()
+      outcome = try upload.waitForParts()
     } catch {
       throw .store(error.description)
     }
-    let outcome = try publish(source) { isConditional throws(S3Error) in
+    guard case .parts(let multipart, let parts) = outcome else { return .elsewhere }
+    return try publisher(source).publish(&http) { http, isConditional throws(S3Error) in
       try source.bucket.completeMultipartUpload(
         multipart, parts, onlyIfAbsent: isConditional, over: &http, now: .now())
     }
-    // Another instance was first: its object stays, our parts go.
-    if outcome == .alreadyThere { abort(upload, source, &http) }
   }
 
-  /// Makes the object visible: only where there is none, if the server knows that condition and no wrong
-  /// object is to be replaced.
-  private func publish(
-    _ source: FillSource, _ attempt: (_ isConditional: Bool) throws(S3Error) -> UploadOutcome
-  ) throws(FillError) -> UploadOutcome {
-    let goesOn = { [table] in !table.isGivenUp }
-    do throws(S3Error) {
-      do throws(S3Error) {
-        return try Retry.run(goesOn) { () throws(S3Error) in
-          try attempt(!source.isReplacement)
-        }
-      } catch {
-        guard error.isUnknownCondition, !source.isReplacement else { throw error }
-        return try Retry.run(goesOn) { () throws(S3Error) in try attempt(false) }
-      }
-    } catch {
-      throw .store(error.description)
-    }
+  private func publisher(_ source: FillSource) -> Publisher {
+    Publisher(source: source) { [table] in !table.isGivenUp }
   }
 
   private func abort(_ upload: MultipartFill, _ source: FillSource, _ http: inout HTTPClient) {

@@ -7,47 +7,71 @@ internal import Threading
 ///
 /// It never makes the reading wait: parts queue here, threads of the upload pool take them.
 final class MultipartFill: Sendable {
+  /// What there is to complete.
+  enum Outcome: Sendable {
+    case parts(MultipartUpload, [UploadedPart])
+    /// Another instance has published the blob: there is nothing left to do.
+    case elsewhere
+  }
+
   fileprivate struct State {
     var waiting: [BlobPart] = []
     var upload: MultipartUpload?
     var uploaded: [UploadedPart] = []
     var workers = 0
     var failure: S3Error?
+    var isElsewhere = false
     var isAbandoned = false
+    var nextLook = ContinuousClock.now
+
+    var isOver: Bool { failure != nil || isElsewhere || isAbandoned }
   }
 
-  private let bucket: BucketClient
-  private let key: ObjectKey
+  /// Between two looks whether another instance has been faster.
+  private static let lookInterval = Duration.seconds(2)
+
+  private let source: FillSource
   private let spool: Spool
   private let pool: ThreadPool<HTTPClient>
   private let parallelParts: Int
   private let state = Monitor(State())
 
   init(
-    _ bucket: BucketClient, _ key: ObjectKey, _ spool: Spool, _ pool: ThreadPool<HTTPClient>,
-    parallelParts: Int
+    _ source: FillSource, _ spool: Spool, _ pool: ThreadPool<HTTPClient>, parallelParts: Int
   ) {
-    self.bucket = bucket
-    self.key = key
+    self.source = source
     self.spool = spool
     self.pool = pool
     self.parallelParts = parallelParts
   }
 
   func add(_ part: BlobPart) {
-    state.withLock { $0.waiting.append(part) }
+    state.withLock { if !$0.isOver { $0.waiting.append(part) } }
     callWorkers()
   }
 
+  /// Why no byte more is needed for the bucket; `nil` while some are.
+  var end: FillError? {
+    state.withLock { state in
+      if let failure = state.failure { return .store(failure.description) }
+      return state.isElsewhere ? .store("another instance has published it") : nil
+    }
+  }
+
+  /// Whether another instance has published the blob.
+  var isElsewhere: Bool { state.withLock { $0.isElsewhere } }
+
   /// Waits until all parts that were added are up.
-  func waitForParts() throws(S3Error) -> (MultipartUpload, [UploadedPart]) {
-    let result: Result<(MultipartUpload, [UploadedPart]), S3Error>? = state.wait { state in
-      if let failure = state.failure, state.workers == 0 { return .failure(failure) }
-      guard state.waiting.isEmpty, state.workers == 0, let upload = state.upload else { return nil }
-      return .success((upload, state.uploaded.sorted { $0.number < $1.number }))
+  func waitForParts() throws(S3Error) -> Outcome {
+    let result: Result<Outcome, S3Error>? = state.wait { state in
+      guard state.workers == 0 else { return nil }
+      if state.isElsewhere { return .success(.elsewhere) }
+      if let failure = state.failure { return .failure(failure) }
+      guard state.waiting.isEmpty, let upload = state.upload else { return nil }
+      return .success(.parts(upload, state.uploaded.sorted { $0.number < $1.number }))
     }
     switch result {
-    case .success(let parts)?: return parts
+    case .success(let outcome)?: return outcome
     case .failure(let error)?: throw error
     case nil: preconditionFailure("a wait without a limit came back empty")
     }
@@ -68,7 +92,7 @@ final class MultipartFill: Sendable {
   /// Has as many threads at work as there is work for; one alone until there is an upload.
   private func callWorkers() {
     let missing = state.withLock { state in
-      guard state.failure == nil, !state.isAbandoned else { return 0 }
+      guard !state.isOver else { return 0 }
       let limit = state.upload == nil ? 1 : parallelParts
       let missing = max(0, min(limit - state.workers, state.waiting.count))
       state.workers += missing
@@ -82,10 +106,12 @@ final class MultipartFill: Sendable {
 
   private func work(_ http: inout HTTPClient) {
     do throws(S3Error) {
+      look(&http)
       let upload = try begin(&http)
       while let part = state.withLock({ $0.nextPart() }) {
         let uploaded = try send(part, to: upload, &http)
         state.update { $0.uploaded.append(uploaded) }
+        look(&http)
       }
     } catch {
       fail(error)
@@ -95,27 +121,44 @@ final class MultipartFill: Sendable {
     callWorkers()
   }
 
-  private func begin(_ http: inout HTTPClient) throws(S3Error) -> MultipartUpload {
-    if let upload = state.withLock({ $0.upload }) { return upload }
-    let upload = try Retry.run(goesOn) { () throws(S3Error) in
-      try bucket.createMultipartUpload(key, over: &http, now: .now())
+  /// Looks, now and then, whether another instance has published the blob meanwhile.
+  private func look(_ http: inout HTTPClient) {
+    let isTime = state.withLock { state in
+      let now = ContinuousClock.now
+      guard !state.isOver, now >= state.nextLook else { return false }
+      state.nextLook = now + Self.lookInterval
+      return true
     }
-    state.update { $0.upload = upload }
+    guard isTime, source.isPublished(over: &http) else { return }
+    state.update { state in
+      state.isElsewhere = true
+      state.waiting = []
+    }
+  }
+
+  private func begin(_ http: inout HTTPClient) throws(S3Error) -> MultipartUpload? {
+    let (upload, isOver) = state.withLock { ($0.upload, $0.isOver) }
+    if isOver || upload != nil { return upload }
+    let new = try Retry.run(goesOn) { () throws(S3Error) in
+      try source.bucket.createMultipartUpload(source.key, over: &http, now: .now())
+    }
+    state.update { $0.upload = new }
     callWorkers()
-    return upload
+    return new
   }
 
   private func send(
-    _ part: BlobPart, to upload: MultipartUpload, _ http: inout HTTPClient
+    _ part: BlobPart, to upload: MultipartUpload?, _ http: inout HTTPClient
   ) throws(S3Error) -> UploadedPart {
+    guard let upload else { preconditionFailure("a part without an upload") }
     let body = HTTPBody.file(descriptor: spool.descriptor, offset: part.offset, count: part.count)
     return try Retry.run(goesOn) { () throws(S3Error) in
-      try bucket.uploadPart(
+      try source.bucket.uploadPart(
         upload, number: part.number, body, sha256: part.sha256, over: &http, now: .now())
     }
   }
 
-  private func goesOn() -> Bool { state.withLock { !$0.isAbandoned && $0.failure == nil } }
+  private func goesOn() -> Bool { state.withLock { !$0.isOver } }
 
   private func fail(_ error: S3Error) {
     state.update { state in
@@ -127,7 +170,18 @@ final class MultipartFill: Sendable {
 
 extension MultipartFill.State {
   fileprivate mutating func nextPart() -> BlobPart? {
-    guard failure == nil, !isAbandoned, !waiting.isEmpty else { return nil }
+    guard !isOver, !waiting.isEmpty else { return nil }
     return waiting.removeFirst()
+  }
+}
+
+extension FillSource {
+  /// Whether an object of the right size stands under the key. Doubt is "no": then the upload decides.
+  func isPublished(over http: inout HTTPClient) -> Bool {
+    do throws(S3Error) {
+      return try bucket.head(key, over: &http, now: .now())?.size == size
+    } catch {
+      return false
+    }
   }
 }

@@ -12,13 +12,11 @@ final class Spool: Sendable {
   /// middle of a body.
   init(in folder: String, _ reservation: consuming SpoolBudget.Reservation) throws(FillError) {
     self.reservation = reservation
-    descriptor = unsafe open(folder, O_RDWR | O_CLOEXEC | clinux_o_tmpfile, 0o600)
+    descriptor = openNameless(in: folder)
     guard descriptor >= 0 else { throw .spool("open \(folder)", errno) }
     let bytes = self.reservation.bytes
-    // Some file systems can't allocate ahead: then a full disk is found when it is full.
-    if bytes > 0, fallocate(descriptor, 0, 0, off_t(bytes)) != 0, errno == ENOSPC || errno == EFBIG
-    {
-      throw .spool("allocate \(bytes) bytes in \(folder)", errno)
+    if let code = makeRoom(bytes, descriptor) {
+      throw .spool("allocate \(bytes) bytes in \(folder)", code)
     }
   }
 
@@ -52,4 +50,29 @@ final class Spool: Sendable {
     }
     return hash.finalize()
   }
+}
+
+/// Source: open(2), "O_TMPFILE"; file systems without it (NFS, some overlays) get a file whose name is
+/// taken away at once: only a crash between the two calls leaves it, and empty.
+private func openNameless(in folder: String) -> Int32 {
+  let descriptor = unsafe open(folder, O_RDWR | O_CLOEXEC | clinux_o_tmpfile, 0o600)
+  guard descriptor < 0, errno == EOPNOTSUPP || errno == EISDIR else { return descriptor }
+  var path = Array("\(folder)/.bloblo-spool-XXXXXX".utf8CString)
+  return unsafe path.withUnsafeMutableBufferPointer { path in
+    guard let start = path.baseAddress else { return -1 }
+    let named = unsafe mkostemp(start, O_CLOEXEC)
+    if named >= 0 { unsafe unlink(start) }
+    return named
+  }
+}
+
+/// - Returns: the errno of a failure.
+private func makeRoom(_ bytes: Int64, _ descriptor: Int32) -> Int32? {
+  guard bytes > 0, fallocate(descriptor, 0, 0, off_t(bytes)) != 0 else { return nil }
+  let code = errno
+  guard code == EOPNOTSUPP || code == ENOSYS else { return code }
+  // This file system can't allocate ahead: what is free now must do.
+  var facts = statvfs()
+  guard unsafe fstatvfs(descriptor, &facts) == 0 else { return nil }
+  return UInt64(facts.f_bavail) * UInt64(facts.f_frsize) < UInt64(bytes) ? ENOSPC : nil
 }

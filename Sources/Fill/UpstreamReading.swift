@@ -10,20 +10,23 @@ final class UpstreamReading: HTTPReceiver {
   private let fill: BlobFill
   private let spool: Spool
   private let parts: PartCutter?
-  private let goesOn: () -> Bool
+  private let whyStop: () -> FillError?
   private var hash: HashFunction?
   private var offset: Int64 = 0
+  private var patience = Patience()
   /// Why this side stopped the reading.
   private(set) var failure: FillError?
 
   /// - Parameters:
   ///   - parts: who takes the parts of a multipart upload.
-  ///   - goesOn: asked at each piece.
-  init(_ fill: BlobFill, _ spool: Spool, _ parts: PartCutter?, while goesOn: @escaping () -> Bool) {
+  ///   - whyStop: asked at each piece, and about once a second.
+  init(
+    _ fill: BlobFill, _ spool: Spool, _ parts: PartCutter?, whyStop: @escaping () -> FillError?
+  ) {
     self.fill = fill
     self.spool = spool
     self.parts = parts
-    self.goesOn = goesOn
+    self.whyStop = whyStop
     hash = HashFunction(fill.digest.algorithm)
   }
 
@@ -35,7 +38,7 @@ final class UpstreamReading: HTTPReceiver {
   }
 
   func receive(body bytes: Span<UInt8>) -> Bool {
-    guard goesOn() else { return stop(.stopping) }
+    if let reason = whyStop() { return stop(reason) }
     guard offset + Int64(bytes.count) <= fill.size else { return stop(.long(fill.size)) }
     do throws(FillError) {
       try spool.write(bytes, at: offset)
@@ -47,6 +50,16 @@ final class UpstreamReading: HTTPReceiver {
     fill.advance(to: offset)
     hash?.update(bytes)
     parts?.append(bytes)
+    return true
+  }
+
+  /// A client that reads along bears as slow an upstream as it would without us; where there is none,
+  /// a place among the fills is worth more.
+  func isStillWanted() -> Bool {
+    if let reason = whyStop() { return stop(reason) }
+    if patience.isOver(at: offset), !fill.isFollowed {
+      return stop(.upstream("fewer than \(Patience.bytes) bytes in \(Patience.time)"))
+    }
     return true
   }
 
@@ -83,5 +96,23 @@ final class UpstreamReading: HTTPReceiver {
   private func stop(_ error: FillError) -> Bool {
     failure = error
     return false
+  }
+}
+
+/// How long a reading may crawl: the deadline of a fill is one by progress, not by size.
+private struct Patience {
+  static let time = Duration.seconds(60)
+  static let bytes: Int64 = 64 << 10
+
+  private var offset: Int64 = 0
+  private var since = ContinuousClock.now
+
+  /// Whether `bytes` have not come within `time`.
+  mutating func isOver(at offset: Int64) -> Bool {
+    let now = ContinuousClock.now
+    if offset - self.offset >= Self.bytes {
+      (self.offset, since) = (offset, now)
+    }
+    return now - since > Self.time
   }
 }

@@ -21,13 +21,13 @@ final class Exchange {
   }
 
   func receive(fieldLine line: Span<UInt8>) -> Bool {
+    // After the body come trailers, through the same door.
+    guard head == nil else { return true }
     switch parser.take(line) {
     case .more: return true
     case .invalid(let why): return end(.broken, why)
     case .head(let head):
       if head.status < 200 { return true }
-      // After the body come trailers, through the same door.
-      guard self.head == nil else { return true }
       self.head = head
       return receiver.receive(head: head) ? true : end(.stopped, "the response was not wanted")
     }
@@ -69,7 +69,8 @@ final class Exchange {
   /// - Parameter bytes: all bytes moved so far, in either direction.
   func goesOn(bytes: Int64) -> Bool {
     let now = ContinuousClock.now
-    if bytes != bytesMoved {
+    // A body that is sent again counts from its beginning.
+    if bytes < bytesMoved || bytes - bytesMoved >= limits.leastBytes {
       bytesMoved = bytes
       lastProgress = now
     }
@@ -77,9 +78,9 @@ final class Exchange {
       return end(.timeout, "no response within \(limits.head)")
     }
     guard now - lastProgress <= limits.stall else {
-      return end(.timeout, "no byte moved for \(limits.stall)")
+      return end(.timeout, "fewer than \(limits.leastBytes) bytes moved in \(limits.stall)")
     }
-    return true
+    return receiver.isStillWanted() ? true : end(.stopped, "the response is no longer wanted")
   }
 
   private func end(_ kind: TransportError.Kind, _ words: String) -> Bool {

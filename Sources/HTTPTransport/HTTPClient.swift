@@ -56,7 +56,9 @@ package struct HTTPClient: ~Copyable {
     // The list must not end before the transfer has.
     extendLifetime(fields)
     if let ending = exchange.ending { throw ending }
-    guard code == CURLE_OK else { throw TransportError(kind(of: code), words(for: code)) }
+    guard code == CURLE_OK else {
+      throw TransportError(kind(of: code, request.url), words(for: code))
+    }
     guard let head = exchange.head else { throw TransportError(.broken, "no response") }
     return head
   }
@@ -112,14 +114,16 @@ private func milliseconds(_ duration: Duration) -> Int {
   return max(1, Int(seconds) * 1000 + Int(attoseconds / 1_000_000_000_000_000))
 }
 
-private func kind(of code: CURLcode) -> TransportError.Kind {
+private func kind(of code: CURLcode, _ url: String) -> TransportError.Kind {
   switch code {
   case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT, CURLE_SSL_CONNECT_ERROR,
     CURLE_PEER_FAILED_VERIFICATION,
     CURLE_SSL_CACERT_BADFILE:
     .connect
   case CURLE_OPERATION_TIMEDOUT: .timeout
-  case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL: .invalid
+  case CURLE_URL_MALFORMAT: .invalid
+  // Also said of an answer without a status line.
+  case CURLE_UNSUPPORTED_PROTOCOL: url.hasPrefix("http") ? .broken : .invalid
   default: .broken
   }
 }

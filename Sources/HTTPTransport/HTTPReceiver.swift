@@ -9,6 +9,13 @@ package protocol HTTPReceiver: AnyObject {
   ///
   /// - Returns: whether to go on; `false` breaks the connection off.
   func receive(body: Span<UInt8>) -> Bool
+
+  /// Asked about once a second, also while nothing comes; `false` breaks the connection off.
+  func isStillWanted() -> Bool
+}
+
+extension HTTPReceiver {
+  package func isStillWanted() -> Bool { true }
 }
 
 /// Keeps the whole body, up to a bound.

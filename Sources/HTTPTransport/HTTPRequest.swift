@@ -46,16 +46,20 @@ package struct HTTPLimits: Sendable {
   package var head: Duration
   /// How long the transfer may make no progress, in either direction, before it is given up.
   package var stall: Duration
+  /// What counts as progress: fewer bytes within `stall` are none, so that a peer can't hold a transfer
+  /// by a byte now and then.
+  package var leastBytes: Int64
   /// PEM file of the authorities to trust, instead of the system's.
   package var authoritiesFile: String?
 
   package init(
     connect: Duration = .seconds(5), head: Duration = .seconds(5), stall: Duration = .seconds(30),
-    authoritiesFile: String? = nil
+    leastBytes: Int64 = 1, authoritiesFile: String? = nil
   ) {
     self.connect = connect
     self.head = head
     self.stall = stall
+    self.leastBytes = leastBytes
     self.authoritiesFile = authoritiesFile
   }
 }

@@ -10,13 +10,21 @@ package struct HTTPResponseHead: Sendable {
 
   /// `Content-Length`, when it is there and a plain decimal number.
   package var contentLength: Int64? {
-    fields.first(named: "content-length").flatMap { Int64(decimal: $0.text) }
+    fields.first(named: "content-length").flatMap { Int64(decimal: $0.value[...]) }
   }
 
   /// Whether the body is a page for people, as a login gives where bytes were asked for.
   package var isPage: Bool {
     guard let type = fields.first(named: "content-type")?.text.lowercased() else { return false }
     return type.hasPrefix("text/html") || type.hasPrefix("application/xhtml")
+  }
+}
+
+extension Int64 {
+  /// Reads decimal digits and nothing else: no sign, no space.
+  package init?(decimal digits: ArraySlice<UInt8>) {
+    guard digits.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+    self.init(String(decoding: digits, as: UTF8.self))
   }
 }
 
@@ -28,13 +36,5 @@ package struct HTTPResponse: Sendable {
   package init(head: HTTPResponseHead, body: [UInt8]) {
     self.head = head
     self.body = body
-  }
-}
-
-extension Int64 {
-  /// Reads digits and nothing else: a sign is a number's to Swift, and not to HTTP.
-  package init?(decimal text: some StringProtocol) {
-    guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
-    self.init(text)
   }
 }

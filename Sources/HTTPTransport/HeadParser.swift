@@ -61,7 +61,7 @@ struct HeadParser {
     guard let space = line.firstIndex(of: 0x20), line.extracting(0..<space).text.hasPrefix("HTTP/"),
       line.count >= space + 4
     else { return nil }
-    let code = Int64(decimal: line.extracting((space + 1)..<(space + 4)).text)
+    let code = Int64(decimal: line.extracting((space + 1)..<(space + 4)).bytes[...])
     return code.flatMap { $0 >= 100 ? Int($0) : nil }
   }
 }

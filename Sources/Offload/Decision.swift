@@ -60,6 +60,8 @@ package enum PassReason: Sendable, Equatable {
 package enum ColdReason: Sendable, Equatable {
   /// `BLOBLO_FILL=off`.
   case fillIsOff
+  /// `BLOBLO_FILL=background`: a fill is queued.
+  case background
   /// A part can't become the whole.
   case range
   /// `BLOBLO_FILL_CONCURRENCY` or `BLOBLO_SPOOL_MAX_BYTES` is reached, or the disk is full.
@@ -92,6 +94,7 @@ extension PassReason: CustomStringConvertible {
     case .longURL: "long-url"
     case .busy: "busy"
     case .cold(.fillIsOff): "cold-fill-off"
+    case .cold(.background): "cold-background"
     case .cold(.range): "cold-range"
     case .cold(.limit): "cold-limit"
     case .cold(.upstream): "cold-upstream"

@@ -20,10 +20,17 @@ package struct RingBuffer<Element> {
     return element
   }
 
-  package mutating func removeLast() -> Element? {
-    guard count > 0 else { return nil }
-    count -= 1
-    return slots[(first + count) % slots.count].take()
+  /// Takes out the first element that `isIt`, and keeps the others' order.
+  ///
+  /// - Returns: whether there was one.
+  package mutating func remove(where isIt: (Element) -> Bool) -> Bool {
+    var others: [Element] = []
+    var isFound = false
+    while let element = popFirst() {
+      if !isFound, isIt(element) { isFound = true } else { others.append(element) }
+    }
+    for element in others { append(element) }
+    return isFound
   }
 
   private mutating func grow() {

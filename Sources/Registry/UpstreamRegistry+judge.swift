@@ -37,33 +37,53 @@ extension UpstreamRegistry {
 /// Whether a redirect's target is where the blob's bytes are.
 ///
 /// The digest must stand in the path: a login page carries it in its query, as the place to return to.
-/// And the path must not end as a registry's own does, in whatever encoding: a redirect from http to
-/// https, or to a repository's canonical name, is given to everyone.
+/// And no registry's own path may stand there, in whatever encoding, nested or not: a redirect from http
+/// to https, or to a repository's canonical name, is given to everyone.
 func isStorage(location: [UInt8], _ digest: Digest) -> Bool {
-  let bytes = location.prefix { $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#") }
-  let path = String(decoding: percentDecoded(bytes), as: UTF8.self).lowercased()
-  guard path.contains(String(decoding: digest.encoded, as: UTF8.self)) else { return false }
-  let segments = path.split(separator: "/").filter { $0 != "." }
-  let isRegistryPath =
-    segments.contains("v2") && segments.suffix(2).elementsEqual(["blobs", "\(digest)"])
-  return !isRegistryPath
+  let encodedPath = location.prefix { $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#") }
+  var path = Array(encodedPath)
+  // A login may nest the path it returns to; what is still encoded after this is not to be trusted.
+  for _ in 0..<4 where path.contains(UInt8(ascii: "%")) { path = percentDecoded(path) }
+  guard !path.contains(UInt8(ascii: "%")) else { return false }
+  var segments = String(decoding: path, as: UTF8.self).lowercased().split(
+    separator: "/", omittingEmptySubsequences: false)
+  // The host is no path.
+  if segments.count > 2, segments[1].isEmpty { segments.removeFirst(3) }
+  segments.removeAll(where: \.isEmpty)
+  let encoded = String(decoding: digest.encoded, as: UTF8.self)
+  guard segments.contains(where: { $0.contains(encoded) }) else { return false }
+  guard let version = segments.firstIndex(of: "v2") else { return true }
+  let afterVersion = segments[version...]
+  return !zip(afterVersion, afterVersion.dropFirst()).contains {
+    $0 == "blobs" && $1.hasPrefix("\(digest)")
+  }
 }
 
-/// The bytes behind all percent-encoding, also behind one that is encoded itself.
-private func percentDecoded(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
-  var plain: [UInt8] = []
-  for byte in bytes {
-    plain.append(byte)
-    let digits = plain.suffix(2)
-    guard plain.count >= 3, plain[plain.count - 3] == UInt8(ascii: "%"),
-      // A number may have a sign, to Swift.
-      digits.first != UInt8(ascii: "+"),
-      let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16)
-    else { continue }
-    plain.removeLast(3)
-    plain.append(value)
+/// Undoes one percent-encoding; a `%` without two hexadecimal digits stays.
+private func percentDecoded(_ text: [UInt8]) -> [UInt8] {
+  var decoded: [UInt8] = []
+  decoded.reserveCapacity(text.count)
+  var at = 0
+  while at < text.count {
+    if text[at] == UInt8(ascii: "%"), at + 2 < text.count, let high = hexDigit(text[at + 1]),
+      let low = hexDigit(text[at + 2])
+    {
+      decoded.append(high << 4 | low)
+      at += 3
+    } else {
+      decoded.append(text[at])
+      at += 1
+    }
   }
-  return plain
+  return decoded
+}
+
+private func hexDigit(_ byte: UInt8) -> UInt8? {
+  switch byte {
+  case 0x30...0x39: byte - 0x30
+  case 0x41...0x46, 0x61...0x66: (byte | 0x20) - 0x57
+  default: nil
+  }
 }
 
 /// The size of the whole blob: of an encoded body it is not known.
@@ -71,12 +91,12 @@ private func wholeSize(_ head: HTTPResponseHead) -> Int64? {
   guard head.fields.first(named: "content-encoding") == nil else { return nil }
   guard head.status == 206 else { return head.contentLength }
   // "bytes 0-0/1234", RFC 9110 §14.4.
-  guard let range = head.fields.first(named: "content-range")?.text,
-    let slash = range.lastIndex(of: "/")
+  guard let range = head.fields.first(named: "content-range")?.value,
+    let slash = range.lastIndex(of: UInt8(ascii: "/"))
   else {
     return nil
   }
-  return Int64(decimal: range[range.index(after: slash)...])
+  return Int64(decimal: range[(slash + 1)...])
 }
 
 /// What registries say of a blob itself, and not of this connection or this answer's framing.

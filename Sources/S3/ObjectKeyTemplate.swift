@@ -13,7 +13,7 @@
 /// A template holds `{digest}` or `{encoded}`, so that no two digests share a key: the encoded parts
 /// of two algorithms differ in length.
 package struct ObjectKeyTemplate: Hashable, Sendable, CustomStringConvertible {
-  private enum Part: Hashable {
+  enum Part: Hashable {
     case literal(String)
     case digest
     case algorithm
@@ -25,7 +25,7 @@ package struct ObjectKeyTemplate: Hashable, Sendable, CustomStringConvertible {
   private static let encodedCount = 64
 
   package let description: String
-  private let parts: [Part]
+  let parts: [Part]
 
   package static let digest = ObjectKeyTemplate(description: "{digest}", parts: [.digest])
 

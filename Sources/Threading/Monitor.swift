@@ -88,7 +88,8 @@ package final class Monitor<State>: @unchecked Sendable {
 private func monotonicDeadline(_ timeout: Duration) -> timespec {
   var now = timespec()
   unsafe clock_gettime(CLOCK_MONOTONIC, &now)
-  let (seconds, attoseconds) = timeout.components
+  // Nothing is waited for in the past, and nothing beyond what a timespec can hold.
+  let (seconds, attoseconds) = min(max(timeout, .zero), .seconds(1 << 32)).components
   let nanoseconds = now.tv_nsec + Int(attoseconds / 1_000_000_000)
   return timespec(
     tv_sec: now.tv_sec + Int(seconds) + nanoseconds / 1_000_000_000,

@@ -9,7 +9,8 @@ package final class ThreadPool<Context: ~Copyable>: Sendable {
   package typealias Job = @Sendable (inout Context) -> Void
 
   private struct State {
-    var jobs: RingBuffer<Job>
+    var jobs: RingBuffer<(id: UInt64, run: Job)>
+    var lastID: UInt64 = 0
     var threads = 0
     var idle = 0
     var isClosed = false
@@ -37,18 +38,24 @@ package final class ThreadPool<Context: ~Copyable>: Sendable {
 
   /// Hands a job to the pool.
   ///
+  /// - Parameter queueLimit: jobs that may wait, this one included, instead of the pool's own limit.
   /// - Returns: `false` when threads and queue are full, or the pool is closed; the job will not run.
-  package func submit(_ job: @escaping Job) -> Bool {
+  package func submit(queueLimit: Int? = nil, _ job: @escaping Job) -> Bool {
+    let queueLimit = queueLimit ?? self.queueLimit
     let outcome: Submission = state.updateForOne { state in
       guard !state.isClosed else { return .refused }
+      state.lastID += 1
+      let job = (id: state.lastID, run: job)
       if state.jobs.count < state.idle {
         state.jobs.append(job)
         return .queued
       }
       if state.threads < threadLimit {
         state.threads += 1
+        // It is about to look for work, so its job does not wait for a busy one.
+        state.idle += 1
         state.jobs.append(job)
-        return .needsThread
+        return .needsThread(job.id)
       }
       guard state.jobs.count - state.idle < queueLimit else { return .refused }
       state.jobs.append(job)
@@ -57,8 +64,8 @@ package final class ThreadPool<Context: ~Copyable>: Sendable {
     switch outcome {
     case .refused: return false
     case .queued: return true
-    case .needsThread:
-      guard let thread = Thread.start(name, { self.run() }) else { return keepWithoutThread() }
+    case .needsThread(let id):
+      guard let thread = Thread.start(name, { self.run() }) else { return keep(id) }
       thread.detach()
       return true
     }
@@ -69,27 +76,30 @@ package final class ThreadPool<Context: ~Copyable>: Sendable {
     state.update { $0.isClosed = true }
   }
 
-  /// The system gave no thread: the job waits for one that is there, if there is one.
-  private func keepWithoutThread() -> Bool {
+  /// The system gave no thread: the job waits for one that is there, and is taken back if there is none.
+  private func keep(_ id: UInt64) -> Bool {
     state.withLock { state in
       state.threads -= 1
+      state.idle -= 1
       guard state.threads == 0 else { return true }
-      _ = state.jobs.removeLast()
-      return false
+      // Others may have come behind it, whom a later thread will serve.
+      return !state.jobs.remove(where: { $0.id == id })
     }
   }
 
   private func run() {
     var context = makeContext()
-    while let job = nextJob() { job(&context) }
+    while let job = nextJob() {
+      job(&context)
+      state.withLock { $0.idle += 1 }
+    }
   }
 
   private func nextJob() -> Job? {
-    state.withLock { $0.idle += 1 }
     let job: Job?? = state.wait { state in
       if let job = state.jobs.popFirst() {
         state.idle -= 1
-        return .some(job)
+        return .some(job.run)
       }
       return state.isClosed ? .some(nil) : nil
     }
@@ -99,5 +109,7 @@ package final class ThreadPool<Context: ~Copyable>: Sendable {
 
 /// What became of a job that was handed in.
 private enum Submission {
-  case refused, queued, needsThread
+  case refused, queued
+  /// The job waits for a thread that is yet to be started.
+  case needsThread(UInt64)
 }

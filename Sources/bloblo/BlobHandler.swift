@@ -5,6 +5,7 @@ import Logging
 import Offload
 import Primitives
 import Registry
+import S3
 import Threading
 
 /// Turns a web server's request into a decision, and the decision into an answer.
@@ -55,6 +56,9 @@ final class BlobHandler: RequestHandler {
       ask(exchange)
     }
   }
+
+  /// The bucket of requests whose web server says nothing else.
+  var bucket: BucketClient { locations.standard.store.bucket }
 
   /// Waits for fills, once the responder has stopped.
   func stop(within limit: Duration) {

@@ -24,7 +24,7 @@ struct Bloblo: ParsableCommand {
       Settings are environment variables, BLOBLO_… and AWS_…: the README has the table.
       """,
     version: blobloVersion,
-    subcommands: [Serve.self],
+    subcommands: [Serve.self, Sweep.self],
     defaultSubcommand: Serve.self)
 }
 

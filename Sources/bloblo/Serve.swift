@@ -43,11 +43,30 @@ struct Serve: ParsableCommand {
         "s3.bucket": "\(settings.location.bucket.name)",
         "version": "\(blobloVersion)",
       ])
-    let signal = signals.wait()
+    startSweep(settings, handler.bucket, logger)
+    let manager = ServiceManager(environment)
+    manager?.tell("READY=1\nSTATUS=answers on \(address)")
+    let signal = waitForStop(signals, manager, responder, logger)
+    manager?.tell("STOPPING=1")
     logger.info("stopping", metadata: ["signal": "\(signal)"])
     let isDone = responder.stop(within: settings.stopTimeout)
     handler.stop(within: settings.stopTimeout)
     logger.info("stopped", metadata: ["in-flight": isDone ? "finished" : "cut off"])
+  }
+
+  /// Waits for a signal to stop. Meanwhile the service manager hears that we are well, as long as the
+  /// reactor takes events: a process that hangs is started anew.
+  private func waitForStop(
+    _ signals: StopSignals, _ manager: ServiceManager?, _ responder: Responder, _ logger: Logger
+  ) -> String {
+    guard let manager, let interval = manager.watchdogInterval else { return signals.wait() }
+    return signals.wait(every: interval / 3) {
+      if responder.isResponsive(within: interval / 3) {
+        manager.tell("WATCHDOG=1")
+      } else {
+        logger.error("the reactor takes no events")
+      }
+    }
   }
 
   /// The socket we were started with, or a new one.

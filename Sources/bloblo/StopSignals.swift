@@ -14,11 +14,22 @@ struct StopSignals {
 
   /// Waits for one.
   ///
+  /// - Parameter interval: how often `meanwhile` is called; `nil` for never.
   /// - Returns: its name.
-  func wait() -> String {
+  func wait(every interval: Duration? = nil, _ meanwhile: () -> Void = {}) -> String {
     var set = set
-    var signal: Int32 = 0
-    while unsafe sigwait(&set, &signal) != 0 {}
-    return signal == SIGINT ? "SIGINT" : "SIGTERM"
+    while true {
+      let signal: Int32
+      if let interval {
+        let (seconds, attoseconds) = interval.components
+        var limit = timespec(tv_sec: Int(seconds), tv_nsec: Int(attoseconds / 1_000_000_000))
+        signal = unsafe sigtimedwait(&set, nil, &limit)
+      } else {
+        signal = unsafe sigwaitinfo(&set, nil)
+      }
+      if signal == SIGINT { return "SIGINT" }
+      if signal == SIGTERM { return "SIGTERM" }
+      if signal < 0, errno == EAGAIN { meanwhile() }
+    }
   }
 }

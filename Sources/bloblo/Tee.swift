@@ -28,8 +28,9 @@ final class Tee: Sendable {
     orPass pass: @escaping @Sendable (PassReason) -> Void
   ) {
     let (blob, location) = (exchange.blob, exchange.location)
-    guard location.settings.fill == .tee else { return pass(.cold(.fillIsOff)) }
-    guard blob.range == .whole else { return pass(.cold(.range)) }
+    let mode = location.settings.fill
+    if mode == .off { return pass(.cold(.fillIsOff)) }
+    if mode == .tee, blob.range != .whole { return pass(.cold(.range)) }
     guard let key = try? location.store.key(of: blob.path.digest) else {
       return pass(.store("no key for this digest"))
     }
@@ -42,8 +43,9 @@ final class Tee: Sendable {
       location.engine.remember(
         StoredBlob(size: size), of: blob.path.digest, in: location.id, at: .now())
     }
-    guard let fill = filler.fill(source),
-      streaming.submit({ _ in self.stream(fill, exchange, orPass: pass) })
+    if mode == .background { return pass(.cold(filler.queue(source) ? .background : .limit)) }
+    guard let follower = filler.follow(source),
+      streaming.submit({ _ in self.stream(follower, exchange, orPass: pass) })
     else { return pass(.cold(.limit)) }
   }
 
@@ -55,12 +57,12 @@ final class Tee: Sendable {
 
   /// Sends the client what comes in, at the client's own pace.
   private func stream(
-    _ fill: BlobFill, _ exchange: BlobExchange, orPass pass: (PassReason) -> Void
+    _ follower: FillFollower, _ exchange: BlobExchange, orPass pass: (PassReason) -> Void
   ) {
     let (request, blob, location) = (exchange.request, exchange.blob, exchange.location)
-    guard let reader = fill.reader(within: location.settings.upstream.limits.head + .seconds(1))
+    guard let reader = follower.reader(within: location.settings.upstream.limits.head + .seconds(1))
     else {
-      return pass(.cold(.upstream(fill.failure?.description ?? "no answer in time")))
+      return pass(.cold(.upstream(follower.failure?.description ?? "no answer in time")))
     }
     log.decided("tee", blob)
     location.front.begin(request, fields: reader.head.fields, size: reader.size, blob.path.digest)

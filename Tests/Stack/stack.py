@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Real servers for the tests, the demo and you: registry, S3, nginx with the shipped files, bloblo.
+"""Real servers for the tests, the demo and you: registry, S3, nginx and Apache with the shipped files, bloblo.
 
-    stack.py up [--services registry,s3,nginx,bloblo] [--bloblo PATH] [--until-eof] …
+    stack.py up [--services registry,s3,nginx,apache,bloblo] [--bloblo PATH] [--until-eof] …
 
 Starts them on free loopback ports, everything below one temporary directory, prints ONE line of JSON
 when all of them answer, and stays. SIGINT, SIGTERM or, with --until-eof, the end of standard input ends
@@ -13,6 +13,7 @@ as at the start, or {"error": …}):
     stop NAME             ask NAME to end, and wait until it has
     start NAME            start it again as it was, on the same port, and wait until it answers
     signal NAME SIGNAL    SIGKILL, SIGSTOP, SIGCONT, … to NAME
+    facts                 nothing but the answer
 
 Standard library only. Every process is ended by its pid, never by a name.
 """
@@ -36,7 +37,7 @@ import time
 import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SERVICES = ("registry", "s3", "nginx", "bloblo")
+SERVICES = ("registry", "s3", "nginx", "apache", "bloblo")
 USERS = {"alice": "alice-password", "bob": "bob-password"}
 ACCESS_KEY, SECRET_KEY, REGION = "AKIDTEST", "SECRETTEST", "us-east-1"
 BUCKET = "bloblo-blobs"
@@ -177,6 +178,11 @@ class Service:
         return self.log.read_text(errors="replace")[-2000:].strip() or "its log is empty"
 
     @property
+    def ended(self):
+        """The exit status, or the negated signal; None while it runs."""
+        return self.process.poll() if self.process else None
+
+    @property
     def pid(self):
         return self.process.pid if self.process and self.process.poll() is None else None
 
@@ -268,7 +274,7 @@ class S3(Service):
             "-master.telemetry=false", f"-master.port={ports['master']}",
             f"-master.port.grpc={ports['master_grpc']}", f"-volume.port={ports['volume']}",
             f"-volume.port.grpc={ports['volume_grpc']}", f"-volume.publicUrl=127.0.0.1:{ports['volume']}",
-            "-volume.max=100", "-master.volumeSizeLimitMB=1024",
+            "-volume.max=1000", "-master.volumeSizeLimitMB=1024",
             "-filer", f"-filer.port={ports['filer']}", f"-filer.port.grpc={ports['filer_grpc']}",
             "-s3", f"-s3.port={ports['s3']}", f"-s3.port.grpc={ports['s3_grpc']}", "-s3.port.iceberg=0",
             "-s3.port.lance=0", "-s3.domainName=localhost", f"-s3.config={identities}")
@@ -355,14 +361,26 @@ class Nginx(Service):
     def command(self):
         shipped = {path.name: path.read_text() for path in (ROOT / "nginx").glob("*.conf")}
         upstreams = self.replaced(shipped["bloblo-upstreams.conf"], "unix:/run/bloblo/bloblo.sock",
-                                  f"unix:{self.stack.socket}")
+                                  self.stack.responder_address)
         upstreams = self.replaced(upstreams, "127.0.0.1:5000", self.stack.registry_address)
         site = self.replaced(shipped["example-site.conf"], "listen 80;", f"listen 127.0.0.1:{self.port};")
         locations = shipped["bloblo-locations.conf"]
         if timeout := self.stack.options.read_timeout:
             locations = self.replaced(locations, "fastcgi_read_timeout 20s;", f"fastcgi_read_timeout {timeout};")
-        files = {"bloblo-upstreams.conf": upstreams, "bloblo-locations.conf": locations,
-                 "example-site.conf": site, "nginx.conf": self.wrapper()}
+        files = {**shipped, "bloblo-upstreams.conf": upstreams, "bloblo-locations.conf": locations}
+        if s3 := self.stack.bucket_url:
+            for name in ("bloblo-s3", "bloblo-accelerate"):
+                site = self.replaced(site, f"#include snippets/{name}.conf;", f"include snippets/{name}.conf;")
+            address = urllib.parse.urlsplit(s3)
+            files["bloblo-s3.conf"] = self.replaced(self.replaced(
+                shipped["bloblo-s3.conf"], "s3.eu-west-1.amazonaws.com:443", address.netloc),
+                "default https;", f"default {address.scheme};")
+            if authority := self.stack.options.bucket_ca:
+                files["bloblo-s3-request.conf"] = self.replaced(
+                    shipped["bloblo-s3-request.conf"], "/etc/ssl/certs/ca-certificates.crt", authority)
+            if self.stack.options.cache:
+                site = self.replaced(site, "bloblo-accelerate.conf", "bloblo-accelerate-cache.conf")
+        files |= {"example-site.conf": site, "nginx.conf": self.wrapper()}
         (self.folder / "snippets").mkdir(exist_ok=True)
         for name, text in files.items():
             folder = "snippets" if name.startswith("bloblo-") else "."
@@ -399,6 +417,8 @@ http {{
   log_format stack '"$request_method $uri" $status $body_bytes_sent "$upstream_addr" "$http_range" $request_time';
   log_format s3    '"$request_method $uri" $status $body_bytes_sent "$http_range" $request_time';
   access_log {self.access_log} stack;
+  proxy_cache_path {self.folder}/cache keys_zone=bloblo_blobs:1m use_temp_path=off;
+  {self.stack.options.nginx_http}
   include {self.folder}/example-site.conf;{s3}
 }}
 """
@@ -411,6 +431,87 @@ http {{
         return {"nginx_url": self.url, "nginx_host": f"127.0.0.1:{self.port}",
                 "nginx_access_log": str(self.access_log), "nginx_error_log": str(self.log),
                 "nginx_config": str(self.folder / "nginx.conf"), "s3_access_log": str(self.s3_access_log)}
+
+
+class Apache(Service):
+    """Apache on the files of apache/, of which only addresses change (and the timeout, for tests)."""
+
+    name = "apache"
+    last_signal = signal.SIGTERM
+    modules = ("mpm_event", "authz_core", "authz_host", "proxy", "proxy_http", "proxy_fcgi", "rewrite",
+               "headers", "setenvif", "env", "reqtimeout", "ssl", "socache_shmcb", "alias", "cgid", "authn_core",
+               "authz_user", "authnz_fcgi")
+
+    def __init__(self, stack):
+        super().__init__(stack)
+        self.port = stack.ports.take()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.access_log = self.folder / "access.log"
+
+    def command(self):
+        replaced = Nginx.replaced
+        shipped = {path.name: path.read_text() for path in (ROOT / "apache").glob("*.conf")}
+        site = replaced(shipped["example-site.conf"], "<VirtualHost *:80>", f"<VirtualHost 127.0.0.1:{self.port}>")
+        address = self.stack.responder_address
+        responder = f"{address}|fcgi://bloblo" if address.startswith("unix:") else f"fcgi://{address}"
+        site = replaced(site, '"unix:/run/bloblo/bloblo.sock|fcgi://bloblo"', f'"{responder}"')
+        site = replaced(site, "http://127.0.0.1:5000", f"http://{self.stack.registry_address}")
+        site = replaced(site, "</VirtualHost>", f"    {self.stack.options.apache_site}\n</VirtualHost>")
+        files = dict(shipped)
+        if timeout := self.stack.options.read_timeout:
+            files["bloblo.conf"] = replaced(shipped["bloblo.conf"], "timeout=20 ", f"timeout={timeout} ")
+        if s3 := self.stack.bucket_url:
+            site = replaced(site, "#Define BLOBLO_S3      https://my-bucket.s3.eu-west-1.amazonaws.com",
+                            f"Define BLOBLO_S3 {s3}")
+            site = replaced(site, "#Include bloblo/bloblo-acc", "Include bloblo/bloblo-acc")
+            if authority := self.stack.options.bucket_ca:
+                files["bloblo-accelerate.conf"] = replaced(
+                    shipped["bloblo-accelerate.conf"], "/etc/ssl/certs/ca-certificates.crt", authority)
+        files |= {"example-site.conf": site, "apache2.conf": self.wrapper()}
+        (self.folder / "bloblo").mkdir(exist_ok=True)
+        for name, text in files.items():
+            folder = "bloblo" if name.startswith("bloblo") else "."
+            (self.folder / folder / name).write_text(text)
+        return program("apache2"), "-DFOREGROUND", "-f", self.folder / "apache2.conf"
+
+    def identity(self):
+        """Apache refuses to serve as root; its other user has to reach the socket, and one of its own."""
+        if os.geteuid() != 0:
+            return ""
+        for folder in (self.stack.folder, self.folder):
+            folder.chmod(0o711)
+        return "User www-data\nGroup www-data"
+
+    def wrapper(self):
+        loads = "\n".join(f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so" for name in self.modules)
+        return f"""\
+ServerRoot {self.folder}
+PidFile {self.folder}/pid
+ErrorLog {self.log}
+LogLevel info
+DefaultRuntimeDir {self.folder}
+Mutex file:{self.folder} default
+Listen 127.0.0.1:{self.port}
+ServerName localhost
+{loads}
+ScriptSock {self.folder}/cgid.sock
+{self.identity()}
+LogFormat "\\"%m %U\\" %>s %B" stack
+CustomLog {self.access_log} stack
+<Directory />
+  AllowOverride None
+  Require all denied
+</Directory>
+Include example-site.conf
+"""
+
+    def answers(self):
+        with socket.create_connection(("127.0.0.1", self.port), 1):
+            return True
+
+    def facts(self):
+        return {"apache_url": self.url, "apache_host": f"127.0.0.1:{self.port}",
+                "apache_access_log": str(self.access_log), "apache_error_log": str(self.log)}
 
 
 class Bloblo(Service):
@@ -435,7 +536,7 @@ class Bloblo(Service):
                 if name in ("PATH", "LANG", "TMPDIR") or name.endswith("SAN_OPTIONS")}
         settings = {
             "HOME": str(self.folder),
-            "BLOBLO_LISTEN_ADDR": f"unix:{self.stack.socket}",
+            "BLOBLO_LISTEN_ADDR": self.stack.responder_address,
             "BLOBLO_UPSTREAM_URL": f"http://{self.stack.registry_address}",
             "BLOBLO_SPOOL_DIR": str(self.spool),
             "BLOBLO_LOG_LEVEL": self.stack.options.log_level,
@@ -443,12 +544,17 @@ class Bloblo(Service):
             "AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY, "AWS_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
+        if "apache" in self.stack.services and os.geteuid() == 0:
+            settings["BLOBLO_LISTEN_GROUP"] = "www-data"
         if "s3" in self.stack.services:
             settings["BLOBLO_S3_ENDPOINT_URL"] = self.stack.services["s3"].url
             settings["BLOBLO_S3_PUBLIC_ENDPOINT_URL"] = self.stack.s3_public_url
         return {**kept, **settings, **self.stack.options.env}
 
     def answers(self):
+        if self.stack.options.tcp:
+            with socket.create_connection(("127.0.0.1", self.stack.responder_port), 1):
+                return True
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(str(self.stack.socket))
             return True
@@ -470,8 +576,9 @@ class Stack:
         self.ports = Ports()
         self.socket = self.folder / "bloblo.sock"
         self.services = {}
-        chosen = [kind for kind in (Registry, S3, Nginx, Bloblo) if kind.name in options.services]
+        chosen = [kind for kind in (Registry, S3, Nginx, Apache, Bloblo) if kind.name in options.services]
         self.s3_public_port = self.ports.take()
+        self.responder_port = self.ports.take()
         for kind in chosen:
             self.services[kind.name] = kind(self)
 
@@ -483,6 +590,17 @@ class Stack:
         if "registry" not in self.services:
             raise StackError("no registry: name the service, or give --registry HOST:PORT")
         return self.services["registry"].address
+
+    @property
+    def responder_address(self):
+        return f"127.0.0.1:{self.responder_port}" if self.options.tcp else f"unix:{self.socket}"
+
+    @property
+    def bucket_url(self):
+        """Where the web servers read the bucket; None without one."""
+        if self.options.bucket:
+            return self.options.bucket
+        return self.services["s3"].url if "s3" in self.services else None
 
     @property
     def s3_public_url(self):
@@ -506,7 +624,8 @@ class Stack:
 
     def facts(self):
         facts = {"directory": str(self.folder), "socket": str(self.socket),
-                 "pids": {name: service.pid for name, service in self.services.items()}}
+                 "pids": {name: service.pid for name, service in self.services.items()},
+                 "ended": {name: service.ended for name, service in self.services.items()}}
         for service in self.services.values():
             facts.update(service.facts())
         return facts
@@ -514,6 +633,8 @@ class Stack:
     def obey(self, line):
         """Carries out one command of standard input; the answer is a line of JSON."""
         try:
+            if line.split() == ["facts"]:
+                return self.facts()
             verb, name, *rest = line.split()
             service = self.services[name]
             if verb == "signal":
@@ -536,13 +657,19 @@ class Stack:
 def options(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=["up"])
-    parser.add_argument("--services", default=",".join(SERVICES), type=lambda text: text.split(","))
+    parser.add_argument("--services", default="registry,s3,nginx,bloblo", type=lambda text: text.split(","))
     parser.add_argument("--bloblo", default=str(ROOT / ".build/release/bloblo"), help="the program to run")
     parser.add_argument("--auth", choices=["htpasswd", "none"], default="htpasswd", help="of the registry")
     parser.add_argument("--registry", metavar="HOST:PORT", help="the registry behind nginx and bloblo, if another")
     parser.add_argument("--env", metavar="NAME=VALUE", action="append", default=[],
                         type=lambda text: text.split("=", 1), help="for bloblo; may be repeated")
     parser.add_argument("--read-timeout", metavar="TIME", help="nginx's fastcgi_read_timeout instead of the shipped one")
+    parser.add_argument("--tcp", action="store_true", help="web servers ask bloblo by TCP, not by a Unix socket")
+    parser.add_argument("--bucket", metavar="URL", help="the endpoint that accelerating web servers read, if another")
+    parser.add_argument("--bucket-ca", metavar="FILE", help="the authorities they trust there")
+    parser.add_argument("--cache", action="store_true", help="nginx accelerates with bloblo-accelerate-cache.conf")
+    parser.add_argument("--nginx-http", default="", help="more for nginx's http {}")
+    parser.add_argument("--apache-site", default="", help="more for Apache's <VirtualHost>")
     parser.add_argument("--log-level", default="info", help="of bloblo")
     parser.add_argument("--directory", help="where the temporary directory is made")
     parser.add_argument("--keep", action="store_true", help="keep it at the end")

@@ -31,8 +31,9 @@ struct FrontServer: Sendable {
 
   /// Has the web server read the bucket for the client.
   ///
-  /// It takes host and target from the headers, as they were signed; of the rest, what clients may see
-  /// of the blob.
+  /// It takes host and target from the headers, as they were signed, and what the client is told of the
+  /// blob. All have names of our own: Apache keeps what a responder said even when the registry answers
+  /// in the end, and the client would see both.
   func accelerate(
     _ request: Request, _ kind: FrontServerKind, _ proof: BlobProof, _ target: SignedTarget,
     _ digest: Digest
@@ -44,8 +45,8 @@ struct FrontServer: Sendable {
     head.add(
       "Content-Type",
       proof.fields.first(named: "content-type")?.value ?? Array("application/octet-stream".utf8))
-    head.add("Docker-Content-Digest", digest.bytes)
-    if let tag = proof.fields.first(named: "etag") { head.add("Etag", tag.value) }
+    head.add("X-Bloblo-Digest", digest.bytes)
+    if let tag = proof.fields.first(named: "etag") { head.add("X-Bloblo-Etag", tag.value) }
     head.add("Content-Length", "0")
     head.add("X-Bloblo", "accelerate")
     request.answer(head)

@@ -14,16 +14,27 @@ struct FillLog: FillObserver {
       ])
   }
 
+  func found(_ digest: Digest, size: Int64) {
+    logger.info(
+      "not filled: another instance was first",
+      metadata: ["blob.digest": "\(digest)", "blob.size": "\(size)"])
+  }
+
   func failed(_ digest: Digest, _ error: FillError) {
     // What upstream answers is upstream's affair, and a wrong digest is for someone to look at.
-    let level: Logger.Level = if case .wrongDigest = error { .error } else { .warning }
+    let level: Logger.Level =
+      switch error {
+      case .wrongDigest: .error
+      case .noRoom, .stale, .stopping: .info
+      default: .warning
+      }
     logger.log(
       level: level, "not filled", metadata: ["blob.digest": "\(digest)", "reason": "\(error)"])
   }
 
   func leftUpload(of digest: Digest, _ error: FillError) {
     logger.warning(
-      "multipart upload left in the bucket: a lifecycle rule (AbortIncompleteMultipartUpload) clears it",
+      "multipart upload left in the bucket: a lifecycle rule (AbortIncompleteMultipartUpload) or `bloblo sweep` clears it",
       metadata: ["blob.digest": "\(digest)", "reason": "\(error)"])
   }
 }

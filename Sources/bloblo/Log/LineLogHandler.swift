@@ -19,14 +19,20 @@ struct LineLogHandler: LogHandler {
   }
 
   func log(event: LogEvent) {
+    let line = line(event.level, "\(event.message)", event.metadata ?? [:])
+    // A log that can't be written has nobody to be told to.
+    _ = unsafe line.withUnsafeBytes { unsafe write(STDERR_FILENO, $0.baseAddress, $0.count) }
+  }
+
+  func line(_ level: Logger.Level, _ message: String, _ more: Logger.Metadata) -> [UInt8] {
     var line: [UInt8] = []
     line.reserveCapacity(512)
-    let fields = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
+    let fields = metadata.merging(more) { $1 }.sorted { $0.key < $1.key }
     switch format {
     case .json:
       line.append(
-        contentsOf: "{\"time\":\"\(timestamp())\",\"level\":\"\(event.level)\",\"message\":".utf8)
-      appendJSONString("\(event.message)", to: &line)
+        contentsOf: "{\"time\":\"\(timestamp())\",\"level\":\"\(level)\",\"message\":".utf8)
+      appendJSONString(message, to: &line)
       for (name, value) in fields {
         line.append(UInt8(ascii: ","))
         appendJSONString(name, to: &line)
@@ -35,15 +41,15 @@ struct LineLogHandler: LogHandler {
       }
       line.append(UInt8(ascii: "}"))
     case .text:
-      line.append(contentsOf: "\(timestamp()) \(event.level) \(event.message)".utf8)
+      line.append(contentsOf: "\(timestamp()) \(level) ".utf8)
+      appendEscaped(message, to: &line)
       for (name, value) in fields {
         line.append(contentsOf: " \(name)=".utf8)
         appendJSONString("\(value)", to: &line)
       }
     }
     line.append(UInt8(ascii: "\n"))
-    // A log that can't be written has nobody to be told to.
-    _ = unsafe line.withUnsafeBytes { unsafe write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    return line
   }
 }
 
@@ -63,6 +69,11 @@ private func timestamp() -> String {
 /// Source: RFC 8259 §7. Control characters are escaped: a line stays one line, whatever a client sent.
 private func appendJSONString(_ text: String, to line: inout [UInt8]) {
   line.append(UInt8(ascii: "\""))
+  appendEscaped(text, to: &line)
+  line.append(UInt8(ascii: "\""))
+}
+
+private func appendEscaped(_ text: String, to line: inout [UInt8]) {
   for byte in text.utf8 {
     switch byte {
     case UInt8(ascii: "\""), UInt8(ascii: "\\"):
@@ -76,5 +87,4 @@ private func appendJSONString(_ text: String, to line: inout [UInt8]) {
     default: line.append(byte)
     }
   }
-  line.append(UInt8(ascii: "\""))
 }

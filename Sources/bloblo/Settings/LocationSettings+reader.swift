@@ -62,8 +62,9 @@ private func upstreamURL(_ text: String) -> String? {
 
 extension SettingsReader {
   mutating func readableFile(_ name: String) -> String? {
-    value(name, default: nil as String?, want: "a file that can be read") {
-      isReadable($0) ? $0 : nil
-    }
+    guard let path = text(name) else { return nil }
+    if isReadable(path) { return path }
+    refuse(name, want: "a file that can be read", got: path)
+    return nil
   }
 }

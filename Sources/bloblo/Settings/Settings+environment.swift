@@ -35,6 +35,7 @@ extension Settings {
     let answerLife = Duration.seconds(
       60 * reader.number("BLOBLO_CACHE_EXPIRATION_MINUTES", default: 10, in: 0...1440))
     let fillLimits = readFillLimits(&reader)
+    let sweepAge = readSweepAge(&reader)
     let threads = reader.number("BLOBLO_THREADS", default: 32, in: 1...4096)
     let streamThreads = reader.number("BLOBLO_STREAM_THREADS", default: 256, in: 1...65_536)
     let stopTimeout = reader.duration(
@@ -65,16 +66,22 @@ extension Settings {
       listenAddress: listenAddress, listenMode: listenMode,
       listenGroup: reader.text("BLOBLO_LISTEN_GROUP"), frontServer: frontServer,
       location: location, credential: credential, lives: lives, answerLife: answerLife,
-      fillLimits: fillLimits, threads: threads, streamThreads: streamThreads,
+      fillLimits: fillLimits, sweepAge: sweepAge, threads: threads, streamThreads: streamThreads,
       stopTimeout: stopTimeout, logLevel: logLevel, logFormat: logFormat, warnings: warnings)
   }
 }
 
 private let logLevels = ["trace", "debug", "info", "notice", "warning", "error", "critical"]
 
-private func readFillLimits(_ reader: inout SettingsReader) -> Filler.Limits {
+func readSweepAge(_ reader: inout SettingsReader) -> Duration {
+  reader.duration(
+    "BLOBLO_SWEEP_AGE", default: .seconds(86_400), in: .zero...(.seconds(365 * 86_400)))
+}
+
+func readFillLimits(_ reader: inout SettingsReader) -> Filler.Limits {
   Filler.Limits(
     fills: reader.number("BLOBLO_FILL_CONCURRENCY", default: 8, in: 1...1024),
+    queue: reader.number("BLOBLO_FILL_QUEUE", default: 64, in: 0...65_536),
     spoolFolder: reader.value(
       "BLOBLO_SPOOL_DIR", default: "/var/tmp", want: "an existing folder that bloblo may write to"
     ) { path in
@@ -82,5 +89,6 @@ private func readFillLimits(_ reader: inout SettingsReader) -> Filler.Limits {
     },
     spoolBytes: reader.byteCount("BLOBLO_SPOOL_MAX_BYTES", default: 16 << 30, in: 0...(.max)),
     partBytes: reader.byteCount(
-      "BLOBLO_FILL_PART_SIZE", default: 8 << 20, in: PartSize.smallestBytes...(5 << 30)))
+      "BLOBLO_FILL_PART_SIZE", default: 8 << 20, in: PartSize.smallestBytes...(5 << 30)),
+    parallelParts: reader.number("BLOBLO_FILL_PARALLEL_PARTS", default: 4, in: 1...64))
 }

@@ -18,6 +18,8 @@ struct Settings: Sendable {
   /// How long pings and tokens are remembered at most.
   var answerLife: Duration
   var fillLimits: Filler.Limits
+  /// How old a multipart upload is when it is taken for one that was left behind.
+  var sweepAge: Duration
   var threads: Int
   var streamThreads: Int
   var stopTimeout: Duration
@@ -42,7 +44,11 @@ struct LocationSettings: Sendable {
 
 /// What is done with a blob that is not in the bucket.
 enum FillMode: String, Sendable, CaseIterable {
-  case tee, off
+  /// The client reads along.
+  case tee
+  /// The client is passed on; the fill comes when its turn does.
+  case background
+  case off
 }
 
 enum LogFormat: String, Sendable, CaseIterable {

@@ -77,10 +77,17 @@ struct SettingsReader {
   }
 
   mutating func refuse(_ name: String, want: String, got: String?) {
-    problems.append("\(name): want \(want), got \(got.map { "\"\($0)\"" } ?? "nothing")")
+    problems.append(
+      "\(name): want \(want), got \(got.map { "\"\(withoutUser($0))\"" } ?? "nothing")")
   }
 
   mutating func refuse(_ problem: String) { problems.append(problem) }
+}
+
+/// A URL's user and password are not for the screen.
+private func withoutUser(_ text: String) -> String {
+  guard let at = text.lastIndex(of: "@") else { return text }
+  return "<redacted>" + text[at...]
 }
 
 extension Duration {

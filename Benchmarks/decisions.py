@@ -1,0 +1,366 @@
+#!/usr/bin/env python3
+"""What a decision costs, side by side in one run; medians.
+
+    decisions.py [--bloblo PATH] [--seconds 3] [--rounds 5] [--json FILE]
+
+hot    a remembered redirect through nginx, against the ceiling (a libfcgi responder in C that writes a
+       fixed Location, ceiling/null_responder.c) and against nginx's own `return 307`
+cold   every request asks the registry (BLOBLO_PROOF_TTL=0s), a HEAD through nginx and bloblo against the
+       same HEAD proxied by nginx alone
+memory resident MiB of bloblo: idle, and after 256 connections
+cpu    instructions (callgrind) and allocations (memcheck) of one hot decision
+
+The configurations take turns, round by round, since the machine's speed drifts. Needs wrk, ab, gcc, valgrind.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "Tests" / "Stack"))
+import stack  # noqa: E402
+
+BLOB = b"bloblo" * 1000
+NAME = "bench/image"
+
+
+class Bench:
+    def __init__(self, options, folder):
+        self.options, self.folder = options, folder
+        self.processes = []
+        self.ports = stack.Ports()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for process in reversed(self.processes):
+            process.send_signal(signal.SIGTERM)
+        for process in self.processes:
+            process.wait()
+
+    def start(self, *command, **more):
+        process = subprocess.Popen(
+            [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            preexec_fn=stack.dies_with_parent(signal.SIGKILL, os.getpid()), **more)
+        self.processes.append(process)
+        return process
+
+    def bloblo(self, facts, place, environment=(), wrapper=()):
+        """A bloblo of its own, on the stack's registry and bucket."""
+        variables = {
+            "PATH": os.environ["PATH"], "BLOBLO_LISTEN_ADDR": f"unix:{place}",
+            "BLOBLO_UPSTREAM_URL": facts["registry_url"], "BLOBLO_S3_BUCKET_NAME": facts["s3_bucket"],
+            "BLOBLO_S3_ENDPOINT_URL": facts["s3_url"], "AWS_ACCESS_KEY_ID": facts["s3_access_key"],
+            "AWS_SECRET_ACCESS_KEY": facts["s3_secret_key"], "AWS_REGION": facts["s3_region"],
+            "BLOBLO_SPOOL_DIR": str(self.folder), "BLOBLO_LOG_LEVEL": "warning",
+            "BLOBLO_PROOF_TTL": "1h", "BLOBLO_PRESENCE_TTL": "1h", **dict(environment)}
+        process = self.start(*wrapper, self.options.bloblo, env=variables, stderr=subprocess.DEVNULL)
+        wait_for(place)
+        return process
+
+    def nginx(self, facts, sockets):
+        """One worker; a port for each responder, one for `return 307`, one for the registry alone."""
+        ports = {name: self.ports.take() for name in (*sockets, "nginx", "registry")}
+        common = """
+    fastcgi_keep_conn on; fastcgi_buffer_size 16k; fastcgi_buffers 4 16k;
+    fastcgi_param REQUEST_METHOD $request_method; fastcgi_param REQUEST_URI $request_uri;"""
+        upstreams = "".join(
+            f"upstream {name} {{ server unix:{path}; keepalive 256; keepalive_requests 10000000; }}\n"
+            for name, path in sockets.items())
+        servers = "".join(
+            f"server {{ listen 127.0.0.1:{ports[name]}; {common} location / {{ fastcgi_pass {name}; }} }}\n"
+            for name in sockets)
+        location = "https://bucket.s3.example.com/" + "0123456789abcdef" * 25
+        registry = facts["registry_url"].removeprefix("http://")
+        config = self.folder / "nginx.conf"
+        config.write_text(f"""
+{"user root;" if os.geteuid() == 0 else ""}
+worker_processes 1; daemon off; pid {self.folder}/nginx.pid; error_log {self.folder}/error.log crit;
+worker_rlimit_nofile 65536;
+events {{ worker_connections 8192; }}
+http {{
+access_log off; keepalive_requests 10000000;
+{" ".join(f"{kind}_temp_path {self.folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))}
+{upstreams}
+upstream registry {{ server {registry}; keepalive 256; keepalive_requests 10000000; }}
+{servers}
+server {{ listen 127.0.0.1:{ports["nginx"]}; location / {{ return 307 "{location}"; }} }}
+server {{ listen 127.0.0.1:{ports["registry"]}; location / {{
+  proxy_pass http://registry; proxy_http_version 1.1; proxy_set_header Connection ""; }} }}
+}}""")
+        self.start("nginx", "-c", config, "-e", self.folder / "error.log")
+        time.sleep(0.5)
+        return ports
+
+
+def wait_for(path, timeout=60):
+    deadline = time.monotonic() + timeout
+    while True:
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                return probe.connect(str(path))
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise SystemExit(f"nobody listens at {path}")
+        time.sleep(0.05)
+
+
+def push(facts):
+    import base64
+    import hashlib
+
+    user, password = next(iter(facts["users"].items()))
+    authorization = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+    digest = "sha256:" + hashlib.sha256(BLOB).hexdigest()
+    headers = {"Authorization": authorization}
+    status, answer, _ = stack.request("POST", f"{facts['registry_url']}/v2/{NAME}/blobs/uploads/", headers)
+    place = answer["Location"]
+    stack.request("PUT", f"{place}{'&' if '?' in place else '?'}digest={digest}",
+                  {**headers, "Content-Type": "application/octet-stream"}, BLOB)
+    return f"/v2/{NAME}/blobs/{digest}", authorization
+
+
+def wrk(port, path, authorization, connections, seconds):
+    """(requests a second, p50 µs, p99 µs) of GET"""
+    output = subprocess.run(
+        ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-H", f"Authorization: {authorization}",
+         f"http://127.0.0.1:{port}{path}"], check=True, capture_output=True, text=True).stdout
+    if "Non-2xx or 3xx" in output:
+        raise SystemExit(f"wrong answers on port {port}:\n{output}")
+
+    def microseconds(percent):
+        number, unit = re.search(rf"{percent}%\s+([\d.]+)(us|ms|s)", output).groups()
+        return float(number) * {"us": 1, "ms": 1e3, "s": 1e6}[unit]
+
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", output)[1]), microseconds(50), microseconds(99)
+
+
+def ab(port, path, authorization, connections, seconds):
+    """The same of HEAD, which wrk can't read; ab counts whole milliseconds."""
+    output = subprocess.run(
+        ["ab", "-q", "-i", "-k", "-c", str(connections), "-t", str(seconds), "-n", "1000000",
+         "-H", f"Authorization: {authorization}", f"http://127.0.0.1:{port}{path}"],
+        check=True, capture_output=True, text=True).stdout
+    if "Non-2xx" in output:
+        raise SystemExit(f"wrong answers on port {port}:\n{output}")
+    rate = float(re.search(r"Requests per second:\s+([\d.]+)", output)[1])
+    return rate, *(float(re.search(rf"{percent}%\s+(\d+)", output)[1]) * 1e3 for percent in (50, 99))
+
+
+def cpu_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident(pid):
+    return int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text())[1]) / 1024
+
+
+def table(title, head, rows):
+    print(f"\n{title}")
+    widths = [max(len(str(row[i])) for row in [head, *rows]) for i in range(len(head))]
+    for row in [head, *rows]:
+        print("  " + "  ".join(str(cell).ljust(width) for cell, width in zip(row, widths)).rstrip())
+
+
+def compare(bench, targets, path, authorization, connections, load=wrk):
+    """Medians of each target, measured in turns; `targets` maps names to (port, pid or None)."""
+    options = bench.options
+    seen = {name: [] for name in targets}
+    for port, _ in targets.values():
+        load(port, path, authorization, connections, 1)
+    for _ in range(options.rounds):
+        for name, (port, pid) in targets.items():
+            before = cpu_seconds(pid) if pid else 0
+            rate, p50, p99 = load(port, path, authorization, connections, options.seconds)
+            cpu = (cpu_seconds(pid) - before) / (rate * options.seconds) * 1e6 if pid else 0
+            seen[name].append((rate, p50, p99, cpu))
+    return {name: [statistics.median(values) for values in zip(*runs)] for name, runs in seen.items()}
+
+
+def hot(bench, facts, path, authorization, result):
+    sockets = {"ceiling": bench.folder / "null.sock", "bloblo": bench.folder / "hot.sock"}
+    null = bench.start(bench.folder / "null_responder", "-s", sockets["ceiling"], "-t", 1, "-a", "epoll")
+    wait_for(sockets["ceiling"])
+    bloblo = bench.bloblo(facts, sockets["bloblo"])
+    result["memory"]["idle"] = round(resident(bloblo.pid), 1)
+    ports = bench.nginx(facts, sockets)
+    headers = {"Authorization": authorization}
+    stack.request("GET", f"http://127.0.0.1:{ports['bloblo']}{path}", headers)
+    deadline = time.monotonic() + 20
+    while stack.request("GET", f"http://127.0.0.1:{ports['bloblo']}{path}", headers)[0] != 307:
+        if time.monotonic() > deadline:
+            raise SystemExit("the blob does not come into the bucket")
+        time.sleep(0.1)
+    targets = {"nginx return 307": (ports["nginx"], None), "ceiling": (ports["ceiling"], null.pid),
+               "bloblo": (ports["bloblo"], bloblo.pid)}
+    rows = []
+    for connections in bench.options.connections:
+        medians = compare(bench, targets, path, authorization, connections)
+        for name, (rate, p50, p99, cpu) in medians.items():
+            base = medians["ceiling"]
+            rows.append((connections, name, f"{rate:.0f}", f"{rate / base[0]:.2f}", f"{p50:.0f}", f"{p99:.0f}",
+                         f"{p99 / base[2]:.2f}", f"{cpu:.1f}" if cpu else ""))
+            result["hot"].append({"connections": connections, "target": name, "rate": rate, "p50_us": p50,
+                                  "p99_us": p99, "cpu_us": cpu, "rate_to_ceiling": rate / base[0],
+                                  "p99_to_ceiling": p99 / base[2]})
+    table("hot decisions through nginx",
+          ("connections", "", "req/s", "to ceiling", "p50 µs", "p99 µs", "to ceiling", "responder CPU µs"), rows)
+    result["memory"]["after 256 connections"] = round(resident(bloblo.pid), 1)
+    return ports, sockets
+
+
+def cold(bench, facts, path, authorization, result):
+    place = bench.folder / "cold.sock"
+    bench.bloblo(facts, place, {"BLOBLO_PROOF_TTL": "0s"})
+    ports = bench.nginx(facts, {"cold": place})
+    targets = {"nginx to the registry": (ports["registry"], None), "nginx and bloblo": (ports["cold"], None)}
+    rows = []
+    for connections in (1, 16):
+        medians = compare(bench, targets, path, authorization, connections, ab)
+        base = medians["nginx to the registry"]
+        for name, (rate, p50, p99, _) in medians.items():
+            rows.append((connections, name, f"{rate:.0f}", f"{rate / base[0]:.2f}", f"{p50:.0f}", f"{p99:.0f}"))
+            result["cold"].append({"connections": connections, "target": name, "rate": rate, "p50_us": p50,
+                                   "p99_us": p99, "rate_to_registry": rate / base[0]})
+    table("cold decisions: one HEAD of the registry each",
+          ("connections", "", "req/s", "to the registry", "p50 µs", "p99 µs"), rows)
+
+
+def cost(bench, facts, path, authorization, result):
+    """Instructions and allocations of one hot decision: the difference between two runs, by their requests."""
+    if not shutil.which("valgrind"):
+        print("\nno valgrind: no instructions counted")
+        return
+    few, many = 200, 1200
+
+    def responder(name, place, wrapper):
+        if name == "bloblo":
+            return bench.bloblo(facts, place, {"BLOBLO_THREADS": "1"}, wrapper)
+        process = bench.start(*wrapper, bench.folder / "null_responder", "-s", place, "-t", 1, "-a", "epoll",
+                              stderr=subprocess.DEVNULL)
+        wait_for(place)
+        return process
+
+    def run(name, tool, count, read):
+        place = bench.folder / f"{name}-{tool}-{count}.sock"
+        log = bench.folder / f"{name}-{tool}-{count}.log"
+        process = responder(name, place, (
+            "valgrind", f"--tool={tool}", f"--log-file={log}",
+            *([f"--callgrind-out-file={log}.out"] if tool == "callgrind" else ["--leak-check=no"])))
+        asked = ask(place, path, authorization, count)
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+        bench.processes.remove(process)
+        if asked != count:
+            raise SystemExit(f"{count - asked} of {count} requests were not redirected")
+        return read(log.read_text())
+
+    def per_request(name, tool, read):
+        return (run(name, tool, many, read) - run(name, tool, few, read)) / (many - few)
+
+    rows = []
+    for name in ("ceiling", "bloblo"):
+        instructions = per_request(name, "callgrind", lambda log: int(re.search(r"Collected : (\d+)", log)[1]))
+        allocations = per_request(
+            name, "memcheck", lambda log: int(re.search(r"([\d,]+) allocs", log)[1].replace(",", "")))
+        result["cost"][name] = {"instructions": round(instructions), "allocations": round(allocations, 2)}
+        rows.append((name, f"{instructions:.0f}", f"{allocations:.1f}"))
+    table("one hot decision (valgrind has no SHA instructions: the hash alone is some 10,000)",
+          ("", "instructions", "allocations"), rows)
+
+
+def ask(path_of_socket, target, authorization, count):
+    """The same request `count` times on one kept connection; how many were redirected."""
+    import struct
+
+    def record(kind, content):
+        return struct.pack("!BBHHBB", 1, kind, 1, len(content), 0, 0) + content
+
+    def pair(name, value):
+        sizes = b"".join(bytes([len(x)]) if len(x) < 128 else struct.pack("!I", len(x) | 1 << 31)
+                         for x in (name, value))
+        return sizes + name + value
+
+    params = b"".join(pair(*p) for p in (
+        (b"REQUEST_METHOD", b"GET"), (b"REQUEST_URI", target.encode()),
+        (b"HTTP_AUTHORIZATION", authorization.encode()), (b"HTTP_USER_AGENT", b"bench/1")))
+    request = (record(1, struct.pack("!HB5x", 1, 1)) + record(4, params) + record(4, b"") + record(5, b""))
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(path_of_socket))
+        connection.settimeout(60)
+        reader = connection.makefile("rb")
+        redirected = 0
+        # The first ones ask upstream, and bring the blob into the bucket.
+        for _ in range(count + 50):
+            if redirected == count:
+                break
+            connection.sendall(request)
+            answer = b""
+            while True:
+                _, kind, _, length, padding, _ = struct.unpack("!BBHHBB", reader.read(8))
+                content = reader.read(length)
+                reader.read(padding)
+                if kind == 6:
+                    answer += content
+                if kind == 3:
+                    break
+            if b"Status: 307" in answer:
+                redirected += 1
+            elif not redirected:
+                time.sleep(0.1)
+        return redirected
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bloblo", default=ROOT / ".build/release/bloblo", type=pathlib.Path)
+    parser.add_argument("--seconds", default=3, type=int)
+    parser.add_argument("--rounds", default=5, type=int)
+    parser.add_argument("--connections", default=[1, 32, 256], type=int, nargs="+")
+    parser.add_argument("--only", default=["hot", "cold", "cost"], nargs="+")
+    parser.add_argument("--json", type=pathlib.Path)
+    options = parser.parse_args()
+    for tool in ("wrk", "ab", "gcc", "nginx"):
+        if not shutil.which(tool):
+            sys.exit(f"{tool} is missing: make bench installs it")
+    stack.end_by_signal()
+    result = {"cores": os.cpu_count(), "date": time.strftime("%Y-%m-%d"), "hot": [], "cold": [], "memory": {}, "cost": {}}
+    with tempfile.TemporaryDirectory(prefix="bloblo-bench-") as name:
+        folder = pathlib.Path(name)
+        subprocess.run(["gcc", "-O2", "-o", folder / "null_responder", ROOT / "Benchmarks/ceiling/null_responder.c",
+                        "-lfcgi", "-lpthread"], check=True)
+        with stack.Stack(stack.options(["up", "--services", "registry,s3"])) as servers:
+            servers.up()
+            facts = servers.facts()
+            with Bench(options, folder) as bench:
+                path, authorization = push(facts)
+                print(f"{os.cpu_count()} cores; wrk with 1 thread, nginx with 1 worker; "
+                      f"medians of {options.rounds} rounds of {options.seconds} s, in turns")
+                if "hot" in options.only:
+                    hot(bench, facts, path, authorization, result)
+                if "cold" in options.only:
+                    cold(bench, facts, path, authorization, result)
+                if "cost" in options.only:
+                    cost(bench, facts, path, authorization, result)
+                if result["memory"]:
+                    table("resident memory, MiB", tuple(result["memory"]),
+                          [tuple(result["memory"].values())])
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+internal import HTTPTransport
+package import Primitives
+package import S3
+
+/// Aborts multipart uploads that an instance left behind when it was killed.
+///
+/// Only those under keys that the template can make: what else is in the bucket is not ours. An upload
+/// that S3 gives no age for stays.
+package struct UploadSweep: Sendable {
+  package struct Report: Sendable, Equatable {
+    /// Uploads of ours that were old enough.
+    package var aborted = 0
+    /// Those whose abort S3 refused.
+    package var failed = 0
+    /// Uploads of ours that may be in progress.
+    package var young = 0
+    /// Uploads that are not ours.
+    package var foreign = 0
+  }
+
+  private let bucket: BucketClient
+  private let template: ObjectKeyTemplate
+  private let age: Duration
+
+  /// - Parameter age: how old an upload must be.
+  package init(_ bucket: BucketClient, _ template: ObjectKeyTemplate, olderThan age: Duration) {
+    self.bucket = bucket
+    self.template = template
+    self.age = age
+  }
+
+  package func run(now: UnixTime) throws(S3Error) -> Report {
+    var http = HTTPClient()
+    return try run(over: &http, now: now)
+  }
+
+  package func run<Client: HTTPSending & ~Copyable>(
+    over http: inout Client, now: UnixTime
+  ) throws(S3Error) -> Report {
+    var report = Report()
+    var marker: MultipartUploadPage.Marker?
+    repeat {
+      // Some servers know no prefix that ends in the middle of a name: then all are listed.
+      let page = try bucket.listMultipartUploads(
+        prefix: template.prefix, after: marker, over: &http, now: now)
+      for upload in page.uploads { sweep(upload, over: &http, now: now, &report) }
+      // A server that repeats a page would have us turn for ever.
+      guard page.next != marker else { break }
+      marker = page.next
+    } while marker != nil
+    return report
+  }
+
+  private func sweep<Client: HTTPSending & ~Copyable>(
+    _ upload: MultipartUpload, over http: inout Client, now: UnixTime, _ report: inout Report
+  ) {
+    guard template.canMake(upload.key) else {
+      report.foreign += 1
+      return
+    }
+    guard let initiated = upload.initiated, .seconds(now - initiated) >= age else {
+      report.young += 1
+      return
+    }
+    do throws(S3Error) {
+      try bucket.abortMultipartUpload(upload, over: &http, now: .now())
+      report.aborted += 1
+    } catch {
+      report.failed += 1
+    }
+  }
+}

@@ -1,0 +1,59 @@
+import ArgumentParser
+import Fill
+import Glibc
+import Logging
+import Primitives
+import S3
+import Threading
+
+/// Clears what a killed instance left in the bucket.
+struct Sweep: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Abort multipart uploads that were left behind.",
+    discussion: """
+      Aborts uploads that are older than BLOBLO_SWEEP_AGE (1d) and whose keys BLOBLO_S3_KEY_TEMPLATE can make; \
+      others are not touched. `bloblo serve` does the same at its start. Ends with 1 if S3 refused something.
+      """)
+
+  @Option(help: "How old an upload must be, as 30m, 12h or 1d; instead of BLOBLO_SWEEP_AGE.")
+  var olderThan: String?
+
+  func run() throws {
+    var environment = processEnvironment()
+    if let olderThan { environment["BLOBLO_SWEEP_AGE"] = olderThan }
+    let settings = try ToolSettings(environment)
+    do {
+      let report = try UploadSweep(
+        settings.bucket, settings.location.keyTemplate, olderThan: settings.sweepAge
+      ).run(now: .now())
+      print(
+        "\(report.aborted) aborted, \(report.failed) failed, \(report.young) younger than "
+          + "\(settings.sweepAge.short), \(report.foreign) not ours")
+      if report.failed > 0 { throw ExitCode.failure }
+    } catch let error as S3Error {
+      complain(["bloblo: \(error)"])
+      throw ExitCode.failure
+    }
+  }
+}
+
+/// The sweep at a start: beside the requests, never before them.
+func startSweep(_ settings: Settings, _ bucket: BucketClient, _ logger: Logger) {
+  guard settings.location.fill != .off else { return }
+  let sweep = UploadSweep(
+    bucket, settings.location.keyTemplate, olderThan: settings.sweepAge)
+  let thread = Thread.start("sweep") {
+    do throws(S3Error) {
+      let report = try sweep.run(now: .now())
+      guard report.aborted + report.failed > 0 else { return }
+      logger.info(
+        "multipart uploads that were left behind are aborted",
+        metadata: ["aborted": "\(report.aborted)", "failed": "\(report.failed)"])
+    } catch {
+      logger.warning(
+        "can't look for multipart uploads that were left behind",
+        metadata: ["s3.error": "\(error)"])
+    }
+  }
+  thread?.detach()
+}

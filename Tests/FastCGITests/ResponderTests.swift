@@ -1,0 +1,172 @@
+import Foundation
+import TestSupport
+import Testing
+import Threading
+
+@testable import FastCGI
+
+/// Answers with the path; some paths do more.
+private final class Handler: RequestHandler {
+  let held = Monitor<[Request]>([])
+
+  func handle(_ request: Request) {
+    let path = String(decoding: request.parameter("REQUEST_URI") ?? [], as: UTF8.self)
+    switch path {
+    case "/hold": held.update { $0.append(request) }
+    case "/abort":
+      request.begin(ResponseHead(status: 200))
+      _ = request.keepAlive()
+      request.abort()
+    case "/drop": break
+    case "/alive":
+      _ = request.keepAlive()
+      request.answer(ResponseHead(status: 200), body: Array("alive".utf8))
+    case "/file":
+      guard let file = FileHandle(forReadingAtPath: "/proc/self/exe") else { return }
+      request.begin(ResponseHead(status: 200))
+      if request.send(file: file.fileDescriptor, offset: 5, count: 200_000) { request.finish() }
+    default: request.answer(ResponseHead(status: 200), body: Array(path.utf8))
+    }
+  }
+
+  func waitForHeld() -> Bool { held.wait(for: .seconds(30)) { $0.isEmpty ? nil : true } ?? false }
+  func release() {
+    for request in held.withLock({ held in
+      defer { held = [] }
+      return held
+    }) { request.answer(ResponseHead(status: 200), body: Array("late".utf8)) }
+  }
+}
+
+@Suite(.serialized) struct ResponderTests {
+  private let handler = Handler()
+  private let responder: Responder
+  private let port: UInt16
+
+  init() throws {
+    let listener = try Listener(.tcp(host: "", port: 0))
+    port = listener.port ?? 0
+    responder = Responder(
+      listener, limits: ConnectionLimits(read: .seconds(20), write: .seconds(20)), handler: handler)
+    #expect(responder.start(threads: 1))
+  }
+
+  private func connect() throws -> FastCGIClient { try #require(FastCGIClient(port: port)) }
+  private func stop() { #expect(responder.stop(within: .seconds(30))) }
+
+  @Test func `idle kept connections cost no thread`() throws {
+    let clients = try (0..<64).map { _ in try connect() }
+    for round in 0..<3 {
+      for (i, client) in clients.enumerated() {
+        #expect(client.ask("/\(round)/\(i)").text.hasSuffix("\r\n\r\n/\(round)/\(i)"))
+      }
+    }
+    stop()
+    #expect(clients.allSatisfy { $0.socket.receive().isEmpty })
+  }
+
+  @Test func `a request that comes byte by byte holds nobody up`() throws {
+    let slow = try connect()
+    let quick = try connect()
+    let bytes = FastCGIClient.request([("REQUEST_URI", "/slow")])
+    for byte in bytes.dropLast() {
+      slow.socket.send([byte])
+      #expect(quick.ask("/quick").text.hasSuffix("/quick"))
+    }
+    slow.socket.send([bytes.last!])
+    #expect(slow.answer().text.hasSuffix("/slow"))
+    stop()
+  }
+
+  @Test func `hostile bytes end their own connection only`() throws {
+    var seed: UInt64 = 42
+    func next() -> UInt8 {
+      seed = seed &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return UInt8(truncatingIfNeeded: seed >> 33)
+    }
+    let good = try connect()
+    for round in 0..<200 {
+      var bytes = FastCGIClient.request([("REQUEST_URI", "/x"), ("A", "b")], body: [1, 2])
+      if round % 3 == 0 {
+        bytes = (0..<Int(next())).map { _ in next() }
+      } else {
+        // A length of a param may ask for 2 GiB, on which libfcgi ends the process: not in a test.
+        bytes[Int(next()) % 16] = next()
+      }
+      let bad = try connect()
+      bad.socket.send(bytes)
+      #expect(good.ask("/good").text.hasSuffix("/good"))
+    }
+    stop()
+  }
+
+  @Test func `a connection that is not kept is closed`() throws {
+    let client = try connect()
+    #expect(client.ask("/x", keep: false).isEnded)
+    #expect(client.socket.receive().isEmpty)
+    stop()
+  }
+
+  @Test func `a body that nobody reads does not become a request`() throws {
+    let client = try connect()
+    let bytes = FastCGIClient.request(
+      [("REQUEST_URI", "/x")], body: [UInt8](repeating: 1, count: 500_000))
+    client.socket.send(bytes)
+    #expect(client.answer().text.hasSuffix("/x"))
+    #expect(client.ask("/y").text.hasSuffix("/y"))
+    stop()
+  }
+
+  @Test(arguments: ["/abort", "/drop"]) func `an answer broken off has no end`(path: String) throws
+  {
+    let client = try connect()
+    let answer = client.ask(path)
+    #expect(!answer.isEnded)
+    #expect(client.socket.receive().isEmpty)
+    stop()
+  }
+
+  @Test func `a sign of life is an empty record of the error stream`() throws {
+    let answer = try connect().ask("/alive")
+    #expect(answer.records.first == FastCGIClient.Record(type: 7, content: []))
+    #expect(answer.isEnded && answer.text.hasSuffix("alive"))
+    stop()
+  }
+
+  @Test func `a file goes out whole, and the connection goes on`() throws {
+    let client = try connect()
+    let answer = client.ask("/file")
+    let head = Array("Status: 200 OK\r\n\r\n".utf8)
+    let file = try #require(FileHandle(forReadingAtPath: "/proc/self/exe"))
+    try file.seek(toOffset: 5)
+    #expect(answer.output == head + (try file.read(upToCount: 200_000) ?? Data()))
+    #expect(client.ask("/y").text.hasSuffix("/y"))
+    stop()
+  }
+
+  @Test func `a stop finishes what is in flight`() throws {
+    let (busy, idle) = (try connect(), try connect())
+    busy.socket.send(FastCGIClient.request([("REQUEST_URI", "/hold")]))
+    #expect(handler.waitForHeld())
+    #expect(idle.ask("/x").isEnded)
+    let handler = handler
+    let thread = try #require(
+      Threading.Thread.start("release") {
+        // Only once the stop has begun: it closes what is idle.
+        _ = idle.socket.receive()
+        handler.release()
+      })
+    stop()
+    thread.join()
+    #expect(busy.answer().text.hasSuffix("late"))
+  }
+
+  @Test func `a stop does not wait for ever`() throws {
+    let busy = try connect()
+    busy.socket.send(FastCGIClient.request([("REQUEST_URI", "/hold")]))
+    #expect(handler.waitForHeld())
+    #expect(!responder.stop(within: .milliseconds(100)))
+    handler.release()
+    #expect(busy.answer().isEnded)
+  }
+}

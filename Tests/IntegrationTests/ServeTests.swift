@@ -1,0 +1,173 @@
+import Foundation
+import TestSupport
+import Testing
+
+@Suite struct ServeTests {
+  @Test func `SIGTERM lets a body in flight be finished, and ends with 0`() throws {
+    let relay = FaultyRelay(to: try Ground.shared().registryPort)
+    let site = try Site(["BLOBLO_FILL_PART_SIZE": "5MiB"], upstream: relay.port)
+    let blob = TestBlob(count: 12 << 20)
+    try site.ground.push(blob, to: "serve/term")
+    relay.fault = .stallAnswer(after: 6 << 20)
+    let client = try Program([
+      "curl", "--disable", "-sS", "--max-time", "80", "-H", Site.credential[0],
+      site.url + blob.path(in: "serve/term"),
+    ])
+    #expect(eventually { relay.requests.contains { $0.hasPrefix("GET") } })
+    #expect(site.logSays("decided", "tee"))
+    try site.stack.signal("bloblo", "SIGTERM")
+    #expect(site.logSays("stopping"))
+    // Those who come now are the registry's.
+    #expect(try site.ask("GET", blob.path(in: "serve/term")).body == blob.bytes)
+    relay.fault = .none
+    #expect(client.readAll() == blob.bytes)
+    #expect(client.wait() == 0)
+    #expect(try site.stack.exitStatus(of: "bloblo") == 0)
+    #expect(try site.isFilled(blob))
+    #expect(site.log.contains("\"in-flight\":\"finished\""))
+    #expect(site.secretsInLog.isEmpty)
+  }
+
+  private static func environment(_ settings: [String: String]) throws -> [String: String] {
+    let ground = try Ground.shared()
+    return [
+      "PATH": ProcessInfo.processInfo.environment["PATH"] ?? "",
+      "BLOBLO_S3_ENDPOINT_URL": ground.s3URL, "BLOBLO_S3_PUBLIC_ENDPOINT_URL": ground.publicS3URL,
+      "BLOBLO_S3_BUCKET_NAME": Stack.bucket, "BLOBLO_UPSTREAM_URL": ground.registryURL,
+      "AWS_ACCESS_KEY_ID": Stack.accessKey, "AWS_SECRET_ACCESS_KEY": Stack.secretKey,
+      "AWS_REGION": "us-east-1", "BLOBLO_LOG_LEVEL": "trace",
+    ].merging(settings) { $1 }
+  }
+
+  private static func temporaryPath() -> String {
+    "/tmp/bloblo-\(UUID().uuidString.prefix(8)).sock"
+  }
+
+  @Test func `all wrong settings are named together, and the exit status is 78`() throws {
+    let wrong = [
+      "BLOBLO_LISTEN_ADDR": "nowhere", "BLOBLO_UPSTREAM_URL": "ftp://x", "BLOBLO_FILL": "maybe",
+      "BLOBLO_PRESIGN_EXPIRES": "8d", "BLOBLO_THREADS": "0", "BLOBLO_SPOOL_DIR": "/nonexistent",
+      "BLOBLO_LOG_LEVEL": "loud", "BLOBLO_FILL_PART_SIZE": "1MiB", "BLOBLO_S3_BUCKET_NAME": "A",
+      "BLOBLO_REDIRECT_STATUS": "200", "BLOBLO_LISTEN_MODE": "9", "AWS_SECRET_ACCESS_KEY": "",
+    ]
+    let result = try Program.run([Stack.blobloPath], environment: Self.environment(wrong))
+    #expect(result.status == 78)
+    for name in wrong.keys { #expect(result.errors.contains("\(name): "), "\(name)") }
+    #expect(!result.errors.contains(Stack.secretKey))
+  }
+
+  @Test func `a live socket is left alone, a stale one is replaced`() throws {
+    let path = Self.temporaryPath()
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    var live: LoopbackSocket? = try .listen(unix: path)
+    let environment = try Self.environment(["BLOBLO_LISTEN_ADDR": "unix:\(path)"])
+    let refused = try Program.run([Stack.blobloPath], environment: environment)
+    #expect(refused.status == 69)
+    #expect(refused.errors.contains("another process listens there"))
+    #expect(live != nil)
+    live = nil
+    let program = try Program([Stack.blobloPath], environment: environment)
+    #expect(eventually { (try? WebServerConnection(unix: path)) != nil })
+    var facts = try FileManager.default.attributesOfItem(atPath: path)
+    #expect(facts[.posixPermissions] as? Int == 0o660)
+    program.signal(15)
+    #expect(program.wait() == 0)
+    #expect(!FileManager.default.fileExists(atPath: path))
+    // What is no socket stays.
+    try Data("mine".utf8).write(to: URL(fileURLWithPath: path))
+    #expect(try Program.run([Stack.blobloPath], environment: environment).status == 69)
+    facts = try FileManager.default.attributesOfItem(atPath: path)
+    #expect(facts[.size] as? Int == 4)
+  }
+
+  private func expectAnswers(_ connect: () throws -> WebServerConnection) throws {
+    let blob = TestBlob(count: 3000)
+    try Ground.shared().push(blob, to: "serve/doors")
+    let params = ["HTTP_AUTHORIZATION": "Basic \(Site.basic)"]
+    var client: WebServerConnection?
+    #expect(
+      eventually {
+        client = try? connect()
+        return client != nil
+      })
+    let head = client?.ask("HEAD", blob.path(in: "serve/doors"), params)
+    #expect(head?.status == 200)
+    #expect(head?["content-length"] == "3000")
+    let body = client?.ask("GET", blob.path(in: "serve/doors"), params)
+    #expect(body?.body == blob.bytes)
+    #expect(client?.ask("GET", "/v2/", [:])?.status == 424)
+    #expect(client?.ask("GET", blob.path(in: "serve/doors"), [:], isKept: false)?.status == 424)
+  }
+
+  @Test func `a Unix socket, TCP and an inherited descriptor all serve`() throws {
+    let path = Self.temporaryPath()
+    let unix = try Program(
+      [Stack.blobloPath],
+      environment: Self.environment([
+        "BLOBLO_LISTEN_ADDR": "unix:\(path)", "BLOBLO_LISTEN_MODE": "0600",
+      ]))
+    try expectAnswers { try WebServerConnection(unix: path) }
+    let facts = try FileManager.default.attributesOfItem(atPath: path)
+    #expect(facts[.posixPermissions] as? Int == 0o600)
+
+    let port = LoopbackSocket.listen().port
+    let tcp = try Program(
+      [Stack.blobloPath], environment: Self.environment(["BLOBLO_LISTEN_ADDR": "127.0.0.1:\(port)"])
+    )
+    try expectAnswers { WebServerConnection(try .connect(port: port)) }
+
+    let inherited = LoopbackSocket.listen()
+    let third = try Program(
+      [Stack.blobloPath], environment: Self.environment([:]), input: inherited.descriptor)
+    try expectAnswers { WebServerConnection(try .connect(port: inherited.port)) }
+
+    // As spawn-fcgi does it, which forks: -n keeps it in front.
+    let spawnPath = Self.temporaryPath()
+    let spawned = try Program(
+      ["spawn-fcgi", "-n", "-s", spawnPath, "--", Stack.blobloPath],
+      environment: Self.environment([:]))
+    try expectAnswers { try WebServerConnection(unix: spawnPath) }
+    for program in [unix, tcp, third, spawned] {
+      program.signal(15)
+      #expect(program.wait() == 0, "\(program.errorText)")
+      for secret in [Site.basic, Stack.secretKey, Stack.password, "X-Amz-Signature"] {
+        #expect(!program.errorText.contains(secret))
+      }
+    }
+    try? FileManager.default.removeItem(atPath: spawnPath)
+  }
+
+  @Test func `more kept connections than threads slow nobody`() throws {
+    let path = Self.temporaryPath()
+    let program = try Program(
+      [Stack.blobloPath],
+      environment: Self.environment(["BLOBLO_LISTEN_ADDR": "unix:\(path)", "BLOBLO_THREADS": "2"]))
+    let blob = TestBlob(count: 3000)
+    try Ground.shared().push(blob, to: "serve/kept")
+    let params = ["HTTP_AUTHORIZATION": "Basic \(Site.basic)"]
+    #expect(eventually { (try? WebServerConnection(unix: path)) != nil })
+    let clients = try (0..<64).map { _ in try WebServerConnection(unix: path) }
+    // A part of a request: it must not hold a thread that others need.
+    let halves = try (0..<8).map { _ in try LoopbackSocket.connect(unix: path) }
+    for half in halves { half.send([1, 1, 0, 1, 0, 8, 0, 0, 0]) }
+    // Each is used, and then kept: a thread for each would leave all but two to wait for ever.
+    for _ in 0..<3 {
+      for client in clients {
+        #expect(client.ask("HEAD", blob.path(in: "serve/kept"), params)?.status == 200)
+      }
+    }
+    // All at once: those that find no thread are passed, and none waits or is lost.
+    for client in clients { client.begin("HEAD", blob.path(in: "serve/kept"), params) }
+    let statuses = clients.map { $0.finish()?.status }
+    #expect(statuses.allSatisfy { $0 == 200 || $0 == 424 })
+    program.signal(15)
+    #expect(program.wait() == 0)
+  }
+
+  @Test func `a server that is missing is said in a sentence`() throws {
+    let error = #expect(throws: Stack.Failure.self) {
+      try Stack(["bloblo"], options: ["--bloblo", "/nonexistent", "--registry", "127.0.0.1:1"])
+    }
+    #expect(error?.description.contains("there is no program /nonexistent") == true)
+  }
+}

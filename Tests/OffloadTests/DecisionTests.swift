@@ -1,0 +1,264 @@
+import HTTPTransport
+import Offload
+import Primitives
+import Registry
+import Synchronization
+import Testing
+
+private let question = Question(
+  location: LocationID(0), asker: Asker([UInt8](repeating: 1, count: 16).span),
+  path: BlobPath(
+    name: RepositoryName("a")!, digest: Digest("sha256:" + String(repeating: "0", count: 64))!))
+private let start = Moment(unix: UnixTime(seconds: 1000), steady: 1_000_000)
+
+extension Decision {
+  fileprivate var leaf: String {
+    switch self {
+    case .pass(let reason): "pass \(reason)"
+    case .answer(_, let size): "answer \(size)"
+    case .redirect(let url): url == Array("url".utf8) ? "redirect" : "redirect elsewhere"
+    case .accelerate: "accelerate"
+    case .fill(_, let size, let wrong): "fill \(size) \(wrong.map { "\($0.size)" } ?? "nil")"
+    }
+  }
+}
+
+private struct FakeUpstream: ProofSource {
+  let answer: Result<BlobProof, Unproven>
+  func prove(
+    _ path: BlobPath, for client: ClientFields, by http: inout HTTPClient
+  ) throws(Unproven) -> BlobProof { try answer.get() }
+}
+
+private struct FakeStore: BlobStore {
+  let sizes: [Digest: Int64]
+  var failure: String?
+  var presignFailure: String?
+  func find(_ digest: Digest, by http: inout HTTPClient, now: UnixTime) throws(BlobStoreError)
+    -> StoredBlob?
+  {
+    if let failure { throw BlobStoreError(failure) }
+    return sizes[digest].map { StoredBlob(size: $0) }
+  }
+  func presign(_ digest: Digest, now: UnixTime) throws(BlobStoreError)
+    -> SignedURL
+  {
+    if let presignFailure { throw BlobStoreError(presignFailure) }
+    return SignedURL(bytes: Array("url".utf8), reusableUntil: now + 60)
+  }
+}
+
+/// Asks as the program does: by memory, else by asking, and decides by what was found.
+extension OffloadEngine {
+  fileprivate func decide(_ request: BlobRequest, at now: Moment) -> Decision {
+    if let decision = decideAtOnce(request, at: now) { return decision }
+    var http = HTTPClient()
+    let finding = find(
+      request, for: ClientFields([]), credentialEnd: nil, by: &http, at: now)
+    return decide(request, by: finding, at: now)
+  }
+}
+
+/// Upstream and a bucket that count who asks, and change their minds.
+private final class Counting: ProofSource, BlobStore {
+  struct State {
+    var proofs = 0
+    var finds = 0
+    var signatures = 0
+    var answer: Result<BlobProof, Unproven> = .success(BlobProof(size: 10))
+    var isStoreDown = false
+  }
+
+  let state = Mutex(State())
+
+  func prove(
+    _ path: BlobPath, for client: ClientFields, by http: inout HTTPClient
+  ) throws(Unproven) -> BlobProof {
+    try state.withLock {
+      $0.proofs += 1
+      return $0.answer
+    }.get()
+  }
+
+  func find(_ digest: Digest, by http: inout HTTPClient, now: UnixTime) throws(BlobStoreError)
+    -> StoredBlob?
+  {
+    let isDown = state.withLock {
+      $0.finds += 1
+      return $0.isStoreDown
+    }
+    if isDown { throw BlobStoreError("down") }
+    return StoredBlob(size: 10)
+  }
+
+  func presign(_ digest: Digest, now: UnixTime) throws(BlobStoreError)
+    -> SignedURL
+  {
+    state.withLock { $0.signatures += 1 }
+    return SignedURL(bytes: Array("url".utf8), reusableUntil: now + 60)
+  }
+}
+
+struct RememberingTests {
+  private let servers = Counting()
+
+  private func engine(_ lives: Memories.Lives) -> OffloadEngine {
+    OffloadEngine(upstream: servers, store: servers, memories: Memories(lives))
+  }
+
+  private func later(_ seconds: Int64) -> Moment {
+    Moment(unix: start.unix + seconds, steady: start.steady + seconds * 1000)
+  }
+
+  private let get = BlobRequest(.get, question)
+
+  @Test func `what is remembered asks nobody`() {
+    let engine = engine(Memories.Lives(proof: .seconds(30), presence: .seconds(300)))
+    #expect(engine.decide(get, at: start).leaf == "redirect")
+    for second in 0..<30 {
+      #expect(engine.decideAtOnce(get, at: later(Int64(second)))?.leaf == "redirect")
+    }
+    let state = servers.state.withLock { $0 }
+    #expect((state.proofs, state.finds, state.signatures) == (1, 1, 1))
+    #expect(engine.decideAtOnce(get, at: later(30)) == nil, "the proof's life is over")
+  }
+
+  @Test func `with lives of zero every request asks`() {
+    let engine = engine(Memories.Lives())
+    for _ in 0..<3 { #expect(engine.decide(get, at: start).leaf == "redirect") }
+    let state = servers.state.withLock { $0 }
+    #expect((state.proofs, state.finds) == (3, 3))
+  }
+
+  @Test func `a URL is signed anew when a part of its life is over`() {
+    let engine = engine(Memories.Lives(proof: .seconds(300), presence: .seconds(300)))
+    _ = engine.decide(get, at: start)
+    _ = engine.decide(get, at: later(59))
+    #expect(servers.state.withLock { $0.signatures } == 1)
+    _ = engine.decide(get, at: later(60))
+    #expect(servers.state.withLock { $0.signatures } == 2)
+  }
+
+  @Test func `a refusal is asked for every time, and ends what was allowed`() {
+    let engine = engine(
+      Memories.Lives(proof: .seconds(30), staleProof: .seconds(600), presence: .seconds(300)))
+    _ = engine.decide(get, at: start)
+    servers.state.withLock { $0.answer = .failure(.status(401)) }
+    for turn in 1...3 {
+      #expect(engine.decide(get, at: later(30)).leaf == "pass upstream-status")
+      #expect(servers.state.withLock { $0.proofs } == 1 + turn)
+    }
+    servers.state.withLock { $0.answer = .failure(.unreachable("down")) }
+    #expect(engine.decide(get, at: later(31)).leaf == "pass upstream-unreachable")
+  }
+
+  @Test func `a stale proof serves while upstream is down, if that is set`() {
+    let lives = Memories.Lives(proof: .seconds(30), presence: .seconds(300))
+    var staleLives = lives
+    staleLives.staleProof = .seconds(600)
+    let (fresh, stale) = (engine(lives), engine(staleLives))
+    _ = fresh.decide(get, at: start)
+    _ = stale.decide(get, at: start)
+    servers.state.withLock { $0.answer = .failure(.status(503)) }
+    #expect(fresh.decide(get, at: later(40)).leaf == "pass upstream-status")
+    #expect(stale.decide(get, at: later(40)).leaf == "redirect")
+  }
+
+  @Test func `a dead bucket is left alone, and nobody asked for it`() {
+    let engine = engine(Memories.Lives())
+    servers.state.withLock { $0.isStoreDown = true }
+    let now = Moment.now()
+    for _ in 0..<20 { #expect(engine.decide(get, at: now).leaf == "pass s3") }
+    let state = servers.state.withLock { $0 }
+    #expect((state.proofs, state.finds) == (5, 5))
+    #expect(engine.decide(BlobRequest(.head, question), at: now).leaf == "answer 10")
+  }
+
+  @Test func `a dead upstream is left alone`() {
+    let engine = engine(Memories.Lives())
+    servers.state.withLock { $0.answer = .failure(.unreachable("refused")) }
+    let now = Moment.now()
+    for _ in 0..<20 { #expect(engine.decide(get, at: now).leaf == "pass upstream-unreachable") }
+    #expect(servers.state.withLock { $0.proofs } == 5)
+  }
+}
+
+struct DecisionTests {
+  struct Case: Sendable, CustomTestStringConvertible {
+    let leaf: String
+    var method = BlobRequest.Method.get
+    var range = BlobRequest.Range.whole
+    var isConditional = false
+    var delivery = Delivery.redirect
+    var minimum: Int64 = 0
+    var proven: Int64?? = .some(10)
+    var unproven = Unproven.status(401)
+    var stored: Int64?
+    var storeFailure: String?
+    var presignFailure: String?
+    var ifRange: [UInt8]?
+    var testDescription: String { leaf }
+  }
+
+  @Test(arguments: [
+    Case(leaf: "pass delivery", delivery: .pass, stored: 10),
+    Case(leaf: "pass conditional", isConditional: true, stored: 10),
+    Case(leaf: "pass range", range: .other, stored: 10),
+    Case(leaf: "pass range", method: .head, range: .single, stored: 10),
+    Case(leaf: "pass range", method: .head, range: .other, stored: 10),
+    Case(leaf: "pass upstream-status", proven: nil, stored: 10),
+    Case(leaf: "pass upstream-status", method: .head, proven: nil, stored: 10),
+    Case(leaf: "pass upstream-page", proven: nil, unproven: .page, stored: 10),
+    Case(leaf: "pass upstream-redirect", proven: nil, unproven: .redirectElsewhere, stored: 10),
+    Case(leaf: "pass upstream-digest", proven: nil, unproven: .otherDigest, stored: 10),
+    Case(leaf: "pass upstream-unreachable", proven: nil, unproven: .unreachable("x"), stored: 10),
+    Case(leaf: "pass unknown-size", method: .head, proven: .some(nil), stored: 10),
+    Case(leaf: "answer 10", method: .head),
+    Case(leaf: "answer 10", method: .head, minimum: 11, storeFailure: "down"),
+    Case(leaf: "pass small-blob", minimum: 11, stored: 10),
+    Case(leaf: "redirect", minimum: 10, stored: 10),
+    Case(leaf: "pass s3", storeFailure: "down"),
+    Case(leaf: "pass s3", stored: 10, presignFailure: "no credential"),
+    Case(leaf: "redirect", stored: 10),
+    Case(leaf: "redirect", range: .single, stored: 10),
+    Case(leaf: "redirect", proven: .some(nil), stored: 11),
+    Case(leaf: "pass unknown-size", proven: .some(nil)),
+    Case(leaf: "accelerate", delivery: .accelerate, stored: 10),
+    Case(leaf: "accelerate", range: .single, delivery: .accelerate, stored: 10),
+    Case(
+      leaf: "pass if-range", range: .single, delivery: .accelerate, stored: 10,
+      ifRange: Array("\"elsewhere\"".utf8)),
+    Case(leaf: "fill 10 nil", delivery: .accelerate),
+    Case(leaf: "fill 10 nil"),
+    Case(leaf: "fill 10 nil", range: .single),
+    Case(leaf: "fill 10 9", stored: 9),
+    Case(leaf: "fill 10 0", stored: 0),
+  ])
+  func `a request becomes its leaf`(c: Case) {
+    let proof: Result<BlobProof, Unproven> =
+      if let size = c.proven { .success(BlobProof(size: size)) } else { .failure(c.unproven) }
+    let engine = OffloadEngine(
+      upstream: FakeUpstream(answer: proof),
+      store: FakeStore(
+        sizes: c.stored.map { [question.path.digest: $0] } ?? [:], failure: c.storeFailure,
+        presignFailure: c.presignFailure),
+      policy: .init(delivery: c.delivery, minimumBlobSize: c.minimum))
+    let request = BlobRequest(
+      c.method, question, range: c.range, isConditional: c.isConditional, ifRange: c.ifRange)
+    #expect(engine.decide(request, at: start).leaf == c.leaf)
+  }
+
+  @Test(arguments: [
+    ("bytes=0-0", true), ("Bytes=5-", true), ("bytes=-5", true), ("bytes=0-1,3-4", false),
+    ("items=0-1", false), ("bytes=abc", false), ("bytes=-", false), ("bytes=5", false),
+    ("bytes=1-2-3", false), ("bytes= 0-1", false), ("bytes", false), ("bytes=", false), ("", false),
+    ("bytes 0-1", false),
+  ])
+  func `one byte range is single`(field: String, isSingle: Bool) {
+    switch BlobRequest.Range(field: Array(field.utf8).span) {
+    case .single: #expect(isSingle)
+    case .other: #expect(!isSingle)
+    case .whole: Issue.record("a Range field is never the whole")
+    }
+  }
+}

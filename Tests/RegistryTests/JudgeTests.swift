@@ -1,0 +1,118 @@
+import HTTPTransport
+import Registry
+import Testing
+
+private let digest = GrammarTests.digest
+private let hex = GrammarTests.hex
+private let other = "sha256:" + String(repeating: "f", count: 64)
+
+struct JudgeTests {
+  struct Case: Sendable, CustomTestStringConvertible {
+    let status: Int
+    var fields: [(String, String)] = []
+    var redirect = UpstreamRegistry.Redirect.digest
+    /// The size that is proven, or `nil`.
+    var proves: Int64??
+    var refusal: Unproven?
+    var testDescription: String { "\(status) \(fields) \(redirect)" }
+  }
+
+  static let path = BlobPath(name: RepositoryName("a")!, digest: Digest(digest)!)
+
+  private func check(_ c: Case) {
+    let upstream = UpstreamRegistry(url: "http://r", redirect: c.redirect)
+    let head = HTTPResponseHead(status: c.status, fields: c.fields.map { HTTPField($0.0, $0.1) })
+    do throws(Unproven) {
+      let proof = try upstream.judge(head, Self.path)
+      #expect(c.proves == .some(proof.size))
+    } catch {
+      #expect(c.refusal == error)
+    }
+  }
+
+  @Test(arguments: [
+    Case(status: 200, fields: [("Content-Length", "42")], proves: .some(42)),
+    Case(status: 200, fields: [("content-LENGTH", "0")], proves: .some(0)),
+    Case(status: 200, proves: .some(nil)),
+    Case(status: 200, fields: [("Content-Length", "-1")], proves: .some(nil)),
+    Case(status: 200, fields: [("Content-Length", "+1")], proves: .some(nil)),
+    Case(status: 200, fields: [("Content-Length", "1e3")], proves: .some(nil)),
+    Case(
+      status: 200, fields: [("Content-Length", "42"), ("Content-Encoding", "gzip")],
+      proves: .some(nil)),
+    Case(
+      status: 200, fields: [("Content-Length", "42"), ("Docker-Content-Digest", digest)],
+      proves: .some(42)),
+    Case(
+      status: 206, fields: [("Content-Length", "1"), ("Content-Range", "bytes 0-0/1234")],
+      proves: .some(1234)),
+    Case(status: 206, fields: [("Content-Length", "1")], proves: .some(nil)),
+    Case(status: 206, fields: [("Content-Range", "bytes 0-0/*")], proves: .some(nil)),
+    Case(status: 206, fields: [("Content-Range", "bytes 0-0/-5")], proves: .some(nil)),
+  ])
+  func `an answer with the blob proves it`(c: Case) { check(c) }
+
+  @Test(arguments: [
+    Case(status: 200, fields: [("Content-Type", "text/html; charset=utf-8")], refusal: .page),
+    Case(status: 200, fields: [("Content-Type", "Text/HTML")], refusal: .page),
+    Case(status: 206, fields: [("Content-Type", "application/xhtml+xml")], refusal: .page),
+    Case(status: 200, fields: [("Docker-Content-Digest", other)], refusal: .otherDigest),
+    Case(
+      status: 307, fields: [("Docker-Content-Digest", other), ("Location", "/\(hex)")],
+      refusal: .otherDigest),
+  ])
+  func `an answer with something else proves nothing`(c: Case) { check(c) }
+
+  @Test(arguments: [201, 204, 400, 401, 403, 404, 405, 416, 429, 500, 503])
+  func `a refusal keeps its status`(status: Int) {
+    check(Case(status: status, refusal: .status(status)))
+  }
+
+  static let storage = [
+    "https://s3/docker/registry/v2/blobs/sha256/01/\(hex)/data?X-Amz-Signature=1",
+    "https://cdn/\(hex)", "https://cdn/sha256%3A\(hex)?se=1", "https://cdn/\(digest)",
+    "https://cdn/\(hex.uppercased())",
+  ]
+  static let elsewhere = [
+    "https://login/?return=/v2/a/blobs/\(digest)", "https://login/#/v2/a/blobs/\(digest)",
+    "https://login/", "", "https://r/v2/a/blobs/\(digest)", "/v2/a/blobs/\(digest)",
+    "https://r/v2/canonical/a/blobs/\(digest)?x=1", "https://r/v2/a/blobs/\(digest)/",
+    "https://r/V2/a/BLOBS/\(digest.uppercased())", "https://r/v2/a%2Fblobs%2Fsha256%3A\(hex)",
+    "https://r/v2/a/blobs/sha256%3a\(hex)", "https://r/%76%32/a/%62lobs/\(digest)",
+    "https://login/return/%252Fv2%252Fa%252Fblobs%252Fsha256%253A\(hex)",
+    "https://r/v2/a/blobs/\(digest)/login", "https://r/v2/a/blobs/\(digest);s=1",
+    "https://\(hex).login/", "https://cdn/\(other)",
+  ]
+
+  @Test(arguments: storage) func `a redirect to the blob's storage proves it`(location: String) {
+    for status in [301, 302, 303, 307, 308] {
+      check(Case(status: status, fields: [("Location", location)], proves: .some(nil)))
+    }
+    check(
+      Case(
+        status: 307, fields: [("Location", location)], redirect: .never, refusal: .redirectElsewhere
+      ))
+    check(Case(status: 304, fields: [("Location", location)], refusal: .redirectElsewhere))
+  }
+
+  @Test(arguments: elsewhere) func `a redirect to elsewhere proves nothing`(location: String) {
+    check(Case(status: 307, fields: [("Location", location)], refusal: .redirectElsewhere))
+    check(Case(status: 307, fields: [("Location", location)], redirect: .any, proves: .some(nil)))
+  }
+
+  @Test func `a redirect without a target proves nothing`() {
+    for redirect in UpstreamRegistry.Redirect.allCases {
+      check(Case(status: 307, redirect: redirect, refusal: .redirectElsewhere))
+    }
+  }
+
+  @Test func `only what registries say of a blob is repeated`() throws {
+    let head = HTTPResponseHead(
+      status: 200,
+      fields: ["Content-Type", "ETag", "Set-Cookie", "Connection", "Server"].map {
+        HTTPField($0, "x")
+      })
+    let proof = try UpstreamRegistry(url: "http://r").judge(head, Self.path)
+    #expect(proof.fields.map(\.name) == ["Content-Type", "ETag"])
+  }
+}

@@ -1,0 +1,103 @@
+import HTTPTransport
+import Registry
+import TestSupport
+import Testing
+
+struct ProveTests {
+  typealias Check = UpstreamRegistry.Check
+
+  struct Case: Sendable, CustomTestStringConvertible {
+    let check: Check
+    let status: Int
+    let credential: Bool
+    let asks: [String]
+    var testDescription: String { "\(check) \(status) credential: \(credential)" }
+  }
+
+  static let cases =
+    Check.allCases.flatMap { check in
+      [200, 307, 401, 403, 404, 405, 500].flatMap { status in
+        [true, false].map { credential in
+          let again =
+            check != .head && credential && [401, 403, 405].contains(status)
+            || check == .get && status == 404
+          return Case(
+            check: check, status: status, credential: credential,
+            asks: again ? ["HEAD", "GET"] : ["HEAD"])
+        }
+      }
+    }
+
+  @Test(arguments: cases) func `a refused HEAD is tried as GET where that may help`(c: Case) {
+    let server = ScriptedServer { request in
+      request.lines[0].hasPrefix("HEAD")
+        ? Reply("HTTP/1.1 \(c.status) x\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n")
+        : Reply("HTTP/1.1 206 x\r\nContent-Range: bytes 0-0/77\r\nContent-Length: 1\r\n\r\nx")
+    }
+    var http = HTTPClient()
+    let client = ClientFields(c.credential ? [HTTPField("Authorization", "Bearer t")] : [])
+    let upstream = UpstreamRegistry(url: server.url, check: c.check)
+    let proof = try? upstream.prove(JudgeTests.path, for: client, by: &http)
+    #expect(server.requests.map { String($0.lines[0].prefix { $0 != " " }) } == c.asks)
+    #expect((proof != nil) == (c.status == 200 || c.asks.count == 2))
+    if c.asks.count == 2 { #expect(proof?.size == 77) }
+    for request in server.requests {
+      #expect(request.lines[0].hasSuffix(" /v2/a/blobs/\(GrammarTests.digest) HTTP/1.1"))
+      #expect(request.has("Range") == request.lines[0].hasPrefix("GET"))
+      #expect(!request.has("Accept-Encoding"))
+      #expect(request.has("Authorization") == c.credential)
+    }
+  }
+
+  @Test func `a long body is not read to its end`() throws {
+    let server = ScriptedServer { request in
+      request.lines[0].hasPrefix("HEAD")
+        ? Reply("HTTP/1.1 405 x\r\nContent-Length: 0\r\n\r\n")
+        : Reply(
+          "HTTP/1.1 200 x\r\nContent-Length: 1000000\r\n\r\n\(String(repeating: "x", count: 9000))",
+          .stall)
+    }
+    var http = HTTPClient()
+    let proof = try UpstreamRegistry(url: server.url)
+      .prove(JudgeTests.path, for: ClientFields([HTTPField("Cookie", "c")]), by: &http)
+    #expect(proof.size == 1_000_000)
+  }
+
+  @Test func `a client's credential arrives byte for byte`() throws {
+    let server = ScriptedServer { _ in Reply("HTTP/1.1 200 x\r\nContent-Length: 5\r\n\r\n") }
+    let secret: [UInt8] =
+      Array("Basic ".utf8) + [0xFF, 0xFE, 0x80, 0xE9, 0x09] + Array("; x=\"é\"".utf8)
+    var http = HTTPClient()
+    _ = try UpstreamRegistry(url: server.url).prove(
+      JudgeTests.path,
+      for: ClientFields([HTTPField("Authorization", secret), HTTPField("Cookie", secret)]),
+      by: &http)
+    let head = try #require(server.requests.first).head
+    for name in ["Authorization", "Cookie"] {
+      #expect(head.contains(Array("\r\n\(name): ".utf8) + secret + [13, 10]))
+    }
+  }
+
+  @Test func `an upstream that says nothing is unreachable, in time`() {
+    let server = ScriptedServer { _ in Reply(pieces: [], .stall) }
+    let limits = HTTPLimits(head: .milliseconds(200))
+    for url in [server.url, "http://127.0.0.1:1"] {
+      var http = HTTPClient()
+      let error = #expect(throws: Unproven.self) {
+        try UpstreamRegistry(url: url, limits: limits)
+          .prove(JudgeTests.path, for: ClientFields([]), by: &http)
+      }
+      guard case .unreachable = error else {
+        Issue.record("\(String(describing: error))")
+        continue
+      }
+    }
+  }
+
+  @Test func `a client's fields are never shown`() {
+    let fields = ClientFields([HTTPField("Authorization", "secret-word")])
+    var dumped = ""
+    dump(fields, to: &dumped)
+    #expect(!"\(fields)\(String(reflecting: fields))\(dumped)".contains("secret-word"))
+  }
+}

@@ -1,0 +1,266 @@
+"""Servers that misbehave on purpose: a TCP relay, and a registry whose repositories' names say how.
+
+Standard library only; threads, since each does little.
+"""
+
+import hashlib
+import http.server
+import random
+import re
+import socket
+import struct
+import threading
+import time
+
+
+class Relay:
+    """A TCP relay to 127.0.0.1:port. What it does wrong can be changed while connections are open.
+
+    refuse     answers each new connection by itself with this, bytes, so many times (`times`; None: always)
+    reset_at   resets a connection when so many bytes have gone to the server
+    stalled    moves nothing, while set
+    rate       bytes a second at most, each way, of each connection
+    """
+
+    def __init__(self, port):
+        self.target = port
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.port = self.listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.connections = []
+        self.lock = threading.Lock()
+        self.heal()
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def heal(self):
+        self.refuse, self.times, self.reset_at, self.stalled, self.rate = None, None, None, False, None
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+
+    def is_refused(self):
+        with self.lock:
+            if not self.refuse or self.times == 0:
+                return False
+            if self.times:
+                self.times -= 1
+            return True
+
+    def serve(self, client):
+        if self.is_refused():
+            client.settimeout(2)
+            try:
+                client.recv(65536)
+                client.sendall(self.refuse)
+                client.shutdown(socket.SHUT_WR)
+                while client.recv(1 << 20):
+                    pass
+            except OSError:
+                pass
+            client.close()
+            return
+        try:
+            server = socket.create_connection(("127.0.0.1", self.target))
+        except OSError:
+            client.close()
+            return
+        with self.lock:
+            self.connections.append((client, server))
+        for pair in ((client, server, True), (server, client, False)):
+            threading.Thread(target=self.pump, args=pair, daemon=True).start()
+
+    def pump(self, source, sink, is_upward):
+        moved = 0
+        try:
+            while True:
+                data = source.recv(4096 if self.rate else 262144)
+                if not data:
+                    break
+                while self.stalled:
+                    time.sleep(0.02)
+                moved += len(data)
+                if is_upward and self.reset_at is not None and moved >= self.reset_at:
+                    self.reset_at = None
+                    for each in (source, sink):
+                        reset(each)
+                    return
+                sink.sendall(data)
+                if self.rate:
+                    time.sleep(len(data) / self.rate)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            for each in (source, sink):
+                try:
+                    each.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+
+    def cut(self):
+        """Resets all connections that are open."""
+        with self.lock:
+            pairs, self.connections = self.connections, []
+        for pair in pairs:
+            for each in pair:
+                reset(each)
+
+    def close(self):
+        self.listener.close()
+        self.cut()
+
+
+def reset(connection):
+    """An RST instead of a FIN."""
+    try:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.shutdown(socket.SHUT_RD)
+    except OSError:
+        pass
+    connection.close()
+
+
+def slow_down(status=503, code="SlowDown"):
+    """An S3 server's refusal, as bytes on the wire."""
+    body = f"<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>test</Message></Error>".encode()
+    return (f"HTTP/1.1 {status} {code}\r\nContent-Type: application/xml\r\nConnection: close\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n").encode() + body
+
+
+class Registry:
+    """Blobs under any repository; the repository's name says what is wrong with the answer to a GET.
+
+    `rate` is in bytes a second. `gets` counts GETs by digest and `bytes` what they were answered with.
+    """
+
+    def __init__(self, rate=None):
+        self.blobs, self.gets, self.bytes, self.rate = {}, {}, {}, rate
+        self.credentials = set()
+        self.lock = threading.Lock()
+        registry = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def log_message(self, *_):
+                pass
+
+            def do_HEAD(self):
+                registry.answer(self, False)
+
+            def do_GET(self):
+                registry.answer(self, True)
+
+        class Server(http.server.ThreadingHTTPServer):
+            request_queue_size = 512
+            daemon_threads = True
+
+            def handle_error(self, *_):
+                pass
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_address[1]
+        self.address = f"127.0.0.1:{self.port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def add(self, size, algorithm="sha256"):
+        """A new blob of random bytes; its digest."""
+        content = random.randbytes(size)
+        digest = f"{algorithm}:{hashlib.new(algorithm, content).hexdigest()}"
+        self.blobs[digest] = content
+        return digest
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+    def answer(self, request, is_get):
+        found = re.fullmatch(r"/v2/(.+)/blobs/([^/?]+)(\?.*)?", request.path)
+        content = self.blobs.get(found[2]) if found else None
+        if content is None:
+            return self.send(request, 404, {"Content-Length": "0"}, b"", False)
+        fault, digest = found[1].split("/")[-1], found[2]
+        head = {"Content-Type": "application/octet-stream", "Content-Length": str(len(content)),
+                "Docker-Content-Digest": digest}
+        if not is_get:
+            return self.send(request, 200, head, b"", False)
+        if credential := request.headers.get("Authorization"):
+            self.credentials.add(credential)
+        with self.lock:
+            self.gets[digest] = self.gets.get(digest, 0) + 1
+        status = 200
+        if (wanted := re.fullmatch(r"bytes=(\d+)-(\d+)", request.headers.get("Range", ""))) and fault == "good":
+            first, last = int(wanted[1]), int(wanted[2])
+            head["Content-Range"] = f"bytes {first}-{last}/{len(content)}"
+            status, content = 206, content[first:last + 1]
+            head["Content-Length"] = str(len(content))
+        half = len(content) // 2
+        if fault == "error":
+            status, content = 500, b"sorry"
+        elif fault == "partial":
+            status, head["Content-Range"] = 206, f"bytes 0-{half - 1}/{len(content)}"
+            content = content[:half]
+        elif fault == "page":
+            head["Content-Type"] = "text/html; charset=utf-8"
+            content = b"<html>".ljust(len(content), b" ")
+        elif fault == "encoded":
+            head["Content-Encoding"] = "gzip"
+        elif fault == "wrong":
+            content = content[:-1] + bytes([content[-1] ^ 1])
+        elif fault == "otherdigest":
+            head["Docker-Content-Digest"] = "sha256:" + "0" * 64
+        elif fault == "shorter":
+            content = content[:half]
+        elif fault == "longer":
+            content = content + content
+        if fault in ("error", "partial", "shorter", "longer"):
+            head["Content-Length"] = str(len(content))
+        if fault in ("nolength", "chunked"):
+            del head["Content-Length"]
+        # What breaks off in the middle keeps the length of the whole.
+        self.send(request, status, head, content, True, fault, digest)
+
+    def send(self, request, status, head, content, has_body, fault="", digest=None):
+        request.send_response(status)
+        for name, value in head.items():
+            request.send_header(name, value)
+        if fault == "nolength":
+            request.send_header("Connection", "close")
+            request.close_connection = True
+        if fault == "chunked":
+            request.send_header("Transfer-Encoding", "chunked")
+        request.end_headers()
+        if not has_body:
+            return
+        view, at, start = memoryview(content), 0, time.monotonic()
+        half = len(content) // 2
+        while at < len(content):
+            if fault in ("cut", "reset", "stall") and at >= half:
+                if fault == "stall":
+                    time.sleep(4)
+                if fault == "reset":
+                    request.wfile.flush()
+                    time.sleep(0.3)
+                    request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                if fault != "stall" or not content:
+                    request.close_connection = True
+                    return
+                fault = "good"
+            piece = view[at:at + 262144]
+            if fault in ("cut", "reset", "stall"):
+                piece = view[at:min(at + 262144, half)]
+            if fault == "chunked":
+                request.wfile.write(b"%x\r\n" % len(piece) + piece + b"\r\n")
+            else:
+                request.wfile.write(piece)
+            at += len(piece)
+            with self.lock:
+                self.bytes[digest] = self.bytes.get(digest, 0) + len(piece)
+            if self.rate:
+                time.sleep(max(0, at / self.rate - (time.monotonic() - start)))
+        if fault == "chunked":
+            request.wfile.write(b"0\r\n\r\n")

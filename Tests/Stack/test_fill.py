@@ -1,0 +1,565 @@
+#!/usr/bin/env python3
+"""What the filling of the bucket promises, asked of the built program between nginx, SeaweedFS and servers
+that misbehave (faulty.py).
+
+    test_fill.py [--bloblo PATH] [--clients 100] [--size MIB] [--kills 100] [Test.test …]
+"""
+
+import argparse
+import concurrent.futures
+import contextlib
+import hashlib
+import http.client
+import json
+import os
+import pathlib
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+import xml.etree.ElementTree as xml
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import faulty
+import stack
+
+MIB = 1 << 20
+ARGUMENTS = argparse.Namespace(bloblo=str(stack.ROOT / ".build/debug/bloblo"), clients=100, size=32, kills=100)
+
+
+class Pull:
+    """What a client got: status, number of bytes, their SHA-256, and whether the body was whole."""
+
+    def __init__(self, url, path, headers=None, rate=None, timeout=60, stop=None):
+        host = url.split("//")[1]
+        connection = http.client.HTTPConnection(host, timeout=timeout)
+        self.status, self.count, self.is_whole, self.headers = None, 0, False, {}
+        start = time.monotonic()
+        digest = hashlib.sha256()
+        self.body = b""
+        try:
+            connection.request("GET", path, headers=headers or {})
+            answer = connection.getresponse()
+            self.status, self.headers = answer.status, answer.headers
+            buffer = bytearray(4096 if rate else 262144)
+            while count := answer.readinto(buffer):
+                self.count += count
+                digest.update(memoryview(buffer)[:count])
+                if self.count <= 65536:
+                    self.body += bytes(buffer[:count])
+                if rate:
+                    time.sleep(count / rate)
+                if stop and stop.is_set():
+                    break
+            self.is_whole = answer.length in (None, 0)
+        except (OSError, http.client.HTTPException):
+            pass
+        finally:
+            connection.close()
+        self.sha256 = digest.hexdigest()
+        self.seconds = time.monotonic() - start
+
+    @property
+    def seen(self):
+        return self.status, self.count if self.is_whole else "broken off", self.sha256 if self.is_whole else None
+
+
+def path(digest, repository="good"):
+    return f"/v2/test/{repository}/blobs/{digest}"
+
+
+def eventually(condition, seconds=10):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(0.05)
+    return condition()
+
+
+class FillTest(unittest.TestCase):
+    environment = {}
+    rate = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.exit = contextlib.ExitStack()
+        cls.registry = faulty.Registry(rate=cls.rate)
+        cls.exit.callback(cls.registry.close)
+        options = stack.options(["up", "--services", "s3,nginx,bloblo", "--bloblo", ARGUMENTS.bloblo,
+                                 "--registry", cls.registry.address, "--log-level", "debug"])
+        servers = stack.Stack(options)
+        cls.exit.callback(servers.down)
+        cls.servers = servers
+        cls.s3 = servers.services["s3"]
+        cls.relay = faulty.Relay(cls.s3.port)
+        cls.exit.callback(cls.relay.close)
+        options.env = {"BLOBLO_S3_ENDPOINT_URL": cls.relay.url, **cls.environment}
+        try:
+            servers.up()
+        except BaseException:
+            cls.exit.close()
+            raise
+        cls.nginx = servers.services["nginx"].url
+        cls.bloblo = servers.services["bloblo"]
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.exit.close()
+
+    def setUp(self):
+        self.relay.heal()
+
+    # the bucket
+
+    def object(self, digest):
+        """The SHA-256 (or what the digest says) of an object, or None."""
+        status, _, body = self.s3.client.call("GET", f"/{stack.BUCKET}/{digest}")
+        return f"{digest.split(':')[0]}:{hashlib.new(digest.split(':')[0], body).hexdigest()}" if status == 200 else None
+
+    def keys(self):
+        root = xml.fromstring(self.s3.client.call("GET", f"/{stack.BUCKET}", query=[("list-type", "2")])[2])
+        return [each.text for each in root.findall(".//{*}Contents/{*}Key")]
+
+    def uploads(self):
+        root = xml.fromstring(self.s3.client.call("GET", f"/{stack.BUCKET}", query=[("uploads", "")])[2])
+        return [each.text for each in root.findall(".//{*}Upload/{*}Key")]
+
+    def assert_published(self, digest, seconds=20):
+        self.assertTrue(eventually(lambda: self.s3.client.size(digest) is not None, seconds), self.log())
+        self.assertEqual(self.object(digest), digest)
+
+    def assert_absent(self, digest):
+        """Nothing is published, nothing is left, and no fill goes on."""
+        self.assertTrue(eventually(lambda: self.spool_files() == 0), "a spool is still open")
+        self.assertIsNone(self.s3.client.size(digest))
+        self.assertTrue(eventually(lambda: not self.uploads()), self.uploads())
+
+    # bloblo
+
+    def pull(self, digest, repository="good", **more):
+        return Pull(self.nginx, path(digest, repository), **more)
+
+    def log(self):
+        return self.bloblo.log.read_text(errors="replace")[-3000:]
+
+    def lines(self, word):
+        return [json.loads(line) for line in self.bloblo.log.read_text(errors="replace").splitlines()
+                if line.startswith("{") and word in line]
+
+    def spool_files(self, process=None):
+        """Files of the spool folder that bloblo holds open; they have no name."""
+        folder, count = f"/proc/{self.bloblo.pid}/fd", 0
+        for each in os.listdir(folder):
+            with contextlib.suppress(OSError):
+                count += str(self.bloblo.spool) in os.readlink(f"{folder}/{each}")
+        return count
+
+    def memory(self):
+        """Bytes that bloblo had resident at most since it started."""
+        for line in pathlib.Path(f"/proc/{self.bloblo.pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM"):
+                return int(line.split()[1]) << 10
+
+    @contextlib.contextmanager
+    def restarted(self, **environment):
+        """Bloblo with other settings."""
+        old = dict(self.servers.options.env)
+        self.bloblo.stop()
+        self.servers.options.env = {**old, **environment}
+        self.bloblo.start()
+        try:
+            yield
+        finally:
+            self.bloblo.stop()
+            self.servers.options.env = old
+            self.bloblo.start()
+
+    def tool(self, *words, **environment):
+        return subprocess.run([ARGUMENTS.bloblo, *words], env={**self.bloblo.environment(), **environment},
+                              capture_output=True, text=True, timeout=120)
+
+
+class Coalescing(FillTest):
+    rate = 150 * MIB
+
+    def test_many_clients_are_one_upstream_get(self):
+        size = ARGUMENTS.size * MIB
+        digest = self.registry.add(size)
+        with concurrent.futures.ThreadPoolExecutor(ARGUMENTS.clients) as pool:
+            # The last tenth comes late, and reads along from the start.
+            def client(number):
+                time.sleep(0.05 if number % 10 == 0 else 0)
+                return self.pull(digest, timeout=300)
+            pulls = list(pool.map(client, range(ARGUMENTS.clients)))
+        wrong = [pull for pull in pulls if (pull.status, pull.count) != (200, size) or f"sha256:{pull.sha256}" != digest]
+        self.assertFalse(wrong, self.log())
+        self.assertEqual(self.registry.gets[digest], 1, self.log())
+        self.assertEqual(self.registry.bytes[digest], size)
+        self.assert_published(digest)
+        self.assertEqual(self.pull(digest).status, 307)
+        print(f"\n{ARGUMENTS.clients} clients × {ARGUMENTS.size} MiB: upstream GETs {self.registry.gets[digest]}, "
+              f"peak memory {self.memory() / MIB:.1f} MiB", file=sys.stderr)
+        self.assertLess(self.memory(), 64 * MIB)
+
+
+class Independence(FillTest):
+    rate = 100 * MIB
+
+    def test_a_slow_client_holds_up_neither_the_bucket_nor_others(self):
+        digest = self.registry.add(20 * MIB)
+        stop = threading.Event()
+        self.addCleanup(lambda: eventually(lambda: self.spool_files() == 0))
+        self.addCleanup(stop.set)
+        slow = threading.Thread(target=self.pull, args=(digest,), kwargs={"rate": 10 << 10, "stop": stop})
+        slow.start()
+        fast = self.pull(digest)
+        self.assertEqual(fast.seen, (200, 20 * MIB, digest.split(":")[1]))
+        self.assertLess(fast.seconds, 5)
+        self.assert_published(digest, 5)
+        self.assertTrue(slow.is_alive())
+        self.assertEqual(self.registry.gets[digest], 1)
+
+    def test_a_store_that_stalls_holds_up_no_client(self):
+        digest, other = self.registry.add(20 * MIB), self.registry.add(MIB)
+        pulls = []
+        first = threading.Thread(target=lambda: pulls.append(self.pull(digest)))
+        first.start()
+        self.assertTrue(eventually(lambda: self.registry.gets.get(digest)))
+        self.relay.stalled = True
+        first.join()
+        self.assertEqual(pulls[0].seen, (200, 20 * MIB, digest.split(":")[1]), self.log())
+        # A third client asks for another blob: whether it is there S3 does not say, so the registry answers.
+        third = self.pull(other)
+        self.assertEqual(third.seen, (200, MIB, other.split(":")[1]))
+        self.assertLess(third.seconds, 15)
+        self.relay.stalled = False
+        self.assert_published(digest, 40)
+
+    def test_the_end_of_the_client_is_not_the_end_of_the_fill(self):
+        digest = self.registry.add(20 * MIB)
+        with contextlib.closing(http.client.HTTPConnection(self.nginx.split("//")[1])) as connection:
+            connection.request("GET", path(digest))
+            connection.getresponse().read(1000)
+        self.assert_published(digest)
+
+    def test_what_nobody_needs_is_not_read(self):
+        self.registry.rate = 10 * MIB
+        digest = self.registry.add(100 * MIB)
+        with contextlib.closing(http.client.HTTPConnection(self.nginx.split("//")[1])) as connection:
+            connection.request("GET", path(digest))
+            connection.getresponse().read(1000)
+            self.relay.refuse = faulty.slow_down(403, "AccessDenied")
+            self.relay.cut()
+            self.assertTrue(eventually(lambda: self.registry.bytes.get(digest, 0) > 20 * MIB))
+        self.assertTrue(eventually(lambda: self.spool_files() == 0), self.log())
+        self.assertLess(self.registry.bytes[digest], 60 * MIB)
+        self.registry.rate = self.rate
+        self.relay.heal()
+        self.assert_absent(digest)
+
+
+class Truth(FillTest):
+    """Nothing is published, and the client sees what the registry would have shown it."""
+
+    sizes = (MIB, 20 * MIB)
+
+    def test_bodies_that_are_not_the_blob(self):
+        for fault in ("cut", "reset", "wrong", "encoded", "partial", "page", "error", "shorter", "longer",
+                      "chunked", "nolength", "otherdigest"):
+            for size in self.sizes:
+                with self.subTest(fault=fault, size=size):
+                    digest = self.registry.add(size)
+                    direct = Pull(f"http://{self.registry.address}", path(digest, fault))
+                    ours = self.pull(digest, fault)
+                    self.assertEqual(ours.seen, direct.seen, self.log())
+                    self.assert_absent(digest)
+
+    def test_the_same_blob_is_filled_by_the_next_right_answer(self):
+        digest = self.registry.add(20 * MIB)
+        self.pull(digest, "wrong")
+        self.assert_absent(digest)
+        self.pull(digest)
+        self.assert_published(digest)
+
+    def test_an_upstream_that_pauses_is_waited_for(self):
+        digest = self.registry.add(MIB)
+        self.assertEqual(self.pull(digest, "stall").seen, (200, MIB, digest.split(":")[1]))
+        self.assert_published(digest)
+
+    def test_sha512(self):
+        for size in self.sizes:
+            digest = self.registry.add(size, "sha512")
+            self.assertEqual(self.pull(digest).count, size)
+            self.assert_published(digest)
+
+    def test_an_object_of_the_wrong_size_is_replaced(self):
+        for size in self.sizes:
+            digest = self.registry.add(size)
+            self.s3.client.call("PUT", f"/{stack.BUCKET}/{digest}", b"poison")
+            self.assertEqual(self.pull(digest).seen, (200, size, digest.split(":")[1]))
+            self.assertTrue(eventually(lambda: self.s3.client.size(digest) == size), self.log())
+            self.assertEqual(self.object(digest), digest)
+            self.assertTrue(self.lines("wrong size"))
+
+
+class StoreFaults(FillTest):
+    def filled_in_spite_of(self, **fault):
+        for size in (MIB, 30 * MIB):
+            with self.subTest(size=size, **fault):
+                digest = self.registry.add(size)
+                self.registry.rate = 60 * MIB
+                puller = concurrent.futures.ThreadPoolExecutor(1)
+                pull = puller.submit(self.pull, digest)
+                eventually(lambda: self.registry.gets.get(digest))
+                self.relay.cut()
+                for name, value in fault.items():
+                    setattr(self.relay, name, value)
+                self.assertEqual(pull.result().seen, (200, size, digest.split(":")[1]))
+                self.assert_published(digest, 60)
+                self.assertFalse(self.uploads())
+                self.relay.heal()
+
+    def test_503_slow_down(self):
+        self.filled_in_spite_of(refuse=faulty.slow_down(), times=3)
+
+    def test_500(self):
+        self.filled_in_spite_of(refuse=faulty.slow_down(500, "InternalError"), times=3)
+
+    def test_a_request_timeout(self):
+        self.filled_in_spite_of(refuse=faulty.slow_down(400, "RequestTimeout"), times=2)
+
+    def test_a_reset_in_the_middle_of_a_part(self):
+        self.filled_in_spite_of(reset_at=700_000)
+
+    def test_a_drip(self):
+        self.filled_in_spite_of(rate=8 * MIB)
+
+    def test_a_store_that_is_down(self):
+        digest = self.registry.add(20 * MIB)
+        self.relay.refuse = faulty.slow_down()
+        self.relay.cut()
+        self.assertEqual(self.pull(digest).seen, (200, 20 * MIB, digest.split(":")[1]))
+        self.relay.heal()
+        self.assert_absent(digest)
+
+
+class Modes(FillTest):
+    def test_background(self):
+        with self.restarted(BLOBLO_FILL="background"):
+            digest = self.registry.add(20 * MIB)
+            pull = self.pull(digest, headers={"Authorization": "Basic YTpi"})
+            self.assertEqual(pull.seen, (200, 20 * MIB, digest.split(":")[1]))
+            self.assertNotEqual(pull.headers.get("X-Bloblo"), "tee")
+            self.assert_published(digest)
+            self.assertEqual(self.registry.gets[digest], 2)
+            self.assertIn("Basic YTpi", self.registry.credentials)
+
+    def test_a_range_queues_a_fill_in_the_background(self):
+        with self.restarted(BLOBLO_FILL="background"):
+            digest = self.registry.add(MIB)
+            pull = self.pull(digest, headers={"Range": "bytes=5-9"})
+            self.assertEqual((pull.status, pull.body), (206, self.registry.blobs[digest][5:10]))
+            self.assert_published(digest)
+
+    def test_the_queue_is_bounded(self):
+        self.registry.rate = MIB
+        with self.restarted(BLOBLO_FILL="background", BLOBLO_FILL_CONCURRENCY="1", BLOBLO_FILL_QUEUE="1",
+                            BLOBLO_STOP_TIMEOUT="0s"):
+            digests = [self.registry.add(3 * MIB) for _ in range(4)]
+            for digest in digests:
+                pull = self.pull(digest, headers={"Range": "bytes=0-0"})
+                self.assertEqual(pull.status, 206)
+            self.assertEqual(len(self.lines("cold-limit")), 2)
+            for digest in digests[:2]:
+                self.assert_published(digest)
+            self.assertIsNone(self.s3.client.size(digests[3]))
+        self.registry.rate = None
+
+    def test_a_range_of_a_cold_blob_passes_and_fills_nothing(self):
+        digest = self.registry.add(MIB)
+        pull = self.pull(digest, headers={"Range": "bytes=5-9"})
+        self.assertEqual((pull.status, pull.body), (206, self.registry.blobs[digest][5:10]))
+        self.assertEqual(self.registry.gets[digest], 1)
+        self.assert_absent(digest)
+
+    def test_off(self):
+        with self.restarted(BLOBLO_FILL="off"):
+            digest = self.registry.add(MIB)
+            self.assertEqual(self.pull(digest).seen, (200, MIB, digest.split(":")[1]))
+            self.assert_absent(digest)
+
+
+class Limits(FillTest):
+    def passes(self, digest, size):
+        self.assertEqual(self.pull(digest).seen, (200, size, digest.split(":")[1]), self.log())
+        self.assert_absent(digest)
+
+    def test_beyond_the_spool(self):
+        with self.restarted(BLOBLO_SPOOL_MAX_BYTES="1MiB"):
+            self.passes(self.registry.add(MIB + 1), MIB + 1)
+            digest = self.registry.add(MIB)
+            self.pull(digest)
+            self.assert_published(digest)
+
+    def test_the_spool_is_never_larger_than_it_may_be(self):
+        self.registry.rate = 4 * MIB
+        with self.restarted(BLOBLO_SPOOL_MAX_BYTES="9MiB"), concurrent.futures.ThreadPoolExecutor(8) as pool:
+            digests = [self.registry.add(4 * MIB) for _ in range(8)]
+            pulls = [pool.submit(self.pull, digest) for digest in digests]
+            most = 0
+            while not all(pull.done() for pull in pulls):
+                most = max(most, self.spool_bytes())
+                time.sleep(0.02)
+            self.assertTrue(all(pull.result().count == 4 * MIB for pull in pulls))
+            self.assertLessEqual(most, 9 * MIB)
+            self.assertGreaterEqual(most, 8 * MIB)
+        self.registry.rate = None
+
+    def spool_bytes(self):
+        folder, total = f"/proc/{self.bloblo.pid}/fd", 0
+        for each in os.listdir(folder):
+            with contextlib.suppress(OSError):
+                if str(self.bloblo.spool) in os.readlink(f"{folder}/{each}"):
+                    total += os.stat(f"{folder}/{each}").st_blocks * 512
+        return total
+
+    def test_beyond_concurrency_and_threads(self):
+        for limit in ("BLOBLO_FILL_CONCURRENCY", "BLOBLO_STREAM_THREADS"):
+            self.registry.rate = 4 * MIB
+            with self.subTest(limit=limit), self.restarted(**{limit: "1"}):
+                first, second = self.registry.add(8 * MIB), self.registry.add(MIB)
+                with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                    pull = pool.submit(self.pull, first)
+                    eventually(lambda: self.registry.gets.get(first))
+                    self.assertEqual(self.pull(second).seen, (200, MIB, second.split(":")[1]))
+                    self.assertEqual(len(self.lines("cold-limit")), 1, self.log())
+                    self.assertEqual(pull.result().count, 8 * MIB)
+        self.registry.rate = None
+
+    @unittest.skipUnless(os.geteuid() == 0, "mounts a small file system")
+    def test_a_full_disk(self):
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], check=True)
+            try:
+                with self.restarted(BLOBLO_SPOOL_DIR=folder):
+                    self.passes(self.registry.add(5 * MIB), 5 * MIB)
+                    digest = self.registry.add(MIB)
+                    self.pull(digest)
+                    self.assert_published(digest)
+            finally:
+                subprocess.run(["umount", "-l", folder], check=True)
+
+
+class Instances(FillTest):
+    """Another instance with the same bucket; its own socket is asked by cgi-fcgi."""
+
+    def test_the_same_blob_at_the_same_time(self):
+        self.registry.rate = 20 * MIB
+        for size in (MIB, 60 * MIB):
+            with self.subTest(size=size), self.other() as pull_by_other:
+                digest = self.registry.add(size)
+                with concurrent.futures.ThreadPoolExecutor(2) as pool:
+                    pulls = [pool.submit(self.pull, digest), pool.submit(pull_by_other, digest)]
+                    self.assertEqual(pulls[0].result().sha256, digest.split(":")[1])
+                    self.assertEqual(hashlib.sha256(pulls[1].result()).hexdigest(), digest.split(":")[1])
+                self.assert_published(digest)
+                self.assertTrue(eventually(lambda: not self.uploads()))
+
+    def test_a_fill_stops_when_another_has_published(self):
+        self.registry.rate = 10 * MIB
+        digest = self.registry.add(100 * MIB)
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            pull = pool.submit(self.pull, digest)
+            eventually(lambda: self.uploads())
+            self.s3.client.call("PUT", f"/{stack.BUCKET}/{digest}", self.registry.blobs[digest])
+            self.assertEqual(pull.result().sha256, digest.split(":")[1])
+        self.assertTrue(eventually(lambda: self.lines("another instance was first")), self.log())
+        self.assertTrue(eventually(lambda: not self.uploads()))
+        self.assertEqual(self.object(digest), digest)
+
+    @contextlib.contextmanager
+    def other(self):
+        folder = self.servers.folder / "other"
+        folder.mkdir(exist_ok=True)
+        address = folder / "socket"
+        environment = {**self.bloblo.environment(), "BLOBLO_LISTEN_ADDR": f"unix:{address}"}
+        with (folder / "log").open("ab") as log:
+            process = subprocess.Popen([ARGUMENTS.bloblo], env=environment, stderr=log, stdin=subprocess.DEVNULL)
+        try:
+            self.assertTrue(eventually(address.exists))
+            yield lambda digest: subprocess.run(
+                ["cgi-fcgi", "-bind", "-connect", str(address)], check=True, capture_output=True,
+                env={"REQUEST_METHOD": "GET", "REQUEST_URI": path(digest), "PATH": os.environ["PATH"]},
+            ).stdout.split(b"\r\n\r\n", 1)[1]
+        finally:
+            process.terminate()
+            process.wait()
+
+
+class Kills(FillTest):
+    rate = 120 * MIB
+    environment = {"BLOBLO_SWEEP_AGE": "1d"}
+
+    def test_kill_at_any_instant(self):
+        started = time.monotonic()
+        asked = []
+        for number in range(ARGUMENTS.kills):
+            size = random.choice((100_000, 3 * MIB, 12 * MIB, 24 * MIB))
+            digest = self.registry.add(size)
+            asked.append((digest, size))
+            with concurrent.futures.ThreadPoolExecutor(2) as pool:
+                pulls = [pool.submit(self.pull, digest, timeout=30) for _ in range(2)]
+                time.sleep(random.uniform(0, 0.05 + 1.7 * size / self.rate))
+                self.bloblo.process.kill()
+                self.bloblo.process.wait()
+                for pull in pulls:
+                    seen = pull.result()
+                    self.assertLess(seen.seconds, 20)
+                    if seen.is_whole and seen.status == 200:
+                        self.assertEqual(f"sha256:{seen.sha256}", digest)
+                    else:
+                        self.assertIn(seen.status, (200, 307))
+            self.bloblo.start()
+        published = set(self.keys())
+        left = self.uploads()
+        print(f"\n{ARGUMENTS.kills} kills in {time.monotonic() - started:.0f} s: {len(published)} of {len(asked)} "
+              f"published, {len(left)} uploads left behind", file=sys.stderr)
+        for digest, _ in asked:
+            if digest in published:
+                self.assertEqual(self.object(digest), digest)
+        self.assertLessEqual(published, {digest for digest, _ in asked})
+        self.assertEqual(list(self.bloblo.spool.iterdir()), [])
+        # Somebody else's upload, which is not ours to abort.
+        self.s3.client.call("POST", f"/{stack.BUCKET}/backup.tar", query=[("uploads", "")])
+        young = self.tool("sweep")
+        self.assertEqual((young.returncode, "0 aborted" in young.stdout), (0, True), young)
+        time.sleep(1)
+        swept = self.tool("sweep", "--older-than", "1s")
+        self.assertEqual(swept.returncode, 0, swept)
+        self.assertEqual(self.uploads(), ["backup.tar"])
+
+    def test_a_start_sweeps(self):
+        digest = self.registry.add(MIB)
+        self.s3.client.call("POST", f"/{stack.BUCKET}/{digest}", query=[("uploads", "")])
+        time.sleep(1.1)
+        with self.restarted(BLOBLO_SWEEP_AGE="1s"):
+            self.assertTrue(eventually(lambda: digest not in self.uploads()), self.log())
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bloblo", default=ARGUMENTS.bloblo)
+    for name in ("clients", "size", "kills"):
+        parser.add_argument(f"--{name}", type=int, default=getattr(ARGUMENTS, name))
+    _, rest = parser.parse_known_args(namespace=ARGUMENTS)
+    unittest.main(argv=[sys.argv[0], *rest], verbosity=2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+import FastCGI
+import Logging
+import Registry
+import S3
+import Testing
+
+@testable import bloblo
+
+struct SettingsTests {
+  static let least = [
+    "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret-word", "AWS_REGION": "eu-west-1",
+  ]
+
+  private func read(_ more: [String: String]) throws(SettingsError) -> Settings {
+    try Settings(environment: Self.least.merging(more) { $1 })
+  }
+
+  private func problems(_ environment: [String: String]) -> [String] {
+    do { _ = try Settings(environment: environment) } catch { return error.problems }
+    return []
+  }
+
+  @Test func `what is not set has its default`() throws {
+    let settings = try read([:])
+    #expect(settings.listenAddress == .tcp(host: "", port: 7777))
+    #expect(settings.listenMode == 0o660)
+    #expect(settings.location.upstream.url == "http://localhost:6666")
+    #expect(settings.location.bucket.name == "sample-bucket")
+    #expect(settings.location.bucket.style == .virtual)
+    #expect(settings.location.presignLifetime == .seconds(300))
+    #expect(settings.location.redirectStatus == 307)
+    #expect(settings.location.fill == .tee)
+    #expect(settings.warnings.isEmpty)
+  }
+
+  @Test func `all mistakes are told together, unknown names too`() {
+    let environment = [
+      "BLOBLO_LISTEN_ADDR": "x", "BLOBLO_UPSTREAM_URL": "x", "BLOBLO_REDIRECT_STATUS": "301",
+      "BLOBLO_PRESIGN_EXPIRES": "8d", "BLOBLO_FILL": "x",
+      "BLOBLO_S3_KEY_TEMPLATE": "x", "BLOBLO_THREADS": "0", "BLOBLO_LOG_LEVEL": "x",
+      "BLOBLO_LISTEN_MODE": "9", "BLOBLO_S3_ADDRESSING_STYLE": "x", "BLOBLO_MIN_BLOB_SIZE": "-1",
+      "BLOBLO_UPSTREAM_CA_FILE": "/nowhere",
+    ]
+    let told = problems(
+      environment.merging(["AWS_REGION": "r", "BLOBLO_THREAD": "1"]) { $1 })
+    for name in Array(environment.keys) + ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+      #expect(told.filter { $0.hasPrefix("\(name):") }.count == 1, "\(name)")
+    }
+    #expect(
+      told.contains {
+        $0.hasPrefix("BLOBLO_THREAD:") && $0.contains("did you mean BLOBLO_THREADS?")
+      })
+    #expect(told.count == environment.count + 3)
+  }
+
+  @Test func `AWS's own names count, and ours count more`() throws {
+    #expect(try read(["AWS_DEFAULT_REGION": "b"]).location.bucket.region == "eu-west-1")
+    #expect(try read(["AWS_REGION": "", "AWS_DEFAULT_REGION": "b"]).location.bucket.region == "b")
+    #expect(try read(["BLOBLO_S3_REGION": "c"]).location.bucket.region == "c")
+    #expect(try read(["AWS_ENDPOINT_URL": "http://a"]).location.bucket.endpoint.host == "a")
+    let both = ["AWS_ENDPOINT_URL": "http://a", "AWS_ENDPOINT_URL_S3": "http://b"]
+    #expect(try read(both).location.bucket.endpoint.host == "b")
+    #expect(try read(both).location.bucket.style == .path)
+  }
+
+  @Test func `LocalStack needs nothing else`() throws {
+    let settings = try Settings(environment: ["BLOBLO_USE_LOCALSTACK": "true"])
+    #expect(settings.location.bucket.endpoint.description == "http://localhost:4566")
+    #expect(settings.location.bucket.region == "us-east-1")
+    #expect(settings.credential.accessKeyID == "test")
+  }
+
+  @Test func `secrets are never shown`() throws {
+    let settings = try read(["AWS_SESSION_TOKEN": "token-word"])
+    var dumped = ""
+    dump(settings, to: &dumped)
+    let all = "\(settings)\(String(reflecting: settings))\(dumped)"
+    #expect(!all.contains("secret-word") && !all.contains("token-word"))
+    let told = problems(Self.least.merging(["BLOBLO_UPSTREAM_URL": "http://me:pass-word@r"]) { $1 })
+    #expect(told.count == 1 && !told[0].contains("pass-word"))
+  }
+
+  @Test(arguments: [
+    ("1ms", Duration.milliseconds(1)), ("30s", .seconds(30)), ("5m", .seconds(300)),
+    ("1h", .seconds(3600)), ("7d", .seconds(604_800)), ("0", .zero), ("0s", .zero), ("5", nil),
+    ("", nil), ("s", nil), ("-1s", nil), ("1.5s", nil), ("1 s", nil),
+    ("99999999999999999999s", nil),
+    ("1w", nil), ("٣s", nil),
+  ])
+  func `a time is a number and its unit`(text: String, duration: Duration?) {
+    #expect(Duration(setting: text) == duration)
+  }
+
+  @Test(arguments: [
+    ("0", Int64(0)), ("1024", 1024), ("1k", 1024), ("1KiB", 1024), ("3MiB", 3 << 20),
+    ("2G", 2 << 30),
+    ("1TiB", 1 << 40), ("1kb", nil), ("x", nil), ("-1", nil), ("9999999999T", nil),
+  ])
+  func `bytes are a number, perhaps with a binary unit`(text: String, bytes: Int64?) {
+    var reader = SettingsReader(["A": text])
+    #expect(reader.byteCount("A", default: -7, in: 0...(.max)) == bytes ?? -7)
+    #expect(reader.problems.isEmpty == (bytes != nil))
+  }
+
+  @Test(arguments: [LogFormat.json, .text]) func `a line stays a line`(format: LogFormat) {
+    let handler = LineLogHandler(format: format, level: .debug)
+    let line = handler.line(.info, "m\n", ["f": "a\n\"b\\\u{1B}\u{7F}\0é"])
+    #expect(line.filter { $0 < 0x20 || $0 == 0x7F } == [10])
+    #expect(line.last == 10)
+    #expect(String(decoding: line, as: UTF8.self).contains(#""a\u000a\"b\\\u001b\u007f\u0000é""#))
+  }
+}
