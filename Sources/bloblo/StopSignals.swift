@@ -22,7 +22,9 @@ struct StopSignals {
       let signal: Int32
       if let interval {
         let (seconds, attoseconds) = interval.components
-        var limit = timespec(tv_sec: Int(seconds), tv_nsec: Int(attoseconds / 1_000_000_000))
+        var limit = timespec()
+        limit.tv_sec = Int(seconds)
+        limit.tv_nsec = Int(attoseconds / 1_000_000_000)
         signal = unsafe sigtimedwait(&set, nil, &limit)
       } else {
         signal = unsafe sigwaitinfo(&set, nil)
