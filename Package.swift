@@ -98,6 +98,7 @@ let package = Package(
     tests("FastCGITests", "FastCGI", "TestSupport", "Threading"),
     tests(
       "RegistryTests", "Registry", "Hashing", "HTTPTransport", "Primitives", "TestSupport"),
+    tests("PackagingTests", "bloblo"),
     tests("OffloadTests", "Offload", "Registry", "HTTPTransport", "Primitives"),
     tests(
       "blobloTests", "bloblo", "FastCGI", "Registry", "S3",

@@ -1,0 +1,24 @@
+import FoundationEssentials
+import Testing
+
+@testable import bloblo
+
+/// What operators read must be what the program knows.
+struct DocumentedSettingsTests {
+  @Test(arguments: ["bloblo.env", "man/bloblo.1"])
+  func `every setting is explained`(file: String) throws {
+    let words = Set(try text(file).split { !$0.isUppercase && !$0.isNumber && $0 != "_" })
+    let missing = UnknownSettings.known.filter { !words.contains($0[...]) }
+    #expect(missing.isEmpty, "packaging/\(file) does not explain \(missing.sorted())")
+  }
+
+  @Test func `the package has the program's version`() throws {
+    let first = try text("debian/changelog").prefix { $0 != "\n" }
+    #expect(first.hasPrefix("bloblo (\(blobloVersion)) "))
+  }
+
+  private func text(_ file: String) throws -> String {
+    let root = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3)
+    return try String(contentsOfFile: root.joined(separator: "/") + "/packaging/" + file, encoding: .utf8)
+  }
+}
