@@ -42,9 +42,12 @@ func readBearer(_ bytes: [UInt8]) throws(BrokenPromise) {
 
 /// A FastCGI connection: what the scanner holds for a whole request, libfcgi reads without waiting.
 func readRecords(_ bytes: [UInt8]) throws(BrokenPromise) {
-  guard bytes.count <= 32 << 10, let pair = SocketPair() else { return }
+  // libfcgi is shown what the responder would show it.
+  let finding = RecordScanner.scan(bytes.span)
+  guard finding == .whole || finding == .params, bytes.count <= 32 << 10, let pair = SocketPair()
+  else { return }
   defer { close(pair.webServer) }
-  let isWhole = RecordScanner.holdsWholeRequest(bytes.span)
+  let isWhole = finding == .whole
   _ = unsafe bytes.withUnsafeBytes { unsafe write(pair.webServer, $0.baseAddress, $0.count) }
   // Who waits for the rest of a request that is not whole would wait for ever.
   if !isWhole { shutdown(pair.webServer, Int32(SHUT_WR)) }
@@ -62,7 +65,7 @@ func readRecords(_ bytes: [UInt8]) throws(BrokenPromise) {
   }
   try hold(
     !isWhole || ContinuousClock.now - began < patience, "a whole request is read without waiting")
-  if fcntl(pair.responder, F_GETFD) >= 0 { connections.close(pair.responder) }
+  if !connections.waitUntilNone(for: .zero) { connections.close(pair.responder) }
 }
 
 private struct SocketPair {
