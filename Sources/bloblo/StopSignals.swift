@@ -1,4 +1,6 @@
 import Glibc
+// Which module timespec is of hangs on the order in which the compiler reads them.
+import SwiftOverlayShims
 
 /// SIGTERM and SIGINT, taken by one thread that waits for them instead of by a handler.
 struct StopSignals {

@@ -19,6 +19,7 @@ struct DocumentedSettingsTests {
 
   private func text(_ file: String) throws -> String {
     let root = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3)
-    return try String(contentsOfFile: root.joined(separator: "/") + "/packaging/" + file, encoding: .utf8)
+    let path = root.joined(separator: "/") + "/packaging/" + file
+    return try String(contentsOfFile: path, encoding: .utf8)
   }
 }
