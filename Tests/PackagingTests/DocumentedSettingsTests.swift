@@ -23,3 +23,19 @@ struct DocumentedSettingsTests {
     return try String(contentsOfFile: path, encoding: .utf8)
   }
 }
+
+struct UnknownCommandTests {
+  @Test(arguments: [
+    ("swep", "there is no command \"swep\"; did you mean sweep?"),
+    ("--versoin", "there is no option \"--versoin\"; did you mean --version?"),
+    ("frobnicate", "there is no command \"frobnicate\"; bloblo --help names all"),
+  ])
+  func `the nearest right name is offered`(argument: String, sentence: String) {
+    #expect(UnknownCommand(argument)?.sentence == "bloblo: " + sentence)
+  }
+
+  @Test(arguments: [nil, "serve", "sweep", "help", "-h", "--help", "--generate-completion-script"])
+  func `what is right is let through`(argument: String?) {
+    #expect(UnknownCommand(argument)?.sentence == nil)
+  }
+}
