@@ -87,17 +87,20 @@ import Testing
       "curl", "--disable", "-sS", "--max-time", "80", "-H", Site.credential[0],
       site.url + blob.path(in: "fill/s3"),
     ])
-    #expect(eventually { s3.requests.contains { $0.contains("uploads=") } })
+    #expect(eventually { s3.requests.contains { $0.hasPrefix("POST") && $0.contains("uploads=") } })
     s3.fault = fault
     upstream.fault = .none
     #expect(client.readAll() == blob.bytes)
     #expect(client.wait() == 0)
     if fault == .reset || fault == .stall {
       // So long that all tries fail; then the server is back, for whoever clears up.
-      if fault == .reset { #expect(site.logSays("not filled", blob.key, within: .seconds(60))) }
+      if fault == .reset {
+        #expect(site.logSays("not filled", blob.key, within: .seconds(60)), "\(site.log)")
+      }
       s3.fault = .none
       if fault == .stall {
-        #expect(try site.isFilled(blob), "a server that comes back in time is forgiven")
+        #expect(
+          try site.isFilled(blob), "a server that comes back in time is forgiven; \(site.log)")
         return
       }
     } else {
@@ -186,6 +189,31 @@ import Testing
     #expect(try eventually { try !site.bucket.openUploads().contains(blob.key) })
   }
 
+  @Test(arguments: [
+    FaultyRelay.Fault.cutAnswer(after: 4 * mebibyte), .corruptAnswer(at: 5 * mebibyte),
+  ])
+  func `an answer that breaks on its way publishes nothing, and the next pull does`(
+    _ fault: FaultyRelay.Fault
+  ) throws {
+    let relay = FaultyRelay(to: try Ground.shared().registryPort)
+    let site = try Site(["BLOBLO_FILL_PART_SIZE": "5MiB"], upstream: relay.port)
+    let blob = TestBlob(count: 11 * Self.mebibyte)
+    try site.ground.push(blob, to: "fill/broken")
+    relay.fault = fault
+    let broken = try site.ask("GET", blob.path(in: "fill/broken"))
+    // The digest tells the client, or the end that comes too early.
+    #expect(broken.body != blob.bytes)
+    if case .cutAnswer = fault { #expect(!broken.isWhole) }
+    #expect(site.logSays("not filled", blob.key))
+    #expect(try site.bucket.size(blob.key) == nil)
+    #expect(try eventually { try !site.bucket.openUploads().contains(blob.key) })
+    relay.fault = .none
+    #expect(try site.ask("GET", blob.path(in: "fill/broken")).body == blob.bytes)
+    #expect(try site.isFilled(blob))
+    #expect(try site.bucket.read(blob.key) == blob.bytes)
+    #expect(site.secretsInLog.isEmpty)
+  }
+
   @Test func `a proof that is none leads to the registry's own answer`() throws {
     let blob = TestBlob(count: 1000)
     let replies: [(String, FakeRegistry.Reply)] = [
@@ -230,6 +258,11 @@ import Testing
     let cold = try site.ask("GET", blob.path(in: "fill/storage"))
     #expect(cold["location"]?.hasPrefix("https://store.example/") == true)
     try site.bucket.put(blob.key, blob.bytes)
+    // That it was absent is known for a moment.
+    #expect(
+      try eventually {
+        try site.ask("GET", blob.path(in: "fill/storage"))["location"]?.contains("X-Amz-") == true
+      })
     #expect(try site.pull(blob.path(in: "fill/storage")).last.body == blob.bytes)
   }
 
