@@ -24,7 +24,7 @@ struct Bloblo: ParsableCommand {
       Settings are environment variables, BLOBLO_… and AWS_…: the README has the table.
       """,
     version: blobloVersion,
-    subcommands: [Serve.self, Sweep.self],
+    subcommands: [Serve.self, Check.self, Presign.self, Sweep.self],
     defaultSubcommand: Serve.self)
 }
 
