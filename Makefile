@@ -3,13 +3,18 @@
 SHELL := /bin/bash
 PYTHON := $(CURDIR)/.build/venv/bin/python
 
-.PHONY: help demo dev test build lint install
+.PHONY: help demo dev test build lint deb test-deb fuzz soak sanitize install
 
 help:
 	@echo 'make demo   an image is pushed through nginx and pulled cold and warm; ends by itself'
 	@echo 'make dev    the same servers, to play with until Ctrl-C'
 	@echo 'make test   unit tests, and integration tests on real servers'
 	@echo 'make build  the release binary: .build/release/bloblo'
+	@echo 'make deb    a Debian package in .build/deb, checked by lintian'
+	@echo 'make test-deb  the package is installed, used and purged on this machine; needs root'
+	@echo 'make fuzz   every reader of foreign bytes, fed by libFuzzer; FUZZ_SECONDS for each (default 60)'
+	@echo 'make soak   pulls, faults and restarts for SOAK_SECONDS (default 1800), then a look at what bloblo holds'
+	@echo 'make sanitize  the unit tests under the thread and the address sanitizer'
 	@echo 'make lint   what the formatter would change'
 
 demo dev: install build
@@ -18,6 +23,12 @@ demo dev: install build
 test: install
 	swift build --build-tests
 	$(PYTHON) Tests/Stack/test_nginx.py
+	$(PYTHON) Tests/Stack/test_acceleration.py
+	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_fronts.py
+	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_doors.py
+	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_other_fronts.py
+	$(PYTHON) Tests/Stack/test_fill.py
+	$(PYTHON) Tests/Stack/test_warm.py
 	BLOBLO_TEST_PYTHON=$(PYTHON) swift test --skip-build
 
 build: install
@@ -25,6 +36,25 @@ build: install
 
 lint:
 	swift format lint --strict --recursive Package.swift Sources Tests
+
+deb: install
+	packaging/deb
+
+test-deb: deb
+	$(PYTHON) Tests/Stack/test_package.py .build/deb/*.deb
+
+FUZZ_SECONDS ?= 60
+
+fuzz: install
+	Tests/Fuzz/run $(FUZZ_SECONDS)
+
+SOAK_SECONDS ?= 1800
+
+soak: install build
+	$(PYTHON) Tests/Stack/soak.py --seconds $(SOAK_SECONDS)
+
+sanitize: install
+	Tests/sanitize
 
 install:
 	@Tests/Stack/install

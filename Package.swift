@@ -12,8 +12,17 @@ let strict: [SwiftSetting] = [
   .treatAllWarnings(as: .error),
 ]
 
+/// `make fuzz` sets it: all is compiled for libFuzzer, and its `main` takes the place of bloblo's.
+let isForFuzzing = Context.environment["BLOBLO_FUZZ"] != nil
+
 func room(_ name: String, _ dependencies: Target.Dependency...) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  isForFuzzing
+    ? .target(name: name, dependencies: dependencies)
+    : .executableTarget(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
 func tests(
@@ -24,7 +33,7 @@ func tests(
 
 let package = Package(
   name: "bloblo",
-  products: [.executable(name: "bloblo", targets: ["bloblo"])],
+  products: isForFuzzing ? [] : [.executable(name: "bloblo", targets: ["bloblo"])],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -54,14 +63,24 @@ let package = Package(
     room("Fill", "Registry", "S3", "Hashing", "HTTPTransport", "Primitives", "Threading", "CLinux"),
 
     // Floor 4: the door.
-    .executableTarget(
-      name: "bloblo",
-      dependencies: [
+    program(
+      "bloblo",
+      [
         "FastCGI", "Registry", "S3", "Offload", "Fill", "Hashing", "HTTPTransport", "Primitives",
         "Threading",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
+      ]),
+
+    // What `make fuzz` calls with bytes of its own, and `make test` with those of Tests/Fuzz/Corpus.
+    .target(
+      name: "FuzzTargets",
+      dependencies: [
+        "bloblo", "FastCGI", "HTTPTransport", "Offload", "Primitives", "Registry", "S3", "XML",
       ],
+      path: "Tests/Fuzz/Targets", swiftSettings: strict),
+    .testTarget(
+      name: "FuzzTests", dependencies: ["FuzzTargets", "bloblo"], path: "Tests/Fuzz/Tests",
       swiftSettings: strict),
 
     .target(
@@ -79,15 +98,30 @@ let package = Package(
     tests("FastCGITests", "FastCGI", "TestSupport", "Threading"),
     tests(
       "RegistryTests", "Registry", "Hashing", "HTTPTransport", "Primitives", "TestSupport"),
+    tests("PackagingTests", "bloblo"),
     tests("OffloadTests", "Offload", "Registry", "HTTPTransport", "Primitives"),
     tests(
       "blobloTests", "bloblo", "FastCGI", "Registry", "S3",
       .product(name: "Logging", package: "swift-log")),
     tests("ArchitectureTests"),
+    tests("FillTests", "Fill", "Hashing", "HTTPTransport", "Registry"),
     tests("XMLTests", "XML"),
     tests(
       "S3Tests", "S3", "Hashing", "HTTPTransport", "Primitives", "XML",
-      exclude: ["botocore_presign.py", "credential_sources.py"]),
+      exclude: ["botocore_presign.py", "cloudfront.py", "credential_sources.py"]),
   ],
   swiftLanguageModes: [.v6]
 )
+
+if isForFuzzing {
+  let instrumented: [SwiftSetting] = [.unsafeFlags(["-sanitize=fuzzer", "-enable-testing"])]
+  for target in package.targets where target.type == .regular {
+    target.swiftSettings = strict + instrumented
+  }
+  package.targets += [
+    .systemLibrary(name: "CFuzzer", path: "Tests/Fuzz/CFuzzer"),
+    .executableTarget(
+      name: "Fuzz", dependencies: ["CFuzzer", "FuzzTargets"], path: "Tests/Fuzz/Program",
+      swiftSettings: strict),
+  ]
+}

@@ -23,7 +23,7 @@ final class Connections: Sendable {
     var isStopping = false
   }
 
-  private let limits: ConnectionLimits
+  let limits: ConnectionLimits
 
   init(_ limits: ConnectionLimits) {
     self.limits = limits

@@ -25,11 +25,13 @@ final class BlobFill: Sendable {
 
   let digest: Digest
   let size: Int64
+  private let onAdvance: (@Sendable (Int64) -> Void)?
   private let state = Monitor(State())
 
-  init(_ digest: Digest, size: Int64) {
+  init(_ digest: Digest, size: Int64, onAdvance: (@Sendable (Int64) -> Void)? = nil) {
     self.digest = digest
     self.size = size
+    self.onAdvance = onAdvance
   }
 
   // MARK: for those who read along
@@ -71,6 +73,7 @@ final class BlobFill: Sendable {
   /// Bytes are in the spool up to here.
   func advance(to offset: Int64) {
     state.update { $0.written = offset }
+    onAdvance?(offset)
   }
 
   /// No more bytes will come.

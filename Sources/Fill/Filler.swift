@@ -70,8 +70,14 @@ package final class Filler: Sendable {
   }
 
   /// Fills in this thread.
-  package func fill(_ source: FillSource, by http: inout HTTPClient) throws(FillError) {
-    _ = try readAndPublish(BlobFill(source.digest, size: source.size), source, &http)
+  ///
+  /// - Parameter onAdvance: told how many bytes have come.
+  /// - Returns: `false` when another instance was first.
+  package func fill(
+    _ source: FillSource, by http: inout HTTPClient, onAdvance: @escaping @Sendable (Int64) -> Void
+  ) throws(FillError) -> Bool {
+    let fill = BlobFill(source.digest, size: source.size, onAdvance: onAdvance)
+    return try readAndPublish(fill, source, &http) == .stored
   }
 
   /// Takes no more fills, and waits for those that run; what is not done by then is given up, and its

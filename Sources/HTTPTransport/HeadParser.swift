@@ -31,12 +31,29 @@ struct HeadParser {
       status = parsed
       return .more
     }
-    guard let colon = text.firstIndex(of: UInt8(ascii: ":")), colon > 0 else { return .more }
-    fields.append(
-      HTTPField(
-        text.extracting(0..<colon).text,
-        text.extracting(text.trimmed((colon + 1)..<text.count)).bytes))
+    if text[0] == 0x20 || text[0] == 0x09 {
+      unfold(text)
+    } else {
+      add(text)
+    }
     return .more
+  }
+
+  /// A line without a name is no field, nor is a value with a line end in it; other servers may read
+  /// two fields there.
+  private mutating func add(_ line: Span<UInt8>) {
+    guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { return }
+    let name = line.extracting(line.trimmed(0..<colon))
+    let value = line.extracting(line.trimmed((colon + 1)..<line.count))
+    guard name.isToken, value.isOneLine else { return }
+    fields.append(HTTPField(name.text, value.bytes))
+  }
+
+  /// A value goes on in the next line, RFC 9112 §5.2.
+  private mutating func unfold(_ line: Span<UInt8>) {
+    let rest = line.extracting(line.trimmed(line.indices))
+    guard let field = fields.popLast(), rest.isOneLine else { return }
+    fields.append(HTTPField(field.name, field.value + [0x20] + rest.bytes))
   }
 
   /// The code in `HTTP/1.1 200 OK`.
@@ -44,7 +61,8 @@ struct HeadParser {
     guard let space = line.firstIndex(of: 0x20), line.extracting(0..<space).text.hasPrefix("HTTP/"),
       line.count >= space + 4
     else { return nil }
-    return Int(line.extracting((space + 1)..<(space + 4)).text)
+    let code = Int64(decimal: line.extracting((space + 1)..<(space + 4)).bytes[...])
+    return code.flatMap { $0 >= 100 ? Int($0) : nil }
   }
 }
 
@@ -60,6 +78,23 @@ extension Span<UInt8> {
   func firstIndex(of byte: UInt8) -> Int? {
     for i in indices where self[i] == byte { return i }
     return nil
+  }
+
+  /// Source: RFC 9110 §5.6.2.
+  var isToken: Bool {
+    for i in indices {
+      switch self[i] {
+      case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: break
+      case let byte where "!#$%&'*+-.^_`|~".utf8.contains(byte): break
+      default: return false
+      }
+    }
+    return count > 0
+  }
+
+  var isOneLine: Bool {
+    for i in indices where self[i] == 0x0D || self[i] == 0x0A || self[i] == 0 { return false }
+    return true
   }
 
   var bytes: [UInt8] { unsafe withUnsafeBufferPointer { unsafe Array($0) } }

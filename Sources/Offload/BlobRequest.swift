@@ -38,23 +38,36 @@ package struct BlobRequest: Sendable {
 }
 
 extension BlobRequest.Range {
-  /// Reads the value of a `Range` field: one range of bytes, `0-99`, `100-` or `-100`, or something else.
+  /// Reads the value of a `Range` field.
   package init(field value: Span<UInt8>) {
     let unit: StaticString = "bytes="
+    let digitsLimit = 18
     self = .other
-    guard value.count > unit.utf8CodeUnitCount else { return }
-    // Range units are compared without regard to case.
-    for i in 0..<unit.utf8CodeUnitCount
-    where unsafe value[i] | 0x20 != unit.utf8Start[i] | 0x20 { return }
+    guard value.count > unit.utf8CodeUnitCount, value[5] == UInt8(ascii: "=") else { return }
+    for i in 0..<unit.utf8CodeUnitCount {
+      // Range units are compared without regard to case.
+      guard unsafe value[i] | 0x20 == unit.utf8Start[i] | 0x20 else { return }
+    }
+    var numbers: (first: Int64?, last: Int64?) = (nil, nil)
+    var isAfterHyphen = false
     var digits = 0
-    var hyphens = 0
     for i in unit.utf8CodeUnitCount..<value.count {
       switch value[i] {
-      case UInt8(ascii: "0")...UInt8(ascii: "9"): digits += 1
-      case UInt8(ascii: "-"): hyphens += 1
+      case UInt8(ascii: "-") where !isAfterHyphen:
+        isAfterHyphen = true
+        digits = 0
+      case let digit where (0x30...0x39).contains(digit) && digits < digitsLimit:
+        digits += 1
+        let number = (isAfterHyphen ? numbers.last : numbers.first) ?? 0
+        let next = number * 10 + Int64(digit - 0x30)
+        if isAfterHyphen { numbers.last = next } else { numbers.first = next }
       default: return
       }
     }
-    if digits > 0, hyphens == 1 { self = .single }
+    switch numbers {
+    case (nil, nil): return
+    case (let first?, let last?) where first > last: return
+    default: if isAfterHyphen { self = .single }
+    }
   }
 }

@@ -7,11 +7,14 @@ internal import Synchronization
 package final class Breaker: Sendable {
   private static let failureLimit = 5
   private static let restMilliseconds: Int64 = 3000
+  private static let silenceMilliseconds: Int64 = 1000
 
   private struct State {
     var failures = 0
     /// `Moment.steady`.
     var restEnd: Int64 = .min
+    /// When the server was last asked or heard, `Moment.steady`; the distant past after a failure.
+    var contact: Int64 = .min / 2
   }
 
   private let state = Mutex(State())
@@ -34,8 +37,24 @@ package final class Breaker: Sendable {
     state.withLock { $0.failures >= Self.failureLimit && now < $0.restEnd }
   }
 
+  /// Whether nothing has been heard of the server for a second, so that what is remembered of it says
+  /// nothing of its being there.
+  package func isSilent(at now: Int64) -> Bool {
+    state.withLock { now - $0.contact > Self.silenceMilliseconds }
+  }
+
+  /// The same, and `true` for one asker, who then asks.
+  package func takeSilence(at now: Int64) -> Bool {
+    state.withLock { state in
+      guard now - state.contact > Self.silenceMilliseconds else { return false }
+      state.contact = now
+      return true
+    }
+  }
+
   package func record(isSuccess: Bool, at now: Int64) {
     state.withLock { state in
+      state.contact = isSuccess ? max(state.contact, now) : .min / 2
       guard !isSuccess else {
         state.failures = 0
         return

@@ -58,7 +58,9 @@ package struct OffloadEngine: Sendable {
     guard
       case .present(let blob, let url)? = memories.presence(
         of: request.path.digest, in: request.question.location, at: now),
-      proof.size == nil || proof.size == blob.size
+      proof.size == nil || proof.size == blob.size,
+      // A signed URL leads nowhere while the bucket is down: once a second a request asks.
+      !storeBreaker.isSilent(at: now.steady)
     else { return nil }
     if let url, now.unix < url.reusableUntil { return deliver(request, proof, url.bytes) }
     return sign(request, proof, blob, at: now)
@@ -96,7 +98,8 @@ package struct OffloadEngine: Sendable {
     switch finding.store {
     case .unasked: return .pass(.busy)
     case .failed(let words): return .pass(.store(words))
-    case .presence(.present(let blob, _)) where proof.size == nil || proof.size == blob.size:
+    case .presence(.present(let blob, let url)) where proof.size == nil || proof.size == blob.size:
+      if let url, now.unix < url.reusableUntil { return deliver(request, proof, url.bytes) }
       return sign(request, proof, blob, at: now)
     case .presence(let presence):
       guard let size = proof.size else { return .pass(.unknownSize) }
@@ -173,14 +176,19 @@ package struct OffloadEngine: Sendable {
     -> Finding.Store
   {
     let (digest, location) = (request.path.digest, request.question.location)
-    if let known = memories.presence(of: digest, in: location, at: now) { return .presence(known) }
+    let known = memories.presence(of: digest, in: location, at: now)
+    if let known, !storeBreaker.takeSilence(at: now.steady) { return .presence(known) }
     guard !storeBreaker.isOpen(at: now.steady) else {
       return .failed("it did not answer; it is left alone for some seconds")
     }
     do {
       let blob = try store.find(digest, by: &http, now: now.unix)
       storeBreaker.record(isSuccess: true, at: now.steady)
-      let presence = blob.map { Presence.present($0, nil) } ?? .absent
+      var presence = blob.map { Presence.present($0, nil) } ?? .absent
+      // Equal requests get equal URLs.
+      if case .present(let before, _)? = known, before.size == blob?.size, let known {
+        presence = known
+      }
       memories.keep(presence, of: digest, in: location, at: now)
       return .presence(presence)
     } catch {

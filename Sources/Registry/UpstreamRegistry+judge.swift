@@ -47,11 +47,13 @@ func isStorage(location: [UInt8], _ digest: Digest) -> Bool {
   guard !path.contains(UInt8(ascii: "%")) else { return false }
   var segments = String(decoding: path, as: UTF8.self).lowercased().split(
     separator: "/", omittingEmptySubsequences: false)
-  // The host is no path.
-  if segments.count > 2, segments[1].isEmpty { segments.removeFirst(3) }
-  segments.removeAll(where: \.isEmpty)
+  // The host is no path, and the digest may not stand there.
+  let isAbsolute = segments.count > 2 && segments[1].isEmpty
   let encoded = String(decoding: digest.encoded, as: UTF8.self)
-  guard segments.contains(where: { $0.contains(encoded) }) else { return false }
+  guard segments.dropFirst(isAbsolute ? 3 : 0).contains(where: { $0.contains(encoded) }) else {
+    return false
+  }
+  segments.removeAll(where: \.isEmpty)
   guard let version = segments.firstIndex(of: "v2") else { return true }
   let afterVersion = segments[version...]
   return !zip(afterVersion, afterVersion.dropFirst()).contains {

@@ -7,6 +7,10 @@ enum Program {
   static func main() {
     // Before all else: in CGI the start is most of a request, and the arguments are the client's.
     if CGIProcess.isThisOne { exit(serveCGI()) }
+    if let unknown = UnknownCommand(CommandLine.arguments.dropFirst().first) {
+      complain([unknown.sentence])
+      exit(EX_USAGE)
+    }
     Bloblo.main()
   }
 }
@@ -21,10 +25,13 @@ struct Bloblo: ParsableCommand {
       registry whether this client may read this blob, and sends the client to a presigned S3 URL; a blob \
       that is not in the bucket yet is given to the client and put there in the same reading.
 
-      Settings are environment variables, BLOBLO_… and AWS_…: the README has the table.
+      Settings are environment variables, BLOBLO_… and AWS_…: man bloblo and the README explain each.
+
+      Example: BLOBLO_LISTEN_ADDR=unix:/run/bloblo.sock BLOBLO_UPSTREAM_URL=http://127.0.0.1:5000 \
+      BLOBLO_S3_BUCKET_NAME=layers AWS_REGION=eu-west-1 bloblo
       """,
     version: blobloVersion,
-    subcommands: [Serve.self, Check.self, Presign.self, Sweep.self],
+    subcommands: [Serve.self, Check.self, Presign.self, Sweep.self, Warm.self],
     defaultSubcommand: Serve.self)
 }
 

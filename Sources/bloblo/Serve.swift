@@ -4,6 +4,7 @@ import Glibc
 import Logging
 import Registry
 import S3
+import Threading
 
 /// Answers FastCGI requests until it is told to stop.
 struct Serve: ParsableCommand {
@@ -12,6 +13,8 @@ struct Serve: ParsableCommand {
     discussion: """
       Listens where BLOBLO_LISTEN_ADDR says, or on the socket it was started with (spawn-fcgi, systemd). \
       SIGTERM and SIGINT: no new requests, those in flight are finished within BLOBLO_STOP_TIMEOUT.
+
+      Example: spawn-fcgi -n -s /run/bloblo.sock -- /usr/bin/bloblo serve
       """)
 
   func run() throws {

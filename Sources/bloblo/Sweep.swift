@@ -13,6 +13,8 @@ struct Sweep: ParsableCommand {
     discussion: """
       Aborts uploads that are older than BLOBLO_SWEEP_AGE (1d) and whose keys BLOBLO_S3_KEY_TEMPLATE can make; \
       others are not touched. `bloblo serve` does the same at its start. Ends with 1 if S3 refused something.
+
+      Example: bloblo sweep --older-than 12h
       """)
 
   @Option(help: "How old an upload must be, as 30m, 12h or 1d; instead of BLOBLO_SWEEP_AGE.")

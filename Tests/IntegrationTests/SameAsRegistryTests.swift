@@ -80,7 +80,7 @@ import Testing
           let target = filledIn(row.target)
           let fields = row.fields.map(filledIn) + credential
           let direct = try Curl.ask(row.method, site.ground.registryURL + target, fields)
-          var answer = try site.ask(row.method, target, fields)
+          let answer = try site.ask(row.method, target, fields)
           if answer.status == 307, let location = answer["location"] {
             #expect(isWarm && row.mayRedirect && !credential.isEmpty, "\(row)")
             #expect(answer["docker-content-digest"] == direct["docker-content-digest"])
@@ -92,11 +92,13 @@ import Testing
           }
           #expect(!(isWarm && row.mayRedirect && !credential.isEmpty), "no redirect: \(row)")
           #expect(answer.status == direct.status, "\(row) warm: \(isWarm)")
-          #expect(answer.body == direct.body, "\(row) warm: \(isWarm)")
+          #expect(
+            plain(answer.text, answer) == plain(direct.text, direct), "\(row) warm: \(isWarm)")
           for name in Self.compared {
-            #expect(answer[name] == direct[name], "\(name) of \(row) warm: \(isWarm)")
+            #expect(
+              answer[name].map { plain($0, answer) } == direct[name].map { plain($0, direct) },
+              "\(name) of \(row) warm: \(isWarm)")
           }
-          answer = direct
         }
       }
     }
@@ -136,4 +138,12 @@ import Testing
     }
     #expect(site.secretsInLog.isEmpty)
   }
+}
+
+/// The text without the boundary of a multipart answer, which is another each time.
+private func plain(_ text: String, _ answer: Answer) -> String {
+  guard let type = answer["content-type"], let range = type.range(of: "boundary=") else {
+    return text
+  }
+  return text.replacingOccurrences(of: type[range.upperBound...], with: "boundary")
 }

@@ -116,11 +116,25 @@ struct RememberingTests {
     let engine = engine(Memories.Lives(proof: .seconds(30), presence: .seconds(300)))
     #expect(engine.decide(get, at: start).leaf == "redirect")
     for second in 0..<30 {
-      #expect(engine.decideAtOnce(get, at: later(Int64(second)))?.leaf == "redirect")
+      #expect(engine.decide(get, at: later(Int64(second))).leaf == "redirect")
+      for _ in 0..<10 {
+        #expect(engine.decideAtOnce(get, at: later(Int64(second)))?.leaf == "redirect")
+      }
     }
     let state = servers.state.withLock { $0 }
-    #expect((state.proofs, state.finds, state.signatures) == (1, 1, 1))
+    #expect((state.proofs, state.signatures) == (1, 1))
+    #expect(state.finds <= 16, "the bucket is asked once a second at most")
     #expect(engine.decideAtOnce(get, at: later(30)) == nil, "the proof's life is over")
+  }
+
+  @Test func `a bucket that does not answer any more is not redirected to`() {
+    let engine = engine(Memories.Lives(proof: .seconds(300), presence: .seconds(300)))
+    #expect(engine.decide(get, at: start).leaf == "redirect")
+    servers.state.withLock { $0.isStoreDown = true }
+    #expect(engine.decideAtOnce(get, at: start)?.leaf == "redirect", "nobody knows yet")
+    for second in 2..<60 {
+      #expect(engine.decide(get, at: later(Int64(second))).leaf.hasPrefix("pass"))
+    }
   }
 
   @Test func `with lives of zero every request asks`() {

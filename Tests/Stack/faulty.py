@@ -5,7 +5,7 @@ Standard library only; threads, since each does little.
 
 import hashlib
 import http.server
-import random
+import os
 import re
 import socket
 import struct
@@ -169,7 +169,7 @@ class Registry:
 
     def add(self, size, algorithm="sha256"):
         """A new blob of random bytes; its digest."""
-        content = random.randbytes(size)
+        content = os.urandom(size)
         digest = f"{algorithm}:{hashlib.new(algorithm, content).hexdigest()}"
         self.blobs[digest] = content
         return digest

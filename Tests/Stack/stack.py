@@ -444,7 +444,7 @@ class Apache(Service):
 
     def __init__(self, stack):
         super().__init__(stack)
-        self.port = stack.ports.take()
+        self.port, self.gate_port = stack.ports.take(), stack.ports.take()
         self.url = f"http://127.0.0.1:{self.port}"
         self.access_log = self.folder / "access.log"
 
@@ -456,17 +456,21 @@ class Apache(Service):
         responder = f"{address}|fcgi://bloblo" if address.startswith("unix:") else f"fcgi://{address}"
         site = replaced(site, '"unix:/run/bloblo/bloblo.sock|fcgi://bloblo"', f'"{responder}"')
         site = replaced(site, "http://127.0.0.1:5000", f"http://{self.stack.registry_address}")
-        site = replaced(site, "</VirtualHost>", f"    {self.stack.options.apache_site}\n</VirtualHost>")
+        if self.stack.options.apache_site:
+            site = replaced(site, "Include bloblo/bloblo.conf", self.stack.options.apache_site)
         files = dict(shipped)
         if timeout := self.stack.options.read_timeout:
             files["bloblo.conf"] = replaced(shipped["bloblo.conf"], "timeout=20 ", f"timeout={timeout} ")
         if s3 := self.stack.bucket_url:
             site = replaced(site, "#Define BLOBLO_S3      https://my-bucket.s3.eu-west-1.amazonaws.com",
                             f"Define BLOBLO_S3 {s3}")
-            site = replaced(site, "#Include bloblo/bloblo-acc", "Include bloblo/bloblo-acc")
+            site = replaced(site, "#Define BLOBLO_S3_GATE 127.0.0.1:7780", f"Define BLOBLO_S3_GATE 127.0.0.1:{self.gate_port}")
+            site = replaced(site, "#Include bloblo/bloblo-s3-gate.conf", "Include bloblo/bloblo-s3-gate.conf")
+            if not self.stack.options.apache_site:
+                site = replaced(site, "#Include bloblo/bloblo-acc", "Include bloblo/bloblo-acc")
             if authority := self.stack.options.bucket_ca:
-                files["bloblo-accelerate.conf"] = replaced(
-                    shipped["bloblo-accelerate.conf"], "/etc/ssl/certs/ca-certificates.crt", authority)
+                files["bloblo-s3-gate.conf"] = replaced(
+                    shipped["bloblo-s3-gate.conf"], "/etc/ssl/certs/ca-certificates.crt", authority)
         files |= {"example-site.conf": site, "apache2.conf": self.wrapper()}
         (self.folder / "bloblo").mkdir(exist_ok=True)
         for name, text in files.items():
@@ -669,7 +673,7 @@ def options(arguments=None):
     parser.add_argument("--bucket-ca", metavar="FILE", help="the authorities they trust there")
     parser.add_argument("--cache", action="store_true", help="nginx accelerates with bloblo-accelerate-cache.conf")
     parser.add_argument("--nginx-http", default="", help="more for nginx's http {}")
-    parser.add_argument("--apache-site", default="", help="more for Apache's <VirtualHost>")
+    parser.add_argument("--apache-site", default="", help="for Apache's <VirtualHost>, in place of bloblo.conf")
     parser.add_argument("--log-level", default="info", help="of bloblo")
     parser.add_argument("--directory", help="where the temporary directory is made")
     parser.add_argument("--keep", action="store_true", help="keep it at the end")

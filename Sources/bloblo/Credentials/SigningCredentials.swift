@@ -43,3 +43,9 @@ final class SigningCredentials: Sendable {
     }
   }
 }
+
+/// Its parts hold the environment, and with it what must not be shown.
+extension SigningCredentials: CustomStringConvertible, CustomReflectable {
+  var description: String { "<redacted>" }
+  var customMirror: Mirror { Mirror(self, children: []) }
+}

@@ -37,7 +37,7 @@ struct UnknownSettings {
 }
 
 /// The number of letters to put in, take out or change. Source: Wagner and Fischer, 1974.
-private func editDistance(_ a: String, _ b: String) -> Int {
+func editDistance(_ a: String, _ b: String) -> Int {
   let b = Array(b.utf8)
   var row = Array(0...b.count)
   for (i, letter) in a.utf8.enumerated() {

@@ -7,18 +7,20 @@ internal import XML
 /// What is in a bucket, seen with its owner's eyes.
 package struct BucketView: Sendable {
   package let client: BucketClient
+  private let signer: Signer
 
   package struct Failure: Error, CustomStringConvertible {
     package let description: String
   }
 
   package init(_ name: String, url: String) throws {
+    let credential = Credential(
+      accessKeyID: Stack.accessKey, secretAccessKey: Secret(Stack.secretKey))
+    signer = Signer(credential, region: "us-east-1")
     client = BucketClient(
-      try Bucket(name, region: "us-east-1", endpoint: Endpoint(url)),
-      signer: Signer(
-        Credential(
-          accessKeyID: Stack.accessKey, secretAccessKey: Secret(Stack.secretKey)),
-        region: "us-east-1"),
+      BucketSite(
+        try Bucket(name, region: "us-east-1", endpoint: Endpoint(url)),
+        credentials: CredentialStore(credential)),
       limits: HTTPLimits(connect: .seconds(30), head: .seconds(30), stall: .seconds(30)))
   }
 
@@ -27,7 +29,7 @@ package struct BucketView: Sendable {
     let isMade = try eventually {
       var http = HTTPClient()
       var request = HTTPRequest(.put, client.bucket.url(on: client.bucket.endpoint))
-      client.signer.sign(&request, payloadHash: .ofNothing, now: .now())
+      signer.sign(&request, payloadHash: .ofNothing, now: .now())
       return [200, 409].contains(try http.send(request, bodyLimit: 1 << 16).head.status)
     }
     let isWritable = eventually {
@@ -41,7 +43,7 @@ package struct BucketView: Sendable {
     var http = HTTPClient()
     var request = HTTPRequest(
       .get, client.bucket.url(on: client.bucket.endpoint) + "?list-type=2&max-keys=1000")
-    client.signer.sign(&request, payloadHash: .ofNothing, now: .now())
+    signer.sign(&request, payloadHash: .ofNothing, now: .now())
     let response = try http.send(request, bodyLimit: 4 << 20)
     guard response.head.status == 200 else {
       throw Failure(description: "list: status \(response.head.status)")
@@ -60,7 +62,7 @@ package struct BucketView: Sendable {
     var http = HTTPClient()
     var request = HTTPRequest(
       .get, try client.bucket.url(for: ObjectKey(key), on: client.bucket.endpoint))
-    client.signer.sign(&request, payloadHash: .ofNothing, now: .now())
+    signer.sign(&request, payloadHash: .ofNothing, now: .now())
     let response = try http.send(request, bodyLimit: 1 << 30)
     return response.head.status == 200 ? response.body : nil
   }

@@ -40,14 +40,22 @@ package final class Program: @unchecked Sendable {
     unsafe posix_spawn_file_actions_adddup2(&actions, inputRead, 0)
     unsafe posix_spawn_file_actions_adddup2(&actions, outputWrite, 1)
     unsafe posix_spawn_file_actions_adddup2(&actions, errorsWrite, 2)
+    // The threads of the pool that tests run on have their signals blocked, and children inherit that.
+    var attributes = posix_spawnattr_t()
+    unsafe posix_spawnattr_init(&attributes)
+    defer { unsafe posix_spawnattr_destroy(&attributes) }
+    var noSignals = sigset_t()
+    unsafe sigemptyset(&noSignals)
+    unsafe posix_spawnattr_setsigmask(&attributes, &noSignals)
+    unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
     var pid: pid_t = 0
     let code = unsafe withCStrings(words) { arguments in
       if let environment {
         unsafe withCStrings(environment.map { "\($0)=\($1)" }) {
-          unsafe posix_spawnp(&pid, arguments[0]!, &actions, nil, arguments, $0)
+          unsafe posix_spawnp(&pid, arguments[0]!, &actions, &attributes, arguments, $0)
         }
       } else {
-        unsafe posix_spawnp(&pid, arguments[0]!, &actions, nil, arguments, environ)
+        unsafe posix_spawnp(&pid, arguments[0]!, &actions, &attributes, arguments, environ)
       }
     }
     if input == nil { close(inputRead) }

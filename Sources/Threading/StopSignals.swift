@@ -1,11 +1,13 @@
-import Glibc
+// Its epoll header defines sigset_t first.
+internal import CLinux
+internal import Glibc
 
 /// SIGTERM and SIGINT, taken by one thread that waits for them instead of by a handler.
-struct StopSignals {
+package struct StopSignals: Sendable {
   private var set = sigset_t()
 
   /// Blocks them in this thread and in those it starts.
-  init() {
+  package init() {
     unsafe sigemptyset(&set)
     unsafe sigaddset(&set, SIGTERM)
     unsafe sigaddset(&set, SIGINT)
@@ -16,13 +18,15 @@ struct StopSignals {
   ///
   /// - Parameter interval: how often `meanwhile` is called; `nil` for never.
   /// - Returns: its name.
-  func wait(every interval: Duration? = nil, _ meanwhile: () -> Void = {}) -> String {
+  package func wait(every interval: Duration? = nil, _ meanwhile: () -> Void = {}) -> String {
     var set = set
     while true {
       let signal: Int32
       if let interval {
         let (seconds, attoseconds) = interval.components
-        var limit = timespec(tv_sec: Int(seconds), tv_nsec: Int(attoseconds / 1_000_000_000))
+        var limit = timespec()
+        limit.tv_sec = Int(seconds)
+        limit.tv_nsec = Int(attoseconds / 1_000_000_000)
         signal = unsafe sigtimedwait(&set, nil, &limit)
       } else {
         signal = unsafe sigwaitinfo(&set, nil)

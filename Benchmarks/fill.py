@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""How fast the bucket is filled, and what that costs those who wait. Prints medians.
+
+    fill.py coalescing   100 clients, one cold blob of 256 MiB: upstream's GETs, peak memory, seconds
+    fill.py tee          a cold pull through nginx and bloblo beside the pull straight from the registry
+    fill.py store        a fill of 1 GiB beside `aws s3 cp` of the same file, to the same server
+    options              --bloblo PATH --runs N --size MIB --part MIB,… --parallel N,…
+
+tee pulls at the pace of a line of 1 Gbit/s (the registry sends 125 MB/s) and as fast as this machine
+can, where all of registry, nginx, S3 server and bloblo share its processors with the client.
+"""
+
+import argparse
+import http.client
+import json
+import os
+import pathlib
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "Tests/Stack"))
+import faulty
+import oci_image
+import stack
+
+MIB = 1 << 20
+
+
+def timed(command, **more):
+    start = time.monotonic()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, **more)
+    return time.monotonic() - start
+
+
+def said(values):
+    return f"median {statistics.median(values):.3f} s, {min(values):.3f} to {max(values):.3f}, of {len(values)}"
+
+
+def coalescing(chosen):
+    size = chosen.size or 256
+    sys.exit(subprocess.run([sys.executable, ROOT / "Tests/Stack/test_fill.py", "--bloblo", chosen.bloblo, "--size",
+                             str(size), "--clients", "100", "Coalescing"]).returncode)
+
+
+def tee(chosen):
+    size = (chosen.size or 256) * MIB
+    for label, rate in (("1 Gbit/s", 125_000_000), ("as fast as it goes", None)):
+        registry = faulty.Registry(rate=rate)
+        options = stack.options(["up", "--services", "s3,nginx,bloblo", "--bloblo", chosen.bloblo,
+                                 "--registry", registry.address])
+        with stack.Stack(options) as servers:
+            servers.up()
+            nginx, s3 = servers.services["nginx"].url, servers.services["s3"].client
+            straight, cold, proxied = [], [], []
+            for _ in range(chosen.runs + 1):
+                digest = registry.add(size)
+                path = f"/v2/good/blobs/{digest}"
+                pull = ["curl", "-sS", "--fail", "-o", "/dev/null"]
+                straight.append(timed([*pull, f"http://{registry.address}{path}"]))
+                # What nginx alone costs: the same road, without bloblo's part of it.
+                proxied.append(timed([*pull, "-r", "0-", f"{nginx}{path}"]))
+                cold.append(timed([*pull, f"{nginx}{path}"]))
+                while s3.size(digest) is None:
+                    time.sleep(0.05)
+                s3.call("DELETE", f"/{stack.BUCKET}/{digest}")
+                registry.blobs.clear()
+            # The first of each warms up.
+            straight, cold, proxied = straight[1:], cold[1:], proxied[1:]
+            print(f"{label}, {size // MIB} MiB\n  straight from the registry   {said(straight)}\n"
+                  f"  through nginx, passed        {said(proxied)}\n  cold, through the tee        {said(cold)}\n"
+                  f"  tee / straight = {statistics.median(cold) / statistics.median(straight):.3f}", flush=True)
+        registry.close()
+
+
+def store(chosen):
+    size = (chosen.size or 1024) * MIB
+    options = stack.options(["up", "--services", "registry,s3", "--auth", "none", "--bloblo", chosen.bloblo])
+    with stack.Stack(options) as servers:
+        servers.up()
+        facts, s3 = servers.facts(), servers.services["s3"].client
+        folder = servers.folder / "image"
+        image = oci_image.make(folder, [size])
+        registry = servers.services["registry"].address
+        subprocess.run(["skopeo", "--insecure-policy", "copy", "--quiet", "--preserve-digests", "--dest-tls-verify=false",
+                        f"oci:{folder}:latest", f"docker://{registry}/a:latest"], check=True,
+                       env={**os.environ, "HOME": str(servers.folder)})
+        layer = image["layers"][0]
+        file = folder / "blobs/sha256" / layer.split(":")[1]
+        environment = {"PATH": os.environ["PATH"], "HOME": str(servers.folder), "AWS_REGION": stack.REGION,
+                       "AWS_ACCESS_KEY_ID": stack.ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": stack.SECRET_KEY,
+                       "AWS_EC2_METADATA_DISABLED": "true", "BLOBLO_S3_ENDPOINT_URL": facts["s3_url"],
+                       "BLOBLO_S3_BUCKET_NAME": stack.BUCKET, "BLOBLO_SPOOL_DIR": str(servers.folder),
+                       "BLOBLO_UPSTREAM_URL": f"http://{registry}"}
+
+        def delete(key):
+            s3.call("DELETE", f"/{stack.BUCKET}/{key}")
+            time.sleep(1)
+
+        def fill(part, parallel):
+            seconds = timed([chosen.bloblo, "warm", "a"], env={
+                **environment, "BLOBLO_FILL_PART_SIZE": f"{part}MiB", "BLOBLO_FILL_PARALLEL_PARTS": str(parallel)})
+            if s3.size(layer) != size:
+                sys.exit("the fill did not fill")
+            delete(layer)
+            return seconds
+
+        def copy():
+            seconds = timed(["aws", "--endpoint-url", facts["s3_url"], "s3", "cp", "--only-show-errors", file,
+                             f"s3://{stack.BUCKET}/copy"], env=environment)
+            delete("copy")
+            return seconds
+
+        kinds = {f"bloblo warm, {part} MiB × {parallel}": (lambda part=part, parallel=parallel: fill(part, parallel))
+                 for part in chosen.part for parallel in chosen.parallel}
+        kinds["aws s3 cp"] = copy
+        times = {kind: [] for kind in kinds}
+        for number in range(chosen.runs):
+            for kind in random.sample(list(kinds), len(kinds)):
+                times[kind].append(kinds[kind]())
+        print(f"{size // MIB} MiB to {stack.program('weed')}; bloblo reads it from docker-registry, aws from a file")
+        for kind, values in times.items():
+            print(f"  {kind:28} {said(values)}  {size / MIB / statistics.median(values):.0f} MiB/s", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    numbers = lambda text: [int(each) for each in text.split(",")]
+    parser.add_argument("what", choices=["coalescing", "tee", "store"])
+    parser.add_argument("--bloblo", default=str(ROOT / ".build/release/bloblo"))
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--size", type=int, help="MiB")
+    parser.add_argument("--part", type=numbers, default=[8], help="MiB")
+    parser.add_argument("--parallel", type=numbers, default=[4])
+    chosen = parser.parse_args()
+    {"coalescing": coalescing, "tee": tee, "store": store}[chosen.what](chosen)
+
+
+if __name__ == "__main__":
+    main()

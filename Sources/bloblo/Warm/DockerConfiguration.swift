@@ -1,0 +1,113 @@
+import FoundationEssentials
+import Glibc
+
+/// Who we are at a registry.
+enum RegistryCredential: Sendable {
+  case password(user: String, secret: String)
+  /// What a token server takes for a refresh token.
+  case identityToken(String)
+}
+
+/// Credentials as `docker login` leaves them.
+///
+/// Source: <https://docs.docker.com/reference/cli/docker/login/#credential-stores>
+struct DockerConfiguration: Sendable {
+  private struct File: Decodable {
+    struct Entry: Decodable {
+      var auth: String?
+      var username: String?
+      var password: String?
+      var identitytoken: String?
+    }
+
+    var auths: [String: Entry]?
+    var credHelpers: [String: String]?
+    var credsStore: String?
+  }
+
+  private struct HelperAnswer: Decodable {
+    enum CodingKeys: String, CodingKey {
+      case user = "Username"
+      case secret = "Secret"
+    }
+
+    var user: String
+    var secret: String
+  }
+
+  private let file: File?
+
+  /// A file that is not there, or can't be read, holds no credentials.
+  init(environment: [String: String]) {
+    let folder = environment["DOCKER_CONFIG"] ?? environment["HOME"].map { "\($0)/.docker" }
+    let content = folder.flatMap { FileManager.default.contents(atPath: "\($0)/config.json") }
+    file = content.flatMap { try? JSONDecoder().decode(File.self, from: $0) }
+  }
+
+  /// - Parameter host: with its port, as in a reference.
+  func credential(for host: String) -> RegistryCredential? {
+    let isHub = ["docker.io", "index.docker.io", "registry-1.docker.io"].contains(host)
+    let names =
+      (isHub ? ["https://index.docker.io/v1/", "docker.io"] : []) + [
+        host, "https://\(host)", "http://\(host)", "https://\(host)/v1/", "https://\(host)/v2/",
+      ]
+    for name in names {
+      if let helper = file?.credHelpers?[name] { return ask(helper, for: name) }
+    }
+    if let helper = file?.credsStore {
+      if let found = ask(helper, for: names[0]) { return found }
+    }
+    for name in names {
+      if let entry = file?.auths?[name], let credential = credential(of: entry) {
+        return credential
+      }
+    }
+    return nil
+  }
+
+  private func credential(of entry: File.Entry) -> RegistryCredential? {
+    if let token = entry.identitytoken, !token.isEmpty { return .identityToken(token) }
+    if let user = entry.username, let password = entry.password, !user.isEmpty {
+      return .password(user: user, secret: password)
+    }
+    guard let auth = entry.auth, let data = Data(base64Encoded: auth) else { return nil }
+    let pair = String(decoding: data, as: UTF8.self)
+      .split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    guard pair.count == 2 else { return nil }
+    return .password(user: String(pair[0]), secret: String(pair[1]))
+  }
+
+  /// Runs `docker-credential-<helper> get`, which reads a server's name and answers in JSON.
+  ///
+  /// Source: <https://github.com/docker/docker-credential-helpers#development>
+  private func ask(_ helper: String, for server: String) -> RegistryCredential? {
+    // They become words of a command line.
+    guard isPlainWord(helper), isPlainWord(server) else { return nil }
+    let command = "printf %s '\(server)' | docker-credential-\(helper) get 2>/dev/null"
+    guard let output = read(command),
+      let answer = try? JSONDecoder().decode(HelperAnswer.self, from: Data(output))
+    else { return nil }
+    if answer.user == "<token>" { return .identityToken(answer.secret) }
+    return .password(user: answer.user, secret: answer.secret)
+  }
+}
+
+private func isPlainWord(_ text: String) -> Bool {
+  text.utf8.allSatisfy { byte in
+    (0x30...0x39).contains(byte) || (0x61...0x7A).contains(byte | 0x20)
+      || "-_.:/[]".utf8.contains(byte)
+  }
+}
+
+/// What a command writes; `nil` if it fails.
+private func read(_ command: String) -> [UInt8]? {
+  guard let pipe = unsafe popen(command, "r") else { return nil }
+  var output: [UInt8] = []
+  var buffer = [UInt8](repeating: 0, count: 4096)
+  while true {
+    let count = unsafe fread(&buffer, 1, buffer.count, pipe)
+    guard count > 0 else { break }
+    output.append(contentsOf: buffer[..<count])
+  }
+  return unsafe pclose(pipe) == 0 ? output : nil
+}

@@ -1,0 +1,89 @@
+import ArgumentParser
+import Fill
+import Glibc
+import HTTPTransport
+import Registry
+import S3
+import Synchronization
+import Threading
+
+/// Fills the bucket ahead of those who will ask.
+struct Warm: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Put the blobs of images into the bucket.",
+    discussion: """
+      Walks each image (index, manifests, configuration, layers) with the credentials of the docker configuration \
+      (DOCKER_CONFIG, ~/.docker/config.json), and fills what the bucket lacks, as a client's pull would. An image \
+      without a host is looked for at BLOBLO_UPSTREAM_URL. Ends with 1 if anything failed.
+      """)
+
+  @Argument(help: "host[:port]/name[:tag][@digest]; several may be given.")
+  var images: [String]
+
+  @Option(help: "Only os/architecture[/variant] of an index; may be repeated. All, otherwise.")
+  var platform: [String] = []
+
+  @Option(help: "Ask this registry, http://… or https://…, whatever host the images name.")
+  var registry: String?
+
+  @Flag(help: "Ask hosts beyond the loopback by http.")
+  var plainHttp = false
+
+  @Option(help: "Blobs at a time.")
+  var parallel = 4
+
+  func validate() throws {
+    for image in images where ImageReference(image) == nil {
+      throw ValidationError("\(image): want host[:port]/name[:tag][@digest]")
+    }
+    for text in platform where Platform(text) == nil {
+      throw ValidationError("--platform \(text): want os/architecture or os/architecture/variant")
+    }
+    guard (1...64).contains(parallel) else { throw ValidationError("--parallel: want 1 to 64") }
+    if let registry, (try? Endpoint(registry)) == nil {
+      throw ValidationError("--registry: want http:// or https:// and a host")
+    }
+  }
+
+  func run() throws {
+    var environment = processEnvironment()
+    if let registry { environment["BLOBLO_UPSTREAM_URL"] = registry }
+    let settings = try ToolSettings(environment)
+    var limits = settings.fillLimits
+    limits.fills = parallel
+    let docker = DockerConfiguration(environment: environment)
+    let report = WarmReport(isTerminal: isatty(STDERR_FILENO) == 1)
+    let warmer = BlobWarmer(settings, Filler(limits, observer: WarmObserver(report)), report)
+    var http = HTTPClient()
+    for reference in images.compactMap(ImageReference.init) {
+      let session = RegistrySession(
+        reference, at: url(of: reference, settings), docker, settings.location.upstream.limits)
+      var walk = ImageWalk(session, platforms: platform.compactMap(Platform.init))
+      do {
+        try walk.run(over: &http)
+        report.add(image: "\(reference)", walk.blobs)
+        warmer.warm(walk.blobs, session, threads: parallel)
+      } catch {
+        report.failed(image: "\(reference)", error.description)
+      }
+    }
+    report.finish()
+    if report.hasFailures { throw ExitCode.failure }
+  }
+
+  private func url(of reference: ImageReference, _ settings: ToolSettings) -> String {
+    guard registry == nil, let host = reference.host else { return settings.location.upstream.url }
+    let isLoopback =
+      host.hasPrefix("127.") || host.hasPrefix("[::1]")
+      || host.split(separator: ":").first == "localhost"
+    let address = host == "docker.io" ? "registry-1.docker.io" : host
+    return "\(isLoopback || plainHttp ? "http" : "https")://\(address)"
+  }
+}
+
+/// Why an image could not be walked; in words for people.
+struct WarmError: Error, CustomStringConvertible {
+  let description: String
+
+  init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,46 @@
+/// One way by which foreign bytes come in, and what must hold whatever they are.
+///
+/// `make fuzz` makes bytes up; `make test` replays those of `Tests/Fuzz/Corpus/<name>`. A reader of
+/// foreign bytes that is new gets a target here and a folder there.
+package struct FuzzTarget: Sendable {
+  package let name: String
+  private let body: @Sendable ([UInt8]) throws(BrokenPromise) -> Void
+
+  init(_ name: String, _ body: @escaping @Sendable ([UInt8]) throws(BrokenPromise) -> Void) {
+    self.name = name
+    self.body = body
+  }
+
+  /// - Throws: what did not hold. A crash says it by itself.
+  package func run(_ bytes: [UInt8]) throws(BrokenPromise) { try body(bytes) }
+
+  package static let all: [FuzzTarget] = [
+    // from clients, through the web server
+    FuzzTarget("blob-path", readBlobPath),
+    FuzzTarget("range", readRange),
+    FuzzTarget("bearer", readBearer),
+    FuzzTarget("records", readRecords),
+    // from the registry and from S3
+    FuzzTarget("http-head", readHead),
+    FuzzTarget("location", judgeLocation),
+    FuzzTarget("token-response", readTokenResponse),
+    FuzzTarget("xml", readXML),
+    FuzzTarget("dates", readDates),
+    // from the operator
+    FuzzTarget("settings", readSettings),
+    FuzzTarget("listen-address", readListenAddress),
+    FuzzTarget("endpoint", readEndpoint),
+    FuzzTarget("key-template", readKeyTemplate),
+    // to the web server
+    FuzzTarget("response-head", writeResponseHead),
+  ]
+}
+
+/// A promise that some bytes broke.
+package struct BrokenPromise: Error, CustomStringConvertible {
+  package let description: String
+}
+
+func hold(_ isKept: Bool, _ promise: String) throws(BrokenPromise) {
+  guard isKept else { throw BrokenPromise(description: promise) }
+}

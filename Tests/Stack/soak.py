@@ -1,0 +1,315 @@
+#!/usr/bin/env python3
+"""Mixed pulls for a long time while servers are killed, stopped and cut off.
+
+    soak.py [--seconds 1800] [--clients 4] [--seed N] [--bloblo PATH]
+
+A pull is a blob read as a client of containers does: redirects followed, digest checked, tried again a
+few times. It counts as failed if it fails and a pull from the registry itself, right then, does not.
+
+bloblo is killed, stopped and restarted in the first two fifths; then, in a quiet moment, its memory,
+descriptors and threads are counted, and again after all the other faults at the end.
+"""
+
+import argparse
+import base64
+import hashlib
+import os
+import pathlib
+import random
+import signal
+import socket
+import sys
+import threading
+import time
+import urllib.parse
+
+import stack
+
+KIB, MIB = 1024, 1024 * 1024
+SIZES = (1, 4 * KIB, 200 * KIB, 2 * MIB, 12 * MIB)
+TRIES = 6
+QUIET = 15  # seconds: idle threads end, kept connections too
+
+
+class Relay(threading.Thread):
+    """TCP between the web server and bloblo on one side and the registry on the other, which it can
+    cut off in the middle or make slow."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.port = self.listener.getsockname()[1]
+        self.target = None
+        self.fault = None
+        self.start()
+
+    def run(self):
+        while True:
+            client, _ = self.listener.accept()
+            threading.Thread(target=self.connect, args=(client,), daemon=True).start()
+
+    def connect(self, client):
+        try:
+            server = socket.create_connection(("127.0.0.1", self.target), 5)
+            server.settimeout(None)
+        except OSError:
+            client.close()
+            return
+        threading.Thread(target=self.pump, args=(client, server, False), daemon=True).start()
+        self.pump(server, client, True)
+
+    def pump(self, source, sink, is_answer):
+        try:
+            while data := source.recv(64 * KIB):
+                if is_answer and self.fault == "cut" and random.random() < 0.05:
+                    sink.sendall(data[: len(data) // 2])
+                    break
+                if is_answer and self.fault == "slow":
+                    time.sleep(0.2)
+                sink.sendall(data)
+        except OSError:
+            pass
+        for end in (source, sink):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+        if is_answer:
+            source.close()
+            sink.close()
+
+
+class Soak:
+    def __init__(self, servers, relay, chosen):
+        self.servers, self.relay, self.chosen = servers, relay, chosen
+        self.facts = servers.facts()
+        user, password = next(iter(stack.USERS.items()))
+        self.credential = self.basic(user, password)
+        self.stranger = self.basic(user, "wrong")
+        self.blobs = []
+        self.lock = threading.Lock()
+        self.pause = threading.Event()
+        self.end = threading.Event()
+        self.busy = 0
+        self.counts, self.problems = {}, []
+        self.fault = "none"
+
+    @staticmethod
+    def basic(user, password):
+        return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
+
+    def count(self, what):
+        with self.lock:
+            self.counts[what] = self.counts.get(what, 0) + 1
+
+    # Clients
+
+    def push(self):
+        blob = random.randbytes(random.choice(SIZES))
+        digest = "sha256:" + hashlib.sha256(blob).hexdigest()
+        base = self.facts["registry_url"]
+        status, answer, _ = stack.request("POST", base + "/v2/soak/app/blobs/uploads/", self.credential)
+        if status == 202:
+            place = answer["Location"] + ("&" if "?" in answer["Location"] else "?") + f"digest={digest}"
+            status = stack.request("PUT", place, {**self.credential, "Content-Type": "application/octet-stream"},
+                                   blob)[0]
+            if status == 201:
+                with self.lock:
+                    self.blobs.append((digest, len(blob)))
+
+    def read(self, base, digest, size, range_=None):
+        """One try: None if it is right, else why not."""
+        url = f"{base}/v2/soak/app/blobs/{digest}"
+        headers = dict(self.credential)
+        if range_:
+            headers["Range"] = f"bytes={range_[0]}-{range_[1]}"
+        try:
+            for _ in range(3):
+                status, answer, body = stack.request("GET", url, headers, timeout=30)
+                if status not in (301, 302, 303, 307, 308):
+                    break
+                url = urllib.parse.urljoin(url, answer["Location"])
+                headers.pop("Authorization", None)  # another host
+                self.count("redirected")
+            if range_ and status == 206:
+                return None if len(body) == range_[1] - range_[0] + 1 else f"{len(body)} bytes of a range"
+            if status != 200:
+                return f"status {status} from {urllib.parse.urlsplit(url).netloc}"
+            return None if hashlib.sha256(body).hexdigest() == digest[7:] else "wrong digest"
+        except (OSError, stack.http.client.HTTPException) as error:
+            return f"{type(error).__name__} {error}"
+
+    def pull(self):
+        with self.lock:
+            digest, size = random.choice(self.blobs)
+        whole = size < 2 or random.random() < 0.8
+        first = 0 if whole else random.randrange(size)
+        range_ = None if whole else (first, random.randrange(first, size))
+        began, fault = time.monotonic(), self.fault
+        whys = []
+        for attempt in range(TRIES):
+            why = self.read(self.facts["nginx_url"], digest, size, range_)
+            if not why:
+                self.count("pulled" if not attempt else "pulled at another try")
+                return
+            whys.append(why)
+            if "wrong digest" in why:
+                with self.lock:
+                    self.problems.append(f"{digest}: wrong bytes")
+            time.sleep(min(4, 0.5 * 2**attempt))
+        # Directly, through the same relay: else what the relay does would count.
+        direct = self.read(f"http://127.0.0.1:{self.relay.port}", digest, size, range_)
+        if direct:
+            self.count("failed, directly too")
+        else:
+            self.count("FAILED")
+            with self.lock:
+                self.problems.append(f"a pull of {size} bytes failed in {time.monotonic() - began:.0f} s, fault "
+                                     f"{fault} then {self.fault}: {'; '.join(whys)}")
+
+    def refuse(self):
+        with self.lock:
+            digest, _ = random.choice(self.blobs)
+        try:
+            status, answer, _ = stack.request("GET", f"{self.facts['nginx_url']}/v2/soak/app/blobs/{digest}",
+                                              self.stranger, timeout=30)
+        except (OSError, stack.http.client.HTTPException):
+            return
+        self.count("strangers refused")
+        if status in (200, 206, 307) or answer["Location"]:
+            with self.lock:
+                self.problems.append(f"a stranger was answered {status}")
+
+    def client(self):
+        while not self.end.is_set():
+            if self.pause.is_set():
+                time.sleep(0.1)
+                continue
+            with self.lock:
+                self.busy += 1
+            try:
+                chance = random.random()
+                if chance < 0.05:
+                    self.push()
+                elif chance < 0.1:
+                    self.refuse()
+                else:
+                    self.pull()
+            except (OSError, stack.http.client.HTTPException):
+                pass  # a push, while the registry is down
+            except Exception as error:
+                with self.lock:
+                    self.problems.append(f"the soak itself: {error!r}")
+            finally:
+                with self.lock:
+                    self.busy -= 1
+            time.sleep(0.02)
+
+    # Faults
+
+    def hurt(self, kinds, until):
+        while time.monotonic() < until:
+            kind = random.choice(kinds)
+            self.fault = kind
+            self.count(f"fault: {kind}")
+            verb, _, name = kind.partition(" ")
+            services = self.servers.services
+            length = random.uniform(1, 5)
+            if verb == "relay":
+                self.relay.fault = name
+                time.sleep(length)
+                self.relay.fault = None
+            elif verb == "stop":
+                services[name].signal(signal.SIGSTOP)
+                time.sleep(length)
+                services[name].signal(signal.SIGCONT)
+            else:
+                if verb == "kill":
+                    services[name].signal(signal.SIGKILL)
+                services[name].stop()
+                time.sleep(length)
+                services[name].start()
+            self.fault = "none"
+            time.sleep(random.uniform(2, 6))
+
+    # What bloblo has
+
+    def quiet(self):
+        self.pause.set()
+        deadline = time.monotonic() + 120
+        while self.busy and time.monotonic() < deadline:
+            time.sleep(0.1)
+        time.sleep(QUIET)
+        pid = self.servers.services["bloblo"].pid
+        if not pid:
+            raise stack.StackError("bloblo has ended: " + self.servers.services["bloblo"].tail())
+        status = pathlib.Path(f"/proc/{pid}/status").read_text()
+        facts = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+        self.pause.clear()
+        return {"pid": pid, "memory KiB": int(facts["VmRSS"].split()[0]), "threads": int(facts["Threads"]),
+                "descriptors": len(os.listdir(f"/proc/{pid}/fd"))}
+
+    def run(self):
+        for _ in range(20):
+            self.push()
+        began, seconds = time.monotonic(), self.chosen.seconds
+        for _ in range(self.chosen.clients):
+            threading.Thread(target=self.client, daemon=True).start()
+        others = ["restart s3", "stop s3", "kill s3", "restart registry", "stop registry", "relay cut", "relay slow",
+                  "stop bloblo"]
+        self.hurt([*others, "restart bloblo", "kill bloblo"], began + seconds * 0.4)
+        # Warm up the process that is there now.
+        time.sleep(max(10, seconds * 0.05))
+        first = self.quiet()
+        self.hurt(others, began + seconds)
+        self.end.set()
+        last = self.quiet()
+        spool = list(pathlib.Path(self.facts["bloblo_spool"]).iterdir())
+        print(f"after warm-up {first}\nat the end    {last}")
+        for what in sorted(self.counts):
+            print(f"{self.counts[what]:8} {what}")
+        if first["pid"] != last["pid"]:
+            self.problems.append("bloblo is another process than it was: it crashed")
+        if last["memory KiB"] > first["memory KiB"] * 1.25 + 16 * KIB:
+            self.problems.append("its memory has grown")
+        if last["threads"] > first["threads"] + 2:
+            self.problems.append("its threads have become more")
+        if last["descriptors"] > first["descriptors"] + 8:
+            self.problems.append("its descriptors have become more")
+        if spool:
+            self.problems.append(f"{len(spool)} files are left in the spool")
+        if not self.counts.get("pulled") or not self.counts.get("redirected"):
+            self.problems.append("nothing was pulled, or nothing from S3")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=1800)
+    parser.add_argument("--clients", type=int, default=4)
+    parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
+    parser.add_argument("--bloblo", default=str(stack.ROOT / ".build/release/bloblo"))
+    parser.add_argument("--keep", action="store_true")
+    chosen = parser.parse_args()
+    random.seed(chosen.seed)
+    print(f"soak: {chosen.seconds:.0f} s, seed {chosen.seed}", flush=True)
+    stack.end_by_signal()
+    relay = Relay()
+    words = ["up", "--bloblo", chosen.bloblo, "--registry", f"127.0.0.1:{relay.port}"]
+    try:
+        with stack.Stack(stack.options(words + ["--keep"] * chosen.keep)) as servers:
+            relay.target = servers.services["registry"].port
+            servers.up()
+            soak = Soak(servers, relay, chosen)
+            soak.run()
+    except stack.StackError as error:
+        sys.exit(f"soak: {error}")
+    except stack.Ended as ended:
+        sys.exit(128 + ended.args[0])
+    for problem in soak.problems[:20]:
+        print("PROBLEM:", problem)
+    print(f"{soak.counts.get('pulled', 0)} passed, {len(soak.problems)} failed")
+    sys.exit(bool(soak.problems))
+
+
+if __name__ == "__main__":
+    main()

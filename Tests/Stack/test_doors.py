@@ -1,0 +1,550 @@
+#!/usr/bin/env python3
+"""Every way bloblo is started and asked, beside the two fronts: CGI, cgi-fcgi, spawn-fcgi, systemd, the
+authorizer's role, choice per request, and a restart that no pull notices.
+
+    python3 Tests/Stack/test_doors.py
+"""
+
+import concurrent.futures
+import hashlib
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+
+import stack
+from test_fronts import ABSENT, ALICE, COLD, COLD_DIGEST, CONTENT, DIGEST, MALLORY, Front, blob
+
+PROGRAM = pathlib.Path(os.environ.get("BLOBLO", stack.ROOT / ".build/release/bloblo")).resolve()
+BLOBS = "^/v2/.+/blobs/[a-z0-9+._-]+:[0-9a-zA-Z=_-]+$"
+
+
+def nginx_server(port, inside):
+    return f"server {{ listen 127.0.0.1:{port}; {inside} }}"
+
+
+class Doors(unittest.TestCase):
+    """One stack for all: bloblo behind nginx, and its settings for those started beside it."""
+
+    services, http, site = "registry,s3,nginx,bloblo", "", ""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.ports = stack.Ports()
+        cls.port = cls.ports.take()
+        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="doors-"))
+        cls.folder.chmod(0o755)
+        cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
+        cls.program = cls.folder / "bloblo"
+        shutil.copy(PROGRAM, cls.program)
+        cls.stack = stack.Stack(stack.options(["up", "--services", cls.services, "--bloblo", str(PROGRAM)]))
+        cls.addClassCleanup(cls.stack.down)
+        options = cls.stack.options
+        cls.registry, cls.s3 = cls.stack.services["registry"], cls.stack.services["s3"]
+        cls.settings = {name: value for name, value in cls.stack.services["bloblo"].environment().items()
+                        if name.startswith(("BLOBLO_", "AWS_"))}
+        cls.settings.pop("BLOBLO_LISTEN_ADDR")
+        cls.settings.pop("BLOBLO_LISTEN_GROUP", None)
+        options.nginx_http, options.apache_site = cls.http_text(), cls.site_text()
+        cls.stack.up()
+        cls.server = cls.stack.services["nginx" if "nginx" in cls.services else "apache"]
+        for content in (CONTENT, COLD):
+            Front.push.__func__(cls, content)
+        Front.fill.__func__(cls, CONTENT)
+
+    @classmethod
+    def http_text(cls):
+        return ""
+
+    @classmethod
+    def site_text(cls):
+        return ""
+
+    def start(self, *command, environment=None, **more):
+        process = subprocess.Popen([str(word) for word in command], env={
+            "PATH": os.environ["PATH"], **self.settings, **(environment or {})}, stderr=subprocess.PIPE, **more)
+        self.addCleanup(self.end, process)
+        return process
+
+    def end(self, process):
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        for stream in (process.stderr, process.stdout):
+            if stream:
+                stream.close()
+
+    def bridge(self, address, path=blob(), method="GET", headers=ALICE, words=("-bind", "-connect"), program=(), **more):
+        """cgi-fcgi: one request of its environment to a responder; (status, fields, body)."""
+        environment = {"PATH": os.environ["PATH"], "REQUEST_METHOD": method, "REQUEST_URI": path,
+                       "GATEWAY_INTERFACE": "CGI/1.1", "SERVER_PROTOCOL": "HTTP/1.1",
+                       **{f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}, **more}
+        done = subprocess.run(["cgi-fcgi", *words, str(address), *program], env=environment, capture_output=True,
+                              timeout=30, stdin=subprocess.DEVNULL)
+        return parsed(done.stdout)
+
+    def wait_for(self, path):
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            try:
+                with socket.socket(socket.AF_UNIX) as client:
+                    client.connect(str(path))
+                    return
+            except OSError:
+                time.sleep(0.02)
+        self.fail(f"nobody listens at {path}")
+
+
+def parsed(answer):
+    head, _, body = answer.partition(b"\r\n\r\n")
+    fields = [line.split(": ", 1) for line in head.decode().split("\r\n") if line]
+    named = {name.lower(): value for name, value in fields}
+    return int(named["status"].split()[0]), named, body
+
+
+class TestCGI(Doors):
+    def cgi(self, path=blob(), method="GET", headers=ALICE, more=None, arguments=()):
+        environment = {**self.settings, "GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": method,
+                       **({"REQUEST_URI": path} if path else {}),
+                       **{f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()},
+                       **(more or {})}
+        done = subprocess.run([self.program, *arguments], env=environment, capture_output=True, timeout=30,
+                              stdin=subprocess.DEVNULL)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return parsed(done.stdout)
+
+    def test_a_warm_blob_is_redirected(self):
+        status, fields, body = self.cgi()
+        self.assertEqual((status, body, fields["x-bloblo"]), (307, b"", "redirect"))
+        self.assertEqual(stack.request("GET", fields["location"])[2], CONTENT)
+
+    def test_a_head_is_answered(self):
+        status, fields, body = self.cgi(method="HEAD")
+        self.assertEqual((status, fields["content-length"], body), (200, str(len(CONTENT)), b""))
+
+    def test_what_is_passed_is_relayed(self):
+        status, fields, body = self.cgi(headers={})
+        self.assertEqual((status, fields["www-authenticate"]), (401, 'Basic realm="the demo registry"'))
+        self.assertIn(b"UNAUTHORIZED", body)
+        self.assertEqual(self.cgi(headers=MALLORY)[0], 401)
+        self.assertEqual(self.cgi(blob(ABSENT))[0], 404)
+        self.assertEqual(self.cgi("/v2/")[0], 200)
+        self.assertEqual(self.cgi("/v2/_catalog?n=5")[2], b'{"repositories":["some/name"]}\n')
+
+    def test_a_range_of_a_cold_blob_is_relayed(self):
+        status, fields, body = self.cgi(blob(COLD_DIGEST), headers={**ALICE, "Range": "bytes=5-9"})
+        self.assertEqual((status, body), (206, COLD[5:10]))
+        self.assertEqual(fields["content-range"], f"bytes 5-9/{len(COLD)}")
+
+    def test_the_path_may_come_in_pieces(self):
+        status, fields, _ = self.cgi(None, more={"SCRIPT_NAME": "/v2", "PATH_INFO": blob()[3:], "QUERY_STRING": "ns=x"})
+        self.assertEqual((status, fields["x-bloblo"]), (307, "redirect"))
+
+    def test_the_clients_words_on_the_command_line_are_not_read(self):
+        self.assertEqual(self.cgi(arguments=["--help"])[0], 307)
+
+    def test_a_cold_blob_fills(self):
+        content = os.urandom(100_000)
+        Front.push.__func__(type(self), content)
+        digest = "sha256:" + hashlib.sha256(content).hexdigest()
+        status, fields, body = self.cgi(blob(digest))
+        self.assertEqual((status, fields["x-bloblo"], body), (200, "tee", content))
+        self.assertEqual(self.s3.client.size(digest), len(content))
+
+    def test_a_loop_ends(self):
+        self.assertEqual(self.cgi(headers={**ALICE, "Via": "1.1 bloblo"})[0], 508)
+
+    def test_the_registry_is_down(self):
+        status, fields, body = self.cgi("/v2/", more={"BLOBLO_UPSTREAM_URL": "http://127.0.0.1:1"})
+        self.assertEqual(status, 502)
+        self.assertIn(b'"errors"', body)
+
+    def test_a_method_that_brings_a_body(self):
+        self.assertEqual(self.cgi("/v2/some/name/blobs/uploads/", "POST")[0], 501)
+
+    def test_wrong_settings_are_an_answer_too(self):
+        done = subprocess.run([self.program], env={"GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": "GET",
+                                                   "BLOBLO_UPSTREAM_URL": "nonsense"}, capture_output=True)
+        self.assertEqual((done.returncode, parsed(done.stdout)[0]), (78, 500))
+        self.assertIn(b"BLOBLO_UPSTREAM_URL", done.stderr)
+
+
+class OverAWebServer:
+    """CGI by a web server: the same over both."""
+
+    def ask(self, method="GET", path=blob(), headers=ALICE):
+        return stack.request(method, f"http://127.0.0.1:{self.port}{path}", headers)
+
+    def test_warm(self):
+        status, headers, body = self.ask()
+        self.assertEqual((status, headers["X-Bloblo"]), (307, "redirect"))
+        self.assertEqual(stack.request("GET", headers["Location"])[2], CONTENT)
+
+    def test_head(self):
+        status, headers, body = self.ask("HEAD")
+        self.assertEqual((status, headers["Content-Length"], body), (200, str(len(CONTENT)), b""))
+
+    def test_relayed(self):
+        for headers in ({}, MALLORY):
+            status, got, body = self.ask(headers=headers)
+            self.assertEqual((status, got["WWW-Authenticate"]), (401, 'Basic realm="the demo registry"'))
+        status, got, body = self.ask(path=blob(COLD_DIGEST), headers={**ALICE, "Range": "bytes=5-9"})
+        self.assertEqual((status, body), (206, COLD[5:10]))
+
+    def test_cold(self):
+        content = os.urandom(2_000_000)
+        Front.push.__func__(type(self), content)
+        digest = "sha256:" + hashlib.sha256(content).hexdigest()
+        status, headers, body = self.ask(path=blob(digest))
+        self.assertEqual((status, hashlib.sha256(body).hexdigest()), (200, digest[7:]))
+        deadline = time.monotonic() + 10
+        while self.s3.client.size(digest) is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.assertEqual(self.s3.client.size(digest), len(content))
+
+
+class TestCGIOfApache(OverAWebServer, Doors):
+    services = "registry,s3,apache,bloblo"
+
+    @classmethod
+    def site_text(cls):
+        cls.port = cls.stack.services["apache"].port
+        settings = "\n".join(f'SetEnv {name} "{value}"' for name, value in cls.settings.items())
+        return f"""
+    Define BLOBLO_PROGRAM {cls.program}
+    Include bloblo/bloblo-cgi.conf
+    <LocationMatch "{BLOBS}">
+      {settings}
+      SetEnv BLOBLO_SPOOL_DIR /var/tmp
+    </LocationMatch>"""
+
+
+class TestCGIOfNginx(OverAWebServer, Doors):
+    @classmethod
+    def http_text(cls):
+        cls.wrap = cls.folder / "fcgiwrap.sock"
+        settings = " ".join(f'fastcgi_param {name} "{value}";' for name, value in cls.settings.items())
+        return nginx_server(cls.port, f"""location / {{
+            fastcgi_pass unix:{cls.wrap};
+            fastcgi_param GATEWAY_INTERFACE CGI/1.1;
+            fastcgi_param SCRIPT_FILENAME {cls.program};
+            fastcgi_param REQUEST_METHOD $request_method;
+            fastcgi_param REQUEST_URI $request_uri;
+            fastcgi_param SERVER_PROTOCOL $server_protocol;
+            {settings}
+        }}""")
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        wrap = subprocess.Popen(["fcgiwrap", "-c", "4", "-s", f"unix:{cls.wrap}"], stderr=subprocess.DEVNULL)
+        cls.addClassCleanup(wrap.wait)
+        cls.addClassCleanup(wrap.terminate)
+        time.sleep(0.3)
+        cls.wrap.chmod(0o777)
+
+
+class TestStarters(Doors):
+    def assert_responds(self, address):
+        status, fields, body = self.bridge(address)
+        self.assertEqual((status, fields["x-bloblo"]), (307, "redirect"))
+        self.assertEqual(stack.request("GET", fields["location"])[2], CONTENT)
+        self.assertEqual(self.bridge(address, headers={})[0], 424)
+
+    def test_cgi_fcgi_asks_the_running_responder(self):
+        self.assert_responds(self.stack.socket)
+        status, fields, _ = self.bridge(self.stack.socket, method="HEAD")
+        self.assertEqual((status, fields["content-length"]), (200, str(len(CONTENT))))
+
+    def test_cgi_fcgi_starts_one(self):
+        path = self.folder / "started.sock"
+        subprocess.run(["cgi-fcgi", "-start", "-connect", path, self.program], env={
+            "PATH": os.environ["PATH"], **self.settings}, check=True, timeout=10, stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.wait_for(path)
+        try:
+            self.assert_responds(path)
+        finally:
+            self.end_listeners(path)
+
+    def end_listeners(self, path):
+        """By pid: those whose program is our own copy of bloblo."""
+        for folder in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                if (folder / "exe").resolve() == self.program.resolve():
+                    os.kill(int(folder.name), signal.SIGTERM)
+            except OSError:
+                pass
+
+    def test_spawn_fcgi(self):
+        path = self.folder / "spawned.sock"
+        process = self.start("spawn-fcgi", "-n", "-s", path, "--", self.program, stdout=subprocess.DEVNULL)
+        self.wait_for(path)
+        self.assert_responds(path)
+        process.terminate()
+        self.assertEqual(process.wait(10), 0)
+
+    def test_systemd_socket_and_notifications(self):
+        path, notify = self.folder / "activated.sock", self.folder / "notify.sock"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.bind(str(notify))
+            manager.settimeout(10)
+            process = self.start(
+                "systemd-socket-activate", "-l", path, *(f"--setenv={name}={value}" for name, value in {
+                    **self.settings, "NOTIFY_SOCKET": str(notify), "WATCHDOG_USEC": "900000"}.items()), self.program)
+            self.wait_for(path)
+            self.assertTrue(manager.recv(1000).startswith(b"READY=1\n"))
+            self.assert_responds(path)
+            self.assertEqual([manager.recv(1000) for _ in range(3)], [b"WATCHDOG=1"] * 3)
+            process.terminate()
+            while (word := manager.recv(1000)) == b"WATCHDOG=1":
+                pass
+            self.assertEqual(word, b"STOPPING=1")
+            self.assertEqual(process.wait(10), 0)
+
+    def test_an_abstract_notify_socket(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.bind(f"\0bloblo-notify-{os.getpid()}")
+            manager.settimeout(10)
+            self.start(self.program, environment={"NOTIFY_SOCKET": f"@bloblo-notify-{os.getpid()}",
+                                                  "BLOBLO_LISTEN_ADDR": f"unix:{self.folder}/abstract.sock"})
+            self.assertTrue(manager.recv(1000).startswith(b"READY=1\n"))
+
+    def test_the_units(self):
+        units = stack.ROOT / "packaging/systemd"
+        said = subprocess.run(["systemd-analyze", "security", "--offline=yes", "--no-pager", units / "bloblo.service"],
+                              capture_output=True, text=True).stdout
+        score = float(said.rsplit("bloblo.service:", 1)[1].split()[0])
+        self.assertLessEqual(score, 1.5)
+
+    def test_front_server_none_relays(self):
+        path = self.folder / "none.sock"
+        self.start(self.program, environment={"BLOBLO_LISTEN_ADDR": f"unix:{path}", "BLOBLO_FRONT_SERVER": "none"})
+        self.wait_for(path)
+        status, fields, body = self.bridge(path, headers={})
+        self.assertEqual((status, fields["www-authenticate"]), (401, 'Basic realm="the demo registry"'))
+        status, fields, body = self.bridge(path, blob(COLD_DIGEST), headers={**ALICE, "Range": "bytes=5-9"})
+        self.assertEqual((status, body), (206, COLD[5:10]))
+
+    def test_what_each_front_is_told(self):
+        for software, status in (("nginx/1.22.1", 424), ("Apache/2.4.71 (Debian)", 424), ("HAProxy 2.6.12", 425)):
+            with self.subTest(software=software):
+                got, fields, _ = self.bridge(self.stack.socket, headers={}, SERVER_SOFTWARE=software)
+                self.assertEqual(got, status)
+                self.assertEqual("x-accel-redirect" in fields, software.startswith("nginx"))
+        self.assertEqual(self.bridge(self.stack.socket, headers={}, SERVER_SOFTWARE="lighttpd/1.4.69")[0], 401)
+
+
+class TestAuthorizer(Doors):
+    @classmethod
+    def http_text(cls):
+        return nginx_server(cls.port, f"""
+          root {cls.folder};
+          location ~ ^/mirror/(?<name>.+)/(?<digest>sha256:[0-9a-f]+)$ {{
+            auth_request /_may_read;
+            try_files /secret =404;
+          }}
+          location = /_may_read {{
+            internal;
+            if ($request_uri ~ "^/mirror/(?<asked_name>[^?]+)/(?<asked_digest>sha256:[0-9a-f]+)") {{ set $asked /v2/$asked_name/blobs/$asked_digest; }}
+            fastcgi_pass bloblo;
+            fastcgi_pass_request_body off;
+            fastcgi_keep_conn on;
+            fastcgi_param BLOBLO_ROLE authorizer;
+            fastcgi_param REQUEST_METHOD GET;
+            fastcgi_param REQUEST_URI $asked;
+          }}""")
+
+    def setUp(self):
+        (self.folder / "secret").write_text("the secret")
+
+    def test_auth_request(self):
+        def ask(headers, digest=DIGEST, name="some/name"):
+            return stack.request("GET", f"http://127.0.0.1:{self.port}/mirror/{name}/{digest}", headers)
+        self.assertEqual(ask(ALICE)[::2], (200, b"the secret"))
+        status, headers, body = ask({})
+        self.assertEqual((status, headers["WWW-Authenticate"]), (401, 'Basic realm="the demo registry"'))
+        self.assertEqual(ask(MALLORY)[0], 401)
+        self.assertEqual(ask(ALICE, ABSENT)[0], 403)
+        self.assertEqual(ask(ALICE, name="another/name")[0], 403)
+
+    def test_the_role_of_fastcgi(self):
+        """As mod_authnz_fcgi asks: no STDIN record follows the params."""
+        self.assertEqual(self.authorize(blob(), ALICE)[0], 200)
+        status, fields, _ = self.authorize(blob(), {})
+        self.assertEqual((status, fields["www-authenticate"]), (401, 'Basic realm="the demo registry"'))
+        self.assertEqual(self.authorize(blob(ABSENT), ALICE)[0], 403)
+        self.assertEqual(self.authorize("/v2/", ALICE)[0], 403)
+
+    def authorize(self, path, headers):
+        from fake_responder import BEGIN_REQUEST, PARAMS, STDOUT, Connection
+        import struct
+        params = {"REQUEST_METHOD": "GET", "REQUEST_URI": path,
+                  **{f"HTTP_{name.upper()}": value for name, value in headers.items()}}
+        data = b"".join(struct.pack(">BB" if len(value) < 128 else ">BI", len(name),
+                                    len(value) if len(value) < 128 else len(value) | 0x80000000)
+                        + name.encode() + value.encode() for name, value in params.items())
+        with socket.socket(socket.AF_UNIX) as raw:
+            raw.settimeout(2)
+            raw.connect(str(self.stack.socket))
+            connection = Connection(raw)
+            connection.id = 1
+            connection.send(BEGIN_REQUEST, struct.pack(">HB5x", 2, 0))
+            connection.send(PARAMS, data)
+            connection.send(PARAMS, b"")
+            answer = b""
+            while True:
+                _, kind, _, length, padding = struct.unpack(">BBHHBx", connection.exactly(8))
+                content = connection.exactly(length + padding)[:length]
+                if kind == STDOUT:
+                    answer += content
+                if kind == 3:
+                    return parsed(answer)
+
+
+class TestChoicePerRequest(Doors):
+    """DESIGN §3, Per location: nginx's geo and map choose, and no client can."""
+
+    @classmethod
+    def http_text(cls):
+        cls.other = cls.ports.take()
+        nginx = cls.stack.services["nginx"]
+        snippets = nginx.folder / "snippets"
+        snippets.mkdir(exist_ok=True)
+        shipped = stack.ROOT / "nginx"
+        shutil.copy(shipped / "example-params.conf", snippets / "bloblo-params.conf")
+        locations = (shipped / "bloblo-locations.conf").read_text()
+        (snippets / "other-locations.conf").write_text(locations.replace("bloblo_registry", "other_registry"))
+        choices = nginx.replaced((shipped / "example-choices.conf").read_text(), "127.0.0.1:5001",
+                                 f"127.0.0.1:{cls.other}")
+        return choices + nginx_server(cls.port, """
+          set_real_ip_from 127.0.0.1; real_ip_header X-Test-Address;
+          include snippets/bloblo-locations.conf;
+          include snippets/bloblo-accelerate.conf;
+          location / { proxy_pass http://bloblo_registry; }""") + nginx_server(cls.port, """
+          server_name other.example.com;
+          include snippets/other-locations.conf;
+          location / { proxy_pass http://other_registry; }""")
+
+    def ask(self, headers, path=blob(), method="GET"):
+        return stack.request(method, f"http://127.0.0.1:{self.port}{path}", {**ALICE, **headers})
+
+    def test_a_network_that_cannot_reach_s3(self):
+        status, headers, body = self.ask({"X-Test-Address": "10.7.0.9"})
+        self.assertEqual((status, headers["X-Bloblo"]), (200, "accelerate"))
+        self.assertEqual(self.ask({"X-Test-Address": "192.0.2.1"})[0], 307)
+
+    def test_a_network_near_another_region(self):
+        bucket = "/my-bucket-us-west-2"
+        self.s3.client.call("PUT", bucket)
+        self.assertEqual(self.s3.client.call("PUT", f"{bucket}/{DIGEST}", CONTENT)[0], 200)
+        location = self.ask({"X-Test-Address": "10.8.0.9"})[1]["Location"]
+        self.assertIn(f"{bucket}/", location)
+        self.assertIn("us-west-2", location)
+
+    def test_a_user_agent(self):
+        self.assertEqual(self.ask({"User-Agent": "old-client/1.0"})[1]["X-Bloblo"], "accelerate")
+        self.assertEqual(self.ask({"User-Agent": "containerd/2 old-client/1.0"})[0], 307)
+
+    def test_a_repository(self):
+        status, headers, _ = self.ask({}, blob(name="secret/name"))
+        self.assertEqual(status, 404)  # the registry's own: nothing was pushed there
+
+    def test_two_registries(self):
+        import http.server
+        import threading
+        seen = []
+
+        class Other(http.server.BaseHTTPRequestHandler):
+            def do_HEAD(self):
+                seen.append((self.command, self.path))
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(CONTENT)))
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", self.other), Other)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        bucket = "/other-bucket"
+        self.s3.client.call("PUT", bucket)
+        self.assertEqual(self.s3.client.call("PUT", f"{bucket}/{DIGEST}", CONTENT)[0], 200)
+        location = self.ask({"Host": "other.example.com"})[1]["Location"]
+        self.assertIn(f"{bucket}/", location)
+        self.assertEqual(seen, [("HEAD", blob())])
+        self.assertIn(f"/{stack.BUCKET}/", self.ask({})[1]["Location"])
+
+    def test_a_client_cannot_choose(self):
+        for name in ("BLOBLO_DELIVERY", "Bloblo-Delivery", "HTTP_BLOBLO_DELIVERY", "Http-Bloblo-Delivery",
+                     "bloblo_delivery"):
+            with self.subTest(name=name):
+                self.assertEqual(self.ask({name: "accelerate"})[0], 307)
+
+
+class TestRollingRestart(Doors):
+    @classmethod
+    def http_text(cls):
+        cls.sockets = [cls.folder / "one.sock", cls.folder / "two.sock"]
+        servers = " ".join(f"server unix:{path} max_fails=1 fail_timeout=1s;" for path in cls.sockets)
+        locations = (stack.ROOT / "nginx/bloblo-locations.conf").read_text().replace(
+            "fastcgi_pass bloblo;", "fastcgi_pass two_bloblos;")
+        (cls.folder / "locations.conf").write_text(locations)
+        return f"upstream two_bloblos {{ zone two 64k; {servers} keepalive 64; }}" + nginx_server(
+            cls.port, f"include {cls.folder}/locations.conf; location / {{ proxy_pass http://bloblo_registry; }}")
+
+    def responder(self, path):
+        process = self.start(self.program, environment={"BLOBLO_LISTEN_ADDR": f"unix:{path}"})
+        self.wait_for(path)
+        return process
+
+    def test_one_responder_is_replaced_while_32_clients_pull(self):
+        processes = [self.responder(path) for path in self.sockets]
+        until = time.monotonic() + 8
+        cold = [os.urandom(300_000) for _ in range(8)]
+        for content in cold:
+            Front.push.__func__(type(self), content)
+        cold = {"sha256:" + hashlib.sha256(content).hexdigest(): content for content in cold}
+
+        def pull(number):
+            count, wrong, redirects = 0, [], 0
+            while time.monotonic() < until:
+                digest = list(cold)[number % 8] if count % 10 == 9 else DIGEST
+                try:
+                    status, headers, body = stack.request("GET", f"http://127.0.0.1:{self.port}{blob(digest)}", ALICE)
+                    if status == 307:
+                        redirects += 1
+                        status, _, body = stack.request("GET", headers["Location"])
+                    if status != 200 or hashlib.sha256(body).hexdigest() != digest[7:]:
+                        wrong.append((status, len(body)))
+                except Exception as error:
+                    wrong.append(repr(error))
+                count += 1
+            return count, redirects, wrong
+
+        with concurrent.futures.ThreadPoolExecutor(32) as pool:
+            pulls = [pool.submit(pull, number) for number in range(32)]
+            for i in (0, 1, 0):
+                time.sleep(1.5)
+                processes[i].terminate()
+                self.assertEqual(processes[i].wait(30), 0)
+                processes[i] = self.responder(self.sockets[i])
+            results = [each.result() for each in pulls]
+        self.assertEqual([wrong for _, _, wrong in results if wrong], [])
+        self.assertGreater(sum(redirects for _, redirects, _ in results), 100)
+
+
+if __name__ == "__main__":
+    stack.end_by_signal()
+    unittest.main(verbosity=2)
