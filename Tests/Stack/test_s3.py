@@ -181,7 +181,9 @@ class TestServers(unittest.TestCase):
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                         "-keyout", folder / "key", "-out", folder / "certificate", "-days", "2", "-subj", "/CN=localhost",
                         "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True)
-        proxy = TLSProxy(folder, self.stack.services["s3"].port)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(folder / "certificate", folder / "key")
+        proxy = Forwarder(self.stack.services["s3"].port, context)
         self.addCleanup(proxy.close)
         url = f"https://localhost:{proxy.port}"
         self.assertEqual(check(settings(url))[1]["bucket.head"][0], "FAIL")
@@ -189,6 +191,16 @@ class TestServers(unittest.TestCase):
             lines = check(settings(url, **{name: str(folder / "certificate")}))[1]
             for subject in ("bucket.head", "bucket.put", "presign.get"):
                 self.assertEqual(lines[subject][0], "ok", lines[subject])
+
+    def test_ipv6(self):
+        try:
+            proxy = Forwarder(self.stack.services["s3"].port, host="::1", family=socket.AF_INET6)
+        except OSError as error:
+            self.skipTest(f"no IPv6: {error}")
+        self.addCleanup(proxy.close)
+        lines = check(settings(f"http://[::1]:{proxy.port}"))[1]
+        for subject in ("bucket.head", "bucket.put", "presign.get", "bucket.delete"):
+            self.assertEqual(lines[subject][0], "ok", lines[subject])
 
     @unittest.skipUnless(shutil.which("faketime"), "no faketime")
     def test_clock_is_corrected(self):
@@ -198,6 +210,22 @@ class TestServers(unittest.TestCase):
             self.assertEqual(lines["clock"][0], "warn", lines)
             for subject in ("bucket.head", "bucket.put", "presign.get", "presign.expiry", "bucket.delete"):
                 self.assertEqual(lines[subject][0], "ok", lines[subject])
+
+    def test_cloudfront_url_is_presigned(self):
+        url = self.stack.services["s3"].url
+        body = os.urandom(10)
+        digest = "sha256:" + hashlib.sha256(body).hexdigest()
+        stack.S3Client(url).call("PUT", f"/{stack.BUCKET}/{digest}", body)
+        key = self.stack.folder / "cloudfront.pem"
+        subprocess.run(["openssl", "genrsa", "-out", key, "2048"], check=True, capture_output=True)
+        env = settings(url, BLOBLO_CLOUDFRONT_URL="https://cdn.example.com/blobs", BLOBLO_CLOUDFRONT_KEY_PAIR_ID="K1",
+                       BLOBLO_CLOUDFRONT_PRIVATE_KEY_FILE=str(key))
+        done = run("presign", digest, env=env)
+        self.assertTrue(done.stdout.startswith(
+            f"https://cdn.example.com/blobs/{urllib.parse.quote(digest, safe='')}?Expires="), done)
+        self.assertTrue(done.stdout.strip().endswith("&Key-Pair-Id=K1"))
+        key.write_text("nothing")
+        self.assertEqual(run("presign", digest, env=env).returncode, 78)
 
     def test_same_host_is_explained(self):
         url = self.stack.services["s3"].url
@@ -211,13 +239,11 @@ class TestServers(unittest.TestCase):
             self.assertEqual(lines["same-host"][0], level, (host, public))
 
 
-class TLSProxy:
-    """Ends TLS and hands the bytes on."""
+class Forwarder:
+    """Hands the bytes on, and ends TLS if it has a context."""
 
-    def __init__(self, folder, port):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(folder / "certificate", folder / "key")
-        self.listener = socket.create_server(("127.0.0.1", 0))
+    def __init__(self, port, context=None, host="127.0.0.1", family=socket.AF_INET):
+        self.listener = socket.create_server((host, 0), family=family)
         self.port = self.listener.getsockname()[1]
         self.target, self.context = port, context
         threading.Thread(target=self.accept, daemon=True).start()
@@ -232,7 +258,8 @@ class TLSProxy:
 
     def serve(self, client):
         try:
-            client = self.context.wrap_socket(client, server_side=True)
+            if self.context:
+                client = self.context.wrap_socket(client, server_side=True)
             server = socket.create_connection(("127.0.0.1", self.target))
         except OSError:
             return
@@ -405,18 +432,47 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class TestFront(unittest.TestCase):
     """`check --front` sees what a web server makes of a request."""
 
-    def test_params_and_a_blob(self):
+    def report(self, *params, route=True):
         owner = make_stack(services="registry,s3,nginx,bloblo")
         self.addCleanup(owner.down)
-        owner.up()
         server = owner.services["nginx"]
+        command = server.command
+
+        def with_page():
+            words = command()
+            site = server.folder / "example-site.conf"
+            # Shipped or not, the page has this test's location; a prefix more exact than any shipped wins.
+            page = (f"location ^~ /bloblo/check {{ fastcgi_pass unix:{owner.socket};"
+                    "fastcgi_param REQUEST_METHOD $request_method; fastcgi_param REMOTE_ADDR $remote_addr;"
+                    "fastcgi_param SERVER_SOFTWARE nginx;" + "".join(f"fastcgi_param {param};" for param in params) + "}")
+            if not route:
+                page = "location ^~ /bloblo/check { return 404; }"
+            text = site.read_text()
+            site.write_text(text.replace("server {", "server {\n" + page, 1))
+            return words
+
+        server.command = with_page
+        owner.up()
         env = settings(owner.services["s3"].url, BLOBLO_UPSTREAM_URL=owner.services["registry"].url)
-        status, lines = check(env, "--front", server.url, "--blob", "a/b@sha256:" + "0" * 64)
-        self.assertEqual(lines["upstream"][0], "ok", lines)
-        self.assertEqual(lines["upstream.head"][0], "warn")
-        self.assertEqual(lines["bucket.blob"][0], "warn")
-        self.assertEqual(lines["front.blob"][0], "warn")
-        self.assertIn("front.params", lines)  # until /bloblo/ is routed
+        digest = "sha256:" + "0" * 64
+        return check(env, "--front", server.url, "--blob", f"a/b@{digest}")
+
+    def test_a_front_that_hands_all_on(self):
+        status, lines = self.report("REQUEST_URI $request_uri", "HTTP_HOST $http_host")
+        for subject in ("upstream", "front", "front.authorization", "front.uri"):
+            self.assertEqual(lines[subject][0], "ok", lines)
+        for subject in ("upstream.head", "bucket.blob", "front.blob"):
+            self.assertEqual(lines[subject][0], "warn", lines)
+        self.assertEqual(status, 0)
+
+    def test_a_front_that_hides_and_decodes(self):
+        status, lines = self.report("REQUEST_URI $uri?probe=a:b/c", 'HTTP_AUTHORIZATION ""')
+        self.assertEqual((lines["front.authorization"][0], lines["front.uri"][0]), ("FAIL", "FAIL"), lines)
+        self.assertEqual(status, 1)
+
+    def test_a_front_without_the_page(self):
+        _, lines = self.report(route=False)
+        self.assertEqual(lines["front.params"][0], "warn", lines)
 
 
 if __name__ == "__main__":
