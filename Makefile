@@ -29,6 +29,7 @@ test: install
 	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_other_fronts.py
 	$(PYTHON) Tests/Stack/test_fill.py
 	$(PYTHON) Tests/Stack/test_warm.py
+	$(PYTHON) Tests/Stack/test_s3.py
 	BLOBLO_TEST_PYTHON=$(PYTHON) swift test --skip-build
 
 build: install

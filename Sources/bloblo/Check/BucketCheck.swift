@@ -23,7 +23,10 @@ struct BucketCheck {
     sha256 = hash.finalize()
   }
 
-  private var bucket: BucketClient { store.bucket }
+  /// As for a fill; its tags may name a repository.
+  private var bucket: BucketClient {
+    RepositoryName("bloblo/check").map { store.bucket(for: $0) } ?? store.bucket
+  }
 
   func run(_ report: inout CheckReport, _ http: inout HTTPClient) {
     let region = bucket.bucket.region
