@@ -110,6 +110,11 @@ package struct OffloadEngine: Sendable {
     }
   }
 
+  /// A blob's size in bytes, if it is remembered; for the figures.
+  package func knownSize(of request: BlobRequest) -> Int64? {
+    memories.knownSize(of: request.question, at: .now())
+  }
+
   /// A blob has just come into the bucket.
   package func remember(
     _ blob: StoredBlob, of digest: Digest, in location: LocationID, at now: Moment

@@ -1,3 +1,5 @@
+internal import Registry
+
 extension PassReason {
   /// A reason without what differs from request to request: figures are counted by it.
   package enum Kind: Int, Sendable, CaseIterable {
