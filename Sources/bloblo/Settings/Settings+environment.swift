@@ -67,7 +67,8 @@ extension Settings {
       listenGroup: reader.text("BLOBLO_LISTEN_GROUP"), frontServer: frontServer,
       location: location, credentials: credentials, lives: lives, answerLife: answerLife,
       fillLimits: fillLimits, sweepAge: sweepAge, threads: threads, streamThreads: streamThreads,
-      stopTimeout: stopTimeout, logLevel: logLevel, logFormat: logFormat, warnings: warnings)
+      stopTimeout: stopTimeout, logLevel: logLevel, logFormat: logFormat, warnings: warnings,
+      inForce: reader.inForce)
   }
 }
 

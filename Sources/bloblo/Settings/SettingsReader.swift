@@ -4,6 +4,8 @@ struct SettingsReader {
   let environment: [String: String]
   /// One sentence each: the setting's name, what it should be, what it is.
   private(set) var problems: [String] = []
+  /// What holds where nothing is set, as a setting is written.
+  private(set) var defaults: [String: String] = [:]
 
   init(_ environment: [String: String]) {
     self.environment = environment
@@ -24,7 +26,11 @@ struct SettingsReader {
     _ name: String, default fallback: @autoclosure () -> Value, want: String,
     _ read: (String) -> Value?
   ) -> Value {
-    guard let text = text(name) else { return fallback() }
+    guard let text = text(name) else {
+      let value = fallback()
+      defaults[name] = written(value)
+      return value
+    }
     if let value = read(text) { return value }
     refuse(name, want: want, got: text)
     return fallback()
@@ -84,8 +90,18 @@ struct SettingsReader {
   mutating func refuse(_ problem: String) { problems.append(problem) }
 }
 
+/// As a setting is written.
+private func written(_ value: Any) -> String {
+  switch value {
+  case let duration as Duration: duration.short
+  case let choice as any RawRepresentable: "\(choice.rawValue)"
+  case Optional<Any>.none: ""
+  default: "\(value)"
+  }
+}
+
 /// A URL's user and password are not for the screen.
-private func withoutUser(_ text: String) -> String {
+func withoutUser(_ text: String) -> String {
   guard let at = text.lastIndex(of: "@") else { return text }
   return "<redacted>" + text[at...]
 }
