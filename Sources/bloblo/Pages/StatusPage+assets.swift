@@ -69,9 +69,9 @@ extension StatusPage {
     summary{cursor:pointer}
     footer{color:var(--soft);font-size:.875rem}
     @media (max-width:40rem){body{padding:.5rem}section{padding:.75rem}
-    thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
-    tr,td{display:block}td{padding:.1rem 0}tbody tr{padding:.4rem 0}
-    td[data-label]:not([data-label=""])::before{content:attr(data-label) ": ";color:var(--soft)}}
+    .rows thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+    .rows tr,.rows td{display:block}.rows td{padding:.1rem 0}.rows tbody tr{padding:.4rem 0}
+    .rows td[data-label]:not([data-label=""])::before{content:attr(data-label) ": ";color:var(--soft)}}
     """
 
   static let script: HTML = """

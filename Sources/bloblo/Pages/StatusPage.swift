@@ -234,8 +234,8 @@ struct StatusPage {
     return """
       <section aria-labelledby="h-inside"><h2 id="h-inside">Inside</h2>
       <div id="inside" class="pair" data-live>\
-      \(table(["Memory", "Entries", "Found", "Evicted"], memories, ""))\
-      \(table(["Threads", "Busy", "Waiting"], pools, ""))</div></section>
+      \(table(["Memory", "Entries", "Found", "Evicted"], memories, isWide: false))\
+      \(table(["Threads", "Busy", "Waiting"], pools, isWide: false))</div></section>
       """
   }
 
@@ -243,24 +243,31 @@ struct StatusPage {
 
   private var settings: HTML {
     let rows: [HTML] = operation.settings.map {
-      row([("Setting", $0.name), ("Value", $0.value), ("", $0.isDefault ? "default" : "set")])
+      row([
+        ("Setting", $0.name), ("Value", $0.value.isEmpty ? "–" : $0.value),
+        ("", $0.isDefault ? "default" : "set"),
+      ])
     }
     return """
       <section aria-labelledby="h-settings"><h2 id="h-settings">Settings in force</h2>
       <details><summary>\(operation.settings.count) settings; the log's level is \
       \(operation.volume.level.rawValue)</summary>
-      \(table(["Setting", "Value", ""], rows, ""))</details></section>
+      \(table(["Setting", "Value", ""], rows))</details></section>
       """
   }
 
   // MARK: parts
 
-  private func table(_ names: [String], _ rows: [HTML], _ none: String) -> HTML {
+  /// - Parameter isWide: its rows become paragraphs on a phone.
+  private func table(
+    _ names: [String], _ rows: [HTML], _ none: String = "", isWide: Bool = true
+  ) -> HTML {
     if rows.isEmpty { return "<p>\(none)</p>" }
     let head: [HTML] = names.map {
       $0.isEmpty ? "<td></td>" : "<th scope=\"col\">\($0)</th>"
     }
-    return "<table><thead><tr>\(head)</tr></thead><tbody>\(rows)</tbody></table>"
+    return
+      "<table\(isWide ? " class=\"rows\"" : "" as HTML)><thead><tr>\(head)</tr></thead><tbody>\(rows)</tbody></table>"
   }
 
   private func row(_ cells: [(label: String, value: String)]) -> HTML {

@@ -17,7 +17,7 @@ extension Settings {
       want: "host:port, :port (loopback) or unix:/path of at most 95 bytes"
     ) { ListenAddress($0) }
     let listenMode = reader.value(
-      "BLOBLO_LISTEN_MODE", default: 0o660, want: "an octal mode such as 0660"
+      "BLOBLO_LISTEN_MODE", default: 0o660, as: "0660", want: "an octal mode such as 0660"
     ) { text in
       UInt32(text, radix: 8).flatMap { $0 <= 0o777 ? $0 : nil }
     }
