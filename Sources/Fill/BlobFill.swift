@@ -12,6 +12,7 @@ final class BlobFill: Sendable {
     /// Bytes in the spool.
     var written: Int64 = 0
     var followers = 0
+    var hasTurn = false
   }
 
   private enum Phase {
@@ -64,7 +65,20 @@ final class BlobFill: Sendable {
     } ?? .waiting
   }
 
+  // MARK: for those who look on
+
+  var progress: FillProgress {
+    state.withLock { state in
+      FillProgress(
+        digest: digest, size: size, written: state.written, followers: state.followers,
+        isWaiting: !state.hasTurn)
+    }
+  }
+
   // MARK: for the one who fills
+
+  /// It waits no longer.
+  func takeTurn() { state.withLock { $0.hasTurn = true } }
 
   func begin(_ head: HTTPResponseHead, _ spool: Spool) {
     state.update { $0.phase = .reading(head, spool) }

@@ -19,6 +19,8 @@ final class FillTable: Sendable {
     }
   }
 
+  var all: [BlobFill] { state.withLock { Array($0.fills.values) } }
+
   func remove(_ name: String) {
     state.update { state in state.fills[name] = nil }
   }

@@ -38,12 +38,12 @@ package final class Filler: Sendable {
     var uploadThreads: Int { min(fills * parallelParts, 128) }
   }
 
-  private let limits: Limits
+  let limits: Limits
   private let observer: any FillObserver
-  private let budget: SpoolBudget
-  private let table = FillTable()
-  private let readers: ThreadPool<HTTPClient>
-  private let uploaders: ThreadPool<HTTPClient>
+  let budget: SpoolBudget
+  let table = FillTable()
+  let readers: ThreadPool<HTTPClient>
+  let uploaders: ThreadPool<HTTPClient>
 
   package init(_ limits: Limits, observer: any FillObserver) {
     self.limits = limits
@@ -107,6 +107,7 @@ package final class Filler: Sendable {
     _ fill: BlobFill, _ source: FillSource, since start: ContinuousClock.Instant,
     _ http: inout HTTPClient
   ) {
+    fill.takeTurn()
     do throws(FillError) {
       guard !table.isGivenUp else { throw .stopping }
       guard ContinuousClock.now - start <= limits.queueTime else { throw .stale }

@@ -40,34 +40,47 @@ package struct BlobRequest: Sendable {
 extension BlobRequest.Range {
   /// Reads the value of a `Range` field.
   package init(field value: Span<UInt8>) {
-    let unit: StaticString = "bytes="
-    let digitsLimit = 18
-    self = .other
-    guard value.count > unit.utf8CodeUnitCount, value[5] == UInt8(ascii: "=") else { return }
-    for i in 0..<unit.utf8CodeUnitCount {
-      // Range units are compared without regard to case.
-      guard unsafe value[i] | 0x20 == unit.utf8Start[i] | 0x20 else { return }
+    self = bounds(field: value) == nil ? .other : .single
+  }
+
+  /// How many bytes of `size` the value of a `Range` field asks for; all, if it is no single range.
+  package static func count(field value: Span<UInt8>, of size: Int64) -> Int64 {
+    switch bounds(field: value) {
+    case (let first?, let last)?: max(0, min(last ?? .max, size - 1) - first + 1)
+    case (nil, let suffix?)?: min(suffix, size)
+    default: size
     }
-    var numbers: (first: Int64?, last: Int64?) = (nil, nil)
-    var isAfterHyphen = false
-    var digits = 0
-    for i in unit.utf8CodeUnitCount..<value.count {
-      switch value[i] {
-      case UInt8(ascii: "-") where !isAfterHyphen:
-        isAfterHyphen = true
-        digits = 0
-      case let digit where (0x30...0x39).contains(digit) && digits < digitsLimit:
-        digits += 1
-        let number = (isAfterHyphen ? numbers.last : numbers.first) ?? 0
-        let next = number * 10 + Int64(digit - 0x30)
-        if isAfterHyphen { numbers.last = next } else { numbers.first = next }
-      default: return
-      }
+  }
+}
+
+/// The numbers of a single byte range, one of which may be missing; `nil` for anything else.
+private func bounds(field value: Span<UInt8>) -> (first: Int64?, last: Int64?)? {
+  let unit: StaticString = "bytes="
+  let digitsLimit = 18
+  guard value.count > unit.utf8CodeUnitCount, value[5] == UInt8(ascii: "=") else { return nil }
+  for i in 0..<unit.utf8CodeUnitCount {
+    // Range units are compared without regard to case.
+    guard unsafe value[i] | 0x20 == unit.utf8Start[i] | 0x20 else { return nil }
+  }
+  var numbers: (first: Int64?, last: Int64?) = (nil, nil)
+  var isAfterHyphen = false
+  var digits = 0
+  for i in unit.utf8CodeUnitCount..<value.count {
+    switch value[i] {
+    case UInt8(ascii: "-") where !isAfterHyphen:
+      isAfterHyphen = true
+      digits = 0
+    case let digit where (0x30...0x39).contains(digit) && digits < digitsLimit:
+      digits += 1
+      let number = (isAfterHyphen ? numbers.last : numbers.first) ?? 0
+      let next = number * 10 + Int64(digit - 0x30)
+      if isAfterHyphen { numbers.last = next } else { numbers.first = next }
+    default: return nil
     }
-    switch numbers {
-    case (nil, nil): return
-    case (let first?, let last?) where first > last: return
-    default: if isAfterHyphen { self = .single }
-    }
+  }
+  switch numbers {
+  case (nil, nil): return nil
+  case (let first?, let last?) where first > last: return nil
+  default: return isAfterHyphen ? numbers : nil
   }
 }

@@ -6,10 +6,10 @@ package enum Decision: Sendable {
   case pass(PassReason)
   /// A HEAD is answered with what upstream said of the blob.
   case answer(BlobProof, size: Int64)
-  /// The client is sent to the bucket.
-  case redirect(location: [UInt8])
+  /// The client is sent to the bucket, for a blob of this many bytes.
+  case redirect(location: [UInt8], size: Int64)
   /// The web server reads the bucket for the client, by this absolute URL.
-  case accelerate(BlobProof, url: [UInt8])
+  case accelerate(BlobProof, url: [UInt8], size: Int64)
   /// The client may read the blob, and the bucket has none, or a wrong one (`replacing`).
   case fill(BlobProof, size: Int64, replacing: WrongObject?)
 }
@@ -72,32 +72,5 @@ package enum ColdReason: Sendable, Equatable {
 
 extension PassReason: CustomStringConvertible {
   /// One word or two, the same for all requests of a kind.
-  package var description: String {
-    switch self {
-    case .notABlobRequest: "not-a-blob-request"
-    case .loop: "loop"
-    case .notRemembered: "not-remembered"
-    case .wrongParams: "wrong-params"
-    case .delivery: "delivery"
-    case .conditional: "conditional"
-    case .range: "range"
-    case .otherValidator: "if-range"
-    case .unproven(.status): "upstream-status"
-    case .unproven(.page): "upstream-page"
-    case .unproven(.redirectElsewhere): "upstream-redirect"
-    case .unproven(.otherDigest): "upstream-digest"
-    case .unproven(.unreachable): "upstream-unreachable"
-    case .unknownSize: "unknown-size"
-    case .smallBlob: "small-blob"
-    case .store: "s3"
-    case .noAcceleration: "no-acceleration"
-    case .longURL: "long-url"
-    case .busy: "busy"
-    case .cold(.fillIsOff): "cold-fill-off"
-    case .cold(.background): "cold-background"
-    case .cold(.range): "cold-range"
-    case .cold(.limit): "cold-limit"
-    case .cold(.upstream): "cold-upstream"
-    }
-  }
+  package var description: String { kind.word }
 }

@@ -16,4 +16,21 @@ package struct Finding: Sendable {
 
   let answer: Answer
   let store: Store
+  package let trace: Trace
+}
+
+/// What it took to find something out: for the log and the figures, never for a decision.
+package struct Trace: Sendable {
+  /// The status of upstream's answer; `nil` when it was not asked, or did not answer.
+  package var upstreamStatus: Int?
+  /// How long upstream took; `nil` when it was not asked.
+  package var upstreamTime: Duration?
+  /// How long S3 took to say whether the object is there; `nil` when it was not asked.
+  package var storeTime: Duration?
+  /// Whether a presence was needed, and remembered.
+  package var isPresenceRemembered = false
+  /// The blob's size in bytes, when it is known.
+  package var size: Int64?
+
+  package init() {}
 }

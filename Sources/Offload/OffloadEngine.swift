@@ -62,7 +62,7 @@ package struct OffloadEngine: Sendable {
       // A signed URL leads nowhere while the bucket is down: once a second a request asks.
       !storeBreaker.isSilent(at: now.steady)
     else { return nil }
-    if let url, now.unix < url.reusableUntil { return deliver(request, proof, url.bytes) }
+    if let url, now.unix < url.reusableUntil { return deliver(request, proof, url.bytes, blob) }
     return sign(request, proof, blob, at: now)
   }
 
@@ -75,16 +75,19 @@ package struct OffloadEngine: Sendable {
     _ request: BlobRequest, for client: ClientFields, credentialEnd: @autoclosure () -> UnixTime?,
     by http: inout HTTPClient, at now: Moment
   ) -> Finding {
+    var trace = Trace()
     let proof: BlobProof
     do throws(Unproven) {
-      proof = try prove(request.question, client, credentialEnd, &http, now)
+      proof = try prove(request.question, client, credentialEnd, &http, now, &trace)
     } catch {
-      return Finding(answer: .unproven(error), store: .unasked)
+      return Finding(answer: .unproven(error), store: .unasked, trace: trace)
     }
+    trace.size = proof.size
     if decideWithoutStore(request, proof) != nil {
-      return Finding(answer: .proven(proof), store: .unasked)
+      return Finding(answer: .proven(proof), store: .unasked, trace: trace)
     }
-    return Finding(answer: .proven(proof), store: look(request, &http, now))
+    let store = look(request, &http, now, &trace)
+    return Finding(answer: .proven(proof), store: store, trace: trace)
   }
 
   /// Decides by what was found.
@@ -99,12 +102,17 @@ package struct OffloadEngine: Sendable {
     case .unasked: return .pass(.busy)
     case .failed(let words): return .pass(.store(words))
     case .presence(.present(let blob, let url)) where proof.size == nil || proof.size == blob.size:
-      if let url, now.unix < url.reusableUntil { return deliver(request, proof, url.bytes) }
+      if let url, now.unix < url.reusableUntil { return deliver(request, proof, url.bytes, blob) }
       return sign(request, proof, blob, at: now)
     case .presence(let presence):
       guard let size = proof.size else { return .pass(.unknownSize) }
       return .fill(proof, size: size, replacing: presence.wrongObject)
     }
+  }
+
+  /// A blob's size in bytes, if it is remembered; for the figures.
+  package func knownSize(of request: BlobRequest) -> Int64? {
+    memories.knownSize(of: request.question, at: .now())
   }
 
   /// A blob has just come into the bucket.
@@ -129,36 +137,44 @@ package struct OffloadEngine: Sendable {
       let url = try store.presign(request.path.digest, now: now.unix)
       memories.keep(
         .present(blob, url), of: request.path.digest, in: request.question.location, at: now)
-      return deliver(request, proof, url.bytes)
+      return deliver(request, proof, url.bytes, blob)
     } catch {
       return .pass(.store(error.description))
     }
   }
 
-  private func deliver(_ request: BlobRequest, _ proof: BlobProof, _ url: [UInt8]) -> Decision {
-    guard policy.delivery == .accelerate else { return .redirect(location: url) }
+  private func deliver(
+    _ request: BlobRequest, _ proof: BlobProof, _ url: [UInt8], _ blob: StoredBlob
+  ) -> Decision {
+    guard policy.delivery == .accelerate else {
+      return .redirect(location: url, size: blob.size)
+    }
     if request.range == .single, let validator = request.ifRange, !proof.isOf(validator) {
       return .pass(.otherValidator)
     }
-    return .accelerate(proof, url: url)
+    return .accelerate(proof, url: url, size: blob.size)
   }
 
   // MARK: asking
 
   private func prove(
     _ question: Question, _ client: ClientFields, _ credentialEnd: () -> UnixTime?,
-    _ http: inout HTTPClient, _ now: Moment
+    _ http: inout HTTPClient, _ now: Moment, _ trace: inout Trace
   ) throws(Unproven) -> BlobProof {
     if let known = memories.proof(for: question, at: now) { return known }
     do throws(Unproven) {
       guard !upstreamBreaker.isOpen(at: now.steady) else {
         throw Unproven.unreachable("it did not answer; it is left alone for some seconds")
       }
+      let start = ContinuousClock.now
+      defer { trace.upstreamTime = ContinuousClock.now - start }
       let proof = try upstream.prove(question.path, for: client, by: &http)
+      trace.upstreamStatus = proof.status
       upstreamBreaker.record(isSuccess: true, at: now.steady)
       memories.keep(proof, for: question, credentialEnd: credentialEnd(), at: now)
       return proof
     } catch {
+      if case .status(let status) = error { trace.upstreamStatus = status }
       guard error.isTrouble else {
         upstreamBreaker.record(isSuccess: true, at: now.steady)
         memories.forgetProof(for: question, error)
@@ -172,15 +188,20 @@ package struct OffloadEngine: Sendable {
     }
   }
 
-  private func look(_ request: BlobRequest, _ http: inout HTTPClient, _ now: Moment)
-    -> Finding.Store
-  {
+  private func look(
+    _ request: BlobRequest, _ http: inout HTTPClient, _ now: Moment, _ trace: inout Trace
+  ) -> Finding.Store {
     let (digest, location) = (request.path.digest, request.question.location)
     let known = memories.presence(of: digest, in: location, at: now)
-    if let known, !storeBreaker.takeSilence(at: now.steady) { return .presence(known) }
+    if let known, !storeBreaker.takeSilence(at: now.steady) {
+      trace.isPresenceRemembered = true
+      return .presence(known)
+    }
     guard !storeBreaker.isOpen(at: now.steady) else {
       return .failed("it did not answer; it is left alone for some seconds")
     }
+    let start = ContinuousClock.now
+    defer { trace.storeTime = ContinuousClock.now - start }
     do {
       let blob = try store.find(digest, by: &http, now: now.unix)
       storeBreaker.record(isSuccess: true, at: now.steady)

@@ -6,10 +6,13 @@ package struct BlobProof: Sendable {
   package let size: Int64?
   /// What a HEAD answer repeats of upstream's own, so that the client sees no difference.
   package let fields: [HTTPField]
+  /// The status by which upstream said so.
+  package let status: Int
 
-  package init(size: Int64?, fields: [HTTPField] = []) {
+  package init(size: Int64?, fields: [HTTPField] = [], status: Int = 200) {
     self.size = size
     self.fields = fields
+    self.status = status
   }
 }
 

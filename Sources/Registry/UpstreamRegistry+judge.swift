@@ -11,10 +11,11 @@ extension UpstreamRegistry {
     switch head.status {
     case 200, 206:
       guard !head.isPage else { throw .page }
-      return BlobProof(size: wholeSize(head), fields: head.fields.filter(isRepeated))
+      return BlobProof(
+        size: wholeSize(head), fields: head.fields.filter(isRepeated), status: head.status)
     case 300..<400:
       guard doesRedirectProve(head, path.digest) else { throw .redirectElsewhere }
-      return BlobProof(size: nil)
+      return BlobProof(size: nil, status: head.status)
     default:
       throw .status(head.status)
     }

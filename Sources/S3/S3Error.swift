@@ -28,6 +28,7 @@ package enum S3Error: Error, Hashable, Sendable, CustomStringConvertible {
 
   /// What was being done, in S3's words: `HeadObject`, `UploadPart`….
   package enum Operation: String, Sendable {
+    case headBucket = "HeadBucket"
     case headObject = "HeadObject"
     case putObject = "PutObject"
     case deleteObject = "DeleteObject"

@@ -22,6 +22,9 @@ package final class ServerClock: Sendable {
     return abs(seconds) > Self.tolerance ? seconds : 0
   }
 
+  /// Seconds that S3 is ahead of us, as last measured; the network's time is in it.
+  package var measured: Int64 { difference.load(ordering: .relaxed) }
+
   /// S3's time, as well as it is known.
   package func time(at now: UnixTime) -> UnixTime { now + correction }
 

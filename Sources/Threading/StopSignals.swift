@@ -2,7 +2,8 @@
 internal import CLinux
 internal import Glibc
 
-/// SIGTERM and SIGINT, taken by one thread that waits for them instead of by a handler.
+/// SIGTERM and SIGINT, and SIGUSR1 and SIGUSR2, taken by one thread that waits for them instead of by a
+/// handler.
 package struct StopSignals: Sendable {
   private var set = sigset_t()
 
@@ -11,14 +12,25 @@ package struct StopSignals: Sendable {
     unsafe sigemptyset(&set)
     unsafe sigaddset(&set, SIGTERM)
     unsafe sigaddset(&set, SIGINT)
+    unsafe sigaddset(&set, SIGUSR1)
+    unsafe sigaddset(&set, SIGUSR2)
     unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
   }
 
-  /// Waits for one.
+  /// What may come before the end.
+  package enum Event: Sendable {
+    /// The interval is over.
+    case time
+    case sigusr1, sigusr2
+  }
+
+  /// Waits for one that stops.
   ///
-  /// - Parameter interval: how often `meanwhile` is called; `nil` for never.
+  /// - Parameter interval: how often there is a `.time`; `nil` for never.
   /// - Returns: its name.
-  package func wait(every interval: Duration? = nil, _ meanwhile: () -> Void = {}) -> String {
+  package func wait(every interval: Duration? = nil, _ meanwhile: (Event) -> Void = { _ in })
+    -> String
+  {
     var set = set
     while true {
       let signal: Int32
@@ -33,7 +45,9 @@ package struct StopSignals: Sendable {
       }
       if signal == SIGINT { return "SIGINT" }
       if signal == SIGTERM { return "SIGTERM" }
-      if signal < 0, errno == EAGAIN { meanwhile() }
+      if signal == SIGUSR1 { meanwhile(.sigusr1) }
+      if signal == SIGUSR2 { meanwhile(.sigusr2) }
+      if signal < 0, errno == EAGAIN { meanwhile(.time) }
     }
   }
 }

@@ -71,6 +71,17 @@ package final class ThreadPool<Context: ~Copyable>: Sendable {
     }
   }
 
+  /// How much there is to do now.
+  package var load: ThreadPoolLoad {
+    state.withLock { state in
+      // Who is idle has been called for the first jobs of the queue.
+      let called = min(state.idle, state.jobs.count)
+      return ThreadPoolLoad(
+        busy: state.threads - state.idle + called, waiting: state.jobs.count - called,
+        limit: threadLimit)
+    }
+  }
+
   /// No more jobs are taken; threads end when the queue is empty.
   package func close() {
     state.update { $0.isClosed = true }
@@ -105,6 +116,16 @@ package final class ThreadPool<Context: ~Copyable>: Sendable {
     }
     return job ?? nil
   }
+}
+
+/// How busy a pool is.
+package struct ThreadPoolLoad: Sendable, Equatable {
+  /// Threads that work.
+  package let busy: Int
+  /// Jobs for which there is no thread.
+  package let waiting: Int
+  /// Threads at most.
+  package let limit: Int
 }
 
 /// What became of a job that was handed in.

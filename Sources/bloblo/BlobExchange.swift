@@ -1,9 +1,28 @@
 import FastCGI
 import Offload
+import Primitives
 
 /// One request for a blob on its way through: what was asked, where, and whom to answer.
 struct BlobExchange: Sendable {
   let request: Request
   let blob: BlobRequest
   let location: Location
+  /// Runs since the request came; only those have one that are timed.
+  var stopwatch: Stopwatch?
+  /// What it took to find out; `nil` when memory knew.
+  var trace: Trace?
+  /// Under which upstream was asked.
+  var id: RequestID?
+
+  var facts: RequestFacts { RequestFacts(request: request, blob: blob, trace: trace, id: id) }
+
+  /// How many bytes of a blob of this size the client has asked for.
+  func bodyBytes(of size: Int64) -> Int64 { request.bodyBytes(blob, of: size) }
+}
+
+extension Request {
+  func bodyBytes(_ blob: BlobRequest, of size: Int64) -> Int64 {
+    if blob.range == .whole { return size }
+    return withParameter("HTTP_RANGE") { BlobRequest.Range.count(field: $0, of: size) } ?? size
+  }
 }

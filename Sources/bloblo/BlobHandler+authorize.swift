@@ -10,21 +10,25 @@ extension BlobHandler {
   ///
   /// Whatever is no proof is a 403: here doubt must not open a door.
   func authorize(_ request: Request, _ blob: BlobRequest?, _ location: Location) {
-    guard let blob else { return request.deny(403) }
+    let id = RequestID(request)
+    @Sendable func deny(_ status: Int, challenges: [HTTPField] = []) {
+      ledger.decided(.deny, RequestFacts(request: request, blob: blob, id: id))
+      request.deny(status, challenges: challenges)
+    }
+    guard let blob else { return deny(403) }
     let upstream = location.settings.upstream
-    let client = ClientFields(request, in: location)
+    let client = ClientFields(request, in: location, id)
     let isTaken = asking.submit { http in
       do throws(Unproven) {
         _ = try upstream.prove(blob.path, for: client, by: &http)
-        self.log.decided("authorize", blob)
+        self.ledger.decided(.authorize, RequestFacts(request: request, blob: blob, id: id))
         request.allow()
       } catch {
-        self.log.decided("deny", blob)
-        guard error == .status(401) else { return request.deny(403) }
-        request.deny(401, challenges: upstream.challenges(blob.path, client, by: &http))
+        guard error == .status(401) else { return deny(403) }
+        deny(401, challenges: upstream.challenges(blob.path, client, by: &http))
       }
     }
-    if !isTaken { request.deny(403) }
+    if !isTaken { deny(403) }
   }
 }
 

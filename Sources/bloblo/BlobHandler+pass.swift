@@ -6,14 +6,19 @@ import Threading
 
 extension BlobHandler {
   func pass(_ exchange: BlobExchange, _ reason: PassReason) {
-    pass(exchange.request, exchange.blob, exchange.location, reason)
+    ledger.passed(exchange, reason)
+    handBack(exchange.request, exchange.location)
+  }
+
+  func pass(
+    _ request: Request, _ location: Location, _ reason: PassReason, _ id: RequestID? = nil
+  ) {
+    ledger.passed(RequestFacts(request: request, blob: nil, id: id), location, reason)
+    handBack(request, location)
   }
 
   /// Leaves the answer to the registry: by the web server's hand, or by ours where it has none.
-  func pass(
-    _ request: Request, _ blob: BlobRequest?, _ location: Location, _ reason: PassReason
-  ) {
-    log.passed(blob, reason)
+  private func handBack(_ request: Request, _ location: Location) {
     let kind = frontServer.resolved(for: request)
     guard kind == .none else { return location.front.pass(request, kind) }
     let relay = Relay(
@@ -23,23 +28,25 @@ extension BlobHandler {
   }
 
   /// Has the web server read the bucket.
-  func accelerate(_ exchange: BlobExchange, _ proof: BlobProof, _ url: [UInt8]) {
+  func accelerate(
+    _ exchange: BlobExchange, _ proof: BlobProof, _ url: [UInt8], size: Int64
+  ) {
     let kind = frontServer.resolved(for: exchange.request)
     guard kind != .none, let target = SignedTarget(url) else {
       return pass(exchange, .noAcceleration)
     }
     guard kind != .apache || url.count < apacheLineBytes else { return pass(exchange, .longURL) }
-    log.decided("accelerate", exchange.blob)
+    ledger.decided(.accelerate, exchange, by: .accelerated, size: size)
     exchange.location.front.accelerate(
       exchange.request, kind, proof, target, exchange.blob.path.digest)
   }
 
   /// Sends the client to the bucket.
-  func redirect(_ exchange: BlobExchange, to url: [UInt8]) {
+  func redirect(_ exchange: BlobExchange, to url: [UInt8], size: Int64) {
     guard
       url.count < apacheLineBytes || frontServer.resolved(for: exchange.request) != .apache
     else { return pass(exchange, .longURL) }
-    log.decided("redirect", exchange.blob)
+    ledger.decided(.redirect, exchange, by: .redirected, size: size)
     exchange.location.front.redirect(exchange.request, to: url, exchange.blob.path.digest)
   }
 }

@@ -10,24 +10,28 @@ import Threading
 
 /// Turns a web server's request into a decision, and the decision into an answer.
 final class BlobHandler: RequestHandler {
-  private let locations: Locations
+  let locations: Locations
   private let askers = AskerHasher()
-  private let pingAndToken: PingAndToken
+  let pingAndToken: PingAndToken
   private let flights = Flights()
   private let areAnswersShared: Bool
-  private let tee: Tee
+  let tee: Tee
+  private let pages: Pages?
   let frontServer: FrontServerKind
-  let log: DecisionLog
+  let ledger: Ledger
   /// Threads that wait for upstream and S3.
   let asking: ThreadPool<HTTPClient>
   /// Threads that relay the registry's answers, each as slowly as its client.
   let relaying: ThreadPool<HTTPClient>
 
-  init(_ settings: Settings, environment: [String: String], logger: Logger) {
+  /// - Parameter health: for the pages; a process of one request has none.
+  init(
+    _ settings: Settings, environment: [String: String], _ log: Log, _ health: Health? = nil
+  ) {
     frontServer = settings.frontServer
-    log = DecisionLog(logger: logger)
-    locations = Locations(settings, environment: environment, report: log.wrongParams)
-    tee = Tee(settings, logger: logger)
+    ledger = Ledger(log.logger, log.volume)
+    locations = Locations(settings, environment: environment, report: ledger.log.wrongParams)
+    tee = Tee(settings, log.logger, ledger)
     pingAndToken = PingAndToken(memory: AnswerMemory(longest: settings.answerLife), askers: askers)
     // Who wants to be asked every time wants it for each request.
     areAnswersShared = settings.lives.proof > .zero
@@ -37,19 +41,44 @@ final class BlobHandler: RequestHandler {
     relaying = ThreadPool(name: "relay", threadLimit: settings.streamThreads, queueLimit: 0) {
       HTTPClient()
     }
+    guard let health else {
+      pages = nil
+      return
+    }
+    let (asking, relaying, tee) = (asking, relaying, tee)
+    let operation = Operation(
+      ledger: ledger, health: health, history: History(at: .now()), locations: locations,
+      answers: pingAndToken.memory, filler: tee.filler, credentials: settings.credentials,
+      pools: {
+        [
+          ("ask", asking.load), ("relay", relaying.load), ("stream", tee.streaming.load),
+          ("fill", tee.filler.readerLoad), ("upload", tee.filler.uploaderLoad),
+        ]
+      },
+      settings: settings.inForce, start: .now(), volume: log.volume)
+    pages = Pages(operation: operation)
+  }
+
+  /// What is due every few seconds, whether requests come or not.
+  func tick() {
+    let now = Moment.now()
+    ledger.log.tellRepeated(at: now)
+    pages?.operation.history.take(ledger.figures.bytes, at: now.unix)
   }
 
   /// On a reactor's thread: what memory can decide is decided here, the rest goes to threads that wait.
   func handle(_ request: Request) {
+    let stopwatch = ledger.figures.isTimed() ? Stopwatch() : nil
     guard let location = locations.location(of: request) else {
-      return pass(request, nil, locations.standard, .wrongParams)
+      return pass(request, locations.standard, .wrongParams)
     }
     let isLoop = request.isLoop
     let blob = isLoop ? nil : BlobRequest(request, in: location, askers)
     if request.isForAuthorizer { return authorize(request, blob, location) }
-    guard !isLoop else { return pass(request, nil, location, .loop) }
+    guard !isLoop else { return pass(request, location, .loop) }
     guard request.role == .responder, let blob else { return handleOther(request, location) }
-    let exchange = BlobExchange(request: request, blob: blob, location: location)
+    let exchange = BlobExchange(
+      request: request, blob: blob, location: location, stopwatch: stopwatch)
     if let decision = location.engine.decideAtOnce(blob, at: .now()) {
       carryOut(decision, exchange)
     } else {
@@ -70,28 +99,41 @@ final class BlobHandler: RequestHandler {
   /// A ping or a token, or something that is not ours.
   private func handleOther(_ request: Request, _ location: Location) {
     if CheckPage.answer(request) { return }
+    if let pages, pages.answer(request) { return }
     guard !pingAndToken.memory.isOff, let kind = PingAndToken.Kind(request) else {
-      return pass(request, nil, location, .notABlobRequest)
+      return pass(request, location, .notABlobRequest)
     }
     let key = pingAndToken.key(of: request, in: location)
     if let answer = pingAndToken.memory.answer(to: key, at: .now()) {
+      ledger.decided(.remember, RequestFacts(request: request, blob: nil))
       return location.front.relay(request, answer)
     }
+    let id = RequestID(request)
     let isTaken = asking.submit { [self] http in
-      guard let answer = pingAndToken.ask(kind, request, in: location, by: &http) else {
-        return pass(request, nil, location, .notRemembered)
+      guard let answer = pingAndToken.ask(kind, request, id, in: location, by: &http) else {
+        return pass(request, location, .notRemembered, id)
       }
+      ledger.decided(.remember, RequestFacts(request: request, blob: nil, id: id))
       location.front.relay(request, answer)
     }
-    if !isTaken { pass(request, nil, location, .busy) }
+    if !isTaken { pass(request, location, .busy, id) }
   }
 
   private func ask(_ exchange: BlobExchange) {
+    var exchange = exchange
+    if exchange.stopwatch == nil { exchange.stopwatch = Stopwatch() }
+    let id = RequestID(exchange.request)
+    exchange.id = id
+    ask(exchange, id)
+  }
+
+  private func ask(_ exchange: BlobExchange, _ id: RequestID) {
     if areAnswersShared, flights.join(exchange) { return }
     let isTaken = asking.submit { [self] http in
-      let client = ClientFields(exchange.request, in: exchange.location)
+      let client = ClientFields(exchange.request, in: exchange.location, id)
       let finding = exchange.location.engine.find(
         exchange.blob, for: client, credentialEnd: client.credentialEnd, by: &http, at: .now())
+      ledger.asked(finding.trace)
       land(exchange, finding)
     }
     guard !isTaken else { return }
@@ -102,7 +144,8 @@ final class BlobHandler: RequestHandler {
 
   private func land(_ exchange: BlobExchange, _ finding: Finding) {
     let now = Moment.now()
-    for exchange in [exchange] + others(than: exchange) {
+    for var exchange in [exchange] + others(than: exchange) {
+      exchange.trace = finding.trace
       carryOut(exchange.location.engine.decide(exchange.blob, by: finding, at: now), exchange)
     }
   }
@@ -116,12 +159,12 @@ final class BlobHandler: RequestHandler {
     switch decision {
     case .pass(let reason): pass(exchange, reason)
     case .answer(let proof, let size):
-      log.decided("answer", blob)
+      ledger.decided(.answer, exchange, size: size)
       location.front.answer(request, proof, size: size, blob.path.digest)
-    case .redirect(let url): redirect(exchange, to: url)
-    case .accelerate(let proof, let url): accelerate(exchange, proof, url)
+    case .redirect(let url, let size): redirect(exchange, to: url, size: size)
+    case .accelerate(let proof, let url, let size): accelerate(exchange, proof, url, size: size)
     case .fill(_, let size, let wrong):
-      if let wrong { log.found(wrong, blob, want: size) }
+      if let wrong { ledger.found(wrong, blob, want: size) }
       tee.fill(exchange, size: size, isReplacement: wrong != nil) { reason in
         self.pass(exchange, reason)
       }

@@ -25,15 +25,18 @@ struct UpstreamParameter: Sendable {
 
 extension ClientFields {
   /// The fields of a client's request that go upstream.
-  init(_ request: Request, in location: Location) {
+  ///
+  /// - Parameter id: sent along, and no part of who asks.
+  init(_ request: Request, in location: Location, _ id: RequestID) {
     var fields: [HTTPField] = []
-    fields.reserveCapacity(UpstreamParameter.all.count + 2)
+    fields.reserveCapacity(UpstreamParameter.all.count + 3)
     for known in location.upstreamParameters {
       guard let value = request.parameter(known.parameter), !value.isEmpty else { continue }
       fields.append(HTTPField(known.field, value))
     }
     // How a request that comes back to us is known.
     fields.append(HTTPField("Via", "1.1 bloblo"))
+    fields.append(HTTPField(RequestID.field, id.bytes))
     self.init(fields)
   }
 

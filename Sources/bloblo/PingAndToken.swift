@@ -54,9 +54,10 @@ struct PingAndToken: Sendable {
   ///
   /// - Returns: a 200 that is what it should be; `nil` for everything else.
   func ask(
-    _ kind: Kind, _ request: Request, in location: Location, by http: inout HTTPClient
+    _ kind: Kind, _ request: Request, _ id: RequestID, in location: Location,
+    by http: inout HTTPClient
   ) -> HTTPResponse? {
-    let client = ClientFields(request, in: location)
+    let client = ClientFields(request, in: location, id)
     // Without a credential a ping is a question of what to do, and the registry's to answer.
     if kind == .ping, !client.hasCredential { return nil }
     var fields = client.fields

@@ -28,7 +28,8 @@ struct Serve: ParsableCommand {
       complain(["bloblo: these settings are wrong:"] + error.problems.map { "  " + $0 })
       throw ExitCode(EX_CONFIG)
     }
-    let logger = makeLogger(settings)
+    let log = Log(settings)
+    let logger = log.logger
     for warning in settings.warnings { logger.warning("\(warning)") }
     let hosts = registryHosts(settings, environment)
     if let (words, advice) = SameHostCheck(settings.location, registryHosts: hosts).finding {
@@ -42,7 +43,11 @@ struct Serve: ParsableCommand {
     }
     let listener = try listen(settings, environment)
     let address = listener.address
-    let handler = BlobHandler(settings, environment: environment, logger: logger)
+    let health = Health()
+    let handler = BlobHandler(settings, environment: environment, log, health)
+    let probe = Probe(
+      health, handler.locations.standard, settings.credentials, handler.tee.filler, logger,
+      round: handler.tick)
     let responder = Responder(listener, handler: handler)
     guard responder.start(threads: 1) else {
       complain(["bloblo: the system gives no threads"])
@@ -56,10 +61,13 @@ struct Serve: ParsableCommand {
         "s3.bucket": "\(settings.location.bucket.name)",
         "version": "\(blobloVersion)",
       ])
+    probe.start()
     startSweep(settings, handler.bucket, logger)
     let manager = ServiceManager(environment)
     manager?.tell("READY=1\nSTATUS=answers on \(address)")
-    let signal = waitForStop(signals, manager, responder, logger)
+    let signal = waitForStop(signals, manager, responder, log)
+    health.beginStop()
+    probe.stop()
     manager?.tell("STOPPING=1")
     logger.info("stopping", metadata: ["signal": "\(signal)"])
     let isDone = responder.stop(within: settings.stopTimeout)
@@ -68,16 +76,26 @@ struct Serve: ParsableCommand {
   }
 
   /// Waits for a signal to stop. Meanwhile the service manager hears that we are well, as long as the
-  /// reactor takes events: a process that hangs is started anew.
+  /// reactor takes events: a process that hangs is started anew. SIGUSR1 has the log say more, SIGUSR2 less.
   private func waitForStop(
-    _ signals: StopSignals, _ manager: ServiceManager?, _ responder: Responder, _ logger: Logger
+    _ signals: StopSignals, _ manager: ServiceManager?, _ responder: Responder, _ log: Log
   ) -> String {
-    guard let manager, let interval = manager.watchdogInterval else { return signals.wait() }
-    return signals.wait(every: interval / 3) {
-      if responder.isResponsive(within: interval / 3) {
-        manager.tell("WATCHDOG=1")
-      } else {
-        logger.error("the reactor takes no events")
+    let interval = manager?.watchdogInterval.map { $0 / 3 }
+    return signals.wait(every: interval) { event in
+      switch event {
+      case .sigusr1:
+        log.volume.increase()
+        log.tellLevel()
+      case .sigusr2:
+        log.volume.decrease()
+        log.tellLevel()
+      case .time:
+        guard let manager, let interval else { return }
+        if responder.isResponsive(within: interval) {
+          manager.tell("WATCHDOG=1")
+        } else {
+          log.logger.error("the reactor takes no events")
+        }
       }
     }
   }
@@ -115,11 +133,6 @@ private func inheritedAddress(_ environment: [String: String]) -> ListenAddress?
     return .inherited(descriptor: 3)
   }
   return listeningFamily(of: 0) == nil ? nil : .inherited(descriptor: 0)
-}
-
-func makeLogger(_ settings: Settings) -> Logger {
-  let (format, level) = (settings.logFormat, Logger.Level(rawValue: settings.logLevel) ?? .info)
-  return Logger(label: "bloblo") { _ in LineLogHandler(format: format, level: level) }
 }
 
 /// For people who start us, before there is a log.

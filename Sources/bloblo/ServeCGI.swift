@@ -13,14 +13,14 @@ func serveCGI() -> Int32 {
     complain(["bloblo: these settings are wrong:"] + error.problems.map { "  " + $0 })
     return CGIProcess.answer(by: Misconfigured()) ? EX_CONFIG : EX_IOERR
   }
-  let logger = makeLogger(settings)
+  let log = Log(settings)
   do {
-    try settings.credentials.start(logger)
+    try settings.credentials.start(log.logger)
   } catch {
     complain(error.problems.map { "bloblo: \($0)" })
     return CGIProcess.answer(by: Misconfigured()) ? EX_CONFIG : EX_IOERR
   }
-  let handler = BlobHandler(settings, environment: environment, logger: logger)
+  let handler = BlobHandler(settings, environment: environment, log)
   let isWhole = CGIProcess.answer(by: handler)
   handler.stop(within: settings.stopTimeout)
   return isWhole ? EX_OK : EX_IOERR

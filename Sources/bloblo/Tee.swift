@@ -9,14 +9,15 @@ import Threading
 
 /// Gives a client a blob that is not in the bucket yet, and puts it there in the same reading.
 final class Tee: Sendable {
-  private let filler: Filler
-  private let log: DecisionLog
+  let filler: Filler
+  private let ledger: Ledger
   /// Threads that stream a body, each as slowly as its client.
-  private let streaming: ThreadPool<Void>
+  let streaming: ThreadPool<Void>
 
-  init(_ settings: Settings, logger: Logger) {
-    filler = Filler(settings.fillLimits, observer: FillLog(logger: logger))
-    log = DecisionLog(logger: logger)
+  init(_ settings: Settings, _ logger: Logger, _ ledger: Ledger) {
+    filler = Filler(
+      settings.fillLimits, observer: FillLog(logger: logger, figures: ledger.figures))
+    self.ledger = ledger
     streaming = ThreadPool(name: "stream", threadLimit: settings.streamThreads, queueLimit: 0) {
       ()
     }
@@ -36,7 +37,9 @@ final class Tee: Sendable {
     }
     let source = FillSource(
       request: location.settings.upstream.request(
-        for: blob.path, from: ClientFields(exchange.request, in: location)),
+        for: blob.path,
+        from: ClientFields(
+          exchange.request, in: location, exchange.id ?? RequestID(exchange.request))),
       digest: blob.path.digest, size: size, bucket: location.store.bucket(for: blob.path.name),
       key: key,
       isReplacement: isReplacement
@@ -65,7 +68,7 @@ final class Tee: Sendable {
     else {
       return pass(.cold(.upstream(follower.failure?.description ?? "no answer in time")))
     }
-    log.decided("tee", blob)
+    let line = ledger.begin(.tee, exchange, size: reader.size)
     location.front.begin(request, fields: reader.head.fields, size: reader.size, blob.path.digest)
     var offset: Int64 = 0
     while offset < reader.size {
@@ -78,10 +81,12 @@ final class Tee: Sendable {
       case .broken: isGood = false
       }
       guard isGood else {
-        log.brokenOff(blob, after: offset, of: reader.size)
+        ledger.end(line, by: .teed, bytes: offset)
+        ledger.log.brokenOff(blob, after: offset, of: reader.size)
         return request.abort()
       }
     }
+    ledger.end(line, by: .teed, bytes: offset)
     request.finish()
   }
 }

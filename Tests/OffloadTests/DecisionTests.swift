@@ -16,7 +16,7 @@ extension Decision {
     switch self {
     case .pass(let reason): "pass \(reason)"
     case .answer(_, let size): "answer \(size)"
-    case .redirect(let url): url == Array("url".utf8) ? "redirect" : "redirect elsewhere"
+    case .redirect(let url, _): url == Array("url".utf8) ? "redirect" : "redirect elsewhere"
     case .accelerate: "accelerate"
     case .fill(_, let size, let wrong): "fill \(size) \(wrong.map { "\($0.size)" } ?? "nil")"
     }

@@ -19,6 +19,7 @@ Standard library only. Every process is ended by its pid, never by a name.
 """
 
 import argparse
+import base64
 import ctypes
 import hashlib
 import hmac
@@ -41,6 +42,14 @@ SERVICES = ("registry", "s3", "nginx", "apache", "bloblo")
 USERS = {"alice": "alice-password", "bob": "bob-password"}
 ACCESS_KEY, SECRET_KEY, REGION = "AKIDTEST", "SECRETTEST", "us-east-1"
 BUCKET = "bloblo-blobs"
+
+
+def secrets():
+    """What bloblo may never write: credentials that tests use, as they are and as they are sent, and what
+    stands before a signature or a token."""
+    basic = [base64.b64encode(f"{user}:{password}".encode()).decode() for user, password in USERS.items()]
+    return [*USERS.values(), *basic, SECRET_KEY, "X-Amz-Signature", "X-Amz-Security-Token", "Signature=",
+            "Basic ", "Bearer ", "Authorization:"]
 
 
 class StackError(Exception):
@@ -623,10 +632,21 @@ class Stack:
     def down(self):
         for service in reversed(self.services.values()):
             service.stop()
+        written = self.secrets_written()
         if self.options.keep:
             print(f"kept: {self.folder}", file=sys.stderr)
         else:
             shutil.rmtree(self.folder, ignore_errors=True)
+        if written:
+            raise StackError(f"bloblo wrote secrets: {written}")
+
+    def secrets_written(self):
+        """Of every run, whatever it was for."""
+        bloblo = self.services.get("bloblo")
+        if not bloblo or not bloblo.log.exists():
+            return []
+        text = bloblo.log.read_text(errors="replace")
+        return [secret for secret in secrets() if secret in text]
 
     def facts(self):
         facts = {"directory": str(self.folder), "socket": str(self.socket),

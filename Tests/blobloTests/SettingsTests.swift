@@ -104,7 +104,7 @@ struct SettingsTests {
   }
 
   @Test(arguments: [LogFormat.json, .text]) func `a line stays a line`(format: LogFormat) {
-    let handler = LineLogHandler(format: format, level: .debug)
+    let handler = LineLogHandler(format: format, volume: LogVolume(.debug))
     let line = handler.line(.info, "m\n", ["f": "a\n\"b\\\u{1B}\u{7F}\0é"])
     #expect(line.filter { $0 < 0x20 || $0 == 0x7F } == [10])
     #expect(line.last == 10)

@@ -33,6 +33,14 @@ final class AgingMemory<Key: Spread & Sendable, Value: Sendable>: Sendable {
     }
   }
 
+  /// The same, for who only looks on: nothing is counted.
+  func peek(_ key: Key, at now: Int64) -> Value? {
+    shard(of: key).state.withLock { shard in
+      guard let entry = shard.entries[key], entry.end > now else { return nil }
+      return entry.value
+    }
+  }
+
   /// Keeps `value` until `end`, which is a `Moment.steady`.
   func keep(_ value: Value, of key: Key, until end: Int64, at now: Int64) {
     shard(of: key).state.withLock { shard in

@@ -53,6 +53,15 @@ package final class Memories: Sendable {
     ]
   }
 
+  /// A blob's size in bytes, if anything remembered tells it. For the figures, never for a decision.
+  func knownSize(of question: Question, at now: Moment) -> Int64? {
+    if let size = proofs.peek(question, at: now.steady)?.proof.size { return size }
+    if let size = contents.peek(Content(question), at: now.steady)?.size { return size }
+    let key = StoredKey(location: question.location, digest: question.path.digest)
+    guard case .present(let blob, _)? = presences.peek(key, at: now.steady) else { return nil }
+    return blob.size
+  }
+
   // MARK: proofs
 
   /// A proof that still holds.

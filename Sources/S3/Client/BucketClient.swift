@@ -11,7 +11,7 @@ package struct BucketClient: Sendable {
   static let bodyLimit = 4 << 20
 
   package let site: BucketSite
-  package let limits: HTTPLimits
+  package var limits: HTTPLimits
   package var uploadOptions: UploadOptions
 
   /// As it is known to be now.
@@ -56,6 +56,16 @@ package struct BucketClient: Sendable {
     case 404: return nil
     default: throw .refused(.headObject, S3Refusal(response))
     }
+  }
+
+  /// Whether there is such a bucket, and we may look into it.
+  ///
+  /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html>
+  package func headBucket<Client: HTTPSending & ~Copyable>(
+    over client: inout Client, now: UnixTime
+  ) throws(S3Error) {
+    let response = try send(.headBucket, .head, nil, over: &client, now: now)
+    guard response.head.status == 200 else { throw .refused(.headBucket, S3Refusal(response)) }
   }
 
   /// Makes an object of a body that S3 takes whole: 5 GiB at most.

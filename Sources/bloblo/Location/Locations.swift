@@ -41,6 +41,8 @@ final class Locations: Sendable {
     self.report = report
   }
 
+  var memoryCounts: [(name: String, counts: MemoryCounts)] { memories.counts }
+
   /// - Returns: `nil` when the request's params are wrong.
   func location(of request: Request) -> Location? {
     // A CGI process has its settings from the same place, and read them at its start.

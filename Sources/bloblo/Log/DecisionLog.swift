@@ -1,38 +1,76 @@
+import FastCGI
 import Logging
 import Offload
+import Primitives
 import Registry
 
-/// Tells the log what was decided. No query, no header of a request: they may hold secrets.
+/// Tells the log what was decided: one line a request at `debug`; what an operator must act on at
+/// `warning` and above, and not more than once in some seconds.
+///
+/// No query, no credential and no other header of a request: they may hold secrets.
 struct DecisionLog: Sendable {
   let logger: Logger
+  let volume: LogVolume
+  private let troubles = RepeatLimit<PassReason.Kind>()
+  private let wrongObjects = RepeatLimit<OneKind>()
 
-  func decided(_ decision: String, _ blob: BlobRequest) {
-    logger.debug("decided", metadata: fields(blob, ["decision": "\(decision)"]))
+  init(_ logger: Logger, _ volume: LogVolume) {
+    self.logger = logger
+    self.volume = volume
   }
 
-  func passed(_ blob: BlobRequest?, _ reason: PassReason) {
-    switch reason {
-    case .store(let words):
-      logger.warning(
-        "passed: S3 did not answer as it should", metadata: fields(blob, ["s3.error": "\(words)"]))
-    case .unproven(.unreachable(let words)):
-      logger.warning(
-        "passed: upstream did not answer", metadata: fields(blob, ["upstream.error": "\(words)"]))
-    case .unproven(.status(let status)):
-      logger.debug(
-        "passed", metadata: fields(blob, ["reason": "\(reason)", "upstream.status": "\(status)"]))
-    case .cold(.upstream(let words)):
-      logger.debug(
-        "passed", metadata: fields(blob, ["reason": "\(reason)", "upstream.error": "\(words)"]))
-    default:
-      logger.debug("passed", metadata: fields(blob, ["reason": "\(reason)"]))
-    }
+  /// Whether each request has its line. Asked before any field is built.
+  var isOn: Bool { volume.isDebug }
+
+  /// - Parameter bytes: of the body that the client gets, from whomever.
+  func decided(_ decision: String, _ facts: RequestFacts, size: Int64?, bytes: Int64?) {
+    decided(facts.fields(decision: decision, size: size), bytes: bytes)
   }
 
-  func found(_ wrong: WrongObject, _ blob: BlobRequest, want size: Int64) {
+  /// The line of a request whose params are gone by now.
+  func decided(_ fields: Logger.Metadata, bytes: Int64?) {
+    var fields = fields
+    if let bytes { fields["body.bytes"] = .stringConvertible(bytes) }
+    logger.debug("decided", metadata: fields)
+  }
+
+  func passed(_ facts: RequestFacts, _ reason: PassReason, size: Int64?) {
+    var fields = facts.fields(decision: "pass", size: size)
+    fields["reason"] = "\(reason)"
+    if let words = reason.words { fields["reason.words"] = "\(words)" }
+    logger.debug("passed", metadata: fields)
+  }
+
+  /// Says that requests pass which should not.
+  func alarm(_ reason: PassReason, _ blob: BlobRequest?, at now: Moment) {
+    guard let trouble = reason.kind.trouble,
+      let repeated = troubles.admit(reason.kind, at: now.steady)
+    else { return }
+    var fields = blob.map { blobFields($0) } ?? [:]
+    if let words = reason.words { fields[trouble.field] = "\(words)" }
+    if repeated > 0 { fields["repeated"] = .stringConvertible(repeated) }
+    logger.log(level: trouble.level, "\(trouble.message)", metadata: fields)
+  }
+
+  func found(_ wrong: WrongObject, _ blob: BlobRequest, want size: Int64, at now: Moment) {
+    guard let repeated = wrongObjects.admit(.one, at: now.steady) else { return }
+    var fields = blobFields(blob)
+    fields["object.size"] = .stringConvertible(wrong.size)
+    fields["blob.size"] = .stringConvertible(size)
+    if repeated > 0 { fields["repeated"] = .stringConvertible(repeated) }
     logger.error(
       "an object in the bucket has the wrong size; it is not used, and filled again",
-      metadata: fields(blob, ["object.size": "\(wrong.size)", "blob.size": "\(size)"]))
+      metadata: fields)
+  }
+
+  /// Tells what was kept back, when nothing more came of it.
+  func tellRepeated(at now: Moment) {
+    for (kind, count) in troubles.takeDue(at: now.steady) {
+      guard let trouble = kind.trouble else { continue }
+      logger.log(
+        level: trouble.level, "\(trouble.message)",
+        metadata: ["repeated": .stringConvertible(count)])
+    }
   }
 
   @Sendable func wrongParams(_ problems: [String]) {
@@ -42,16 +80,61 @@ struct DecisionLog: Sendable {
   }
 
   func brokenOff(_ blob: BlobRequest, after offset: Int64, of size: Int64) {
-    logger.info(
-      "body broken off: upstream broke off, or the client left",
-      metadata: fields(blob, ["body.sent": "\(offset)", "blob.size": "\(size)"]))
+    var fields = blobFields(blob)
+    fields["body.sent"] = .stringConvertible(offset)
+    fields["blob.size"] = .stringConvertible(size)
+    logger.info("body broken off: upstream broke off, or the client left", metadata: fields)
   }
+}
 
-  /// Built only when the level is on: the arguments of a log call are closures.
-  private func fields(_ blob: BlobRequest?, _ more: Logger.Metadata) -> Logger.Metadata {
-    guard let blob else { return more }
-    return more.merging(["repository": "\(blob.path.name)", "blob.digest": "\(blob.path.digest)"]) {
-      $1
+private enum OneKind: Int, CaseIterable {
+  case one
+}
+
+func blobFields(_ blob: BlobRequest) -> Logger.Metadata {
+  ["repository": "\(blob.path.name)", "blob.digest": "\(blob.path.digest)"]
+}
+
+/// A pass that is not as things should be.
+private struct Trouble {
+  let level: Logger.Level
+  let message: String
+  /// What the reason's words are called.
+  var field = "reason.words"
+}
+
+extension PassReason.Kind {
+  fileprivate var trouble: Trouble? {
+    switch self {
+    case .store:
+      Trouble(
+        level: .warning, message: "passed: S3 did not answer as it should", field: "s3.error")
+    case .upstreamUnreachable:
+      Trouble(
+        level: .warning, message: "passed: upstream did not answer", field: "upstream.error")
+    case .busy:
+      Trouble(
+        level: .warning,
+        message:
+          "passed: all threads wait for upstream or S3; raise BLOBLO_THREADS, or find out why they are slow"
+      )
+    case .coldLimit:
+      Trouble(
+        level: .warning,
+        message:
+          "passed: no more fills at a time; BLOBLO_FILL_CONCURRENCY, BLOBLO_SPOOL_MAX_BYTES or BLOBLO_STREAM_THREADS is reached"
+      )
+    case .longURL:
+      Trouble(
+        level: .error,
+        message:
+          "passed: signed URLs are longer than Apache takes (8 KiB); use a shorter session token"
+      )
+    case .noAcceleration:
+      Trouble(
+        level: .error,
+        message: "passed: BLOBLO_DELIVERY=accelerate, and no web server here that could")
+    default: nil
     }
   }
 }

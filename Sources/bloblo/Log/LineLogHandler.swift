@@ -4,13 +4,19 @@ import Logging
 /// Writes each event as one line on the error stream, in one call, so that lines of several threads don't
 /// mix.
 struct LineLogHandler: LogHandler {
-  var logLevel: Logger.Level
   var metadata: Logger.Metadata = [:]
   let format: LogFormat
+  private let volume: LogVolume
 
-  init(format: LogFormat, level: Logger.Level) {
+  init(format: LogFormat, volume: LogVolume) {
     self.format = format
-    logLevel = level
+    self.volume = volume
+  }
+
+  /// For all loggers that share the volume.
+  var logLevel: Logger.Level {
+    get { volume.level }
+    set { volume.level = newValue }
   }
 
   subscript(metadataKey key: String) -> Logger.Metadata.Value? {
@@ -37,7 +43,11 @@ struct LineLogHandler: LogHandler {
         line.append(UInt8(ascii: ","))
         appendJSONString(name, to: &line)
         line.append(UInt8(ascii: ":"))
-        appendJSONString("\(value)", to: &line)
+        if value.isNumber {
+          line.append(contentsOf: "\(value)".utf8)
+        } else {
+          appendJSONString("\(value)", to: &line)
+        }
       }
       line.append(UInt8(ascii: "}"))
     case .text:
@@ -45,11 +55,23 @@ struct LineLogHandler: LogHandler {
       appendEscaped(message, to: &line)
       for (name, value) in fields {
         line.append(contentsOf: " \(name)=".utf8)
-        appendJSONString("\(value)", to: &line)
+        if value.isNumber {
+          line.append(contentsOf: "\(value)".utf8)
+        } else {
+          appendJSONString("\(value)", to: &line)
+        }
       }
     }
     line.append(UInt8(ascii: "\n"))
     return line
+  }
+}
+
+extension Logger.MetadataValue {
+  /// Numbers stand in JSON as such, to be compared and added up.
+  fileprivate var isNumber: Bool {
+    guard case .stringConvertible(let value) = self else { return false }
+    return value is Int || value is Int64 || (value as? Double)?.isFinite == true
   }
 }
 

@@ -24,6 +24,9 @@ extension HTTPRequest {
       fields.append(HTTPField(field, value.withArray { $0 }))
     }
     fields.append(HTTPField("Via", "1.1 bloblo"))
+    if fields.first(named: RequestID.field.lowercased()) == nil {
+      fields.append(HTTPField(RequestID.field, RequestID(request).bytes))
+    }
     var limits = upstream.limits
     // The client waits for this answer itself, as it would without us.
     limits.head = .seconds(60)

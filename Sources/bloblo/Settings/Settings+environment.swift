@@ -17,7 +17,7 @@ extension Settings {
       want: "host:port, :port (loopback) or unix:/path of at most 95 bytes"
     ) { ListenAddress($0) }
     let listenMode = reader.value(
-      "BLOBLO_LISTEN_MODE", default: 0o660, want: "an octal mode such as 0660"
+      "BLOBLO_LISTEN_MODE", default: 0o660, as: "0660", want: "an octal mode such as 0660"
     ) { text in
       UInt32(text, radix: 8).flatMap { $0 <= 0o777 ? $0 : nil }
     }
@@ -67,7 +67,8 @@ extension Settings {
       listenGroup: reader.text("BLOBLO_LISTEN_GROUP"), frontServer: frontServer,
       location: location, credentials: credentials, lives: lives, answerLife: answerLife,
       fillLimits: fillLimits, sweepAge: sweepAge, threads: threads, streamThreads: streamThreads,
-      stopTimeout: stopTimeout, logLevel: logLevel, logFormat: logFormat, warnings: warnings)
+      stopTimeout: stopTimeout, logLevel: logLevel, logFormat: logFormat, warnings: warnings,
+      inForce: reader.inForce)
   }
 }
 

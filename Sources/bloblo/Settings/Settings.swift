@@ -27,6 +27,7 @@ struct Settings: Sendable {
   var logFormat: LogFormat
   /// What is set and probably meant otherwise; one sentence each.
   var warnings: [String]
+  var inForce: [SettingInForce]
 }
 
 /// What may differ from one location of the web server to another: DESIGN's "Per location".

@@ -4,6 +4,8 @@ struct SettingsReader {
   let environment: [String: String]
   /// One sentence each: the setting's name, what it should be, what it is.
   private(set) var problems: [String] = []
+  /// What holds where nothing is set, as a setting is written.
+  private(set) var defaults: [String: String] = [:]
 
   init(_ environment: [String: String]) {
     self.environment = environment
@@ -19,12 +21,19 @@ struct SettingsReader {
 
   /// A text that `read` understands.
   ///
-  /// - Parameter want: what it should be, as in "want …".
+  /// - Parameters:
+  ///   - want: what it should be, as in "want …".
+  ///   - text: the default as it would be written, where its value does not tell.
   mutating func value<Value>(
-    _ name: String, default fallback: @autoclosure () -> Value, want: String,
-    _ read: (String) -> Value?
+    _ name: String, default fallback: @autoclosure () -> Value, as text: String? = nil,
+    want: String, _ read: (String) -> Value?
   ) -> Value {
-    guard let text = text(name) else { return fallback() }
+    let defaultText = text
+    guard let text = self.text(name) else {
+      let value = fallback()
+      defaults[name] = defaultText ?? written(value)
+      return value
+    }
     if let value = read(text) { return value }
     refuse(name, want: want, got: text)
     return fallback()
@@ -71,7 +80,7 @@ struct SettingsReader {
   {
     let want =
       "a number of bytes such as 1048576, 512MiB or 16GiB, from \(range.lowerBound) to \(range.upperBound)"
-    return value(name, default: fallback, want: want) { text in
+    return value(name, default: fallback, as: writtenBytes(fallback), want: want) { text in
       readByteCount(text).flatMap { range.contains($0) ? $0 : nil }
     }
   }
@@ -84,8 +93,19 @@ struct SettingsReader {
   mutating func refuse(_ problem: String) { problems.append(problem) }
 }
 
+/// As a setting is written.
+private func written(_ value: Any) -> String {
+  switch value {
+  case let duration as Duration: duration.short
+  case let choice as any RawRepresentable: "\(choice.rawValue)"
+  case Optional<Any>.none: ""
+  case let list as [Any]: list.map { "\($0)" }.joined(separator: ",")
+  default: "\(value)"
+  }
+}
+
 /// A URL's user and password are not for the screen.
-private func withoutUser(_ text: String) -> String {
+func withoutUser(_ text: String) -> String {
   guard let at = text.lastIndex(of: "@") else { return text }
   return "<redacted>" + text[at...]
 }
@@ -116,6 +136,15 @@ extension Duration {
     if seconds.isMultiple(of: 3600) { return "\(seconds / 3600)h" }
     return seconds.isMultiple(of: 60) ? "\(seconds / 60)m" : "\(seconds)s"
   }
+}
+
+/// In the largest unit that leaves a whole number.
+private func writtenBytes(_ bytes: Int64) -> String {
+  for (unit, shift) in [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)] as [(String, Int64)]
+  where bytes > 0 && bytes != .max && bytes & (1 << shift - 1) == 0 {
+    return "\(bytes >> shift)\(unit)"
+  }
+  return "\(bytes)"
 }
 
 /// Reads a whole number of bytes, with or without a binary unit.

@@ -116,14 +116,3 @@ private func put(_ text: String, to descriptor: Int32) {
   // Whoever closed the output does not want to know.
   _ = unsafe bytes.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
 }
-
-/// `12.3 MiB`.
-private func bytesInWords(_ bytes: Int64) -> String {
-  var (value, unit) = (bytes * 10, 0)
-  let units = ["B", "KiB", "MiB", "GiB", "TiB"]
-  while value >= 10_240, unit + 1 < units.count {
-    value /= 1024
-    unit += 1
-  }
-  return unit == 0 ? "\(bytes) B" : "\(value / 10).\(value % 10) \(units[unit])"
-}

@@ -1,0 +1,79 @@
+internal import Registry
+
+extension PassReason {
+  /// A reason without what differs from request to request: figures are counted by it.
+  package enum Kind: Int, Sendable, CaseIterable {
+    case notABlobRequest, loop, notRemembered, wrongParams, delivery, conditional, range
+    case otherValidator, upstreamStatus, upstreamPage, upstreamRedirect, upstreamDigest
+    case upstreamUnreachable, unknownSize, smallBlob, store, noAcceleration, longURL, busy
+    case coldFillIsOff, coldBackground, coldRange, coldLimit, coldUpstream
+
+    /// What logs and figures call it.
+    package var word: String {
+      switch self {
+      case .notABlobRequest: "not-a-blob-request"
+      case .loop: "loop"
+      case .notRemembered: "not-remembered"
+      case .wrongParams: "wrong-params"
+      case .delivery: "delivery"
+      case .conditional: "conditional"
+      case .range: "range"
+      case .otherValidator: "if-range"
+      case .upstreamStatus: "upstream-status"
+      case .upstreamPage: "upstream-page"
+      case .upstreamRedirect: "upstream-redirect"
+      case .upstreamDigest: "upstream-digest"
+      case .upstreamUnreachable: "upstream-unreachable"
+      case .unknownSize: "unknown-size"
+      case .smallBlob: "small-blob"
+      case .store: "s3"
+      case .noAcceleration: "no-acceleration"
+      case .longURL: "long-url"
+      case .busy: "busy"
+      case .coldFillIsOff: "cold-fill-off"
+      case .coldBackground: "cold-background"
+      case .coldRange: "cold-range"
+      case .coldLimit: "cold-limit"
+      case .coldUpstream: "cold-upstream"
+      }
+    }
+  }
+
+  package var kind: Kind {
+    switch self {
+    case .notABlobRequest: .notABlobRequest
+    case .loop: .loop
+    case .notRemembered: .notRemembered
+    case .wrongParams: .wrongParams
+    case .delivery: .delivery
+    case .conditional: .conditional
+    case .range: .range
+    case .otherValidator: .otherValidator
+    case .unproven(.status): .upstreamStatus
+    case .unproven(.page): .upstreamPage
+    case .unproven(.redirectElsewhere): .upstreamRedirect
+    case .unproven(.otherDigest): .upstreamDigest
+    case .unproven(.unreachable): .upstreamUnreachable
+    case .unknownSize: .unknownSize
+    case .smallBlob: .smallBlob
+    case .store: .store
+    case .noAcceleration: .noAcceleration
+    case .longURL: .longURL
+    case .busy: .busy
+    case .cold(.fillIsOff): .coldFillIsOff
+    case .cold(.background): .coldBackground
+    case .cold(.range): .coldRange
+    case .cold(.limit): .coldLimit
+    case .cold(.upstream): .coldUpstream
+    }
+  }
+
+  /// What was said about it, beyond its kind; no secret is in it.
+  package var words: String? {
+    switch self {
+    case .store(let words), .unproven(.unreachable(let words)), .cold(.upstream(let words)): words
+    case .unproven(.status(let status)): "status \(status)"
+    default: nil
+    }
+  }
+}

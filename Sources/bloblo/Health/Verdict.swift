@@ -1,0 +1,36 @@
+/// How something that bloblo needs is, in a sentence that says what to do if it is not well.
+struct Verdict: Sendable, Equatable {
+  enum State: Sendable {
+    case good, bad
+    /// Not looked at yet.
+    case unknown
+  }
+
+  let state: State
+  let sentence: String
+
+  static func good(_ sentence: String) -> Verdict { Verdict(state: .good, sentence: sentence) }
+  static func bad(_ sentence: String) -> Verdict { Verdict(state: .bad, sentence: sentence) }
+  static let unknown = Verdict(state: .unknown, sentence: "Not looked at yet.")
+}
+
+/// What bloblo needs, in the order in which a request needs it.
+enum Need: Int, Sendable, CaseIterable {
+  case upstream, bucket, credential, spool
+
+  /// What people call it.
+  var name: String {
+    switch self {
+    case .upstream: "Registry"
+    case .bucket: "S3 bucket"
+    case .credential: "S3 credential"
+    case .spool: "Spool folder"
+    }
+  }
+
+  var word: String { "\(self)" }
+
+  /// Whether nothing can be offloaded without it. Without upstream a proof may still hold, and without a
+  /// spool the bucket is still read.
+  var isForReadiness: Bool { self == .bucket || self == .credential }
+}

@@ -1,0 +1,63 @@
+import FastCGI
+import Logging
+import Offload
+import Primitives
+import Registry
+
+/// What the line of a request says; read before the request is answered, since its params end then.
+struct RequestFacts {
+  let request: Request
+  let blob: BlobRequest?
+  var trace: Trace?
+  var id: RequestID?
+  /// Whether memory knew all that the decision is made of.
+  var isFromMemory = false
+
+  func fields(decision: String, size: Int64?) -> Logger.Metadata {
+    var fields = blob.map { blobFields($0) } ?? [:]
+    fields["decision"] = "\(decision)"
+    fields["request.id"] = "\(id ?? RequestID(request))"
+    for (name, parameter) in parameters {
+      // A value is for people to read, not for them to page through.
+      guard let value = request.parameter(parameter)?.prefix(256), !value.isEmpty else { continue }
+      fields[name] = "\(String(decoding: value, as: UTF8.self))"
+    }
+    if let size { fields["blob.size"] = .stringConvertible(size) }
+    if isFromMemory {
+      fields["proof"] = "memory"
+      if blob?.method == .get { fields["presence"] = "memory" }
+    }
+    if let trace { fields.merge(trace.fields) { $1 } }
+    return fields
+  }
+}
+
+private let parameters: [(String, StaticString)] = [
+  ("method", "REQUEST_METHOD"),
+  ("client.address", "REMOTE_ADDR"),
+  ("client.forwarded-for", "HTTP_X_FORWARDED_FOR"),
+  ("range", "HTTP_RANGE"),
+]
+
+extension Trace {
+  fileprivate var fields: Logger.Metadata {
+    var fields: Logger.Metadata = [:]
+    fields["proof"] = upstreamTime == nil ? "memory" : "upstream"
+    if let upstreamTime {
+      fields["upstream.ms"] = .stringConvertible(upstreamTime.inMilliseconds)
+      if let upstreamStatus { fields["upstream.status"] = .stringConvertible(upstreamStatus) }
+    }
+    if let storeTime {
+      fields["presence"] = "s3"
+      fields["s3.ms"] = .stringConvertible(storeTime.inMilliseconds)
+    } else if isPresenceRemembered {
+      fields["presence"] = "memory"
+    }
+    return fields
+  }
+}
+
+extension Duration {
+  /// With microseconds.
+  fileprivate var inMilliseconds: Double { Double(nanoseconds / 1000) / 1000 }
+}

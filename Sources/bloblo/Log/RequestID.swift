@@ -1,0 +1,42 @@
+import FastCGI
+
+/// What a request is called in our log, upstream's, and the web server's.
+struct RequestID: Sendable, CustomStringConvertible {
+  static let field = "X-Request-Id"
+
+  let bytes: [UInt8]
+
+  /// The one that came with the request, if it is sane, or a new one.
+  init(_ request: Request) {
+    let own: [UInt8]?? = request.withParameter("HTTP_X_REQUEST_ID") { value in
+      Self.isSane(value) ? unsafe value.withUnsafeBufferPointer { unsafe Array($0) } : nil
+    }
+    bytes = (own ?? nil) ?? Self.made()
+  }
+
+  var description: String { String(decoding: bytes, as: UTF8.self) }
+
+  /// What no log and no header can take for anything else: letters, digits, and a few others.
+  static func isSane(_ value: Span<UInt8>) -> Bool {
+    guard 1...128 ~= value.count else { return false }
+    for i in value.indices {
+      switch value[i] {
+      case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: continue
+      case UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: ":"),
+        UInt8(ascii: "+"), UInt8(ascii: "/"), UInt8(ascii: "="):
+        continue
+      default: return false
+      }
+    }
+    return true
+  }
+
+  /// 128 random bits, as nginx's `$request_id` is.
+  private static func made() -> [UInt8] {
+    let digits = Array("0123456789abcdef".utf8)
+    return (0..<2).flatMap { _ in
+      let word = UInt64.random(in: .min ... .max)
+      return (0..<16).map { digits[Int(word >> (UInt64($0) * 4) & 0xF)] }
+    }
+  }
+}

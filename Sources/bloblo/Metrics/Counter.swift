@@ -1,0 +1,24 @@
+import Synchronization
+
+/// A number that many threads add to; nobody waits for it.
+final class Counter: Sendable {
+  private let count = Atomic<Int64>(0)
+
+  func add(_ more: Int64 = 1) { count.add(more, ordering: .relaxed) }
+
+  /// Adds one; the value before.
+  func next() -> Int64 { count.add(1, ordering: .relaxed).oldValue }
+
+  var value: Int64 { count.load(ordering: .relaxed) }
+}
+
+/// A counter for each case of an enumeration whose raw values count from 0.
+struct Counters<Kind: RawRepresentable & CaseIterable & Sendable>: Sendable
+where Kind.RawValue == Int {
+  private let counters = Kind.allCases.map { _ in Counter() }
+
+  subscript(kind: Kind) -> Counter { counters[kind.rawValue] }
+
+  /// In the order of the cases.
+  var values: [(kind: Kind, value: Int64)] { Kind.allCases.map { ($0, self[$0].value) } }
+}

@@ -1,0 +1,52 @@
+import Offload
+
+extension PassReason.Kind {
+  /// For the person on duty: what it means, and what to do if anything.
+  var meaning: String {
+    switch self {
+    case .notABlobRequest: "Not a blob's plain path: the web server sends us more than it must."
+    case .loop: "BLOBLO_UPSTREAM_URL leads back to bloblo: set the registry's own address."
+    case .notRemembered: "A ping or token request whose answer can't be kept. Normal."
+    case .wrongParams: "A location of the web server sets wrong params: see the log."
+    case .delivery: "BLOBLO_DELIVERY=pass."
+    case .conditional: "If-None-Match and its kin: only the registry can judge. Normal."
+    case .range: "Several ranges, or a HEAD with one. Normal."
+    case .otherValidator: "If-Range with another validator than the registry's. Normal."
+    case .upstreamStatus:
+      "The registry does not let this client read this blob, or has none. Normal."
+    case .upstreamPage: "The registry answers with a page for people: is a login before it?"
+    case .upstreamRedirect:
+      "The registry redirects to where the blob need not be: see BLOBLO_UPSTREAM_REDIRECT."
+    case .upstreamDigest:
+      "The registry names another digest than was asked for: look at the registry."
+    case .upstreamUnreachable: "The registry does not answer us: see Registry above."
+    case .unknownSize: "The registry gives no size: cold blobs can't be filled."
+    case .smallBlob: "Smaller than BLOBLO_MIN_BLOB_SIZE. Normal."
+    case .store: "S3 does not answer as it should: see S3 bucket above."
+    case .noAcceleration: "BLOBLO_DELIVERY=accelerate, and no web server that could."
+    case .longURL: "The signed URL is longer than Apache takes: use a shorter session token."
+    case .busy:
+      "All threads wait for the registry or S3: find out which is slow, or raise BLOBLO_THREADS."
+    case .coldFillIsOff: "Not in the bucket, and BLOBLO_FILL=off."
+    case .coldBackground: "Not in the bucket yet; a fill is queued. Normal."
+    case .coldRange: "Not in the bucket, and a part can't fill it. Normal."
+    case .coldLimit: "Not in the bucket, and no room for one more fill: see fills and spool."
+    case .coldUpstream:
+      "Not in the bucket, and the registry did not give the whole blob: see the log."
+    }
+  }
+}
+
+extension DecisionKind {
+  var meaning: String {
+    switch self {
+    case .answer: "HEAD, answered with what the registry said"
+    case .redirect: "sent to the bucket"
+    case .accelerate: "the web server reads the bucket"
+    case .tee: "cold: read along while the bucket is filled"
+    case .remember: "ping or token, from memory"
+    case .authorize: "authorizer: yes"
+    case .deny: "authorizer: no"
+    }
+  }
+}

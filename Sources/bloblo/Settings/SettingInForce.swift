@@ -1,0 +1,20 @@
+/// A setting's name and value, as it may be shown.
+struct SettingInForce: Sendable, Equatable {
+  let name: String
+  let value: String
+  let isDefault: Bool
+}
+
+extension SettingsReader {
+  /// All settings that bloblo knows, secrets redacted.
+  var inForce: [SettingInForce] {
+    UnknownSettings.known.sorted().map { name in
+      if let text = text(name) {
+        let isSecret = ["SECRET", "TOKEN", "PASSWORD"].contains { name.contains($0) }
+        return SettingInForce(
+          name: name, value: isSecret ? "<redacted>" : withoutUser(text), isDefault: false)
+      }
+      return SettingInForce(name: name, value: defaults[name] ?? "", isDefault: true)
+    }
+  }
+}
