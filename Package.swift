@@ -86,7 +86,7 @@ let package = Package(
     .target(
       name: "TestSupport",
       dependencies: [
-        "Hashing", "HTTPTransport", "Primitives", "Registry", "S3", "Threading", "XML",
+        "CLinux", "Hashing", "HTTPTransport", "Primitives", "Registry", "S3", "Threading", "XML",
       ],
       path: "Tests/TestSupport", swiftSettings: strict),
     tests(
@@ -107,7 +107,7 @@ let package = Package(
     tests("FillTests", "Fill", "Hashing", "HTTPTransport", "Registry"),
     tests("XMLTests", "XML"),
     tests(
-      "S3Tests", "S3", "Hashing", "HTTPTransport", "Primitives", "XML",
+      "S3Tests", "S3", "Hashing", "HTTPTransport", "Primitives", "TestSupport", "XML",
       exclude: ["botocore_presign.py", "cloudfront.py", "credential_sources.py"]),
   ],
   swiftLanguageModes: [.v6]

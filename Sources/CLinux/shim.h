@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
+int pipe2(int *ends, int flags);
 int fallocate(int fd, int mode, off_t offset, off_t length);
 int mkostemp(char *template_, int flags);
 

@@ -2,6 +2,7 @@ import Foundation
 import Hashing
 import Primitives
 import S3
+import TestSupport
 import Testing
 
 struct CloudFrontSignerTests {
@@ -62,15 +63,7 @@ struct CloudFrontSignerTests {
   }
 
   private func openssl(_ arguments: [String]) throws -> String {
-    let process = Process()
-    let output = Pipe()
-    process.executableURL = URL(filePath: "/usr/bin/env")
-    process.arguments = ["openssl"] + arguments
-    process.standardOutput = output
-    process.standardError = FileHandle.nullDevice
-    try process.run()
-    let pem = try output.fileHandleForReading.readToEnd() ?? Data()
-    process.waitUntilExit()
+    let pem = try Program.run(["openssl"] + arguments).output
     return String(decoding: pem, as: UTF8.self)
   }
 }

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 internal import Threading
 
@@ -164,11 +165,11 @@ private final class Drain: Sendable {
   func wait() { _ = state.wait(for: .seconds(2)) { $0.isDone ? true : nil } }
 }
 
-/// Both ends are closed in programs that are started.
+/// Both ends are closed in programs that are started, from the first instant: another thread may start one
+/// meanwhile, and who holds an end that it does not know of keeps the other side waiting for ever.
 private func pipe() -> (Int32, Int32) {
   var ends: [Int32] = [-1, -1]
-  guard unsafe Glibc.pipe(&ends) == 0 else { fatalError("no pipe to be had") }
-  for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+  guard unsafe pipe2(&ends, O_CLOEXEC) == 0 else { fatalError("no pipe to be had") }
   return (ends[0], ends[1])
 }
 
