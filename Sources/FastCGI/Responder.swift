@@ -131,13 +131,44 @@ package final class Responder: Sendable {
       }
       return
     }
-    let bytes = unsafe UnsafeRawBufferPointer(rebasing: buffer[..<count]).bindMemory(to: UInt8.self)
-    if RecordScanner.holdsWholeRequest(unsafe bytes.span) {
+    switch unsafe scan(buffer, count) {
+    case .whole:
       if !listener.isTCP { connections.trust(connection, true) }
-      return read(connection)
+      read(connection)
+    case .broken: connections.close(connection)
+    case .params, .part:
+      connections.trust(connection, false)
+      if !slowReaders.submit({ [self] _ in readSlowly(connection) }) {
+        connections.close(connection)
+      }
     }
-    connections.trust(connection, false)
-    if !slowReaders.submit({ [self] _ in read(connection) }) { connections.close(connection) }
+  }
+
+  /// Waits until the params are there and known to be sound, then reads; on a thread that may wait.
+  private func readSlowly(_ connection: Int32) {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
+    defer { unsafe buffer.deallocate() }
+    let deadline = ContinuousClock.now + connections.limits.read
+    while ContinuousClock.now < deadline {
+      let count = unsafe recv(
+        connection, buffer.baseAddress, buffer.count, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
+      // The connection has ended; or more params than any web server lets through.
+      if count == 0 || count == buffer.count { break }
+      switch unsafe count < 0 ? .part : scan(buffer, count) {
+      case .whole, .params: return read(connection)
+      case .broken: return connections.close(connection)
+      // What is there already keeps a poll from waiting for more.
+      case .part: usleep(2000)
+      }
+    }
+    connections.close(connection)
+  }
+
+  @unsafe private func scan(
+    _ buffer: UnsafeMutableRawBufferPointer, _ count: Int
+  ) -> RecordScanner.Finding {
+    let bytes = unsafe UnsafeRawBufferPointer(rebasing: buffer[..<count]).bindMemory(to: UInt8.self)
+    return unsafe RecordScanner.scan(bytes.span)
   }
 
   private func read(_ connection: Int32) {

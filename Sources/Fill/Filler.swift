@@ -144,7 +144,11 @@ package final class Filler: Sendable {
     } catch {
       abort(upload, source, &http)
       // The bytes of others may be there though ours are not wanted any more.
-      if upload.isElsewhere { return .elsewhere }
+      if upload.isElsewhere {
+        // Who comes now must not wait for bytes that will not come.
+        fill.breakOff(error)
+        return .elsewhere
+      }
       throw error
     }
   }

@@ -30,14 +30,11 @@ extension Endpoint {
     guard !options.isFIPS || partition.hasFIPS else {
       throw .invalidEndpoint(reason: "S3 has no FIPS endpoint in \(region)")
     }
-    guard !options.isDualStack || partition.hasDualStack else {
-      throw .invalidEndpoint(reason: "S3 has no dual-stack endpoint in \(region)")
-    }
     let dualStack = options.isDualStack ? ".dualstack" : ""
     if options.isAccelerated {
-      guard partition == .aws, !options.isFIPS, !isForAccessPoint else {
+      guard partition != .china, !options.isFIPS, !isForAccessPoint else {
         throw .invalidEndpoint(
-          reason: "transfer acceleration is for buckets of the partition aws, without FIPS")
+          reason: "transfer acceleration is for buckets, not in China and not with FIPS")
       }
       return try Endpoint("https://s3-accelerate\(dualStack).\(partition.domain)")
     }

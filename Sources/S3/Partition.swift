@@ -35,6 +35,4 @@ enum Partition: String, Sendable {
 
   /// Whether S3 has endpoints with FIPS 140 modules there.
   var hasFIPS: Bool { self != .china }
-  /// Whether S3 answers over IPv6 there.
-  var hasDualStack: Bool { self == .aws || self == .china || self == .usGov }
 }

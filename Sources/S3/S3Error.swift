@@ -37,6 +37,7 @@ package enum S3Error: Error, Hashable, Sendable, CustomStringConvertible {
     case completeMultipartUpload = "CompleteMultipartUpload"
     case abortMultipartUpload = "AbortMultipartUpload"
     case listMultipartUploads = "ListMultipartUploads"
+    case getBucketLifecycle = "GetBucketLifecycleConfiguration"
   }
 
   package var description: String {

@@ -45,6 +45,11 @@ package struct S3Refusal: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension S3Refusal {
+  /// - Parameter body: of a response that this room did not ask for, as a client's.
+  package init(status: Int, body: [UInt8]) {
+    self.init(HTTPResponse(head: HTTPResponseHead(status: status, fields: []), body: body))
+  }
+
   init(_ response: HTTPResponse) {
     // What is not XML is a proxy's page, and tells no more than its status.
     let document = try? XMLElement(parsing: Self.withoutPadding(response.body))

@@ -98,6 +98,7 @@ final class BlobHandler: RequestHandler {
 
   /// A ping or a token, or something that is not ours.
   private func handleOther(_ request: Request, _ location: Location) {
+    if CheckPage.answer(request) { return }
     if let pages, pages.answer(request) { return }
     guard !pingAndToken.memory.isOff, let kind = PingAndToken.Kind(request) else {
       return pass(request, location, .notABlobRequest)

@@ -31,7 +31,7 @@ struct Bloblo: ParsableCommand {
       BLOBLO_S3_BUCKET_NAME=layers AWS_REGION=eu-west-1 bloblo
       """,
     version: blobloVersion,
-    subcommands: [Serve.self, Sweep.self, Warm.self],
+    subcommands: [Serve.self, Check.self, Presign.self, Sweep.self, Warm.self],
     defaultSubcommand: Serve.self)
 }
 

@@ -31,6 +31,10 @@ struct Serve: ParsableCommand {
     let log = Log(settings)
     let logger = log.logger
     for warning in settings.warnings { logger.warning("\(warning)") }
+    let hosts = registryHosts(settings, environment)
+    if let (words, advice) = SameHostCheck(settings.location, registryHosts: hosts).finding {
+      logger.warning("\(words)", metadata: ["advice": "\(advice)"])
+    }
     do {
       try settings.credentials.start(logger)
     } catch {

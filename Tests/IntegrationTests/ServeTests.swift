@@ -14,7 +14,7 @@ import Testing
       site.url + blob.path(in: "serve/term"),
     ])
     #expect(eventually { relay.requests.contains { $0.hasPrefix("GET") } })
-    #expect(site.logSays("decided", "tee"))
+    #expect(site.logSays("begun", "tee"))
     try site.stack.signal("bloblo", "SIGTERM")
     #expect(site.logSays("stopping"))
     // Those who come now are the registry's at once: nobody waits in the backlog of a program that stops.

@@ -110,14 +110,23 @@ struct BucketClientTests {
     let client = BucketClient(
       client.bucket, credential: SigV4Tests.credential,
       uploadOptions: UploadOptions(
-        serverSideEncryption: "aws:kms", kmsKeyID: "k", storageClass: "STANDARD_IA"))
+        serverSideEncryption: "aws:kms", kmsKeyID: "k", isBucketKeyEnabled: true,
+        storageClass: "STANDARD_IA",
+        tags: [
+          try #require(ObjectTag("cost", "a+b")),
+          try #require(ObjectTag("repository", "{repository}")).naming(repository: "my/app"),
+        ], isRequesterPaying: true))
     let wanted = [
       "x-amz-server-side-encryption: aws:kms", "x-amz-server-side-encryption-aws-kms-key-id: k",
-      "x-amz-storage-class: STANDARD_IA",
+      "x-amz-storage-class: STANDARD_IA", "x-amz-request-payer: requester",
+      "x-amz-server-side-encryption-bucket-key-enabled: true",
+      "x-amz-tagging: cost=a%2Bb&repository=my%2Fapp",
     ]
     var http = ScriptedClient(200)
     _ = try client.put(key, .none, sha256: digest, over: &http, now: Self.now)
     #expect(wanted.allSatisfy(http.sent.contains))
+    // Without a checksum a bucket with object lock refuses.
+    #expect(http.sent.contains { $0.hasPrefix("x-amz-checksum-sha256: ") })
     http = ScriptedClient(
       200,
       body: "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>")

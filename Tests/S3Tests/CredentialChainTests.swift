@@ -377,6 +377,27 @@ struct CredentialChainTests {
     #expect(error.description.contains("--http-put-response-hop-limit 2"))
   }
 
+  @Test(arguments: [Int64(-7200), 7200])
+  func `a role is taken on by STS's clock, when ours is wrong`(skew: Int64) throws {
+    let partner = try PythonPartner("credential_sources.py")
+    let home = try Home(
+      Case(
+        testDescription: "", environment: Self.sts,
+        config: Self.base + """
+          [default]
+          role_arn = arn:aws:iam::123456789012:role/skewed
+          source_profile = base
+          """),
+      server: "http://127.0.0.1:\(partner.readLine())")
+    var http = HTTPClient()
+    let outcome = CredentialChain(environment: home.environment).load(
+      over: &http, now: .now() + skew)
+    guard case .found = outcome else {
+      Issue.record("\(outcome)")
+      return
+    }
+  }
+
   private struct Keys: Codable, Equatable, CustomStringConvertible {
     var id: String?
     var secret: String?

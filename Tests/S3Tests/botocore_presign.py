@@ -5,7 +5,9 @@ import json
 import sys
 
 import botocore.auth
+import botocore.awsrequest
 import botocore.config
+import botocore.credentials
 import botocore.session
 
 NOW = None
@@ -34,7 +36,8 @@ clients = {}
 
 
 def client(case):
-    names = ("region", "endpoint", "style", "accessKeyID", "secretAccessKey", "sessionToken")
+    names = ("region", "endpoint", "style", "accessKeyID", "secretAccessKey", "sessionToken", "isFIPS", "isDualStack",
+             "isAccelerated")
     key = tuple(case.get(name) for name in names)
     if key not in clients:
         clients[key] = session.create_client(
@@ -47,7 +50,14 @@ def client(case):
             config=botocore.config.Config(
                 signature_version="s3v4",
                 request_checksum_calculation="when_required",
-                s3={"addressing_style": case["style"], "us_east_1_regional_endpoint": "regional"},
+                use_fips_endpoint=case["isFIPS"],
+                use_dualstack_endpoint=case["isDualStack"],
+                s3={
+                    "addressing_style": case["style"],
+                    "us_east_1_regional_endpoint": "regional",
+                    "use_accelerate_endpoint": case["isAccelerated"],
+                    "use_arn_region": True,
+                },
             ),
         )
     return clients[key]
@@ -60,14 +70,31 @@ OPERATIONS = {
     "DELETE": "delete_object",
 }
 
-urls = []
-for case in json.load(sys.stdin):
+def presign(case):
+    global NOW
     NOW = case["now"]
-    urls.append(
-        client(case).generate_presigned_url(
-            OPERATIONS[case["method"]],
-            Params={"Bucket": case["bucket"], "Key": case["key"]},
-            ExpiresIn=case["lifetimeSeconds"],
-        )
+    url = client(case).generate_presigned_url(
+        OPERATIONS[case["method"]],
+        Params={"Bucket": case["bucket"], "Key": case["key"]},
+        ExpiresIn=case["lifetimeSeconds"],
     )
-json.dump(urls, sys.stdout)
+    if not case["isRequesterPaying"]:
+        return url
+    # Of RequestPayer botocore makes a header that the client must send, and one that is redirected can't:
+    # S3 takes the parameter too, and botocore's signer signs it.
+    request = botocore.awsrequest.AWSRequest(
+        case["method"], f"{url.split('?')[0]}?x-amz-request-payer=requester")
+    credentials = botocore.credentials.Credentials(
+        case["accessKeyID"], case["secretAccessKey"], case.get("sessionToken"))
+    botocore.auth.S3SigV4QueryAuth(credentials, "s3", case["region"], case["lifetimeSeconds"]).add_auth(request)
+    return request.url
+
+
+def url_or_refusal(case):
+    try:
+        return presign(case)
+    except Exception as error:
+        return f"refused: {type(error).__name__}: {error}"
+
+
+json.dump([url_or_refusal(case) for case in json.load(sys.stdin)], sys.stdout)

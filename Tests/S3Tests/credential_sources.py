@@ -6,6 +6,7 @@ which botocore ends in it, or {"error": …}. What STS gives out depends on all 
 equal keys mean equal questions.
 """
 
+import calendar
 import hashlib
 import http.server
 import json
@@ -69,6 +70,11 @@ class Server(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         form = dict(urllib.parse.parse_qsl(body))
         action = form["Action"]
+        stamp = self.headers.get("X-Amz-Date", "")
+        if "skewed" in form["RoleArn"] and stamp and abs(
+                calendar.timegm(time.strptime(stamp, "%Y%m%dT%H%M%SZ")) - time.time()) > 900:
+            return self.answer(403, "<ErrorResponse><Error><Code>SignatureDoesNotMatch</Code></Error></ErrorResponse>",
+                               "text/xml")
         if "denied" in form["RoleArn"]:
             return self.answer(403, "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code>"
                                     "<Message>not you</Message></Error></ErrorResponse>", "text/xml")

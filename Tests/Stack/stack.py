@@ -273,7 +273,9 @@ class S3(Service):
     def command(self):
         identities = self.folder / "s3.json"
         identities.write_text(json.dumps({"identities": [{
-            "name": "bloblo", "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
+            "name": "bloblo", "credentials": [
+                {"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY},
+                {"accessKey": "AKIDNEXT", "secretKey": "SECRETNEXT"}],
             "actions": ["Admin", "Read", "Write", "List", "Tagging"]}]}))
         data = self.folder / "data"
         data.mkdir(exist_ok=True)

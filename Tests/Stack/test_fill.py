@@ -16,6 +16,7 @@ import pathlib
 import random
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -495,13 +496,35 @@ class Instances(FillTest):
             process = subprocess.Popen([ARGUMENTS.bloblo], env=environment, stderr=log, stdin=subprocess.DEVNULL)
         try:
             self.assertTrue(eventually(address.exists))
-            yield lambda digest: subprocess.run(
-                ["cgi-fcgi", "-bind", "-connect", str(address)], check=True, capture_output=True,
-                env={"REQUEST_METHOD": "GET", "REQUEST_URI": path(digest), "PATH": os.environ["PATH"]},
-            ).stdout.split(b"\r\n\r\n", 1)[1]
+            yield lambda digest: ask(address, path(digest)).split(b"\r\n\r\n", 1)[1]
         finally:
             process.terminate()
             process.wait()
+
+
+def ask(address, target):
+    """A responder's whole answer to a GET, over FastCGI."""
+
+    def record(kind, content=b""):
+        return struct.pack("!BBHHBB", 1, kind, 1, len(content), 0, 0) + content
+
+    params = b"".join(bytes((len(name), 128, 0, 0, len(value))) + name + value for name, value in (
+        (b"REQUEST_METHOD", b"GET"), (b"REQUEST_URI", target.encode())))
+    answer = []
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(address))
+        connection.settimeout(60)
+        connection.sendall(record(1, struct.pack("!HB5x", 1, 0)) + record(4, params) + record(4) + record(5))
+        with connection.makefile("rb") as reader:
+            while header := reader.read(8):
+                _, kind, _, length, padding, _ = struct.unpack("!BBHHBB", header)
+                content = reader.read(length)
+                reader.read(padding)
+                if kind == 3:
+                    return b"".join(answer)
+                if kind == 6:
+                    answer.append(content)
+    raise ConnectionError(f"the answer broke off after {sum(map(len, answer))} bytes")
 
 
 class Kills(FillTest):

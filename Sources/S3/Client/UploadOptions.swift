@@ -45,7 +45,9 @@ package struct UploadOptions: Hashable, Sendable {
       fields.append(HTTPField("x-amz-server-side-encryption-bucket-key-enabled", "true"))
     }
     if !tags.isEmpty {
-      fields.append(HTTPField("x-amz-tagging", tags.map(\.encoded).joined(separator: "&")))
+      fields.append(
+        HTTPField(
+          "x-amz-tagging", tags.map { $0.naming(repository: "").encoded }.joined(separator: "&")))
     }
     if let storageClass { fields.append(HTTPField("x-amz-storage-class", storageClass)) }
     return fields

@@ -56,7 +56,8 @@ struct CredentialDocument: Decodable {
     }
     return Credential(
       accessKeyID: accessKeyID, secretAccessKey: Secret(secretAccessKey),
-      sessionToken: (sessionToken ?? token).map { Secret($0) }, expiration: end)
+      sessionToken: (sessionToken ?? token).flatMap { $0.isEmpty ? nil : Secret($0) },
+      expiration: end)
   }
 }
 

@@ -82,22 +82,35 @@ struct SecurityTokenService: Sendable {
       limits: HTTPLimits(
         connect: .seconds(5), head: .seconds(10), stall: .seconds(10),
         authoritiesFile: authoritiesFile))
-    if let credential {
-      var hash = HashFunction(.sha256)
-      hash.update(body.span)
-      Signer(credential, region: region, service: "sts")
-        .sign(&request, payloadHash: .sha256(hash.finalize()), now: now)
-    }
-    let response: HTTPResponse
-    do {
-      response = try http.send(request, bodyLimit: 256 << 10)
-    } catch {
-      throw CredentialError(.unavailable, source, "STS \(endpoint): \(error.message)")
+    var response = try exchange(&request, body, credential, source, &http, now)
+    if response.head.status != 200, credential != nil,
+      let date = response.head.fields.first(named: "date").flatMap({ UnixTime(httpDate: $0.text) }),
+      abs(date - now) > ServerClock.tolerance
+    {
+      // Our clock is wrong, and STS refuses a signature of another time than its own.
+      response = try exchange(&request, body, credential, source, &http, date)
     }
     guard response.head.status == 200 else {
       throw CredentialError(.unavailable, source, "STS \(action): \(S3Refusal(response))")
     }
     return try Self.credential(response.body, action, source)
+  }
+
+  private func exchange(
+    _ request: inout HTTPRequest, _ body: [UInt8], _ credential: Credential?, _ source: String,
+    _ http: inout HTTPClient, _ time: UnixTime
+  ) throws(CredentialError) -> HTTPResponse {
+    if let credential {
+      var hash = HashFunction(.sha256)
+      hash.update(body.span)
+      Signer(credential, region: region, service: "sts")
+        .sign(&request, payloadHash: .sha256(hash.finalize()), now: time)
+    }
+    do {
+      return try http.send(request, bodyLimit: 256 << 10)
+    } catch {
+      throw CredentialError(.unavailable, source, "STS \(endpoint): \(error.message)")
+    }
   }
 
   private static func credential(

@@ -5,6 +5,10 @@ extension SettingsReader {
   /// Where the credentials come from. Whether one is there is seen when they are started.
   mutating func credentials() -> SigningCredentials {
     let isLocalStack = boolean("BLOBLO_USE_LOCALSTACK", default: false)
+    // Seen at once, so told with the other mistakes.
+    if text("AWS_ACCESS_KEY_ID") != nil, text("AWS_SECRET_ACCESS_KEY") == nil {
+      refuse("AWS_SECRET_ACCESS_KEY: want the secret of AWS_ACCESS_KEY_ID, got nothing")
+    }
     let fixed =
       isLocalStack && text("AWS_ACCESS_KEY_ID") == nil
       ? Credential(accessKeyID: "test", secretAccessKey: Secret("test")) : nil

@@ -1,5 +1,6 @@
 internal import Foundation
 internal import HTTPTransport
+internal import Threading
 
 /// The registry and the S3 server that all tests share.
 package final class Ground: Sendable {
@@ -56,6 +57,8 @@ package final class Site: Sendable {
   package let stack: Stack
   package let bucket: BucketView
   package let url: String
+  /// Credentials that clients sent, and signatures that they were given.
+  private let used = Monitor<Set<String>>([])
 
   /// What a client says who it is with.
   package static let basic = Data("\(Stack.user):\(Stack.password)".utf8).base64EncodedString()
@@ -95,7 +98,16 @@ package final class Site: Sendable {
     _ method: String = "GET", _ target: String, _ fields: [String] = Site.credential,
     body: [UInt8]? = nil, options: [String] = []
   ) throws -> Answer {
-    try Curl.ask(method, url + target, fields, body: body, options: options)
+    let answer = try Curl.ask(method, url + target, fields, body: body, options: options)
+    used.update { used in
+      for field in fields where field.hasPrefix("Authorization: ") {
+        used.insert(String(field.split(separator: " ").last ?? ""))
+      }
+      if let location = answer["location"], let name = location.range(of: "X-Amz-Signature=") {
+        used.insert(String(location[name.upperBound...].prefix { $0 != "&" }))
+      }
+    }
+    return answer
   }
 
   /// A GET as clients do it: a redirect is followed, without the credential.
@@ -133,7 +145,7 @@ package final class Site: Sendable {
       "Basic ", "Bearer ", "wrong-password", "a-token-of-",
     ]
     let log = log
-    return secrets.filter { log.contains($0) }
+    return (secrets + used.withLock { $0 }).filter { log.contains($0) }
   }
 }
 

@@ -1,0 +1,29 @@
+internal import HTTPTransport
+package import Primitives
+internal import XML
+
+extension BucketClient {
+  /// After how many days the bucket's rules abort multipart uploads; nil when none does.
+  ///
+  /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLifecycleConfiguration.html>
+  package func incompleteUploadLife<Client: HTTPSending & ~Copyable>(
+    over client: inout Client, now: UnixTime
+  ) throws(S3Error) -> Int? {
+    let response = try send(
+      .getBucketLifecycle, .get, nil, query: [("lifecycle", "")], over: &client, now: now)
+    let refusal = S3Refusal(response)
+    if response.head.status == 404, refusal.code == "NoSuchLifecycleConfiguration" { return nil }
+    guard response.head.status == 200 else { throw .refused(.getBucketLifecycle, refusal) }
+    let document: XMLElement
+    do {
+      document = try XMLElement(parsing: S3Refusal.withoutPadding(response.body))
+    } catch {
+      throw .unexpectedAnswer(.getBucketLifecycle, reason: "status 200 with \(error)")
+    }
+    return document.all("Rule").filter { $0.text(of: "Status") == "Enabled" }
+      .compactMap { rule in
+        rule.first("AbortIncompleteMultipartUpload")?.text(of: "DaysAfterInitiation")
+          .flatMap { Int($0) }
+      }.min()
+  }
+}

@@ -1,0 +1,80 @@
+import ArgumentParser
+import Glibc
+import HTTPTransport
+import Logging
+import Registry
+import S3
+
+/// Says what is right and wrong in a set-up.
+struct Check: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Say what is right and wrong in a set-up, and what to do.",
+    discussion: """
+      Reads the same settings as `serve`: run it as the same user, in the same environment. Puts a probe object \
+      of 64 bytes into the bucket, under the key of its own digest, and removes it.
+
+      A registry that wants a credential gets the value of BLOBLO_CHECK_AUTHORIZATION, such as "Basic …".
+
+      Exit status: 0 when nothing FAILs, 1 when something does, 78 when the settings are wrong.
+      """)
+
+  @Flag(help: "A JSON object a line, with level, subject, finding and advice.")
+  var json = false
+
+  @Option(help: "A blob to ask for: NAME@DIGEST, as library/debian@sha256:….")
+  var blob: String?
+
+  @Option(help: "The web server as clients see it, as https://registry.example.com.")
+  var front: String?
+
+  func run() throws {
+    let environment = processEnvironment().withProfile()
+    var report = CheckReport()
+    let status = try check(environment, &report)
+    print(json ? report.json : report.text, terminator: "")
+    if status != EX_OK { throw ExitCode(status) }
+  }
+
+  private func check(
+    _ environment: [String: String], _ report: inout CheckReport
+  ) throws -> Int32 {
+    let path = try blob.map { try blobPath($0) }
+    let settings: Settings
+    do {
+      settings = try Settings(environment: environment)
+    } catch {
+      for problem in error.problems {
+        report.fail("settings", problem, "set it as the README's table of settings says")
+      }
+      return EX_CONFIG
+    }
+    for warning in settings.warnings {
+      report.warn("settings", warning, "mend or drop the setting")
+    }
+    if settings.warnings.isEmpty { report.ok("settings", "understood") }
+
+    var http = HTTPClient()
+    let location = settings.location
+    let store = location.store(settings.credentials, clock: settings.credentials.clock)
+    if CredentialCheck(settings).run(&report) {
+      BucketCheck(store, location).run(&report, &http)
+    }
+    let authorization = environment["BLOBLO_CHECK_AUTHORIZATION"]
+    let hosts = registryHosts(settings, environment, front: front)
+    SameHostCheck(location, registryHosts: hosts).run(&report)
+    UpstreamCheck(location, store, path, authorization: authorization).run(&report, &http)
+    if let front {
+      FrontCheck(front, path, authorization: authorization).run(&report, &http)
+    }
+    return report.hasFailed ? EXIT_FAILURE : EX_OK
+  }
+
+  private func blobPath(_ text: String) throws -> BlobPath {
+    let parts = text.split(separator: "@", maxSplits: 1).map { String($0) }
+    guard parts.count == 2, let name = RepositoryName(parts[0]), let digest = Digest(parts[1])
+    else {
+      throw ValidationError("--blob: want NAME@DIGEST, as library/debian@sha256:…, got \"\(text)\"")
+    }
+    return BlobPath(name: name, digest: digest)
+  }
+}

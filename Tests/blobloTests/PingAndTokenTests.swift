@@ -1,0 +1,148 @@
+import FastCGI
+import Foundation
+import Logging
+import TestSupport
+import Testing
+
+@testable import bloblo
+
+/// Pings and tokens over a FastCGI connection, from a token server that behaves as Nexus or as the
+/// distribution's specification says.
+@Suite(.serialized) struct PingAndTokenTests {
+  /// Each token is another one, and says for whom it is: what is shared shows.
+  private let upstream = ScriptedServer { request in
+    let target = request.lines[0].split(separator: " ")[1]
+    func ok(_ body: String) -> Reply {
+      Reply(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
+      )
+    }
+    let authorization = request.lines.first { $0.lowercased().hasPrefix("authorization:") }
+    if target == "/v2/" {
+      guard authorization != nil else {
+        return Reply("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
+      }
+      return ok("{}")
+    }
+    if authorization?.contains("wrong") == true {
+      return Reply("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
+    }
+    if target.hasPrefix("/page/token") {
+      return Reply(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>")
+    }
+    if target.hasPrefix("/error/token") { return ok(#"{"errors":["no"]}"#) }
+    // Nexus gives no life.
+    if target.hasPrefix("/v2/token") { return ok(#"{"token":"DockerToken.\#(UUID())"}"#) }
+    return ok(#"{"token":"\#(UUID())","expires_in":300}"#)
+  }
+
+  private func serve(_ more: [String: String] = [:], _ body: (FastCGIClient) throws -> Void) throws
+  {
+    let environment = [
+      "BLOBLO_UPSTREAM_URL": upstream.url, "BLOBLO_S3_ENDPOINT_URL": "http://127.0.0.1:9",
+      "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b",
+    ].merging(more) { $1 }
+    let settings = try Settings(environment: environment)
+    let log = Log(Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, LogVolume(.info))
+    let listener = try Listener(.tcp(host: "", port: 0))
+    let port = listener.port ?? 0
+    let responder = Responder(
+      listener, handler: BlobHandler(settings, environment: environment, log))
+    #expect(responder.start(threads: 1))
+    defer { _ = responder.stop(within: .seconds(5)) }
+    try body(#require(FastCGIClient(port: port)))
+  }
+
+  private func ask(
+    _ client: FastCGIClient, _ target: String, _ params: [(String, String)] = [],
+    method: String = "GET"
+  ) -> String {
+    client.socket.send(
+      FastCGIClient.request([("REQUEST_METHOD", method), ("REQUEST_URI", target)] + params))
+    return client.answer().text
+  }
+
+  private let alice = ("HTTP_AUTHORIZATION", "Basic YWxpY2U6cHc=")
+  private let bob = ("HTTP_AUTHORIZATION", "Basic Ym9iOnB3")
+
+  @Test(arguments: ["/v2/token?service=a&scope=repository:x:pull", "/service/token?scope=a"])
+  func `a token is remembered for the same question`(_ target: String) throws {
+    try serve { client in
+      let first = ask(client, target, [alice])
+      #expect(first.contains("Status: 200") && first.contains("token"))
+      #expect(ask(client, target, [alice]) == first)
+      #expect(upstream.requests.count == 1, "upstream is asked once")
+    }
+  }
+
+  @Test func `another scope, credential, host or client address is another question`() throws {
+    try serve { client in
+      let target = "/service/token?scope=repository:x:pull"
+      let others: [(String, [(String, String)])] = [
+        (target, []), (target, [alice]), (target, [bob]),
+        ("/service/token?scope=repository:y:pull", [alice]),
+        (target, [alice, ("HTTP_HOST", "elsewhere")]),
+        (target, [alice, ("HTTP_X_FORWARDED_FOR", "10.0.0.1")]),
+      ]
+      let answers = others.map { ask(client, $0.0, $0.1) }
+      #expect(Set(answers).count == others.count)
+      #expect(upstream.requests.count == others.count)
+    }
+  }
+
+  @Test func `anonymous clients share a token only for the same query`() throws {
+    try serve { client in
+      let first = ask(client, "/service/token?scope=a")
+      #expect(ask(client, "/service/token?scope=a") == first)
+      #expect(ask(client, "/service/token?scope=b") != first)
+    }
+  }
+
+  @Test func `what is no token passes, and is asked for again`() throws {
+    try serve { client in
+      let refused = ("HTTP_AUTHORIZATION", "Basic wrong")
+      for (target, params) in [
+        ("/page/token", []), ("/error/token", []), ("/service/token", [refused]),
+      ] {
+        for _ in 0..<2 { #expect(ask(client, target, params).contains("Status: 424"), "\(target)") }
+      }
+      #expect(upstream.requests.count == 6)
+    }
+  }
+
+  @Test func `a POST, an odd target and a setting of zero pass unasked`() throws {
+    try serve { client in
+      #expect(ask(client, "/service/token", method: "POST").contains("Status: 424"))
+      #expect(ask(client, "/service/token?a b").contains("Status: 424"))
+      #expect(ask(client, "/service/tokens").contains("Status: 424"))
+    }
+    try serve(["BLOBLO_CACHE_EXPIRATION_MINUTES": "0"]) { client in
+      #expect(ask(client, "/service/token", [alice]).contains("Status: 424"))
+    }
+    #expect(upstream.requests.isEmpty)
+  }
+
+  @Test func `a ping is remembered for its credential, and passes without one`() throws {
+    try serve { client in
+      for _ in 0..<3 {
+        #expect(ask(client, "/v2/", [alice]).contains("Status: 200"))
+        #expect(ask(client, "/v2/").contains("Status: 424"))
+      }
+      #expect(ask(client, "/v2/", [bob]).contains("Status: 200"))
+      #expect(upstream.requests.count == 2)
+    }
+  }
+
+  @Test func `a token endpoint of another name is the web server's to name`() throws {
+    try serve { client in
+      #expect(ask(client, "/jwt/auth?scope=a").contains("Status: 424"))
+      let params = [("BLOBLO_TOKEN_ENDPOINT", "true")]
+      #expect(ask(client, "/jwt/auth?scope=a", params).contains("Status: 200"))
+      // A client's header arrives under another name.
+      #expect(
+        ask(client, "/jwt/auth?scope=b", [("HTTP_BLOBLO_TOKEN_ENDPOINT", "true")])
+          .contains("Status: 424"))
+    }
+  }
+}
