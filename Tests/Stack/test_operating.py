@@ -179,6 +179,7 @@ class Faults(Operating):
         self.assertEqual(200, self.get(digest)[0], "the pull works")
         self.assertGreater(self.passes("s3"), before)
         self.assertIn("S3 does not answer as it should", self.text())
+        take_pictures(self.nginx.url + "/bloblo/", "broken")
         self.s3_relay.heal()
         self.assert_well_again("bucket")
 
@@ -555,14 +556,7 @@ class AfterPulls(Operating):
         self.assertRegex(dom, r'<p id="lost" role="alert">bloblo does not answer since .*status 500')
 
     def test_pictures(self):
-        SCREENSHOTS.mkdir(exist_ok=True)
-        for name, size in (("desktop", "1280,1900"), ("phone", "390,3200")):
-            for scheme, number in (("dark", 0), ("light", 1)):
-                picture = SCREENSHOTS / f"{name}-{scheme}.png"
-                picture.unlink(missing_ok=True)
-                browse(self.nginx.url + "/bloblo/", f"--window-size={size}", "--hide-scrollbars",
-                       f"--blink-settings=preferredColorScheme={number}", f"--screenshot={picture}")
-                self.assertGreater(picture.stat().st_size, 10_000)
+        take_pictures(self.nginx.url + "/bloblo/", "well")
 
     def test_no_secret_anywhere(self):
         written = self.bloblo.log.read_text() + "".join(self.page(name)[1] for name in ("", "metrics", "ready"))
@@ -589,6 +583,18 @@ class InProgress(Operating):
         self.registry_relay.heal()
         pull.join()
         self.assertTrue(eventually(lambda: self.s3.client.size(digest)))
+
+
+def take_pictures(url, name):
+    SCREENSHOTS.mkdir(exist_ok=True)
+    for form, size in (("desktop", "1280,1900"), ("phone", "390,3200")):
+        for scheme, number in (("dark", 0), ("light", 1)):
+            picture = SCREENSHOTS / f"{name}-{form}-{scheme}.png"
+            picture.unlink(missing_ok=True)
+            browse(url, f"--window-size={size}", "--hide-scrollbars",
+                   f"--blink-settings=preferredColorScheme={number}", f"--screenshot={picture}")
+            if picture.stat().st_size < 10_000:
+                raise AssertionError(f"{picture} shows little")
 
 
 def browse(url, *options, has_scripts=True, timeout=60):
