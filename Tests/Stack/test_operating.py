@@ -511,7 +511,7 @@ class AfterPulls(Operating):
         self.assertRegex(dom, r'<html lang="en"')
         self.assertEqual(1, dom.count("<h1"))
         self.assertIn('name="viewport"', dom)
-        self.assertRegex(dom, r'<p id="state"[^>]*role="status"')
+        self.assertRegex(dom, r'<div id="state"[^>]*role="status"')
         self.assertRegex(dom, r'<svg[^>]*role="img"[^>]*aria-labelledby="chart-title"')
         self.assertEqual(dom.count("<section"), len(re.findall(r'<section aria-labelledby="(h-\w+)"><h2 id="\1"', dom)))
         self.assertEqual(dom.count("<th "), dom.count('<th scope="col"'))
@@ -587,7 +587,7 @@ class InProgress(Operating):
 
 def take_pictures(url, name):
     SCREENSHOTS.mkdir(exist_ok=True)
-    for form, size in (("desktop", "1280,1900"), ("phone", "390,3200")):
+    for form, size in (("desktop", "1280,2200"), ("phone", "390,3200")):
         for scheme, number in (("dark", 0), ("light", 1)):
             picture = SCREENSHOTS / f"{name}-{form}-{scheme}.png"
             picture.unlink(missing_ok=True)

@@ -32,7 +32,7 @@ extension StatusPage {
     :focus-visible{outline:3px solid var(--blue);outline-offset:2px}
     .skip{position:absolute;left:-99rem}
     .skip:focus{position:static}
-    #state{font-size:1.1rem}
+    #state{font-size:1.1rem;overflow-wrap:anywhere}
     #lost{flex-basis:100%;color:var(--bad);font-weight:600}
     .good{color:var(--good)}
     .bad{color:var(--bad)}
