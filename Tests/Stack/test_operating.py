@@ -565,6 +565,31 @@ class AfterPulls(Operating):
             self.assertNotIn(secret, written)
 
 
+class Apache(unittest.TestCase):
+    """The same pages on the other shipped configuration."""
+
+    def test_for_this_machine_and_from_no_proxy(self):
+        options = stack.options(["up", "--bloblo", PROGRAM, "--services", "registry,s3,apache,bloblo"])
+        with stack.Stack(options) as servers:
+            servers.up()
+            apache = servers.services["apache"]
+
+            def page(name, headers=None, method="GET"):
+                return stack.request(method, f"{apache.url}/bloblo/{name}", headers)
+
+            self.assertTrue(eventually(lambda: page("ready")[0] == 200), page("ready"))
+            self.assertEqual((200, b"ok\n"), page("health")[::2])
+            self.assertIn("All is well.", page("")[2].decode())
+            self.assertIn("default-src 'none'", page("")[1]["Content-Security-Policy"])
+            checked = subprocess.run([stack.program("promtool"), "check", "metrics"], input=page("metrics")[2])
+            self.assertEqual(0, checked.returncode)
+            self.assertEqual(403, page("", {"X-Forwarded-For": "10.0.0.1"})[0])
+            self.assertEqual(405, page("", method="POST")[0])
+            servers.services["s3"].stop()
+            self.assertTrue(eventually(lambda: page("ready")[0] == 503), page("ready"))
+            self.assertIn(b"bucket: ", page("ready")[2])
+
+
 class InProgress(Operating):
     def test_a_fill_in_progress(self):
         digest = self.push(24 * MIB)
