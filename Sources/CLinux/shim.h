@@ -19,3 +19,6 @@ int pthread_setname_np(pthread_t thread, const char *name);
 #include <spawn.h>
 int pipe2(int ends[2], int flags);
 int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int first);
+
+/* Of poll.h, which shows it only with _GNU_SOURCE. */
+static const short clinux_pollrdhup = 0x2000;

@@ -157,11 +157,21 @@ package final class Responder: Sendable {
       switch unsafe count < 0 ? .part : scan(buffer, count) {
       case .whole, .params: return read(connection)
       case .broken: return connections.close(connection)
-      // What is there already keeps a poll from waiting for more.
-      case .part: usleep(2000)
+      case .part:
+        // What is there already keeps a poll from waiting for more; but it tells that none will come.
+        if isOver(connection) { return connections.close(connection) }
+        usleep(2000)
       }
     }
     connections.close(connection)
+  }
+
+  /// Whether nothing more will come: the other side has gone, or we have stopped reading.
+  private func isOver(_ connection: Int32) -> Bool {
+    var state = pollfd()
+    state.fd = connection
+    state.events = clinux_pollrdhup
+    return unsafe poll(&state, 1, 0) > 0
   }
 
   @unsafe private func scan(

@@ -14,7 +14,8 @@ import Testing
       site.url + blob.path(in: "serve/term"),
     ])
     #expect(eventually { relay.requests.contains { $0.hasPrefix("GET") } })
-    #expect(site.logSays("begun", "tee"))
+    // The first part goes up: the body is under way.
+    #expect(try eventually { try site.bucket.openUploads().contains(blob.key) })
     try site.stack.signal("bloblo", "SIGTERM")
     #expect(site.logSays("stopping"))
     // Those who come now are the registry's at once: nobody waits in the backlog of a program that stops.

@@ -1,6 +1,5 @@
 import FastCGI
 import Foundation
-import Logging
 import TestSupport
 import Testing
 
@@ -44,11 +43,10 @@ import Testing
       "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b",
     ].merging(more) { $1 }
     let settings = try Settings(environment: environment)
-    let log = Log(Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, LogVolume(.info))
     let listener = try Listener(.tcp(host: "", port: 0))
     let port = listener.port ?? 0
     let responder = Responder(
-      listener, handler: BlobHandler(settings, environment: environment, log))
+      listener, handler: BlobHandler(settings, environment: environment, Log(settings)))
     #expect(responder.start(threads: 1))
     defer { _ = responder.stop(within: .seconds(5)) }
     try body(#require(FastCGIClient(port: port)))

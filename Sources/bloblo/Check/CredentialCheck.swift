@@ -21,7 +21,7 @@ struct CredentialCheck {
     }
     guard let held = credentials.store.current(at: .now()) else {
       report.fail(
-        "credentials", credentials.log.lastFailure ?? "the source gives none",
+        "credentials", credentials.log.trouble ?? "the source gives none",
         "`serve` starts all the same, and passes until the source answers")
       return false
     }

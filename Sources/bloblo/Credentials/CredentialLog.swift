@@ -5,10 +5,10 @@ import Synchronization
 /// Tells the log of the credential's life, and of what is learnt of the bucket. No secret comes here.
 final class CredentialLog: CredentialObserver, BucketObserver {
   private let logger = Mutex<Logger?>(nil)
-  private let failure = Mutex<String?>(nil)
+  private let lastTrouble = Mutex<String?>(nil)
 
-  /// Why the last fetching failed.
-  var lastFailure: String? { failure.withLock { $0 } }
+  /// Why no credential was obtained, the last time that one was asked for.
+  var trouble: String? { lastTrouble.withLock { $0 } }
 
   /// Before this there is nobody to tell.
   func begin(_ logger: Logger) { self.logger.withLock { $0 = logger } }
@@ -18,7 +18,7 @@ final class CredentialLog: CredentialObserver, BucketObserver {
   }
 
   func obtained(accessKeyID: String, source: String, lifeLeft: Int64?) {
-    failure.withLock { $0 = nil }
+    lastTrouble.withLock { $0 = nil }
     log(
       .info, "credential obtained",
       [
@@ -28,7 +28,7 @@ final class CredentialLog: CredentialObserver, BucketObserver {
   }
 
   func failed(_ reason: String, lifeLeft: Int64?) {
-    failure.withLock { $0 = reason }
+    lastTrouble.withLock { $0 = reason }
     switch lifeLeft {
     case .max?:
       log(.warning, "credential not refreshed; the old one serves", ["reason": "\(reason)"])

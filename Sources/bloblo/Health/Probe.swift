@@ -74,7 +74,7 @@ final class Probe: Sendable {
   private func credentialVerdict(at now: UnixTime) -> Verdict {
     let time = credentials.clock.time(at: now)
     guard let held = credentials.store.current(at: time) else {
-      let why = credentials.log.lastFailure ?? "the last one has ended, or none was obtained yet"
+      let why = credentials.log.trouble ?? "the last one has ended, or none was obtained yet"
       return .bad(
         "There is no credential: \(why). Blobs pass to the registry. Mend the source; bloblo goes on asking it."
       )
