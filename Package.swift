@@ -101,7 +101,7 @@ let package = Package(
     tests("PackagingTests", "bloblo"),
     tests("OffloadTests", "Offload", "Registry", "HTTPTransport", "Primitives"),
     tests(
-      "blobloTests", "bloblo", "FastCGI", "Registry", "S3", "TestSupport",
+      "blobloTests", "bloblo", "FastCGI", "Offload", "Primitives", "Registry", "S3", "TestSupport",
       .product(name: "Logging", package: "swift-log")),
     tests("ArchitectureTests"),
     tests("FillTests", "Fill", "Hashing", "HTTPTransport", "Registry"),

@@ -43,7 +43,10 @@ final class Ledger: Sendable {
   func begin(_ kind: DecisionKind, _ exchange: BlobExchange, size: Int64) -> Logger.Metadata? {
     figures.decisions[kind].add()
     time(exchange)
-    return log.isOn ? exchange.facts.fields(decision: kind.word, size: size) : nil
+    guard log.isOn else { return nil }
+    let fields = exchange.facts.fields(decision: kind.word, size: size)
+    log.begun(fields)
+    return fields
   }
 
   /// A body has ended that we sent.

@@ -34,6 +34,9 @@ struct DecisionLog: Sendable {
     logger.debug("decided", metadata: fields)
   }
 
+  /// A body may take long: its line comes at its end.
+  func begun(_ fields: Logger.Metadata) { logger.trace("begun", metadata: fields) }
+
   func passed(_ facts: RequestFacts, _ reason: PassReason, size: Int64?) {
     var fields = facts.fields(decision: "pass", size: size)
     fields["reason"] = "\(reason)"

@@ -5,6 +5,11 @@ struct Log: Sendable {
   let logger: Logger
   let volume: LogVolume
 
+  init(_ logger: Logger, _ volume: LogVolume) {
+    self.logger = logger
+    self.volume = volume
+  }
+
   init(_ settings: Settings) {
     let volume = LogVolume(Logger.Level(rawValue: settings.logLevel) ?? .info)
     let format = settings.logFormat

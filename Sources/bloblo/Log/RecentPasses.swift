@@ -4,8 +4,8 @@ import Primitives
 import Registry
 import Synchronization
 
-/// The last passes, for a person to look at: of each reason one a second, so that a flood of one does not
-/// wash the others away.
+/// The last passes of each reason, for a person to look at: a few of each, and one a second, so that those
+/// that come all the time do not wash the others away.
 final class RecentPasses: Sendable {
   struct Pass: Sendable {
     let time: UnixTime
@@ -15,10 +15,12 @@ final class RecentPasses: Sendable {
     let client: String
   }
 
-  private static let limit = 20
+  /// Of each reason.
+  private static let limit = 5
   /// The second in which a pass of each reason was last kept.
   private let seconds = PassReason.Kind.allCases.map { _ in LastSecond() }
-  private let kept = Mutex<[Pass]>([])
+  /// By reason, the oldest first.
+  private let kept = Mutex([[Pass]](repeating: [], count: PassReason.Kind.allCases.count))
 
   func note(_ reason: PassReason, _ request: Request, _ blob: BlobRequest?, at now: UnixTime) {
     guard seconds[reason.kind.rawValue].isFirst(in: now.seconds) else { return }
@@ -27,13 +29,14 @@ final class RecentPasses: Sendable {
       time: now, reason: reason.kind, words: reason.words, path: blob?.path,
       client: String(decoding: client, as: UTF8.self))
     kept.withLock { kept in
-      kept.append(pass)
-      if kept.count > Self.limit { kept.removeFirst() }
+      let index = pass.reason.rawValue
+      kept[index].append(pass)
+      if kept[index].count > Self.limit { kept[index].removeFirst() }
     }
   }
 
   /// The newest first.
-  var all: [Pass] { kept.withLock { $0.reversed() } }
+  var all: [Pass] { kept.withLock { $0.joined().sorted { $0.time > $1.time } } }
 }
 
 private final class LastSecond: Sendable {

@@ -32,7 +32,7 @@ extension StatusPage {
     :focus-visible{outline:3px solid var(--blue);outline-offset:2px}
     .skip{position:absolute;left:-99rem}
     .skip:focus{position:static}
-    #state{font-size:1.1rem}
+    #state{font-size:1.1rem;overflow-wrap:anywhere}
     #lost{flex-basis:100%;color:var(--bad);font-weight:600}
     .good{color:var(--good)}
     .bad{color:var(--bad)}
@@ -58,7 +58,9 @@ extension StatusPage {
     .needs p{color:var(--text);overflow-wrap:anywhere}
     .mark{font-size:1.3rem;line-height:1.2;font-weight:700}
     table{width:100%;border-collapse:collapse}
-    th,td{padding:.35rem .75rem .35rem 0;text-align:left;vertical-align:top;overflow-wrap:anywhere}
+    th,td{padding:.35rem .75rem .35rem 0;text-align:left;vertical-align:top;overflow-wrap:break-word}
+    .rows td:nth-child(2){overflow-wrap:anywhere}
+    td time,td code{white-space:nowrap}
     th{color:var(--soft);font-weight:600}
     tbody tr{border-top:1px solid var(--line)}
     td.number{font-variant-numeric:tabular-nums}

@@ -70,11 +70,14 @@ struct StatusPage {
     return ("All is well", "All is well.", true)
   }
 
+  /// The headline, and what is wrong in a sentence each.
   private var state: HTML {
-    """
-    <p id="state" data-live role="status"><strong class="\(headline.isWell ? "good" : "bad")">\
-    \(headline.sentence)</strong></p>
-    """
+    let troubles: [HTML] = Need.allCases.map { operation.health[$0] }.filter { $0.state == .bad }
+      .map { "<p>\($0.sentence)</p>" }
+    return """
+      <div id="state" data-live role="status">\
+      <strong class="\(headline.isWell ? "good" : "bad")">\(headline.sentence)</strong>\(troubles)</div>
+      """
   }
 
   // MARK: offload
