@@ -6,12 +6,21 @@ import Glibc
 enum Program {
   static func main() {
     // Before all else: in CGI the start is most of a request, and the arguments are the client's.
-    if CGIProcess.isThisOne { exit(serveCGI()) }
+    if CGIProcess.isThisOne { leave(serveCGI()) }
     if let unknown = UnknownCommand(CommandLine.arguments.dropFirst().first) {
       complain([unknown.sentence])
       exit(EX_USAGE)
     }
-    Bloblo.main()
+    do {
+      var command = try Bloblo.parseAsRoot()
+      try command.run()
+      leave(EX_OK)
+    } catch let code as ExitCode {
+      leave(code.rawValue)
+    } catch {
+      // Help, or a mistake in the arguments: there is nothing but this thread.
+      Bloblo.exit(withError: error)
+    }
   }
 }
 

@@ -31,6 +31,19 @@ import Testing
     #expect(site.secretsInLog.isEmpty)
   }
 
+  /// What it does at its start (a sweep, a probe, a credential) may be under way.
+  @Test func `SIGTERM at any instant after the start ends with 0`() throws {
+    for turn in 0..<20 {
+      let path = Self.temporaryPath()
+      let program = try Program(
+        [Stack.blobloPath], environment: Self.environment(["BLOBLO_LISTEN_ADDR": "unix:\(path)"]))
+      #expect(eventually { (try? WebServerConnection(unix: path)) != nil })
+      usleep(UInt32(turn % 5) * 3000)
+      program.signal(15)
+      #expect(program.wait() == 0, "\(program.errorText)")
+    }
+  }
+
   private static func environment(_ settings: [String: String]) throws -> [String: String] {
     let ground = try Ground.shared()
     return [
