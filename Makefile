@@ -3,14 +3,12 @@
 SHELL := /bin/bash
 PYTHON := $(CURDIR)/.build/venv/bin/python
 
-.PHONY: help demo dev test build lint test-s3 test-operating deb test-deb fuzz soak sanitize install
+.PHONY: help demo dev test build lint deb test-deb fuzz soak sanitize install
 
 help:
 	@echo 'make demo   an image is pushed through nginx and pulled cold and warm; ends by itself'
 	@echo 'make dev    the same servers, to play with until Ctrl-C'
 	@echo 'make test   unit tests, and integration tests on real servers'
-	@echo 'make test-s3  credentials and endpoints on three S3 servers'
-	@echo 'make test-operating  pages, metrics and log, with a browser'
 	@echo 'make build  the release binary: .build/release/bloblo'
 	@echo 'make deb    a Debian package in .build/deb, checked by lintian'
 	@echo 'make test-deb  the package is installed, used and purged on this machine; needs root'
@@ -29,19 +27,11 @@ test: install
 	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_fronts.py
 	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_doors.py
 	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_other_fronts.py
+	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_operating.py
 	$(PYTHON) Tests/Stack/test_fill.py
 	$(PYTHON) Tests/Stack/test_warm.py
-	BLOBLO_TEST_PYTHON=$(PYTHON) swift test --skip-build
-
-# Pages, metrics and log while what bloblo needs is broken; in a browser too. As for `test-s3`.
-test-operating: install
-	swift build --product bloblo
-	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_operating.py
-
-# Three S3 servers, clocks shifted, credentials that end: not yet in `test`, until it has proved steady.
-test-s3: install
-	swift build --product bloblo
 	$(PYTHON) Tests/Stack/test_s3.py
+	BLOBLO_TEST_PYTHON=$(PYTHON) swift test --skip-build
 
 build: install
 	swift build -c release --product bloblo --explicit-target-dependency-import-check error
