@@ -30,6 +30,7 @@ test: install
 	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_other_fronts.py
 	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_operating.py
 	$(PYTHON) Tests/Stack/test_fill.py
+	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_bulkheads.py
 	$(PYTHON) Tests/Stack/test_warm.py
 	$(PYTHON) Tests/Stack/test_s3.py
 	BLOBLO_TEST_PYTHON=$(PYTHON) swift test --skip-build

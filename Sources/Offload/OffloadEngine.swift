@@ -51,6 +51,12 @@ package struct OffloadEngine: Sendable {
     return decideAtOnce(request, proof, at: now)
   }
 
+  /// Whether only the bucket must be asked: an upstream that stalls is no reason to make such a request
+  /// wait with those that it stalls.
+  package func isProven(_ request: BlobRequest, at now: Moment) -> Bool {
+    memories.isProven(request.question, at: now)
+  }
+
   private func decideAtOnce(
     _ request: BlobRequest, _ proof: BlobProof, at now: Moment
   ) -> Decision? {
