@@ -62,19 +62,24 @@ final class MultipartFill: Sendable {
   var isElsewhere: Bool { state.withLock { $0.isElsewhere } }
 
   /// Waits until all parts that were added are up.
-  func waitForParts() throws(S3Error) -> Outcome {
-    let result: Result<Outcome, S3Error>? = state.wait { state in
-      guard state.workers == 0 else { return nil }
-      if state.isElsewhere { return .success(.elsewhere) }
-      if let failure = state.failure { return .failure(failure) }
-      guard state.waiting.isEmpty, let upload = state.upload else { return nil }
-      return .success(.parts(upload, state.uploaded.sorted { $0.number < $1.number }))
+  ///
+  /// - Parameter isGivenUp: asked once a second; then the waiting ends.
+  func waitForParts(unless isGivenUp: () -> Bool) throws(FillError) -> Outcome {
+    while !isGivenUp() {
+      let result: Result<Outcome, S3Error>? = state.wait(for: .seconds(1)) { state in
+        guard state.workers == 0 else { return nil }
+        if state.isElsewhere { return .success(.elsewhere) }
+        if let failure = state.failure { return .failure(failure) }
+        guard state.waiting.isEmpty, let upload = state.upload else { return nil }
+        return .success(.parts(upload, state.uploaded.sorted { $0.number < $1.number }))
+      }
+      switch result {
+      case .success(let outcome)?: return outcome
+      case .failure(let error)?: throw .store(error.description)
+      case nil: continue
+      }
     }
-    switch result {
-    case .success(let outcome)?: return outcome
-    case .failure(let error)?: throw error
-    case nil: preconditionFailure("a wait without a limit came back empty")
-    }
+    throw .stopping
   }
 
   /// Gives up: waits for the workers to let go.

@@ -38,8 +38,7 @@ extension S3Error {
     case .transport(_, let failure): failure.kind != .invalid && failure.kind != .stopped
     case .refused(_, let refusal):
       refusal.status >= 500 && refusal.status != 501 || refusal.status == 429
-        || refusal.status == 408
-        || refusal.code == "RequestTimeout" || refusal.code == "SlowDown"
+        || refusal.status == 408 || refusal.code.map(passingCodes.contains) ?? false
     default: false
     }
   }
@@ -49,3 +48,12 @@ extension S3Error {
     if case .refused(_, let refusal) = self { refusal.isNotImplemented } else { false }
   }
 }
+
+/// Codes that say "not now", whatever status they come with: a completion fails with a 200, a write that
+/// meets another with a 409.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList>
+private let passingCodes: Set<String> = [
+  "RequestTimeout", "SlowDown", "InternalError", "ServiceUnavailable", "OperationAborted",
+  "ConditionalRequestConflict",
+]

@@ -13,19 +13,22 @@ final class UpstreamReading: HTTPReceiver {
   private let whyStop: () -> FillError?
   private var hash: HashFunction?
   private var offset: Int64 = 0
-  private var patience = Patience()
+  private var patience: Patience
   /// Why this side stopped the reading.
   private(set) var failure: FillError?
 
   /// - Parameters:
   ///   - parts: who takes the parts of a multipart upload.
+  ///   - patience: how long it may crawl while no client reads along.
   ///   - whyStop: asked at each piece, and about once a second.
   init(
-    _ fill: BlobFill, _ spool: Spool, _ parts: PartCutter?, whyStop: @escaping () -> FillError?
+    _ fill: BlobFill, _ spool: Spool, _ parts: PartCutter?, patience: Duration,
+    whyStop: @escaping () -> FillError?
   ) {
     self.fill = fill
     self.spool = spool
     self.parts = parts
+    self.patience = Patience(time: patience)
     self.whyStop = whyStop
     hash = HashFunction(fill.digest.algorithm)
   }
@@ -57,10 +60,9 @@ final class UpstreamReading: HTTPReceiver {
   /// a place among the fills is worth more.
   func isStillWanted() -> Bool {
     if let reason = whyStop() { return stop(reason) }
-    if patience.isOver(at: offset), !fill.isFollowed {
-      return stop(.upstream("fewer than \(Patience.bytes) bytes in \(Patience.time)"))
-    }
-    return true
+    guard patience.isOver(at: offset) else { return true }
+    let reason = FillError.upstream("fewer than \(Patience.bytes) bytes in \(patience.time)")
+    return fill.breakOffUnlessFollowed(reason) ? stop(reason) : true
   }
 
   /// Compares what came with what was promised. Once, at the end.
@@ -101,11 +103,13 @@ final class UpstreamReading: HTTPReceiver {
 
 /// How long a reading may crawl: the deadline of a fill is one by progress, not by size.
 private struct Patience {
-  static let time = Duration.seconds(60)
   static let bytes: Int64 = 64 << 10
 
+  let time: Duration
   private var offset: Int64 = 0
   private var since = ContinuousClock.now
+
+  init(time: Duration) { self.time = time }
 
   /// Whether `bytes` have not come within `time`.
   mutating func isOver(at offset: Int64) -> Bool {
@@ -113,6 +117,6 @@ private struct Patience {
     if offset - self.offset >= Self.bytes {
       (self.offset, since) = (offset, now)
     }
-    return now - since > Self.time
+    return now - since > time
   }
 }
