@@ -153,7 +153,10 @@ class FillTest(unittest.TestCase):
         return [json.loads(line) for line in self.bloblo.log.read_text(errors="replace").splitlines()
                 if line.startswith("{") and word in line]
 
-    def spool_files(self, process=None):
+    def said(self, digest, words):
+        return any(digest in line["blob.digest"] for line in self.lines(words) if "blob.digest" in line)
+
+    def spool_files(self):
         """Files of the spool folder that bloblo holds open; they have no name."""
         folder, count = f"/proc/{self.bloblo.pid}/fd", 0
         for each in os.listdir(folder):
@@ -207,6 +210,49 @@ class Coalescing(FillTest):
         print(f"\n{ARGUMENTS.clients} clients × {ARGUMENTS.size} MiB: upstream GETs {self.registry.gets[digest]}, "
               f"peak memory {self.memory() / MIB:.1f} MiB", file=sys.stderr)
         self.assertLess(self.memory(), 64 * MIB)
+
+    def test_who_comes_late_reads_along_from_the_start(self):
+        size = 24 * MIB
+        digest = self.registry.add(size)
+        self.registry.gate = gate = threading.Event()
+        self.addCleanup(gate.set)
+        with contextlib.ExitStack() as stack:
+            def client(number):
+                connection = stack.enter_context(contextlib.closing(
+                    http.client.HTTPConnection(self.nginx.split("//")[1], timeout=60)))
+                # Each has a credential of its own, and so needs a proof of its own.
+                connection.request("GET", path(digest), headers={"Authorization": f"Basic {number}"})
+                return connection.getresponse()
+            answers = [client(0)]
+            self.assertTrue(eventually(lambda: self.registry.bytes.get(digest) == size // 2))
+            answers += [client(number) for number in range(1, 6)]
+            halves = [answer.read(size // 2) for answer in answers]
+            # All of the first half, and upstream has given no more.
+            self.assertEqual(set(halves), {self.registry.blobs[digest][:size // 2]})
+            self.assertEqual((self.registry.gets[digest], self.registry.bytes[digest]), (1, size // 2))
+            self.assertIsNone(self.s3.client.size(digest))
+            gate.set()
+            for answer in answers:
+                self.assertEqual(answer.read(), self.registry.blobs[digest][size // 2:])
+        self.assertEqual(self.registry.gets[digest], 1)
+        self.assertEqual(len(self.registry.proofs[digest]), 6)
+        self.assert_published(digest)
+
+    def test_who_comes_at_the_very_end_costs_no_second_read(self):
+        # Small blobs are filled in the time between a client's question to the bucket and its answer.
+        def client(digest, number, start):
+            start.wait()
+            time.sleep(random.uniform(0, 0.05))
+            pull = self.pull(digest, headers={"Authorization": f"Basic {number}"})
+            return pull.status == 307 or (pull.status == 200 and f"sha256:{pull.sha256}" == digest)
+        for lives in ({}, {"BLOBLO_PRESENCE_TTL": "0s", "BLOBLO_PROOF_TTL": "0s"}):
+            with self.subTest(**lives), self.restarted(**lives), concurrent.futures.ThreadPoolExecutor(12) as pool:
+                for _ in range(15):
+                    digest, start = self.registry.add(50_000), threading.Event()
+                    pulls = [pool.submit(client, digest, number, start) for number in range(12)]
+                    start.set()
+                    self.assertTrue(all(pull.result() for pull in pulls), self.log())
+                    self.assertEqual(self.registry.gets[digest], 1, self.log())
 
 
 class Independence(FillTest):
@@ -271,15 +317,54 @@ class Truth(FillTest):
     sizes = (MIB, 20 * MIB)
 
     def test_bodies_that_are_not_the_blob(self):
-        for fault in ("cut", "reset", "wrong", "encoded", "partial", "page", "error", "shorter", "longer",
-                      "chunked", "nolength", "otherdigest"):
+        for fault in ("cut", "reset", "wrong", "encoded", "partial", "page", "error", "busy", "redirect", "shorter",
+                      "longer", "chunked", "chunkedcut", "nolength", "otherdigest"):
             for size in self.sizes:
                 with self.subTest(fault=fault, size=size):
                     digest = self.registry.add(size)
                     direct = Pull(f"http://{self.registry.address}", path(digest, fault))
                     ours = self.pull(digest, fault)
                     self.assertEqual(ours.seen, direct.seen, self.log())
+                    self.assertEqual(ours.headers.get("Location"), direct.headers.get("Location"))
                     self.assert_absent(digest)
+
+    def test_a_sha512_that_is_another(self):
+        for fault in ("wrong", "cut"):
+            for size in self.sizes:
+                with self.subTest(fault=fault, size=size):
+                    digest = self.registry.add(size, "sha512")
+                    self.pull(digest, fault)
+                    self.assert_absent(digest)
+
+    def test_a_body_that_breaks_off_is_broken_off(self):
+        # As curl says it: 18 is "a file was only partially transferred".
+        for fault in ("cut", "reset"):
+            for size in self.sizes:
+                with self.subTest(fault=fault, size=size):
+                    digest = self.registry.add(size)
+                    curl = subprocess.run(
+                        ["curl", "--disable", "-sS", "--max-time", "60", self.nginx + path(digest, fault)],
+                        capture_output=True)
+                    self.assertEqual(curl.returncode, 18, curl.stderr)
+                    self.assertEqual(curl.stdout, self.registry.blobs[digest][:len(curl.stdout)])
+                    self.assert_absent(digest)
+
+    def test_a_body_that_breaks_off_is_not_held_up_by_the_store(self):
+        # What was begun there can't be aborted; nobody waits for that.
+        digest = self.registry.add(40 * MIB)
+        self.registry.rate = 40 * MIB
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            pull = pool.submit(self.pull, digest, "cut")
+            self.assertTrue(eventually(self.uploads), self.log())
+            self.relay.stalled = True
+            self.assertFalse(pull.result().is_whole)
+            # Who comes now is given to the registry, and gets what it has.
+            self.assertEqual(self.spool_files(), 1, "the fill is still clearing up")
+            second = self.pull(digest)
+            self.assertEqual(second.seen, (200, 40 * MIB, digest.split(":")[1]), self.log())
+        self.registry.rate = None
+        self.relay.heal()
+        self.assertTrue(eventually(lambda: self.spool_files() == 0, 60), self.log())
 
     def test_the_same_blob_is_filled_by_the_next_right_answer(self):
         digest = self.registry.add(20 * MIB)
@@ -288,10 +373,25 @@ class Truth(FillTest):
         self.pull(digest)
         self.assert_published(digest)
 
-    def test_an_upstream_that_pauses_is_waited_for(self):
-        digest = self.registry.add(MIB)
-        self.assertEqual(self.pull(digest, "stall").seen, (200, MIB, digest.split(":")[1]))
-        self.assert_published(digest)
+    def test_an_upstream_that_pauses_or_drips_is_waited_for_with_its_client(self):
+        with self.restarted(BLOBLO_UPSTREAM_TIMEOUT="500ms"):
+            for fault in ("stall", "drip"):
+                with self.subTest(fault=fault):
+                    digest = self.registry.add(MIB)
+                    self.assertEqual(self.pull(digest, fault).seen, (200, MIB, digest.split(":")[1]))
+                    self.assert_published(digest)
+
+    def test_an_upstream_that_drips_or_stalls_for_nobody_is_left(self):
+        # Six seconds of next to nothing are enough then.
+        with self.restarted(BLOBLO_UPSTREAM_TIMEOUT="500ms", BLOBLO_FILL="background"):
+            for fault, size in zip(("drip", "standstill"), self.sizes):
+                with self.subTest(fault=fault, size=size):
+                    digest = self.registry.add(size)
+                    client = threading.Thread(target=self.pull, args=(digest, fault))
+                    client.start()
+                    self.assertTrue(eventually(lambda: self.said(digest, "fewer than"), 30), self.log())
+                    self.assert_absent(digest)
+                    client.join()
 
     def test_sha512(self):
         for size in self.sizes:
@@ -310,8 +410,8 @@ class Truth(FillTest):
 
 
 class StoreFaults(FillTest):
-    def filled_in_spite_of(self, **fault):
-        for size in (MIB, 30 * MIB):
+    def filled_in_spite_of(self, sizes=(MIB, 30 * MIB), **fault):
+        for size in sizes:
             with self.subTest(size=size, **fault):
                 digest = self.registry.add(size)
                 self.registry.rate = 60 * MIB
@@ -338,8 +438,67 @@ class StoreFaults(FillTest):
     def test_a_reset_in_the_middle_of_a_part(self):
         self.filled_in_spite_of(reset_at=700_000)
 
-    def test_a_drip(self):
+    def test_a_cut_in_the_middle_of_a_part(self):
+        self.filled_in_spite_of(cut_at=700_000)
+
+    def test_a_slow_store(self):
         self.filled_in_spite_of(rate=8 * MIB)
+
+    def test_answers_that_are_lost(self):
+        # S3 has done what it was asked for, and nobody knows: nothing is made twice, nothing is left.
+        self.filled_in_spite_of(forget=1)
+        self.filled_in_spite_of(forget=1, methods=(b"POST ",), sizes=(30 * MIB,))
+        self.filled_in_spite_of(forget=2, methods=(b"POST ",), sizes=(30 * MIB,))
+
+    def test_a_drip(self):
+        # Connections that never get well again: without a limit by progress the upload would take hours.
+        with self.restarted(BLOBLO_S3_TIMEOUT="500ms"):
+            for drip in ("up", "down"):
+                for methods in ((b"PUT ",), (b"POST ",)):
+                    self.filled_in_spite_of(
+                        drip=drip, times=3, methods=methods,
+                        sizes=(30 * MIB,) if methods == (b"POST ",) else (MIB, 30 * MIB))
+
+    def test_a_drip_without_an_end(self):
+        with self.restarted(BLOBLO_S3_TIMEOUT="500ms"):
+            for drip in ("up", "down"):
+                with self.subTest(drip=drip):
+                    digest = self.registry.add(20 * MIB)
+                    self.relay.drip = drip
+                    self.assertEqual(self.pull(digest).seen, (200, 20 * MIB, digest.split(":")[1]))
+                    self.assertTrue(eventually(lambda: self.said(digest, "not filled"), 60), self.log())
+                    self.assert_absent(digest)
+                    self.relay.heal()
+
+    def test_a_stall_without_an_end(self):
+        with self.restarted(BLOBLO_S3_TIMEOUT="500ms"):
+            digest = self.registry.add(20 * MIB)
+            self.registry.gate = gate = threading.Event()
+            with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                pull = pool.submit(self.pull, digest)
+                self.assertTrue(eventually(self.uploads), self.log())
+                self.relay.stalled = True
+                gate.set()
+                self.assertEqual(pull.result().seen, (200, 20 * MIB, digest.split(":")[1]))
+            self.assertTrue(eventually(lambda: self.said(digest, "multipart upload left"), 90), self.log())
+            self.assertEqual(self.spool_files(), 0)
+            self.relay.heal()
+            self.assertIsNone(self.s3.client.size(digest))
+            time.sleep(1)
+            self.assertEqual(self.tool("sweep", "--older-than", "1s").returncode, 0)
+            self.assertEqual(self.uploads(), [])
+
+    def test_a_stop_aborts_what_it_can(self):
+        digest = self.registry.add(60 * MIB)
+        with self.restarted(BLOBLO_STOP_TIMEOUT="1s", BLOBLO_FILL_PART_SIZE="5MiB"):
+            self.relay.rate = 4 * MIB
+            self.assertEqual(self.pull(digest).count, 60 * MIB)
+            self.assertTrue(eventually(self.uploads), self.log())
+            self.bloblo.stop()
+            self.assertEqual(self.uploads(), [])
+            self.assertIsNone(self.s3.client.size(digest))
+            self.relay.heal()
+            self.bloblo.start()
 
     def test_a_store_that_is_down(self):
         digest = self.registry.add(20 * MIB)
@@ -443,6 +602,10 @@ class Limits(FillTest):
                     self.assertEqual(self.pull(second).seen, (200, MIB, second.split(":")[1]))
                     self.assertEqual(len(self.lines("cold-limit")) - before, 1, self.log())
                     self.assertEqual(pull.result().count, 8 * MIB)
+                # Who is passed on has begun no fill: upstream is read for the client alone.
+                self.assert_published(first)
+                self.assert_absent(second)
+                self.assertEqual(self.registry.gets[second], 1)
         self.registry.rate = None
 
     @unittest.skipUnless(os.geteuid() == 0, "mounts a small file system")
@@ -457,6 +620,55 @@ class Limits(FillTest):
                     self.assert_published(digest)
             finally:
                 subprocess.run(["umount", "-l", folder], check=True)
+
+
+    @unittest.skipUnless(os.geteuid() == 0, "mounts a small file system")
+    def test_a_disk_that_fills_up_meanwhile(self):
+        # ext2 can't promise room: the disk is full in the middle of the body, which can only break off.
+        with self.small_file_system() as folder, self.restarted(BLOBLO_SPOOL_DIR=str(folder)):
+            for size in (6 * MIB, 14 * MIB):
+                with self.subTest(size=size), concurrent.futures.ThreadPoolExecutor(1) as pool:
+                    digest = self.registry.add(size)
+                    self.registry.gate = gate = threading.Event()
+                    pull = pool.submit(self.pull, digest)
+                    self.assertTrue(eventually(lambda: self.registry.bytes.get(digest) == size // 2))
+                    with (folder / "other").open("wb") as other, contextlib.suppress(OSError):
+                        while True:
+                            other.write(bytes(65536))
+                            other.flush()
+                    gate.set()
+                    self.assertFalse(pull.result().is_whole)
+                    self.assertTrue(self.lines("spool: write: error 28"), self.log())
+                    self.assert_absent(digest)
+                    # The client tries again, and the registry answers.
+                    self.passes(digest, size)
+                    (folder / "other").unlink()
+            # Two that fit alone and not together: the second is passed on, whole.
+            first, second = self.registry.add(14 * MIB), self.registry.add(14 * MIB)
+            self.registry.gate = gate = threading.Event()
+            with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                pull = pool.submit(self.pull, first)
+                self.assertTrue(eventually(lambda: self.registry.bytes.get(first) == 7 * MIB))
+                self.assertEqual(self.pull(second).seen, (200, 14 * MIB, second.split(":")[1]))
+                gate.set()
+                self.assertEqual(pull.result().seen, (200, 14 * MIB, first.split(":")[1]))
+            self.assert_published(first)
+            self.assertIsNone(self.s3.client.size(second))
+
+    @contextlib.contextmanager
+    def small_file_system(self):
+        with tempfile.TemporaryDirectory() as folder:
+            image, point = pathlib.Path(folder) / "image", pathlib.Path(folder) / "point"
+            point.mkdir()
+            with image.open("wb") as file:
+                file.truncate(24 * MIB)
+            subprocess.run(["/sbin/mkfs.ext2", "-q", "-F", image], check=True)
+            if subprocess.run(["mount", "-o", "loop", image, point], capture_output=True).returncode:
+                self.skipTest("no loop devices here")
+            try:
+                yield point
+            finally:
+                subprocess.run(["umount", "-l", point], check=True)
 
 
 class Instances(FillTest):
@@ -485,6 +697,32 @@ class Instances(FillTest):
         self.assertTrue(eventually(lambda: self.lines("another instance was first")), self.log())
         self.assertTrue(eventually(lambda: not self.uploads()))
         self.assertEqual(self.object(digest), digest)
+
+    def test_the_slower_of_two_instances_stops(self):
+        size = 100 * MIB
+        digest = self.registry.add(size)
+        self.registry.gate = gate = threading.Event()
+        self.addCleanup(gate.set)
+        before = self.metric('bloblo_fills_done_total{by="another"}')
+        with self.other() as pull_by_other, concurrent.futures.ThreadPoolExecutor(1) as pool:
+            pull = pool.submit(self.pull, digest)
+            self.assertTrue(eventually(self.uploads), self.log())
+            # Ours has half of the blob when the other comes, and is first.
+            self.assertEqual(hashlib.sha256(pull_by_other(digest)).hexdigest(), digest.split(":")[1])
+            self.assert_published(digest)
+            time.sleep(2)  # between two looks
+            gate.set()
+            self.assertEqual(pull.result().sha256, digest.split(":")[1])
+        self.assertTrue(eventually(
+            lambda: self.metric('bloblo_fills_done_total{by="another"}') == before + 1), self.log())
+        self.assertTrue(self.said(digest, "another instance was first"))
+        self.assertTrue(eventually(lambda: not self.uploads()))
+        self.assertEqual(self.object(digest), digest)
+        self.assertEqual(self.registry.gets[digest], 2)
+
+    def metric(self, name):
+        _, _, text = stack.request("GET", f"{self.nginx}/bloblo/metrics")
+        return int(next(line.split()[-1] for line in text.decode().splitlines() if line.startswith(name)))
 
     @contextlib.contextmanager
     def other(self):
