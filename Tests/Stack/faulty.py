@@ -21,10 +21,10 @@ class Relay:
     cut_at     ends one, as a server that goes away does
     stalled    moves nothing, while set
     rate       bytes a second at most, each way, of each connection
-    drip       "up" or "down": a connection on which one of `methods` comes moves 100 bytes a second that way
+    drip       "up" or "down": a connection on which one of `victims` comes moves 4 bytes a second that way
                from then on, also when this relay is well again; so many of them (`times`; None: all)
-    forget     as many answers to `methods` are lost: their connections are reset when the answer comes
-    methods    first bytes of requests
+    forget     so many answers to `victims` are lost: their connections are reset when the answer comes
+    victims    pattern of requests' first lines
     """
 
     def __init__(self, port):
@@ -39,7 +39,7 @@ class Relay:
 
     def heal(self):
         self.refuse, self.times, self.reset_at, self.stalled, self.rate = None, None, None, False, None
-        self.cut_at, self.drip, self.forget, self.methods = None, None, 0, (b"PUT ",)
+        self.cut_at, self.drip, self.forget, self.victims = None, None, 0, b"PUT "
 
     def accept(self):
         while True:
@@ -83,7 +83,7 @@ class Relay:
 
     def look(self, data, state):
         """What is to happen to a connection on which this has just come."""
-        if not data.startswith(tuple(self.methods)):
+        if not re.match(self.victims, data):
             return
         with self.lock:
             if self.forget:
@@ -121,9 +121,9 @@ class Relay:
                         each.shutdown(socket.SHUT_RDWR)
                     return
                 while state["drip"] == ("up" if is_upward else "down") and data:
-                    sink.sendall(data[:10])
-                    data = data[10:]
-                    time.sleep(0.1)
+                    sink.sendall(data[:1])
+                    data = data[1:]
+                    time.sleep(0.25)
                 sink.sendall(data)
                 if self.rate:
                     time.sleep(len(data) / self.rate)

@@ -127,9 +127,15 @@ class FillTest(unittest.TestCase):
         root = xml.fromstring(self.s3.client.call("GET", f"/{stack.BUCKET}", query=[("list-type", "2")])[2])
         return [each.text for each in root.findall(".//{*}Contents/{*}Key")]
 
-    def uploads(self):
+    def uploads(self, digest=None):
+        """The keys of uploads that were begun and not ended; of one blob, or of all."""
         root = xml.fromstring(self.s3.client.call("GET", f"/{stack.BUCKET}", query=[("uploads", "")])[2])
-        return [each.text for each in root.findall(".//{*}Upload/{*}Key")]
+        return [each.text for each in root.findall(".//{*}Upload/{*}Key") if digest in (None, each.text)]
+
+    def sweep(self):
+        time.sleep(1.1)
+        swept = self.tool("sweep", "--older-than", "1s")
+        self.assertEqual((swept.returncode, self.uploads()), (0, []), swept)
 
     def assert_published(self, digest, seconds=20):
         self.assertTrue(eventually(lambda: self.s3.client.size(digest) is not None, seconds), self.log())
@@ -139,7 +145,7 @@ class FillTest(unittest.TestCase):
         """Nothing is published, nothing is left, and no fill goes on."""
         self.assertTrue(eventually(lambda: self.spool_files() == 0), "a spool is still open")
         self.assertIsNone(self.s3.client.size(digest))
-        self.assertTrue(eventually(lambda: not self.uploads()), self.uploads())
+        self.assertTrue(eventually(lambda: not self.uploads(digest)), self.log())
 
     # bloblo
 
@@ -355,7 +361,7 @@ class Truth(FillTest):
         self.registry.rate = 40 * MIB
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             pull = pool.submit(self.pull, digest, "cut")
-            self.assertTrue(eventually(self.uploads), self.log())
+            self.assertTrue(eventually(lambda: self.uploads(digest)), self.log())
             self.relay.stalled = True
             self.assertFalse(pull.result().is_whole)
             # Who comes now is given to the registry, and gets what it has.
@@ -365,6 +371,7 @@ class Truth(FillTest):
         self.registry.rate = None
         self.relay.heal()
         self.assertTrue(eventually(lambda: self.spool_files() == 0, 60), self.log())
+        self.sweep()
 
     def test_the_same_blob_is_filled_by_the_next_right_answer(self):
         digest = self.registry.add(20 * MIB)
@@ -423,8 +430,10 @@ class StoreFaults(FillTest):
                     setattr(self.relay, name, value)
                 self.assertEqual(pull.result().seen, (200, size, digest.split(":")[1]))
                 self.assert_published(digest, 60)
-                self.assertFalse(self.uploads())
                 self.relay.heal()
+                self.assertTrue(eventually(lambda: self.spool_files() == 0))
+                # Of an upload whose beginning was lost nobody knows the name: a sweep aborts it.
+                self.sweep() if "uploads=" in str(fault.get("victims")) else self.assertFalse(self.uploads(digest))
 
     def test_503_slow_down(self):
         self.filled_in_spite_of(refuse=faulty.slow_down(), times=3)
@@ -447,28 +456,23 @@ class StoreFaults(FillTest):
     def test_answers_that_are_lost(self):
         # S3 has done what it was asked for, and nobody knows: nothing is made twice, nothing is left.
         self.filled_in_spite_of(forget=1)
-        self.filled_in_spite_of(forget=1, methods=(b"POST ",), sizes=(30 * MIB,))
-        self.filled_in_spite_of(forget=2, methods=(b"POST ",), sizes=(30 * MIB,))
+        for victims in (b"POST .*uploads=", b"POST .*uploadId="):
+            self.filled_in_spite_of(forget=1, victims=victims, sizes=(30 * MIB,))
 
     def test_a_drip(self):
         # Connections that never get well again: without a limit by progress the upload would take hours.
         with self.restarted(BLOBLO_S3_TIMEOUT="500ms"):
             for drip in ("up", "down"):
-                for methods in ((b"PUT ",), (b"POST ",)):
-                    self.filled_in_spite_of(
-                        drip=drip, times=3, methods=methods,
-                        sizes=(30 * MIB,) if methods == (b"POST ",) else (MIB, 30 * MIB))
+                self.filled_in_spite_of(drip=drip, times=2)
+                self.filled_in_spite_of(drip=drip, times=2, victims=b"POST .*uploads=", sizes=(30 * MIB,))
 
     def test_a_drip_without_an_end(self):
         with self.restarted(BLOBLO_S3_TIMEOUT="500ms"):
-            for drip in ("up", "down"):
-                with self.subTest(drip=drip):
-                    digest = self.registry.add(20 * MIB)
-                    self.relay.drip = drip
-                    self.assertEqual(self.pull(digest).seen, (200, 20 * MIB, digest.split(":")[1]))
-                    self.assertTrue(eventually(lambda: self.said(digest, "not filled"), 60), self.log())
-                    self.assert_absent(digest)
-                    self.relay.heal()
+            digest = self.registry.add(20 * MIB)
+            self.relay.drip = "down"
+            self.assertEqual(self.pull(digest).seen, (200, 20 * MIB, digest.split(":")[1]))
+            self.assertTrue(eventually(lambda: self.said(digest, "not filled"), 60), self.log())
+            self.assert_absent(digest)
 
     def test_a_stall_without_an_end(self):
         with self.restarted(BLOBLO_S3_TIMEOUT="500ms"):
@@ -476,7 +480,7 @@ class StoreFaults(FillTest):
             self.registry.gate = gate = threading.Event()
             with concurrent.futures.ThreadPoolExecutor(1) as pool:
                 pull = pool.submit(self.pull, digest)
-                self.assertTrue(eventually(self.uploads), self.log())
+                self.assertTrue(eventually(lambda: self.uploads(digest)), self.log())
                 self.relay.stalled = True
                 gate.set()
                 self.assertEqual(pull.result().seen, (200, 20 * MIB, digest.split(":")[1]))
@@ -484,18 +488,16 @@ class StoreFaults(FillTest):
             self.assertEqual(self.spool_files(), 0)
             self.relay.heal()
             self.assertIsNone(self.s3.client.size(digest))
-            time.sleep(1)
-            self.assertEqual(self.tool("sweep", "--older-than", "1s").returncode, 0)
-            self.assertEqual(self.uploads(), [])
+            self.sweep()
 
     def test_a_stop_aborts_what_it_can(self):
         digest = self.registry.add(60 * MIB)
         with self.restarted(BLOBLO_STOP_TIMEOUT="1s", BLOBLO_FILL_PART_SIZE="5MiB"):
             self.relay.rate = 4 * MIB
             self.assertEqual(self.pull(digest).count, 60 * MIB)
-            self.assertTrue(eventually(self.uploads), self.log())
+            self.assertTrue(eventually(lambda: self.uploads(digest)), self.log())
             self.bloblo.stop()
-            self.assertEqual(self.uploads(), [])
+            self.assertEqual(self.uploads(digest), [])
             self.assertIsNone(self.s3.client.size(digest))
             self.relay.heal()
             self.bloblo.start()
@@ -706,7 +708,7 @@ class Instances(FillTest):
         before = self.metric('bloblo_fills_done_total{by="another"}')
         with self.other() as pull_by_other, concurrent.futures.ThreadPoolExecutor(1) as pool:
             pull = pool.submit(self.pull, digest)
-            self.assertTrue(eventually(self.uploads), self.log())
+            self.assertTrue(eventually(lambda: self.uploads(digest)), self.log())
             # Ours has half of the blob when the other comes, and is first.
             self.assertEqual(hashlib.sha256(pull_by_other(digest)).hexdigest(), digest.split(":")[1])
             self.assert_published(digest)
