@@ -207,7 +207,7 @@ package struct OffloadEngine: Sendable {
       storeBreaker.record(isSuccess: true, at: now.steady)
       // A fill may have published it since S3 looked.
       if blob == nil, known == nil,
-        let newer = memories.newPresence(of: digest, in: location, at: .now())
+        let newer = memories.newPresence(of: digest, in: location, at: now)
       {
         return .presence(newer)
       }

@@ -241,6 +241,16 @@ class WarmTest(unittest.TestCase):
         none = self.warm("--platform", "windows/amd64", name)
         self.assertEqual((none.returncode, "none of the image's platforms is wanted" in none.stdout), (1, True), none)
 
+    def test_an_index_of_which_a_part_is_missing(self):
+        # As copies of one platform leave it.
+        missing = self.manifests[1]["digest"]
+        del self.registry.manifests[missing]
+        ended = self.warm(self.image)
+        self.assertEqual((ended.returncode, self.is_there("shared", "amd", "arm")), (1, [True, True, False]), ended)
+        self.assertIn(f"failed {self.image} {missing}: manifest {missing}: the registry answers 404", ended.stdout)
+        self.assertIn("3 filled", ended.stdout)
+        self.assertIn("1 failed", ended.stdout)
+
     def test_dockers_first_schema(self):
         self.registry.manifests["old"] = json.dumps({"schemaVersion": 1, "name": "a", "fsLayers": [{"blobSum": "x"}]}).encode()
         ended = self.warm(f"{self.registry.host}/team/app:old", self.image)
