@@ -30,7 +30,7 @@ import faulty
 import stack
 
 MIB = 1 << 20
-ARGUMENTS = argparse.Namespace(bloblo=str(stack.ROOT / ".build/debug/bloblo"), clients=100, size=32, kills=100)
+ARGUMENTS = argparse.Namespace(bloblo=str(stack.ROOT / ".build/debug/bloblo"), clients=100, size=256, kills=100)
 
 
 class Pull:
