@@ -99,6 +99,18 @@ final class BlobFill: Sendable {
     onAdvance?(offset)
   }
 
+  /// Waits for bytes in the spool beyond `offset`.
+  ///
+  /// - Returns: where they end; `nil` when none came for a while.
+  /// - Throws: why no more will come, also when not all that did were read.
+  func waitForBytes(beyond offset: Int64) throws(FillError) -> Int64? {
+    let result: Result<Int64, FillError>? = state.wait(for: .seconds(60)) { state in
+      if case .broken(let error) = state.phase { return .failure(error) }
+      return state.written > offset ? .success(state.written) : nil
+    }
+    return try result?.get()
+  }
+
   /// No more bytes will come. Said as soon as it is known: those who read along must not wait for what is
   /// still to be cleared up.
   func breakOff(_ error: FillError) {

@@ -43,6 +43,7 @@ package final class Filler: Sendable {
   let budget: SpoolBudget
   let table = FillTable()
   let readers: ThreadPool<HTTPClient>
+  let hashers: ThreadPool<Void>
   let uploaders: ThreadPool<HTTPClient>
 
   package init(_ limits: Limits, observer: any FillObserver) {
@@ -50,8 +51,13 @@ package final class Filler: Sendable {
     self.observer = observer
     budget = SpoolBudget(limit: limits.spoolBytes)
     readers = ThreadPool(name: "fill", threadLimit: limits.fills, queueLimit: 0) { HTTPClient() }
+    // Nobody waits for what these do; somebody may wait for whom they would keep from a processor.
+    hashers = ThreadPool(name: "hash", threadLimit: limits.fills, queueLimit: .max) {
+      Thread.giveWay()
+    }
     uploaders = ThreadPool(name: "upload", threadLimit: limits.uploadThreads, queueLimit: .max) {
-      HTTPClient()
+      Thread.giveWay()
+      return HTTPClient()
     }
   }
 
@@ -105,6 +111,7 @@ package final class Filler: Sendable {
       table.giveUp()
       _ = table.waitUntilEmpty(within: .seconds(5))
     }
+    hashers.close()
     uploaders.close()
   }
 
@@ -152,16 +159,21 @@ package final class Filler: Sendable {
     let partSize = PartSize(for: source.size, preferred: limits.partBytes).bytes
     guard source.size > partSize else {
       try read(fill, source, spool, nil, &http)
+      try BlobHashing(fill, spool, nil).verify().get()
       return try put(source, spool, &http)
     }
     let upload = MultipartFill(source, spool, uploaders, parallelParts: limits.parallelParts)
     do throws(FillError) {
-      let cutter = PartCutter(size: source.size, partBytes: partSize) { upload.add($0) }
-      try read(fill, source, spool, (cutter, upload), &http)
+      let hashing = BlobHashing(fill, spool, .init(bytes: partSize) { upload.add($0) })
+      let isAlongside = hashing.start(on: hashers)
+      try read(fill, source, spool, upload, &http)
+      if isAlongside { try hashing.waitForVerdict() } else { try hashing.verify().get() }
       let publication = try complete(upload, source, &http)
       if publication == .elsewhere { abort(upload, source, &http) }
       return publication
     } catch {
+      // At once: whoever waits for bytes need not wait for the upload's end.
+      fill.breakOff(error)
       abort(upload, source, &http)
       // The bytes of others may be there though ours are not wanted any more.
       if upload.isElsewhere { return .elsewhere }
@@ -170,8 +182,8 @@ package final class Filler: Sendable {
   }
 
   private func read(
-    _ fill: BlobFill, _ source: FillSource, _ spool: Spool,
-    _ multipart: (cutter: PartCutter, upload: MultipartFill)?, _ http: inout HTTPClient
+    _ fill: BlobFill, _ source: FillSource, _ spool: Spool, _ upload: MultipartFill?,
+    _ http: inout HTTPClient
   ) throws(FillError) {
     // It was let go of while it waited.
     guard var request = source.request.take() else { throw .stale }
@@ -179,23 +191,18 @@ package final class Filler: Sendable {
     // As patient as the web server in front of a registry; see `UpstreamReading.isStillWanted`.
     request.limits.stall = max(request.limits.stall, .seconds(900))
     let table = table
-    let reading = UpstreamReading(fill, spool, multipart?.cutter, patience: patience) {
+    let reading = UpstreamReading(fill, spool, patience: patience) {
       if table.isGivenUp { return .stopping }
       // Where nothing can be published any more, only clients can want the rest.
-      guard let end = multipart?.upload.end, fill.breakOffUnlessFollowed(end) else { return nil }
+      guard let end = upload?.end, fill.breakOffUnlessFollowed(end) else { return nil }
       return end
     }
-    do throws(FillError) {
-      do throws(TransportError) {
-        try http.stream(request, to: reading)
-      } catch {
-        throw reading.failure ?? .upstream(error.message)
-      }
-      try reading.verify()
+    do throws(TransportError) {
+      try http.stream(request, to: reading)
     } catch {
-      fill.breakOff(error)
-      throw error
+      throw reading.failure ?? .upstream(error.message)
     }
+    try reading.checkLength()
   }
 
   private func put(_ source: FillSource, _ spool: Spool, _ http: inout HTTPClient) throws(FillError)

@@ -42,13 +42,24 @@ final class Spool: Sendable {
     var buffer = [UInt8](repeating: 0, count: 64 << 10)
     var offset: Int64 = 0
     while offset < count {
-      let wanted = Int(min(Int64(buffer.count), count - offset))
-      let got = unsafe pread(descriptor, &buffer, wanted, off_t(offset))
-      guard got > 0 else { throw .spool("read", errno) }
+      let got = try read(into: &buffer, at: offset, upTo: count)
       hash.update(buffer.span.extracting(0..<got))
       offset += Int64(got)
     }
     return hash.finalize()
+  }
+
+  /// Reads what was written, into the beginning of `buffer`.
+  ///
+  /// - Returns: how many bytes; at least 1.
+  func read(into buffer: inout [UInt8], at offset: Int64, upTo end: Int64) throws(FillError) -> Int {
+    let wanted = Int(min(Int64(buffer.count), end - offset))
+    while true {
+      let got = unsafe pread(descriptor, &buffer, wanted, off_t(offset))
+      if got < 0, errno == EINTR { continue }
+      guard got > 0 else { throw .spool("read", errno) }
+      return got
+    }
   }
 }
 

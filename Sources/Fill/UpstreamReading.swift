@@ -1,36 +1,27 @@
 internal import HTTPTransport
-internal import Hashing
 internal import Registry
 
-/// Takes upstream's answer: into the spool, through the hash, and part by part to who uploads.
-///
-/// One pass: each byte is hashed, for the digest and for its part, while it is still in the processor's
-/// cache.
+/// Takes upstream's answer into the spool, and tells those who read there.
 final class UpstreamReading: HTTPReceiver {
   private let fill: BlobFill
   private let spool: Spool
-  private let parts: PartCutter?
   private let whyStop: () -> FillError?
-  private var hash: HashFunction?
   private var offset: Int64 = 0
   private var patience: Patience
   /// Why this side stopped the reading.
   private(set) var failure: FillError?
 
   /// - Parameters:
-  ///   - parts: who takes the parts of a multipart upload.
   ///   - patience: how long it may crawl while no client reads along.
   ///   - whyStop: asked at each piece, and about once a second.
   init(
-    _ fill: BlobFill, _ spool: Spool, _ parts: PartCutter?, patience: Duration,
+    _ fill: BlobFill, _ spool: Spool, patience: Duration,
     whyStop: @escaping () -> FillError?
   ) {
     self.fill = fill
     self.spool = spool
-    self.parts = parts
     self.patience = Patience(time: patience)
     self.whyStop = whyStop
-    hash = HashFunction(fill.digest.algorithm)
   }
 
   /// Only a full 200 of exactly the size that was promised is worth reading.
@@ -49,10 +40,7 @@ final class UpstreamReading: HTTPReceiver {
       return stop(error)
     }
     offset += Int64(bytes.count)
-    // Those who read along first: they wait, the hash does not.
     fill.advance(to: offset)
-    hash?.update(bytes)
-    parts?.append(bytes)
     return true
   }
 
@@ -65,16 +53,9 @@ final class UpstreamReading: HTTPReceiver {
     return fill.breakOffUnlessFollowed(reason) ? stop(reason) : true
   }
 
-  /// Compares what came with what was promised. Once, at the end.
-  func verify() throws(FillError) {
-    guard offset == fill.size, let hash = hash.take() else { throw .short(fill.size, offset) }
-    let digest = hash.finalize()
-    let got = Hex.encode(digest.span)
-    guard got == fill.digest.encoded else {
-      throw .wrongDigest(
-        want: fill.digest.description,
-        got: "\(fill.digest.algorithm.rawValue):\(String(decoding: got, as: UTF8.self))")
-    }
+  /// Whether all bytes came; their digest is `BlobHashing`'s to compare.
+  func checkLength() throws(FillError) {
+    guard offset == fill.size else { throw .short(fill.size, offset) }
   }
 
   private func whyUnusable(_ head: HTTPResponseHead) -> String? {

@@ -1,0 +1,61 @@
+import HTTPTransport
+import Hashing
+import Registry
+import Testing
+import Threading
+
+@testable import Fill
+
+@Suite struct BlobHashingTests {
+  private let bytes = (0..<1_000_000).map { UInt8(truncatingIfNeeded: $0 &* 7 >> 3) }
+  private let pool = ThreadPool<Void>(name: "hash", threadLimit: 1, queueLimit: 1) { () }
+
+  private func fill(for bytes: [UInt8]) throws -> (BlobFill, Spool) {
+    var hash = HashFunction(.sha256)
+    hash.update(bytes.span)
+    let name = String(decoding: Hex.encode(hash.finalize().span), as: UTF8.self)
+    let fill = BlobFill(try #require(Digest("sha256:\(name)")), size: Int64(bytes.count))
+    let count = Int64(bytes.count)
+    return (fill, try Spool(in: "/tmp", room(count, in: SpoolBudget(limit: count))))
+  }
+
+  @Test func `it follows a spool that grows, and hands each part on when it is whole`() throws {
+    let (fill, spool) = try fill(for: bytes)
+    let parts = Monitor<[BlobPart]>([])
+    let hashing = BlobHashing(
+      fill, spool, .init(bytes: 300_000) { part in parts.update { $0.append(part) } })
+    #expect(hashing.start(on: pool))
+    fill.begin(.init(status: 200, fields: []), spool)
+    try spool.write(Array(bytes[..<650_000]).span, at: 0)
+    fill.advance(to: 650_000)
+    // Two parts are whole, long before the blob is.
+    #expect(parts.wait(for: .seconds(60)) { $0.count == 2 ? true : nil } == true)
+    try spool.write(Array(bytes[650_000...]).span, at: 650_000)
+    fill.advance(to: 1_000_000)
+    try hashing.waitForVerdict()
+    #expect(parts.withLock { $0.map(\.count) } == [300_000, 300_000, 300_000, 100_000])
+  }
+
+  @Test func `other bytes than the digest's are told`() throws {
+    let (fill, spool) = try fill(for: bytes)
+    fill.begin(.init(status: 200, fields: []), spool)
+    try spool.write([UInt8](repeating: 1, count: bytes.count).span, at: 0)
+    fill.advance(to: Int64(bytes.count))
+    guard case .failure(.wrongDigest(let want, let got)) = BlobHashing(fill, spool, nil).verify()
+    else {
+      Issue.record("want a wrong digest")
+      return
+    }
+    #expect(want == fill.digest.description && got != want)
+  }
+
+  @Test func `it ends when the reading breaks off, bytes left or not`() throws {
+    let (fill, spool) = try fill(for: bytes)
+    let hashing = BlobHashing(fill, spool, nil)
+    fill.begin(.init(status: 200, fields: []), spool)
+    #expect(hashing.start(on: pool))
+    fill.advance(to: 10)
+    fill.breakOff(.short(1_000_000, 10))
+    #expect(throws: FillError.short(1_000_000, 10)) { try hashing.waitForVerdict() }
+  }
+}
