@@ -163,6 +163,12 @@ package final class Filler: Sendable {
       return try put(source, spool, &http)
     }
     let upload = MultipartFill(source, spool, uploaders, parallelParts: limits.parallelParts)
+    defer {
+      if upload.isBeginningLost {
+        observer.leftUpload(
+          of: source.digest, .store("perhaps: an answer to CreateMultipartUpload was lost"))
+      }
+    }
     do throws(FillError) {
       let hashing = BlobHashing(fill, spool, .init(bytes: partSize) { upload.add($0) })
       let isAlongside = hashing.start(on: hashers)

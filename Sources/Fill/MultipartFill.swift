@@ -17,6 +17,7 @@ final class MultipartFill: Sendable {
   fileprivate struct State {
     var waiting: [BlobPart] = []
     var upload: MultipartUpload?
+    var isBeginningLost = false
     var uploaded: [UploadedPart] = []
     var workers = 0
     var failure: S3Error?
@@ -57,6 +58,9 @@ final class MultipartFill: Sendable {
       return state.isElsewhere ? .store("another instance has published it") : nil
     }
   }
+
+  /// Whether there may be an upload that S3 began and whose name did not come: only a sweep finds it.
+  var isBeginningLost: Bool { state.withLock { $0.isBeginningLost } }
 
   /// Whether another instance has published the blob.
   var isElsewhere: Bool { state.withLock { $0.isElsewhere } }
@@ -145,7 +149,12 @@ final class MultipartFill: Sendable {
     let (upload, isOver) = state.withLock { ($0.upload, $0.isOver) }
     if isOver || upload != nil { return upload }
     let new = try Retry.run(goesOn) { () throws(S3Error) in
-      try source.bucket.createMultipartUpload(source.key, over: &http, now: .now())
+      do throws(S3Error) {
+        return try source.bucket.createMultipartUpload(source.key, over: &http, now: .now())
+      } catch {
+        if error.mayHaveWorked { state.withLock { $0.isBeginningLost = true } }
+        throw error
+      }
     }
     state.update { $0.upload = new }
     callWorkers()

@@ -43,6 +43,15 @@ extension S3Error {
     }
   }
 
+  /// Whether S3 may have done what it was asked for, though its answer did not come.
+  var mayHaveWorked: Bool {
+    switch self {
+    case .transport(_, let failure): failure.kind == .broken || failure.kind == .timeout
+    case .unexpectedAnswer: true
+    default: false
+    }
+  }
+
   /// Whether the server does not know `If-None-Match` on writes.
   var isUnknownCondition: Bool {
     if case .refused(_, let refusal) = self { refusal.isNotImplemented } else { false }

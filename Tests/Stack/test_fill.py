@@ -433,7 +433,12 @@ class StoreFaults(FillTest):
                 self.relay.heal()
                 self.assertTrue(eventually(lambda: self.spool_files() == 0))
                 # Of an upload whose beginning was lost nobody knows the name: a sweep aborts it.
-                self.sweep() if "uploads=" in str(fault.get("victims")) else self.assertFalse(self.uploads(digest))
+                if "uploads=" in str(fault.get("victims")):
+                    # libcurl asks again by itself, and tells nobody, where a connection was used before and breaks.
+                    self.assertTrue("forget" in fault or self.said(digest, "multipart upload left"), self.log())
+                    self.sweep()
+                else:
+                    self.assertFalse(self.uploads(digest))
 
     def test_503_slow_down(self):
         self.filled_in_spite_of(refuse=faulty.slow_down(), times=3)
