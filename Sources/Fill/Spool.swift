@@ -52,7 +52,8 @@ final class Spool: Sendable {
   /// Reads what was written, into the beginning of `buffer`.
   ///
   /// - Returns: how many bytes; at least 1.
-  func read(into buffer: inout [UInt8], at offset: Int64, upTo end: Int64) throws(FillError) -> Int {
+  func read(into buffer: inout [UInt8], at offset: Int64, upTo end: Int64) throws(FillError) -> Int
+  {
     let wanted = Int(min(Int64(buffer.count), end - offset))
     while true {
       let got = unsafe pread(descriptor, &buffer, wanted, off_t(offset))
