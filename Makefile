@@ -3,13 +3,14 @@
 SHELL := /bin/bash
 PYTHON := $(CURDIR)/.build/venv/bin/python
 
-.PHONY: help demo dev test build lint deb test-deb fuzz soak sanitize install
+.PHONY: help demo dev test build bench lint deb test-deb fuzz soak sanitize install
 
 help:
 	@echo 'make demo   an image is pushed through nginx and pulled cold and warm; ends by itself'
 	@echo 'make dev    the same servers, to play with until Ctrl-C'
 	@echo 'make test   unit tests, and integration tests on real servers'
-	@echo 'make build  the release binary: .build/release/bloblo'
+	@echo 'make build  the release binary, which runs where Swift is not installed: .build/release/bloblo'
+	@echo 'make bench  what a decision, a pull, a fill and a start cost, beside what they are compared with'
 	@echo 'make deb    a Debian package in .build/deb, checked by lintian'
 	@echo 'make test-deb  the package is installed, used and purged on this machine; needs root'
 	@echo 'make fuzz   every reader of foreign bytes, fed by libFuzzer; FUZZ_SECONDS for each (default 60)'
@@ -34,7 +35,10 @@ test: install
 	BLOBLO_TEST_PYTHON=$(PYTHON) swift test --skip-build
 
 build: install
-	swift build -c release --product bloblo --explicit-target-dependency-import-check error
+	swift build -c release --product bloblo --static-swift-stdlib --explicit-target-dependency-import-check error
+
+bench: install build
+	$(PYTHON) Benchmarks/bench
 
 lint:
 	swift format lint --strict --recursive Package.swift Sources Tests

@@ -15,6 +15,14 @@ let strict: [SwiftSetting] = [
 /// `make fuzz` sets it: all is compiled for libFuzzer, and its `main` takes the place of bloblo's.
 let isForFuzzing = Context.environment["BLOBLO_FUZZ"] != nil
 
+/// What the loader has to read at each start is a tenth as long: a CGI program starts sooner, and a
+/// megabyte less is resident. (glibc 2.36 and newer; only LLD knows how.)
+let compact: [LinkerSetting] = [
+  .unsafeFlags(
+    ["-use-ld=lld", "-Xlinker", "-z", "-Xlinker", "pack-relative-relocs"],
+    .when(configuration: .release))
+]
+
 func room(_ name: String, _ dependencies: Target.Dependency...) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
@@ -22,7 +30,8 @@ func room(_ name: String, _ dependencies: Target.Dependency...) -> Target {
 func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   isForFuzzing
     ? .target(name: name, dependencies: dependencies)
-    : .executableTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+    : .executableTarget(
+      name: name, dependencies: dependencies, swiftSettings: strict, linkerSettings: compact)
 }
 
 func tests(

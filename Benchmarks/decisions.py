@@ -7,6 +7,10 @@ hot    a remembered redirect through nginx, against the ceiling (a libfcgi respo
        fixed Location, ceiling/null_responder.c) and against nginx's own `return 307`
 cold   every request asks the registry (BLOBLO_PROOF_TTL=0s), a HEAD through nginx and bloblo against the
        same HEAD proxied by nginx alone
+dead   a GET that passes, of a registry's small blob, while S3 refuses connections: what it takes beyond
+       nginx alone
+stalled hot decisions while the registry takes requests of other clients and answers none of them, against
+       the same without
 memory resident MiB of bloblo: idle, and after 256 connections
 cpu    instructions (callgrind) and allocations (memcheck) of one hot decision
 
@@ -14,6 +18,7 @@ The configurations take turns, round by round, since the machine's speed drifts.
 """
 
 import argparse
+import http.client
 import json
 import os
 import pathlib
@@ -29,6 +34,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "Tests" / "Stack"))
+import faulty  # noqa: E402
 import stack  # noqa: E402
 
 BLOB = b"bloblo" * 1000
@@ -76,11 +82,13 @@ class Bench:
         common = """
     fastcgi_keep_conn on; fastcgi_buffer_size 16k; fastcgi_buffers 4 16k;
     fastcgi_param REQUEST_METHOD $request_method; fastcgi_param REQUEST_URI $request_uri;"""
+        passing = """fastcgi_intercept_errors on; error_page 424 502 = @registry; location @registry {
+      proxy_pass http://registry; proxy_http_version 1.1; proxy_set_header Connection ""; }"""
         upstreams = "".join(
             f"upstream {name} {{ server unix:{path}; keepalive 256; keepalive_requests 10000000; }}\n"
             for name, path in sockets.items())
         servers = "".join(
-            f"server {{ listen 127.0.0.1:{ports[name]}; {common} location / {{ fastcgi_pass {name}; }} }}\n"
+            f"server {{ listen 127.0.0.1:{ports[name]}; {common} {passing} location / {{ fastcgi_pass {name}; }} }}\n"
             for name in sockets)
         location = "https://bucket.s3.example.com/" + "0123456789abcdef" * 25
         registry = facts["registry_url"].removeprefix("http://")
@@ -197,13 +205,7 @@ def hot(bench, facts, path, authorization, result):
     bloblo = bench.bloblo(facts, sockets["bloblo"])
     result["memory"]["idle"] = round(resident(bloblo.pid), 1)
     ports = bench.nginx(facts, sockets)
-    headers = {"Authorization": authorization}
-    stack.request("GET", f"http://127.0.0.1:{ports['bloblo']}{path}", headers)
-    deadline = time.monotonic() + 20
-    while stack.request("GET", f"http://127.0.0.1:{ports['bloblo']}{path}", headers)[0] != 307:
-        if time.monotonic() > deadline:
-            raise SystemExit("the blob does not come into the bucket")
-        time.sleep(0.1)
+    until_hot(f"http://127.0.0.1:{ports['bloblo']}{path}", authorization)
     targets = {"nginx return 307": (ports["nginx"], None), "ceiling": (ports["ceiling"], null.pid),
                "bloblo": (ports["bloblo"], bloblo.pid)}
     rows = []
@@ -237,6 +239,60 @@ def cold(bench, facts, path, authorization, result):
                                    "p99_us": p99, "rate_to_registry": rate / base[0]})
     table("cold decisions: one HEAD of the registry each",
           ("connections", "", "req/s", "to the registry", "p50 µs", "p99 µs"), rows)
+
+
+def dead(bench, facts, path, authorization, result):
+    """As the shipped nginx files do it: the registry answers what bloblo passes."""
+    place = bench.folder / "dead.sock"
+    bench.bloblo(facts, place, {"BLOBLO_S3_ENDPOINT_URL": f"http://127.0.0.1:{bench.ports.take()}"})
+    ports = bench.nginx(facts, {"dead": place})
+    targets = {"nginx to the registry": (ports["registry"], None), "bloblo, S3 dead": (ports["dead"], None)}
+    medians = compare(bench, targets, path, authorization, 1)
+    (_, alone, *_), (_, passed, *_) = medians.values()
+    result["dead"] = {"p50_us_alone": alone, "p50_us_passed": passed}
+    table("a pass while S3 is dead", ("", "p50 µs", "beyond"),
+          [("nginx to the registry", f"{alone:.0f}", ""), ("nginx and bloblo", f"{passed:.0f}", f"{passed - alone:.0f}")])
+
+
+def stalled(bench, facts, path, authorization, result):
+    relay = faulty.Relay(int(facts["registry_url"].rpartition(":")[2]))
+    place = bench.folder / "stalled.sock"
+    bench.bloblo(facts, place, {"BLOBLO_UPSTREAM_URL": relay.url})
+    ports = bench.nginx(facts, {"stalled": place})
+    url = f"http://127.0.0.1:{ports['stalled']}{path}"
+    until_hot(url, authorization)
+    rates = {False: [], True: []}
+    for _ in range(bench.options.rounds):
+        for relay.stalled in (False, True):
+            others = [Other(url) for _ in range(300 if relay.stalled else 0)]
+            time.sleep(0.5)
+            rates[relay.stalled].append(wrk(ports["stalled"], path, authorization, 32, bench.options.seconds)[0])
+            for other in others:
+                other.close()
+    relay.heal()
+    well, ill = (statistics.median(rates[key]) for key in (False, True))
+    result["stalled"] = {"rate": well, "rate_stalled": ill, "ratio": ill / well}
+    table("hot decisions while the registry stalls for 300 others", ("", "req/s", ""),
+          [("registry answers", f"{well:.0f}", "1.00"), ("registry stalls", f"{ill:.0f}", f"{ill / well:.2f}")])
+
+
+class Other:
+    """Somebody whose proof is not remembered, and who waits for an answer."""
+
+    def __init__(self, url):
+        self.connection = http.client.HTTPConnection(url.split("/")[2])
+        self.connection.request("GET", "/" + url.split("/", 3)[3], headers={"Authorization": f"Bearer {id(self)}"})
+
+    def close(self):
+        self.connection.close()
+
+
+def until_hot(url, authorization):
+    deadline = time.monotonic() + 20
+    while stack.request("GET", url, {"Authorization": authorization})[0] != 307:
+        if time.monotonic() > deadline:
+            raise SystemExit("the blob does not come into the bucket")
+        time.sleep(0.1)
 
 
 def cost(bench, facts, path, authorization, result):
@@ -330,7 +386,7 @@ def main():
     parser.add_argument("--seconds", default=3, type=int)
     parser.add_argument("--rounds", default=5, type=int)
     parser.add_argument("--connections", default=[1, 32, 256], type=int, nargs="+")
-    parser.add_argument("--only", default=["hot", "cold", "cost"], nargs="+")
+    parser.add_argument("--only", default=["hot", "cold", "dead", "stalled", "cost"], nargs="+")
     parser.add_argument("--json", type=pathlib.Path)
     options = parser.parse_args()
     for tool in ("wrk", "ab", "gcc", "nginx"):
@@ -349,12 +405,9 @@ def main():
                 path, authorization = push(facts)
                 print(f"{os.cpu_count()} cores; wrk with 1 thread, nginx with 1 worker; "
                       f"medians of {options.rounds} rounds of {options.seconds} s, in turns")
-                if "hot" in options.only:
-                    hot(bench, facts, path, authorization, result)
-                if "cold" in options.only:
-                    cold(bench, facts, path, authorization, result)
-                if "cost" in options.only:
-                    cost(bench, facts, path, authorization, result)
+                for part in (hot, cold, dead, stalled, cost):
+                    if part.__name__ in options.only:
+                        part(bench, facts, path, authorization, result)
                 if result["memory"]:
                     table("resident memory, MiB", tuple(result["memory"]),
                           [tuple(result["memory"].values())])

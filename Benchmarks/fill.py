@@ -2,21 +2,16 @@
 """How fast the bucket is filled, and what that costs those who wait. Prints medians.
 
     fill.py coalescing   100 clients, one cold blob of 256 MiB: upstream's GETs, peak memory, seconds
-    fill.py tee          a cold pull through nginx and bloblo beside the pull straight from the registry
-    fill.py store        a fill of 1 GiB beside `aws s3 cp` of the same file, to the same server
-    options              --bloblo PATH --runs N --size MIB --part MIB,… --parallel N,…
-
-tee pulls at the pace of a line of 1 Gbit/s (the registry sends 125 MB/s) and as fast as this machine
-can, where all of registry, nginx, S3 server and bloblo share its processors with the client.
+    fill.py store        a fill of 1 GiB from docker-registry, beside `aws s3 cp` to the same server: of the same
+                         bytes from the same registry, by a pipe; and of a file, which is less work
+    options              --bloblo PATH --runs N --size MIB --part MIB,… --parallel N,… --json FILE
 """
 
 import argparse
-import http.client
 import json
 import os
 import pathlib
 import random
-import shutil
 import statistics
 import subprocess
 import sys
@@ -24,7 +19,6 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "Tests/Stack"))
-import faulty
 import oci_image
 import stack
 
@@ -45,36 +39,6 @@ def coalescing(chosen):
     size = chosen.size or 256
     sys.exit(subprocess.run([sys.executable, ROOT / "Tests/Stack/test_fill.py", "--bloblo", chosen.bloblo, "--size",
                              str(size), "--clients", "100", "Coalescing"]).returncode)
-
-
-def tee(chosen):
-    size = (chosen.size or 256) * MIB
-    for label, rate in (("1 Gbit/s", 125_000_000), ("as fast as it goes", None)):
-        registry = faulty.Registry(rate=rate)
-        options = stack.options(["up", "--services", "s3,nginx,bloblo", "--bloblo", chosen.bloblo,
-                                 "--registry", registry.address])
-        with stack.Stack(options) as servers:
-            servers.up()
-            nginx, s3 = servers.services["nginx"].url, servers.services["s3"].client
-            straight, cold, proxied = [], [], []
-            for _ in range(chosen.runs + 1):
-                digest = registry.add(size)
-                path = f"/v2/good/blobs/{digest}"
-                pull = ["curl", "-sS", "--fail", "-o", "/dev/null"]
-                straight.append(timed([*pull, f"http://{registry.address}{path}"]))
-                # What nginx alone costs: the same road, without bloblo's part of it.
-                proxied.append(timed([*pull, "-r", "0-", f"{nginx}{path}"]))
-                cold.append(timed([*pull, f"{nginx}{path}"]))
-                while s3.size(digest) is None:
-                    time.sleep(0.05)
-                s3.call("DELETE", f"/{stack.BUCKET}/{digest}")
-                registry.blobs.clear()
-            # The first of each warms up.
-            straight, cold, proxied = straight[1:], cold[1:], proxied[1:]
-            print(f"{label}, {size // MIB} MiB\n  straight from the registry   {said(straight)}\n"
-                  f"  through nginx, passed        {said(proxied)}\n  cold, through the tee        {said(cold)}\n"
-                  f"  tee / straight = {statistics.median(cold) / statistics.median(straight):.3f}", flush=True)
-        registry.close()
 
 
 def store(chosen):
@@ -117,7 +81,17 @@ def store(chosen):
 
         kinds = {f"bloblo warm, {part} MiB × {parallel}": (lambda part=part, parallel=parallel: fill(part, parallel))
                  for part in chosen.part for parallel in chosen.parallel}
-        kinds["aws s3 cp"] = copy
+        def copy_stream():
+            aws = ["aws", "--endpoint-url", facts["s3_url"], "s3", "cp", "--only-show-errors", "--expected-size", str(size),
+                   "-", f"s3://{stack.BUCKET}/copy"]
+            with subprocess.Popen(["curl", "-sS", "--fail", f"http://{registry}/v2/a/blobs/{layer}"],
+                                  stdout=subprocess.PIPE) as curl:
+                seconds = timed(aws, env=environment, stdin=curl.stdout)
+            delete("copy")
+            return seconds
+
+        kinds["curl | aws s3 cp -"] = copy_stream
+        kinds["aws s3 cp FILE"] = copy
         times = {kind: [] for kind in kinds}
         for number in range(chosen.runs):
             for kind in random.sample(list(kinds), len(kinds)):
@@ -125,19 +99,24 @@ def store(chosen):
         print(f"{size // MIB} MiB to {stack.program('weed')}; bloblo reads it from docker-registry, aws from a file")
         for kind, values in times.items():
             print(f"  {kind:28} {said(values)}  {size / MIB / statistics.median(values):.0f} MiB/s", flush=True)
+        if chosen.json:
+            chosen.json.write_text(json.dumps([
+                {"mib": size // MIB, "what": kind, "seconds": statistics.median(values)} for kind, values in times.items()],
+                indent=1))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     numbers = lambda text: [int(each) for each in text.split(",")]
-    parser.add_argument("what", choices=["coalescing", "tee", "store"])
+    parser.add_argument("what", choices=["coalescing", "store"])
     parser.add_argument("--bloblo", default=str(ROOT / ".build/release/bloblo"))
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--size", type=int, help="MiB")
     parser.add_argument("--part", type=numbers, default=[8], help="MiB")
     parser.add_argument("--parallel", type=numbers, default=[4])
+    parser.add_argument("--json", type=pathlib.Path)
     chosen = parser.parse_args()
-    {"coalescing": coalescing, "tee": tee, "store": store}[chosen.what](chosen)
+    {"coalescing": coalescing, "store": store}[chosen.what](chosen)
 
 
 if __name__ == "__main__":
