@@ -113,7 +113,10 @@ let package = Package(
       "blobloTests", "bloblo", "FastCGI", "Offload", "Primitives", "Registry", "S3", "TestSupport",
       .product(name: "Logging", package: "swift-log")),
     tests("ArchitectureTests"),
-    tests("FillTests", "Fill", "Hashing", "HTTPTransport", "Registry"),
+    tests(
+      "FillTests", "Fill", "Hashing", "HTTPTransport", "Primitives", "Registry", "S3",
+      "TestSupport",
+      "Threading"),
     tests("XMLTests", "XML"),
     tests(
       "S3Tests", "S3", "Hashing", "HTTPTransport", "Primitives", "TestSupport", "XML",

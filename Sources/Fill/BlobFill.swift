@@ -7,15 +7,15 @@ internal import Threading
 /// Its life is its own: clients come and go, at their own pace; S3 takes the bytes at its own. All meet
 /// only in the spool, which grows from upstream and is read from its start by each.
 final class BlobFill: Sendable {
-  private struct State {
+  fileprivate struct State {
     var phase = Phase.asking
     /// Bytes in the spool.
     var written: Int64 = 0
     var followers = 0
-    var hasTurn = false
+    var hasTurn: Bool
   }
 
-  private enum Phase {
+  fileprivate enum Phase {
     /// Upstream has not answered yet.
     case asking
     /// Bytes come into the spool, or all are there.
@@ -27,20 +27,23 @@ final class BlobFill: Sendable {
   let digest: Digest
   let size: Int64
   private let onAdvance: (@Sendable (Int64) -> Void)?
-  private let state = Monitor(State())
+  private let start = ContinuousClock.now
+  private let state: Monitor<State>
 
-  init(_ digest: Digest, size: Int64, onAdvance: (@Sendable (Int64) -> Void)? = nil) {
+  /// - Parameter hasTurn: `false` for one that waits in the queue.
+  init(
+    _ digest: Digest, size: Int64, hasTurn: Bool = true,
+    onAdvance: (@Sendable (Int64) -> Void)? = nil
+  ) {
     self.digest = digest
     self.size = size
     self.onAdvance = onAdvance
+    state = Monitor(State(hasTurn: hasTurn))
   }
 
   // MARK: for those who read along
 
   fileprivate func follow(_ change: Int) { state.withLock { $0.followers += change } }
-
-  /// Whether a client reads along, or is about to.
-  var isFollowed: Bool { state.withLock { $0.followers > 0 } }
 
   fileprivate func reader(within limit: Duration, for follower: FillFollower) -> BlobReader? {
     let reader: BlobReader?? = state.wait(for: limit) { state in
@@ -77,6 +80,12 @@ final class BlobFill: Sendable {
 
   // MARK: for the one who fills
 
+  /// Whether it is still in the queue.
+  var isWaiting: Bool { state.withLock { !$0.hasTurn } }
+
+  /// Whether it has been there for longer than `limit`.
+  func isOlder(than limit: Duration) -> Bool { ContinuousClock.now - start > limit }
+
   /// It waits no longer.
   func takeTurn() { state.withLock { $0.hasTurn = true } }
 
@@ -102,9 +111,30 @@ final class BlobFill: Sendable {
     return try result?.get()
   }
 
-  /// No more bytes will come.
+  /// No more bytes will come. Said as soon as it is known: those who read along must not wait for what is
+  /// still to be cleared up.
   func breakOff(_ error: FillError) {
-    state.update { $0.phase = .broken(error) }
+    state.update { $0.breakOff(error) }
+  }
+
+  /// The same, unless a client reads along, or is about to. Nobody can come in between: who comes later
+  /// finds it broken before the first byte, and is passed on.
+  ///
+  /// - Returns: whether no more bytes are to come.
+  func breakOffUnlessFollowed(_ error: FillError) -> Bool {
+    state.update { state in
+      guard state.followers == 0 else { return false }
+      state.breakOff(error)
+      return true
+    }
+  }
+}
+
+extension BlobFill.State {
+  /// The first reason is the one that is told.
+  fileprivate mutating func breakOff(_ error: FillError) {
+    if case .broken = phase { return }
+    phase = .broken(error)
   }
 }
 

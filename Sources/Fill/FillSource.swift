@@ -36,13 +36,13 @@ package struct FillSource: Sendable {
   var name: String { bucket.bucket.url(for: key, on: bucket.bucket.endpoint) }
 }
 
-/// A request that is used once: the credential in it does not outlive its use.
+/// A request that is used once: the credential in it does not outlive its use, nor a long wait for it.
 final class SingleUseRequest: Sendable {
   private let request: Monitor<HTTPRequest?>
 
   init(_ request: HTTPRequest) { self.request = Monitor(request) }
 
-  /// The request, the first time.
+  /// The request, the first time. Who takes it only to let it go leaves nothing to use.
   func take() -> HTTPRequest? { request.withLock { $0.take() } }
 }
 

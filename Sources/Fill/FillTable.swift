@@ -2,31 +2,71 @@ internal import Threading
 
 /// The fills that wait or run now, one for each key: those who come later read along.
 final class FillTable: Sendable {
+  enum Finding: Sendable {
+    case fill(BlobFill)
+    /// It has ended well, a moment ago: who asks has not heard yet that the object is there.
+    case published
+    /// There was none, and none was made.
+    case none
+  }
+
+  private struct Entry {
+    let fill: BlobFill
+    let request: SingleUseRequest
+  }
+
   private struct State {
-    var fills: [String: BlobFill] = [:]
+    var entries: [String: Entry] = [:]
+    /// When the last fills ended well.
+    var published: [String: ContinuousClock.Instant] = [:]
     var isGivenUp = false
   }
+
+  /// For how long someone may still act on having found the object absent: S3's answer may take some
+  /// seconds, and is remembered for some.
+  private static let memory = Duration.seconds(10)
 
   private let state = Monitor(State())
 
   /// The fill of `name` that is there, or the one that `start` makes.
-  func find(_ name: String, orStart start: () -> BlobFill?) -> BlobFill? {
+  ///
+  /// - Parameter request: of the one that is made.
+  func find(
+    _ name: String, _ request: SingleUseRequest, orStart start: () -> BlobFill?
+  ) -> Finding {
     state.withLock { state in
-      if let running = state.fills[name] { return running }
-      let fill = start()
-      state.fills[name] = fill
-      return fill
+      if let running = state.entries[name] { return .fill(running.fill) }
+      if let end = state.published[name], ContinuousClock.now - end < Self.memory {
+        return .published
+      }
+      guard let fill = start() else { return .none }
+      state.entries[name] = Entry(fill: fill, request: request)
+      return .fill(fill)
     }
   }
 
-  var all: [BlobFill] { state.withLock { Array($0.fills.values) } }
+  var all: [BlobFill] { state.withLock { $0.entries.values.map(\.fill) } }
 
-  func remove(_ name: String) {
-    state.update { state in state.fills[name] = nil }
+  func remove(_ name: String, isPublished: Bool) {
+    state.update { state in
+      state.entries[name] = nil
+      guard isPublished else { return }
+      let now = ContinuousClock.now
+      state.published = state.published.filter { now - $0.value < Self.memory }
+      state.published[name] = now
+    }
+  }
+
+  /// Lets go of the requests, and the credentials in them, of fills that wait for longer than `limit`.
+  func dropRequests(waitingFor limit: Duration) {
+    let entries = state.withLock { Array($0.entries.values) }
+    for entry in entries where entry.fill.isWaiting && entry.fill.isOlder(than: limit) {
+      _ = entry.request.take()
+    }
   }
 
   func waitUntilEmpty(within limit: Duration) -> Bool {
-    state.wait(for: limit) { $0.fills.isEmpty ? true : nil } ?? false
+    state.wait(for: limit) { $0.entries.isEmpty ? true : nil } ?? false
   }
 
   /// All fills are to end as soon as they can.

@@ -61,19 +61,36 @@ package final class Filler: Sendable {
     }
   }
 
+  /// What there is for a client that wants to read along.
+  package enum Following: Sendable {
+    case follower(FillFollower)
+    /// The blob has just come into the bucket.
+    case published
+    /// No more fills may run.
+    case none
+  }
+
   /// Reads along with the fill of this blob that runs, or with a new one.
-  ///
-  /// - Returns: `nil` when no more fills may run.
-  package func follow(_ source: FillSource) -> FillFollower? {
-    start(source, queueLimit: 0).map(FillFollower.init)
+  package func follow(_ source: FillSource) -> Following {
+    switch start(source, queueLimit: 0) {
+    // A client does not wait for the queue; nor do its upstream and another's, that gives another size,
+    // mean the same blob.
+    case .fill(let fill) where fill.isWaiting || fill.size != source.size: .none
+    case .fill(let fill): .follower(FillFollower(fill))
+    case .published: .published
+    case .none: .none
+    }
   }
 
   /// Fills when its turn comes; the same blob is queued once.
   ///
   /// - Returns: `false` when the queue is full.
   package func queue(_ source: FillSource) -> Bool {
-    start(source, queueLimit: limits.queue) != nil
+    if case .none = start(source, queueLimit: limits.queue) { false } else { true }
   }
+
+  /// Lets go of the credentials of fills that have waited too long. To be called every few seconds.
+  package func dropStaleCredentials() { table.dropRequests(waitingFor: limits.queueTime) }
 
   /// Fills in this thread.
   ///
@@ -98,26 +115,27 @@ package final class Filler: Sendable {
     uploaders.close()
   }
 
-  private func start(_ source: FillSource, queueLimit: Int) -> BlobFill? {
+  private func start(_ source: FillSource, queueLimit: Int) -> FillTable.Finding {
     let (name, start) = (source.name, ContinuousClock.now)
-    return table.find(name) {
-      let fill = BlobFill(source.digest, size: source.size)
+    return table.find(name, source.request) {
+      let fill = BlobFill(source.digest, size: source.size, hasTurn: queueLimit == 0)
       let isTaken = readers.submit(queueLimit: queueLimit) { http in
-        self.run(fill, source, since: start, &http)
-        self.table.remove(name)
+        let isPublished = self.run(fill, source, since: start, &http)
+        self.table.remove(name, isPublished: isPublished)
       }
       return isTaken ? fill : nil
     }
   }
 
+  /// - Returns: whether the blob is in the bucket.
   private func run(
     _ fill: BlobFill, _ source: FillSource, since start: ContinuousClock.Instant,
     _ http: inout HTTPClient
-  ) {
+  ) -> Bool {
     fill.takeTurn()
     do throws(FillError) {
       guard !table.isGivenUp else { throw .stopping }
-      guard ContinuousClock.now - start <= limits.queueTime else { throw .stale }
+      guard !fill.isOlder(than: limits.queueTime) else { throw .stale }
       let ending = try readAndPublish(fill, source, &http)
       source.onPublished()
       switch ending {
@@ -125,9 +143,11 @@ package final class Filler: Sendable {
         observer.published(source.digest, size: source.size, after: ContinuousClock.now - start)
       case .elsewhere: observer.found(source.digest, size: source.size)
       }
+      return true
     } catch {
       fill.breakOff(error)
       observer.failed(source.digest, error)
+      return false
     }
   }
 
@@ -143,6 +163,12 @@ package final class Filler: Sendable {
       return try put(source, spool, &http)
     }
     let upload = MultipartFill(source, spool, uploaders, parallelParts: limits.parallelParts)
+    defer {
+      if upload.isBeginningLost {
+        observer.leftUpload(
+          of: source.digest, .store("perhaps: an answer to CreateMultipartUpload was lost"))
+      }
+    }
     do throws(FillError) {
       let hashing = BlobHashing(fill, spool, .init(bytes: partSize) { upload.add($0) })
       let isAlongside = hashing.start(on: hashers)
@@ -152,13 +178,11 @@ package final class Filler: Sendable {
       if publication == .elsewhere { abort(upload, source, &http) }
       return publication
     } catch {
+      // At once: whoever waits for bytes need not wait for the upload's end.
+      fill.breakOff(error)
       abort(upload, source, &http)
       // The bytes of others may be there though ours are not wanted any more.
-      if upload.isElsewhere {
-        // Who comes now must not wait for bytes that will not come.
-        fill.breakOff(error)
-        return .elsewhere
-      }
+      if upload.isElsewhere { return .elsewhere }
       throw error
     }
   }
@@ -167,28 +191,24 @@ package final class Filler: Sendable {
     _ fill: BlobFill, _ source: FillSource, _ spool: Spool, _ upload: MultipartFill?,
     _ http: inout HTTPClient
   ) throws(FillError) {
-    guard var request = source.request.take() else { preconditionFailure("a fill that ran twice") }
+    // It was let go of while it waited.
+    guard var request = source.request.take() else { throw .stale }
+    let patience = request.limits.stall
     // As patient as the web server in front of a registry; see `UpstreamReading.isStillWanted`.
     request.limits.stall = max(request.limits.stall, .seconds(900))
     let table = table
-    let reading = UpstreamReading(fill, spool) {
+    let reading = UpstreamReading(fill, spool, patience: patience) {
       if table.isGivenUp { return .stopping }
       // Where nothing can be published any more, only clients can want the rest.
-      guard let end = upload?.end, !fill.isFollowed else { return nil }
+      guard let end = upload?.end, fill.breakOffUnlessFollowed(end) else { return nil }
       return end
     }
-    do throws(FillError) {
-      do {
-        try http.stream(request, to: reading)
-      } catch {
-        throw reading.failure ?? .upstream(error.message)
-      }
-      try reading.checkLength()
+    do throws(TransportError) {
+      try http.stream(request, to: reading)
     } catch {
-      // At once: whoever waits for bytes need not wait for the upload's end.
-      fill.breakOff(error)
-      throw error
+      throw reading.failure ?? .upstream(error.message)
     }
+    try reading.checkLength()
   }
 
   private func put(_ source: FillSource, _ spool: Spool, _ http: inout HTTPClient) throws(FillError)
@@ -214,12 +234,7 @@ package final class Filler: Sendable {
   private func complete(_ upload: MultipartFill, _ source: FillSource, _ http: inout HTTPClient)
     throws(FillError) -> Publication
   {
-    let outcome: MultipartFill.Outcome
-    do {
-      outcome = try upload.waitForParts()
-    } catch {
-      throw .store(error.description)
-    }
+    let outcome = try upload.waitForParts { [table] in table.isGivenUp }
     guard case .parts(let multipart, let parts) = outcome else { return .elsewhere }
     return try publisher(source).publish(&http) { http, isConditional throws(S3Error) in
       try source.bucket.completeMultipartUpload(

@@ -17,6 +17,7 @@ final class MultipartFill: Sendable {
   fileprivate struct State {
     var waiting: [BlobPart] = []
     var upload: MultipartUpload?
+    var isBeginningLost = false
     var uploaded: [UploadedPart] = []
     var workers = 0
     var failure: S3Error?
@@ -58,23 +59,31 @@ final class MultipartFill: Sendable {
     }
   }
 
+  /// Whether there may be an upload that S3 began and whose name did not come: only a sweep finds it.
+  var isBeginningLost: Bool { state.withLock { $0.isBeginningLost } }
+
   /// Whether another instance has published the blob.
   var isElsewhere: Bool { state.withLock { $0.isElsewhere } }
 
   /// Waits until all parts that were added are up.
-  func waitForParts() throws(S3Error) -> Outcome {
-    let result: Result<Outcome, S3Error>? = state.wait { state in
-      guard state.workers == 0 else { return nil }
-      if state.isElsewhere { return .success(.elsewhere) }
-      if let failure = state.failure { return .failure(failure) }
-      guard state.waiting.isEmpty, let upload = state.upload else { return nil }
-      return .success(.parts(upload, state.uploaded.sorted { $0.number < $1.number }))
+  ///
+  /// - Parameter isGivenUp: asked once a second; then the waiting ends.
+  func waitForParts(unless isGivenUp: () -> Bool) throws(FillError) -> Outcome {
+    while !isGivenUp() {
+      let result: Result<Outcome, S3Error>? = state.wait(for: .seconds(1)) { state in
+        guard state.workers == 0 else { return nil }
+        if state.isElsewhere { return .success(.elsewhere) }
+        if let failure = state.failure { return .failure(failure) }
+        guard state.waiting.isEmpty, let upload = state.upload else { return nil }
+        return .success(.parts(upload, state.uploaded.sorted { $0.number < $1.number }))
+      }
+      switch result {
+      case .success(let outcome)?: return outcome
+      case .failure(let error)?: throw .store(error.description)
+      case nil: continue
+      }
     }
-    switch result {
-    case .success(let outcome)?: return outcome
-    case .failure(let error)?: throw error
-    case nil: preconditionFailure("a wait without a limit came back empty")
-    }
+    throw .stopping
   }
 
   /// Gives up: waits for the workers to let go.
@@ -140,7 +149,12 @@ final class MultipartFill: Sendable {
     let (upload, isOver) = state.withLock { ($0.upload, $0.isOver) }
     if isOver || upload != nil { return upload }
     let new = try Retry.run(goesOn) { () throws(S3Error) in
-      try source.bucket.createMultipartUpload(source.key, over: &http, now: .now())
+      do throws(S3Error) {
+        return try source.bucket.createMultipartUpload(source.key, over: &http, now: .now())
+      } catch {
+        if error.mayHaveWorked { state.withLock { $0.isBeginningLost = true } }
+        throw error
+      }
     }
     state.update { $0.upload = new }
     callWorkers()

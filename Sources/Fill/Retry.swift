@@ -38,8 +38,16 @@ extension S3Error {
     case .transport(_, let failure): failure.kind != .invalid && failure.kind != .stopped
     case .refused(_, let refusal):
       refusal.status >= 500 && refusal.status != 501 || refusal.status == 429
-        || refusal.status == 408
-        || refusal.code == "RequestTimeout" || refusal.code == "SlowDown"
+        || refusal.status == 408 || refusal.code.map(passingCodes.contains) ?? false
+    default: false
+    }
+  }
+
+  /// Whether S3 may have done what it was asked for, though its answer did not come.
+  var mayHaveWorked: Bool {
+    switch self {
+    case .transport(_, let failure): failure.kind == .broken || failure.kind == .timeout
+    case .unexpectedAnswer: true
     default: false
     }
   }
@@ -49,3 +57,12 @@ extension S3Error {
     if case .refused(_, let refusal) = self { refusal.isNotImplemented } else { false }
   }
 }
+
+/// Codes that say "not now", whatever status they come with: a completion fails with a 200, a write that
+/// meets another with a 409.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList>
+private let passingCodes: Set<String> = [
+  "RequestTimeout", "SlowDown", "InternalError", "ServiceUnavailable", "OperationAborted",
+  "ConditionalRequestConflict",
+]

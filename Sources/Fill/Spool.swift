@@ -15,7 +15,7 @@ final class Spool: Sendable {
     descriptor = openNameless(in: folder)
     guard descriptor >= 0 else { throw .spool("open \(folder)", errno) }
     let bytes = self.reservation.bytes
-    if let code = makeRoom(bytes, descriptor) {
+    if let code = makeRoom(bytes, ofAll: self.reservation.bytesOfAll, descriptor) {
       throw .spool("allocate \(bytes) bytes in \(folder)", code)
     }
   }
@@ -78,13 +78,14 @@ private func openNameless(in folder: String) -> Int32 {
   }
 }
 
+/// - Parameter ofAll: what all spools may come to.
 /// - Returns: the errno of a failure.
-private func makeRoom(_ bytes: Int64, _ descriptor: Int32) -> Int32? {
+private func makeRoom(_ bytes: Int64, ofAll: Int64, _ descriptor: Int32) -> Int32? {
   guard bytes > 0, fallocate(descriptor, 0, 0, off_t(bytes)) != 0 else { return nil }
   let code = errno
   guard code == EOPNOTSUPP || code == ENOSYS else { return code }
-  // This file system can't allocate ahead: what is free now must do.
+  // This file system can't allocate ahead: what is free now must do, for those too that still grow.
   var facts = statvfs()
   guard unsafe fstatvfs(descriptor, &facts) == 0 else { return nil }
-  return UInt64(facts.f_bavail) * UInt64(facts.f_frsize) < UInt64(bytes) ? ENOSPC : nil
+  return UInt64(facts.f_bavail) * UInt64(facts.f_frsize) < UInt64(ofAll) ? ENOSPC : nil
 }

@@ -30,6 +30,9 @@ package final class SpoolBudget: Sendable {
       self.budget = budget
     }
 
+    /// What all who have reserved may come to.
+    var bytesOfAll: Int64 { budget.usedBytes }
+
     deinit {
       let bytes = bytes
       budget.used.withLock { $0 -= bytes }

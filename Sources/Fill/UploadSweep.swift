@@ -58,7 +58,9 @@ package struct UploadSweep: Sendable {
       report.foreign += 1
       return
     }
-    guard let initiated = upload.initiated, .seconds(now - initiated) >= age else {
+    // By S3's clock, like the upload's own time; ours may be a day ahead.
+    let time = bucket.site.clock.time(at: now)
+    guard let initiated = upload.initiated, .seconds(time - initiated) >= age else {
       report.young += 1
       return
     }

@@ -7,14 +7,20 @@ final class UpstreamReading: HTTPReceiver {
   private let spool: Spool
   private let whyStop: () -> FillError?
   private var offset: Int64 = 0
-  private var patience = Patience()
+  private var patience: Patience
   /// Why this side stopped the reading.
   private(set) var failure: FillError?
 
-  /// - Parameter whyStop: asked at each piece, and about once a second.
-  init(_ fill: BlobFill, _ spool: Spool, whyStop: @escaping () -> FillError?) {
+  /// - Parameters:
+  ///   - patience: how long it may crawl while no client reads along.
+  ///   - whyStop: asked at each piece, and about once a second.
+  init(
+    _ fill: BlobFill, _ spool: Spool, patience: Duration,
+    whyStop: @escaping () -> FillError?
+  ) {
     self.fill = fill
     self.spool = spool
+    self.patience = Patience(time: patience)
     self.whyStop = whyStop
   }
 
@@ -42,10 +48,9 @@ final class UpstreamReading: HTTPReceiver {
   /// a place among the fills is worth more.
   func isStillWanted() -> Bool {
     if let reason = whyStop() { return stop(reason) }
-    if patience.isOver(at: offset), !fill.isFollowed {
-      return stop(.upstream("fewer than \(Patience.bytes) bytes in \(Patience.time)"))
-    }
-    return true
+    guard patience.isOver(at: offset) else { return true }
+    let reason = FillError.upstream("fewer than \(Patience.bytes) bytes in \(patience.time)")
+    return fill.breakOffUnlessFollowed(reason) ? stop(reason) : true
   }
 
   /// Whether all bytes came; their digest is `BlobHashing`'s to compare.
@@ -79,11 +84,13 @@ final class UpstreamReading: HTTPReceiver {
 
 /// How long a reading may crawl: the deadline of a fill is one by progress, not by size.
 private struct Patience {
-  static let time = Duration.seconds(60)
   static let bytes: Int64 = 64 << 10
 
+  let time: Duration
   private var offset: Int64 = 0
   private var since = ContinuousClock.now
+
+  init(time: Duration) { self.time = time }
 
   /// Whether `bytes` have not come within `time`.
   mutating func isOver(at offset: Int64) -> Bool {
@@ -91,6 +98,6 @@ private struct Patience {
     if offset - self.offset >= Self.bytes {
       (self.offset, since) = (offset, now)
     }
-    return now - since > Self.time
+    return now - since > time
   }
 }

@@ -77,6 +77,9 @@ final class Exchange {
     if head == nil, case .none = body, now - start > limits.head {
       return end(.timeout, "no response within \(limits.head)")
     }
+    if let whole = limits.whole, now - start > whole {
+      return end(.timeout, "not over within \(whole)")
+    }
     guard now - lastProgress <= limits.stall else {
       return end(.timeout, "fewer than \(limits.leastBytes) bytes moved in \(limits.stall)")
     }

@@ -49,17 +49,20 @@ package struct HTTPLimits: Sendable {
   /// What counts as progress: fewer bytes within `stall` are none, so that a peer can't hold a transfer
   /// by a byte now and then.
   package var leastBytes: Int64
+  /// From the start to the end; `nil` for as long as there is progress.
+  package var whole: Duration?
   /// PEM file of the authorities to trust, instead of the system's.
   package var authoritiesFile: String?
 
   package init(
     connect: Duration = .seconds(5), head: Duration = .seconds(5), stall: Duration = .seconds(30),
-    leastBytes: Int64 = 1, authoritiesFile: String? = nil
+    leastBytes: Int64 = 1, whole: Duration? = nil, authoritiesFile: String? = nil
   ) {
     self.connect = connect
     self.head = head
     self.stall = stall
     self.leastBytes = leastBytes
+    self.whole = whole
     self.authoritiesFile = authoritiesFile
   }
 }

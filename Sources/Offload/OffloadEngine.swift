@@ -211,6 +211,12 @@ package struct OffloadEngine: Sendable {
     do {
       let blob = try store.find(digest, by: &http, now: now.unix)
       storeBreaker.record(isSuccess: true, at: now.steady)
+      // A fill may have published it since S3 looked.
+      if blob == nil, known == nil,
+        let newer = memories.newPresence(of: digest, in: location, at: now)
+      {
+        return .presence(newer)
+      }
       var presence = blob.map { Presence.present($0, nil) } ?? .absent
       // Equal requests get equal URLs.
       if case .present(let before, _)? = known, before.size == blob?.size, let known {

@@ -42,11 +42,15 @@ package struct ShellCommand {
       let count = unsafe buffer.withUnsafeMutableBytes {
         unsafe read(reading, $0.baseAddress, $0.count)
       }
-      guard count > 0 else { return Outcome(status: end(of: process), bytes: bytes) }
+      guard count > 0 else {
+        // It may have closed its output and live on.
+        guard let status = end(of: process, by: deadline) else { break }
+        return Outcome(status: status, bytes: bytes)
+      }
       bytes.append(contentsOf: buffer[..<count])
     }
     kill(-process, SIGKILL)
-    _ = end(of: process)
+    _ = end(of: process, by: .now + .seconds(5))
     throw Failure(description: "it was not done within \(limit), or wrote without end")
   }
 
@@ -80,10 +84,15 @@ package struct ShellCommand {
     return code == 0 ? process : nil
   }
 
-  private func end(of process: pid_t) -> Int32 {
+  /// - Returns: `nil` when it has not ended by then.
+  private func end(of process: pid_t, by deadline: ContinuousClock.Instant) -> Int32? {
     var status: Int32 = 0
-    while unsafe waitpid(process, &status, 0) < 0 {
-      guard errno == EINTR else { return -1 }
+    while true {
+      let found = unsafe waitpid(process, &status, WNOHANG)
+      if found == process { break }
+      if found < 0, errno != EINTR { return -1 }
+      guard ContinuousClock.now < deadline else { return nil }
+      usleep(2000)
     }
     // WIFEXITED, WEXITSTATUS and WTERMSIG are macros.
     let signal = status & 0x7F

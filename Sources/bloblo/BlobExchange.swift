@@ -13,6 +13,8 @@ struct BlobExchange: Sendable {
   var trace: Trace?
   /// Under which upstream was asked.
   var id: RequestID?
+  /// Whether it was found out once before, and had changed meanwhile.
+  var isAskedAgain = false
 
   var facts: RequestFacts { RequestFacts(request: request, blob: blob, trace: trace, id: id) }
 

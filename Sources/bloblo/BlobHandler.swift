@@ -69,6 +69,7 @@ final class BlobHandler: RequestHandler {
   func tick() {
     let now = Moment.now()
     ledger.log.tellRepeated(at: now)
+    tee.filler.dropStaleCredentials()
     pages?.operation.history.take(ledger.figures.bytes, at: now.unix)
   }
 
@@ -175,7 +176,23 @@ final class BlobHandler: RequestHandler {
       if let wrong { ledger.found(wrong, blob, want: size) }
       tee.fill(exchange, size: size, isReplacement: wrong != nil) { reason in
         self.pass(exchange, reason)
+      } orAskAgain: {
+        self.askAgain(exchange)
       }
+    }
+  }
+
+  /// A fill has ended between the question and its answer. Once: a bucket that forgets is left to itself.
+  private func askAgain(_ exchange: BlobExchange) {
+    guard !exchange.isAskedAgain else {
+      return pass(exchange, .store("it does not show what was just put there"))
+    }
+    var exchange = exchange
+    exchange.isAskedAgain = true
+    if let decision = exchange.location.engine.decideAtOnce(exchange.blob, at: .now()) {
+      carryOut(decision, exchange)
+    } else {
+      ask(exchange)
     }
   }
 }

@@ -23,10 +23,13 @@ final class Tee: Sendable {
     }
   }
 
-  /// - Parameter pass: called when the registry must answer; the client has seen nothing then.
+  /// - Parameters:
+  ///   - pass: called when the registry must answer; the client has seen nothing then.
+  ///   - askAgain: called when the blob has come into the bucket since it was found absent.
   func fill(
     _ exchange: BlobExchange, size: Int64, isReplacement: Bool,
-    orPass pass: @escaping @Sendable (PassReason) -> Void
+    orPass pass: @escaping @Sendable (PassReason) -> Void,
+    orAskAgain askAgain: @escaping @Sendable () -> Void
   ) {
     let (blob, location) = (exchange.blob, exchange.location)
     let mode = location.settings.fill
@@ -48,9 +51,16 @@ final class Tee: Sendable {
         StoredBlob(size: size), of: blob.path.digest, in: location.id, at: .now())
     }
     if mode == .background { return pass(.cold(filler.queue(source) ? .background : .limit)) }
-    guard let follower = filler.follow(source),
-      streaming.submit({ _ in self.stream(follower, exchange, orPass: pass) })
-    else { return pass(.cold(.limit)) }
+    // The client's place comes first: a fill that is begun for a client that is passed on then would read
+    // upstream a second time.
+    let hasPlace = streaming.submit { [self] _ in
+      switch filler.follow(source) {
+      case .follower(let follower): stream(follower, exchange, orPass: pass)
+      case .published: askAgain()
+      case .none: pass(.cold(.limit))
+      }
+    }
+    if !hasPlace { pass(.cold(.limit)) }
   }
 
   /// Waits for fills, once no more requests come.

@@ -1,3 +1,4 @@
+import Glibc
 import HTTPTransport
 import Registry
 import Testing
@@ -9,22 +10,72 @@ import Testing
     BlobFill(try #require(Digest("sha256:" + String(repeating: "0", count: 64))), size: 10)
   }
 
+  private func request() -> SingleUseRequest {
+    SingleUseRequest(HTTPRequest(.get, "http://registry/"))
+  }
+
   @Test func `a second client reads along`() throws {
     let (table, fill) = (FillTable(), try fill())
-    #expect(table.find("a", orStart: { fill }) === fill)
-    #expect(table.find("a", orStart: { nil }) === fill)
-    table.remove("a")
-    #expect(table.find("a", orStart: { nil }) == nil)
+    #expect(table.find("a", request(), orStart: { fill }).fill === fill)
+    #expect(table.find("a", request(), orStart: { nil }).fill === fill)
+    table.remove("a", isPublished: false)
+    guard case .none = table.find("a", request(), orStart: { nil }) else {
+      Issue.record("it is there yet")
+      return
+    }
+  }
+
+  @Test func `what has just been published is not begun again`() throws {
+    let (table, fill) = (FillTable(), try fill())
+    _ = table.find("a", request(), orStart: { fill })
+    table.remove("a", isPublished: true)
+    guard case .published = table.find("a", request(), orStart: { fill }) else {
+      Issue.record("a second fill")
+      return
+    }
+    #expect(table.find("b", request(), orStart: { fill }).fill === fill)
+  }
+
+  @Test func `a credential is kept for no longer than the queue may take`() throws {
+    let table = FillTable()
+    let (waiting, running) = (request(), request())
+    let digest = try fill().digest
+    _ = table.find("a", waiting) { BlobFill(digest, size: 1, hasTurn: false) }
+    _ = table.find("b", running) { BlobFill(digest, size: 1) }
+    table.dropRequests(waitingFor: .seconds(60))
+    usleep(2000)
+    table.dropRequests(waitingFor: .milliseconds(1))
+    #expect(waiting.take() == nil)
+    #expect(running.take() != nil)
+    #expect(running.take() == nil)
+  }
+
+  @Test func `a credential that may still be needed is kept`() throws {
+    let (table, waiting, digest) = (FillTable(), request(), try fill().digest)
+    _ = table.find("a", waiting) { BlobFill(digest, size: 1, hasTurn: false) }
+    table.dropRequests(waitingFor: .seconds(60))
+    #expect(waiting.take() != nil)
   }
 
   @Test func `a fill is followed while a follower lives`() throws {
     let fill = try fill()
     do {
       let follower = FillFollower(fill)
-      #expect(fill.isFollowed)
+      #expect(!fill.breakOffUnlessFollowed(.stale))
       extendLifetime(follower)
     }
-    #expect(!fill.isFollowed)
+    // Who comes after the last has gone, and after the decision, is not shown a first byte.
+    #expect(fill.breakOffUnlessFollowed(.stale))
+    let late = FillFollower(fill)
+    #expect(late.reader(within: .seconds(5)) == nil)
+    #expect(late.failure == .stale)
+  }
+
+  @Test func `the first reason is the one that is told`() throws {
+    let fill = try fill()
+    fill.breakOff(.long(10))
+    fill.breakOff(.stopping)
+    #expect(FillFollower(fill).failure == .long(10))
   }
 
   @Test func `a fill that broke before its first byte has no reader`() throws {
@@ -48,4 +99,8 @@ import Testing
     #expect(reader.progress(beyond: 0, within: .seconds(1)) == .available(upTo: 4))
     #expect(reader.progress(beyond: 4, within: .seconds(1)) == .broken)
   }
+}
+
+extension FillTable.Finding {
+  fileprivate var fill: BlobFill? { if case .fill(let fill) = self { fill } else { nil } }
 }

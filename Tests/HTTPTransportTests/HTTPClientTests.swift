@@ -94,6 +94,25 @@ struct HTTPClientTests {
   ])
   func `a server that stops is given up`(c: Case) { check(c) }
 
+  /// A byte every 2 ms.
+  static let drip = Reply(
+    pieces: ["HTTP/1.1 200 OK\r\n\r\n"] + Array(repeating: "x", count: 5000), .close)
+
+  @Test(arguments: [
+    HTTPLimits(stall: .milliseconds(300), leastBytes: 64 << 10),
+    HTTPLimits(whole: .milliseconds(300)),
+  ])
+  func `a server that drips is given up`(limits: HTTPLimits) {
+    let server = ScriptedServer { _ in Self.drip }
+    var http = HTTPClient()
+    for body in [HTTPBody.none, .bytes([1])] {
+      let request = HTTPRequest(
+        body.count > 0 ? .put : .get, server.url, body: body, limits: limits)
+      let error = #expect(throws: TransportError.self) { try http.send(request, bodyLimit: 9000) }
+      #expect(error?.kind == .timeout)
+    }
+  }
+
   @Test func `nobody there is no connection`() {
     var http = HTTPClient()
     let error = #expect(throws: TransportError.self) {

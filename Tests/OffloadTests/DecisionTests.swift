@@ -99,6 +99,23 @@ private final class Counting: ProofSource, BlobStore {
   }
 }
 
+/// A bucket that has nothing; but before its answer is there, a fill publishes the blob.
+private final class Racing: BlobStore {
+  let engine = Mutex<OffloadEngine?>(nil)
+
+  func find(_ digest: Digest, by http: inout HTTPClient, now: UnixTime) throws(BlobStoreError)
+    -> StoredBlob?
+  {
+    let engine = engine.withLock { $0 }
+    engine?.remember(StoredBlob(size: 10), of: digest, in: question.location, at: start)
+    return nil
+  }
+
+  func presign(_ digest: Digest, now: UnixTime) throws(BlobStoreError) -> SignedURL {
+    SignedURL(bytes: Array("url".utf8), reusableUntil: now + 60)
+  }
+}
+
 struct RememberingTests {
   private let servers = Counting()
 
@@ -135,6 +152,16 @@ struct RememberingTests {
     for second in 2..<60 {
       #expect(engine.decide(get, at: later(Int64(second))).leaf.hasPrefix("pass"))
     }
+  }
+
+  @Test func `an absence does not outlive the news of a fill`() {
+    let store = Racing()
+    let engine = OffloadEngine(
+      upstream: servers, store: store,
+      memories: Memories(Memories.Lives(proof: .seconds(30), presence: .seconds(300))))
+    store.engine.withLock { $0 = engine }
+    #expect(engine.decide(get, at: start).leaf == "redirect")
+    #expect(engine.decideAtOnce(get, at: start)?.leaf == "redirect")
   }
 
   @Test func `with lives of zero every request asks`() {

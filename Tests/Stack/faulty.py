@@ -18,8 +18,13 @@ class Relay:
 
     refuse     answers each new connection by itself with this, bytes, so many times (`times`; None: always)
     reset_at   resets a connection when so many bytes have gone to the server
+    cut_at     ends one, as a server that goes away does
     stalled    moves nothing, while set
     rate       bytes a second at most, each way, of each connection
+    drip       "up" or "down": a connection on which one of `victims` comes moves 4 bytes a second that way
+               from then on, also when this relay is well again; so many of them (`times`; None: all)
+    forget     so many answers to `victims` are lost: their connections are reset when the answer comes
+    victims    pattern of requests' first lines
     """
 
     def __init__(self, port):
@@ -34,6 +39,7 @@ class Relay:
 
     def heal(self):
         self.refuse, self.times, self.reset_at, self.stalled, self.rate = None, None, None, False, None
+        self.cut_at, self.drip, self.forget, self.victims = None, None, 0, b"PUT "
 
     def accept(self):
         while True:
@@ -71,10 +77,24 @@ class Relay:
             return
         with self.lock:
             self.connections.append((client, server))
+        state = {"drip": None, "forget": False}
         for pair in ((client, server, True), (server, client, False)):
-            threading.Thread(target=self.pump, args=pair, daemon=True).start()
+            threading.Thread(target=self.pump, args=(*pair, state), daemon=True).start()
 
-    def pump(self, source, sink, is_upward):
+    def look(self, data, state):
+        """What is to happen to a connection on which this has just come."""
+        if not re.match(self.victims, data):
+            return
+        with self.lock:
+            if self.forget:
+                self.forget -= 1
+                state["forget"] = True
+            if self.drip and not state["drip"] and self.times != 0:
+                state["drip"] = self.drip
+                if self.times:
+                    self.times -= 1
+
+    def pump(self, source, sink, is_upward, state):
         moved = 0
         try:
             while True:
@@ -84,11 +104,26 @@ class Relay:
                 while self.stalled:
                     time.sleep(0.02)
                 moved += len(data)
+                if is_upward:
+                    self.look(data, state)
+                elif state["forget"]:
+                    for each in (sink, source):
+                        reset(each)
+                    return
                 if is_upward and self.reset_at is not None and moved >= self.reset_at:
                     self.reset_at = None
                     for each in (source, sink):
                         reset(each)
                     return
+                if is_upward and self.cut_at is not None and moved >= self.cut_at:
+                    self.cut_at = None
+                    for each in (source, sink):
+                        each.shutdown(socket.SHUT_RDWR)
+                    return
+                while state["drip"] == ("up" if is_upward else "down") and data:
+                    sink.sendall(data[:1])
+                    data = data[1:]
+                    time.sleep(0.25)
                 sink.sendall(data)
                 if self.rate:
                     time.sleep(len(data) / self.rate)
@@ -134,11 +169,12 @@ class Registry:
     """Blobs under any repository; the repository's name says what is wrong with the answer to a GET.
 
     `rate` is in bytes a second. `gets` counts GETs by digest and `bytes` what they were answered with.
+    The next GET stops at half its body until `gate`, an Event, is set.
     """
 
     def __init__(self, rate=None):
         self.blobs, self.gets, self.bytes, self.rate = {}, {}, {}, rate
-        self.credentials = set()
+        self.credentials, self.proofs, self.gate = set(), {}, None
         self.lock = threading.Lock()
         registry = self
 
@@ -187,6 +223,7 @@ class Registry:
         head = {"Content-Type": "application/octet-stream", "Content-Length": str(len(content)),
                 "Docker-Content-Digest": digest}
         if not is_get:
+            self.proofs.setdefault(digest, set()).add(request.headers.get("Authorization"))
             return self.send(request, 200, head, b"", False)
         if credential := request.headers.get("Authorization"):
             self.credentials.add(credential)
@@ -199,8 +236,11 @@ class Registry:
             status, content = 206, content[first:last + 1]
             head["Content-Length"] = str(len(content))
         half = len(content) // 2
-        if fault == "error":
-            status, content = 500, b"sorry"
+        if fault in ("error", "busy"):
+            status, content = 500 if fault == "error" else 503, b"sorry"
+        elif fault == "redirect":
+            status, content = 307, b""
+            head["Location"] = f"http://{self.address}/nowhere/{digest}"
         elif fault == "partial":
             status, head["Content-Range"] = 206, f"bytes 0-{half - 1}/{len(content)}"
             content = content[:half]
@@ -217,9 +257,9 @@ class Registry:
             content = content[:half]
         elif fault == "longer":
             content = content + content
-        if fault in ("error", "partial", "shorter", "longer"):
+        if fault in ("error", "busy", "redirect", "partial", "shorter", "longer"):
             head["Content-Length"] = str(len(content))
-        if fault in ("nolength", "chunked"):
+        if fault in ("nolength", "chunked", "chunkedcut"):
             del head["Content-Length"]
         # What breaks off in the middle keeps the length of the whole.
         self.send(request, status, head, content, True, fault, digest)
@@ -231,29 +271,41 @@ class Registry:
         if fault == "nolength":
             request.send_header("Connection", "close")
             request.close_connection = True
-        if fault == "chunked":
+        is_chunked = fault in ("chunked", "chunkedcut")
+        if is_chunked:
             request.send_header("Transfer-Encoding", "chunked")
         request.end_headers()
         if not has_body:
             return
         view, at, start = memoryview(content), 0, time.monotonic()
         half = len(content) // 2
+        with self.lock:
+            gate, self.gate = (self.gate, None) if digest else (None, self.gate)
         while at < len(content):
-            if fault in ("cut", "reset", "stall") and at >= half:
-                if fault == "stall":
-                    time.sleep(4)
+            if gate and at >= half:
+                gate.wait(60)
+                gate = None
+            if fault in ("cut", "chunkedcut", "reset", "stall", "standstill", "drip") and at >= half:
+                if fault in ("stall", "standstill"):
+                    time.sleep(4 if fault == "stall" else 9)
+                if fault == "drip":
+                    # A while of next to nothing, then the rest.
+                    for _ in range(80):
+                        request.wfile.write(view[at:at + 1])
+                        at += 1
+                        time.sleep(0.1)
                 if fault == "reset":
                     request.wfile.flush()
                     time.sleep(0.3)
                     request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                if fault != "stall" or not content:
+                if fault not in ("stall", "standstill", "drip") or not content:
                     request.close_connection = True
                     return
                 fault = "good"
             piece = view[at:at + 262144]
-            if fault in ("cut", "reset", "stall"):
+            if gate or fault in ("cut", "chunkedcut", "reset", "stall", "standstill", "drip"):
                 piece = view[at:min(at + 262144, half)]
-            if fault == "chunked":
+            if is_chunked:
                 request.wfile.write(b"%x\r\n" % len(piece) + piece + b"\r\n")
             else:
                 request.wfile.write(piece)
@@ -262,5 +314,5 @@ class Registry:
                 self.bytes[digest] = self.bytes.get(digest, 0) + len(piece)
             if self.rate:
                 time.sleep(max(0, at / self.rate - (time.monotonic() - start)))
-        if fault == "chunked":
+        if is_chunked:
             request.wfile.write(b"0\r\n\r\n")

@@ -30,7 +30,7 @@ import faulty
 import stack
 
 MIB = 1 << 20
-ARGUMENTS = argparse.Namespace(bloblo=str(stack.ROOT / ".build/debug/bloblo"), clients=100, size=32, kills=100)
+ARGUMENTS = argparse.Namespace(bloblo=str(stack.ROOT / ".build/debug/bloblo"), clients=100, size=256, kills=100)
 
 
 class Pull:
@@ -39,8 +39,7 @@ class Pull:
     def __init__(self, url, path, headers=None, rate=None, timeout=60, stop=None):
         host = url.split("//")[1]
         connection = http.client.HTTPConnection(host, timeout=timeout)
-        self.status, self.count, self.is_whole, self.headers = None, 0, False, {}
-        start = time.monotonic()
+        self.status, self.count, self.is_whole, self.headers, self.is_stuck = None, 0, False, {}, False
         digest = hashlib.sha256()
         self.body = b""
         try:
@@ -58,12 +57,13 @@ class Pull:
                 if stop and stop.is_set():
                     break
             self.is_whole = answer.length in (None, 0)
+        except TimeoutError:
+            self.is_stuck = True
         except (OSError, http.client.HTTPException):
             pass
         finally:
             connection.close()
         self.sha256 = digest.hexdigest()
-        self.seconds = time.monotonic() - start
 
     @property
     def seen(self):
@@ -127,9 +127,15 @@ class FillTest(unittest.TestCase):
         root = xml.fromstring(self.s3.client.call("GET", f"/{stack.BUCKET}", query=[("list-type", "2")])[2])
         return [each.text for each in root.findall(".//{*}Contents/{*}Key")]
 
-    def uploads(self):
+    def uploads(self, digest=None):
+        """The keys of uploads that were begun and not ended; of one blob, or of all."""
         root = xml.fromstring(self.s3.client.call("GET", f"/{stack.BUCKET}", query=[("uploads", "")])[2])
-        return [each.text for each in root.findall(".//{*}Upload/{*}Key")]
+        return [each.text for each in root.findall(".//{*}Upload/{*}Key") if digest in (None, each.text)]
+
+    def sweep(self):
+        time.sleep(1.1)
+        swept = self.tool("sweep", "--older-than", "1s")
+        self.assertEqual((swept.returncode, self.uploads()), (0, []), swept)
 
     def assert_published(self, digest, seconds=20):
         self.assertTrue(eventually(lambda: self.s3.client.size(digest) is not None, seconds), self.log())
@@ -139,7 +145,7 @@ class FillTest(unittest.TestCase):
         """Nothing is published, nothing is left, and no fill goes on."""
         self.assertTrue(eventually(lambda: self.spool_files() == 0), "a spool is still open")
         self.assertIsNone(self.s3.client.size(digest))
-        self.assertTrue(eventually(lambda: not self.uploads()), self.uploads())
+        self.assertTrue(eventually(lambda: not self.uploads(digest)), self.log())
 
     # bloblo
 
@@ -153,7 +159,10 @@ class FillTest(unittest.TestCase):
         return [json.loads(line) for line in self.bloblo.log.read_text(errors="replace").splitlines()
                 if line.startswith("{") and word in line]
 
-    def spool_files(self, process=None):
+    def said(self, digest, words):
+        return any(digest in line["blob.digest"] for line in self.lines(words) if "blob.digest" in line)
+
+    def spool_files(self):
         """Files of the spool folder that bloblo holds open; they have no name."""
         folder, count = f"/proc/{self.bloblo.pid}/fd", 0
         for each in os.listdir(folder):
@@ -208,23 +217,62 @@ class Coalescing(FillTest):
               f"peak memory {self.memory() / MIB:.1f} MiB", file=sys.stderr)
         self.assertLess(self.memory(), 64 * MIB)
 
+    def test_who_comes_late_reads_along_from_the_start(self):
+        size = 24 * MIB
+        digest = self.registry.add(size)
+        self.registry.gate = gate = threading.Event()
+        self.addCleanup(gate.set)
+        with contextlib.ExitStack() as stack:
+            def client(number):
+                connection = stack.enter_context(contextlib.closing(
+                    http.client.HTTPConnection(self.nginx.split("//")[1], timeout=60)))
+                # Each has a credential of its own, and so needs a proof of its own.
+                connection.request("GET", path(digest), headers={"Authorization": f"Basic {number}"})
+                return connection.getresponse()
+            answers = [client(0)]
+            self.assertTrue(eventually(lambda: self.registry.bytes.get(digest) == size // 2))
+            answers += [client(number) for number in range(1, 6)]
+            halves = [answer.read(size // 2) for answer in answers]
+            # All of the first half, and upstream has given no more.
+            self.assertEqual(set(halves), {self.registry.blobs[digest][:size // 2]})
+            self.assertEqual((self.registry.gets[digest], self.registry.bytes[digest]), (1, size // 2))
+            self.assertIsNone(self.s3.client.size(digest))
+            gate.set()
+            for answer in answers:
+                self.assertEqual(answer.read(), self.registry.blobs[digest][size // 2:])
+        self.assertEqual(self.registry.gets[digest], 1)
+        self.assertEqual(len(self.registry.proofs[digest]), 6)
+        self.assert_published(digest)
+
+    def test_who_comes_at_the_very_end_costs_no_second_read(self):
+        # Small blobs are filled in the time between a client's question to the bucket and its answer.
+        def client(digest, number, start):
+            start.wait()
+            time.sleep(random.uniform(0, 0.05))
+            pull = self.pull(digest, headers={"Authorization": f"Basic {number}"})
+            return pull.status == 307 or (pull.status == 200 and f"sha256:{pull.sha256}" == digest)
+        for lives in ({}, {"BLOBLO_PRESENCE_TTL": "0s", "BLOBLO_PROOF_TTL": "0s"}):
+            with self.subTest(**lives), self.restarted(**lives), concurrent.futures.ThreadPoolExecutor(12) as pool:
+                for _ in range(15):
+                    digest, start = self.registry.add(50_000), threading.Event()
+                    pulls = [pool.submit(client, digest, number, start) for number in range(12)]
+                    start.set()
+                    self.assertTrue(all(pull.result() for pull in pulls), self.log())
+                    self.assertEqual(self.registry.gets[digest], 1, self.log())
+
 
 class Independence(FillTest):
     rate = 100 * MIB
 
     def test_a_slow_client_holds_up_neither_the_bucket_nor_others(self):
         digest = self.registry.add(20 * MIB)
-        stop = threading.Event()
-        self.addCleanup(lambda: eventually(lambda: self.spool_files() == 0))
-        self.addCleanup(stop.set)
-        slow = threading.Thread(target=self.pull, args=(digest,), kwargs={"rate": 10 << 10, "stop": stop})
-        slow.start()
-        fast = self.pull(digest)
-        self.assertEqual(fast.seen, (200, 20 * MIB, digest.split(":")[1]))
-        self.assertLess(fast.seconds, 5)
-        self.assert_published(digest, 5)
-        self.assertTrue(slow.is_alive())
-        self.assertEqual(self.registry.gets[digest], 1)
+        with self.slow_client(digest) as slow:
+            fast = self.pull(digest)
+            self.assertEqual(fast.seen, (200, 20 * MIB, digest.split(":")[1]))
+            self.assert_published(digest)
+            # It would take half an hour.
+            self.assertTrue(slow.is_alive())
+            self.assertEqual(self.registry.gets[digest], 1)
 
     def test_a_store_that_stalls_holds_up_no_client(self):
         digest, other = self.registry.add(20 * MIB), self.registry.add(MIB)
@@ -238,9 +286,45 @@ class Independence(FillTest):
         # A third client asks for another blob: whether it is there S3 does not say, so the registry answers.
         third = self.pull(other)
         self.assertEqual(third.seen, (200, MIB, other.split(":")[1]))
-        self.assertLess(third.seconds, 15)
         self.relay.stalled = False
         self.assert_published(digest, 40)
+
+    def test_a_slow_client_and_a_stalled_store_disturb_nobody(self):
+        digest, other = self.registry.add(20 * MIB), self.registry.add(20 * MIB)
+        with self.slow_client(digest) as slow:
+            self.assertTrue(eventually(lambda: self.uploads(digest)), self.log())
+            self.relay.stalled = True
+            self.assertEqual(self.pull(digest).seen, (200, 20 * MIB, digest.split(":")[1]))
+            self.assertEqual(self.pull(other).seen, (200, 20 * MIB, other.split(":")[1]))
+            self.assertTrue(slow.is_alive())
+            self.assertEqual(self.registry.gets[digest], 1)
+            self.relay.heal()
+            self.assert_published(digest, 60)
+            self.assertTrue(slow.is_alive())
+
+    @contextlib.contextmanager
+    def slow_client(self, digest):
+        stop = threading.Event()
+        client = threading.Thread(target=self.pull, args=(digest,), kwargs={"rate": 10 << 10, "stop": stop})
+        client.start()
+        try:
+            yield client
+        finally:
+            stop.set()
+            client.join()
+
+    def test_a_slow_client_keeps_its_room_in_the_spool(self):
+        first, second = self.registry.add(16 * MIB), self.registry.add(16 * MIB)
+        with self.restarted(BLOBLO_SPOOL_MAX_BYTES="20MiB"):
+            with self.slow_client(first):
+                self.assert_published(first)
+                # Its bytes are still in the spool: another blob has no room, and passes.
+                self.assertEqual(self.spool_files(), 1)
+                self.assertEqual(self.pull(second).seen, (200, 16 * MIB, second.split(":")[1]))
+                self.assertTrue(self.said(second, "no room"), self.log())
+            self.assertTrue(eventually(lambda: self.spool_files() == 0))
+            self.pull(second)
+            self.assert_published(second)
 
     def test_the_end_of_the_client_is_not_the_end_of_the_fill(self):
         digest = self.registry.add(20 * MIB)
@@ -271,15 +355,55 @@ class Truth(FillTest):
     sizes = (MIB, 20 * MIB)
 
     def test_bodies_that_are_not_the_blob(self):
-        for fault in ("cut", "reset", "wrong", "encoded", "partial", "page", "error", "shorter", "longer",
-                      "chunked", "nolength", "otherdigest"):
+        for fault in ("cut", "reset", "wrong", "encoded", "partial", "page", "error", "busy", "redirect", "shorter",
+                      "longer", "chunked", "chunkedcut", "nolength", "otherdigest"):
             for size in self.sizes:
                 with self.subTest(fault=fault, size=size):
                     digest = self.registry.add(size)
                     direct = Pull(f"http://{self.registry.address}", path(digest, fault))
                     ours = self.pull(digest, fault)
                     self.assertEqual(ours.seen, direct.seen, self.log())
+                    self.assertEqual(ours.headers.get("Location"), direct.headers.get("Location"))
                     self.assert_absent(digest)
+
+    def test_a_sha512_that_is_another(self):
+        for fault in ("wrong", "cut"):
+            for size in self.sizes:
+                with self.subTest(fault=fault, size=size):
+                    digest = self.registry.add(size, "sha512")
+                    self.pull(digest, fault)
+                    self.assert_absent(digest)
+
+    def test_a_body_that_breaks_off_is_broken_off(self):
+        # As curl says it: 18 is "a file was only partially transferred".
+        for fault in ("cut", "reset"):
+            for size in self.sizes:
+                with self.subTest(fault=fault, size=size):
+                    digest = self.registry.add(size)
+                    curl = subprocess.run(
+                        ["curl", "--disable", "-sS", "--max-time", "60", self.nginx + path(digest, fault)],
+                        capture_output=True)
+                    self.assertEqual(curl.returncode, 18, curl.stderr)
+                    self.assertEqual(curl.stdout, self.registry.blobs[digest][:len(curl.stdout)])
+                    self.assert_absent(digest)
+
+    def test_a_body_that_breaks_off_is_not_held_up_by_the_store(self):
+        # What was begun there can't be aborted; nobody waits for that.
+        digest = self.registry.add(40 * MIB)
+        self.registry.rate = 40 * MIB
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            pull = pool.submit(self.pull, digest, "cut")
+            self.assertTrue(eventually(lambda: self.uploads(digest)), self.log())
+            self.relay.stalled = True
+            self.assertFalse(pull.result().is_whole)
+            # Who comes now is given to the registry, and gets what it has.
+            self.assertEqual(self.spool_files(), 1, "the fill is still clearing up")
+            second = self.pull(digest)
+            self.assertEqual(second.seen, (200, 40 * MIB, digest.split(":")[1]), self.log())
+        self.registry.rate = None
+        self.relay.heal()
+        self.assertTrue(eventually(lambda: self.spool_files() == 0, 60), self.log())
+        self.sweep()
 
     def test_the_same_blob_is_filled_by_the_next_right_answer(self):
         digest = self.registry.add(20 * MIB)
@@ -288,10 +412,25 @@ class Truth(FillTest):
         self.pull(digest)
         self.assert_published(digest)
 
-    def test_an_upstream_that_pauses_is_waited_for(self):
-        digest = self.registry.add(MIB)
-        self.assertEqual(self.pull(digest, "stall").seen, (200, MIB, digest.split(":")[1]))
-        self.assert_published(digest)
+    def test_an_upstream_that_pauses_or_drips_is_waited_for_with_its_client(self):
+        with self.restarted(BLOBLO_UPSTREAM_TIMEOUT="500ms"):
+            for fault in ("stall", "drip"):
+                with self.subTest(fault=fault):
+                    digest = self.registry.add(MIB)
+                    self.assertEqual(self.pull(digest, fault).seen, (200, MIB, digest.split(":")[1]))
+                    self.assert_published(digest)
+
+    def test_an_upstream_that_drips_or_stalls_for_nobody_is_left(self):
+        # Six seconds of next to nothing are enough then.
+        with self.restarted(BLOBLO_UPSTREAM_TIMEOUT="500ms", BLOBLO_FILL="background"):
+            for fault, size in zip(("drip", "standstill"), self.sizes):
+                with self.subTest(fault=fault, size=size):
+                    digest = self.registry.add(size)
+                    client = threading.Thread(target=self.pull, args=(digest, fault))
+                    client.start()
+                    self.assertTrue(eventually(lambda: self.said(digest, "fewer than"), 30), self.log())
+                    self.assert_absent(digest)
+                    client.join()
 
     def test_sha512(self):
         for size in self.sizes:
@@ -310,8 +449,8 @@ class Truth(FillTest):
 
 
 class StoreFaults(FillTest):
-    def filled_in_spite_of(self, **fault):
-        for size in (MIB, 30 * MIB):
+    def filled_in_spite_of(self, sizes=(MIB, 30 * MIB), **fault):
+        for size in sizes:
             with self.subTest(size=size, **fault):
                 digest = self.registry.add(size)
                 self.registry.rate = 60 * MIB
@@ -323,8 +462,15 @@ class StoreFaults(FillTest):
                     setattr(self.relay, name, value)
                 self.assertEqual(pull.result().seen, (200, size, digest.split(":")[1]))
                 self.assert_published(digest, 60)
-                self.assertFalse(self.uploads())
                 self.relay.heal()
+                self.assertTrue(eventually(lambda: self.spool_files() == 0))
+                # Of an upload whose beginning was lost nobody knows the name: a sweep aborts it.
+                if "uploads=" in str(fault.get("victims")):
+                    # libcurl asks again by itself, and tells nobody, where a connection was used before and breaks.
+                    self.assertTrue("forget" in fault or self.said(digest, "multipart upload left"), self.log())
+                    self.sweep()
+                else:
+                    self.assertFalse(self.uploads(digest))
 
     def test_503_slow_down(self):
         self.filled_in_spite_of(refuse=faulty.slow_down(), times=3)
@@ -338,8 +484,60 @@ class StoreFaults(FillTest):
     def test_a_reset_in_the_middle_of_a_part(self):
         self.filled_in_spite_of(reset_at=700_000)
 
-    def test_a_drip(self):
+    def test_a_cut_in_the_middle_of_a_part(self):
+        self.filled_in_spite_of(cut_at=700_000)
+
+    def test_a_slow_store(self):
         self.filled_in_spite_of(rate=8 * MIB)
+
+    def test_answers_that_are_lost(self):
+        # S3 has done what it was asked for, and nobody knows: nothing is made twice, nothing is left.
+        self.filled_in_spite_of(forget=1)
+        for victims in (b"POST .*uploads=", b"POST .*uploadId="):
+            self.filled_in_spite_of(forget=1, victims=victims, sizes=(30 * MIB,))
+
+    def test_a_drip(self):
+        # Connections that never get well again: without a limit by progress the upload would take hours.
+        with self.restarted(BLOBLO_S3_TIMEOUT="500ms"):
+            for drip in ("up", "down"):
+                self.filled_in_spite_of(drip=drip, times=2)
+                self.filled_in_spite_of(drip=drip, times=2, victims=b"POST .*uploads=", sizes=(30 * MIB,))
+
+    def test_a_drip_without_an_end(self):
+        with self.restarted(BLOBLO_S3_TIMEOUT="500ms"):
+            digest = self.registry.add(20 * MIB)
+            self.relay.drip = "down"
+            self.assertEqual(self.pull(digest).seen, (200, 20 * MIB, digest.split(":")[1]))
+            self.assertTrue(eventually(lambda: self.said(digest, "not filled"), 60), self.log())
+            self.assert_absent(digest)
+
+    def test_a_stall_without_an_end(self):
+        with self.restarted(BLOBLO_S3_TIMEOUT="500ms"):
+            digest = self.registry.add(20 * MIB)
+            self.registry.gate = gate = threading.Event()
+            with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                pull = pool.submit(self.pull, digest)
+                self.assertTrue(eventually(lambda: self.uploads(digest)), self.log())
+                self.relay.stalled = True
+                gate.set()
+                self.assertEqual(pull.result().seen, (200, 20 * MIB, digest.split(":")[1]))
+            self.assertTrue(eventually(lambda: self.said(digest, "multipart upload left"), 90), self.log())
+            self.assertEqual(self.spool_files(), 0)
+            self.relay.heal()
+            self.assertIsNone(self.s3.client.size(digest))
+            self.sweep()
+
+    def test_a_stop_aborts_what_it_can(self):
+        digest = self.registry.add(60 * MIB)
+        with self.restarted(BLOBLO_STOP_TIMEOUT="1s", BLOBLO_FILL_PART_SIZE="5MiB"):
+            self.relay.rate = 4 * MIB
+            self.assertEqual(self.pull(digest).count, 60 * MIB)
+            self.assertTrue(eventually(lambda: self.uploads(digest)), self.log())
+            self.bloblo.stop()
+            self.assertEqual(self.uploads(digest), [])
+            self.assertIsNone(self.s3.client.size(digest))
+            self.relay.heal()
+            self.bloblo.start()
 
     def test_a_store_that_is_down(self):
         digest = self.registry.add(20 * MIB)
@@ -443,6 +641,10 @@ class Limits(FillTest):
                     self.assertEqual(self.pull(second).seen, (200, MIB, second.split(":")[1]))
                     self.assertEqual(len(self.lines("cold-limit")) - before, 1, self.log())
                     self.assertEqual(pull.result().count, 8 * MIB)
+                # Who is passed on has begun no fill: upstream is read for the client alone.
+                self.assert_published(first)
+                self.assert_absent(second)
+                self.assertEqual(self.registry.gets[second], 1)
         self.registry.rate = None
 
     @unittest.skipUnless(os.geteuid() == 0, "mounts a small file system")
@@ -457,6 +659,55 @@ class Limits(FillTest):
                     self.assert_published(digest)
             finally:
                 subprocess.run(["umount", "-l", folder], check=True)
+
+
+    @unittest.skipUnless(os.geteuid() == 0, "mounts a small file system")
+    def test_a_disk_that_fills_up_meanwhile(self):
+        # ext2 can't promise room: the disk is full in the middle of the body, which can only break off.
+        with self.small_file_system() as folder, self.restarted(BLOBLO_SPOOL_DIR=str(folder)):
+            for size in (6 * MIB, 14 * MIB):
+                with self.subTest(size=size), concurrent.futures.ThreadPoolExecutor(1) as pool:
+                    digest = self.registry.add(size)
+                    self.registry.gate = gate = threading.Event()
+                    pull = pool.submit(self.pull, digest)
+                    self.assertTrue(eventually(lambda: self.registry.bytes.get(digest) == size // 2))
+                    with (folder / "other").open("wb") as other, contextlib.suppress(OSError):
+                        while True:
+                            other.write(bytes(65536))
+                            other.flush()
+                    gate.set()
+                    self.assertFalse(pull.result().is_whole)
+                    self.assertTrue(self.lines("spool: write: error 28"), self.log())
+                    self.assert_absent(digest)
+                    # The client tries again, and the registry answers.
+                    self.passes(digest, size)
+                    (folder / "other").unlink()
+            # Two that fit alone and not together: the second is passed on, whole.
+            first, second = self.registry.add(14 * MIB), self.registry.add(14 * MIB)
+            self.registry.gate = gate = threading.Event()
+            with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                pull = pool.submit(self.pull, first)
+                self.assertTrue(eventually(lambda: self.registry.bytes.get(first) == 7 * MIB))
+                self.assertEqual(self.pull(second).seen, (200, 14 * MIB, second.split(":")[1]))
+                gate.set()
+                self.assertEqual(pull.result().seen, (200, 14 * MIB, first.split(":")[1]))
+            self.assert_published(first)
+            self.assertIsNone(self.s3.client.size(second))
+
+    @contextlib.contextmanager
+    def small_file_system(self):
+        with tempfile.TemporaryDirectory() as folder:
+            image, point = pathlib.Path(folder) / "image", pathlib.Path(folder) / "point"
+            point.mkdir()
+            with image.open("wb") as file:
+                file.truncate(24 * MIB)
+            subprocess.run(["/sbin/mkfs.ext2", "-q", "-F", image], check=True)
+            if subprocess.run(["mount", "-o", "loop", image, point], capture_output=True).returncode:
+                self.skipTest("no loop devices here")
+            try:
+                yield point
+            finally:
+                subprocess.run(["umount", "-l", point], check=True)
 
 
 class Instances(FillTest):
@@ -485,6 +736,32 @@ class Instances(FillTest):
         self.assertTrue(eventually(lambda: self.lines("another instance was first")), self.log())
         self.assertTrue(eventually(lambda: not self.uploads()))
         self.assertEqual(self.object(digest), digest)
+
+    def test_the_slower_of_two_instances_stops(self):
+        size = 100 * MIB
+        digest = self.registry.add(size)
+        self.registry.gate = gate = threading.Event()
+        self.addCleanup(gate.set)
+        before = self.metric('bloblo_fills_done_total{by="another"}')
+        with self.other() as pull_by_other, concurrent.futures.ThreadPoolExecutor(1) as pool:
+            pull = pool.submit(self.pull, digest)
+            self.assertTrue(eventually(lambda: self.uploads(digest)), self.log())
+            # Ours has half of the blob when the other comes, and is first.
+            self.assertEqual(hashlib.sha256(pull_by_other(digest)).hexdigest(), digest.split(":")[1])
+            self.assert_published(digest)
+            time.sleep(2)  # between two looks
+            gate.set()
+            self.assertEqual(pull.result().sha256, digest.split(":")[1])
+        self.assertTrue(eventually(
+            lambda: self.metric('bloblo_fills_done_total{by="another"}') == before + 1), self.log())
+        self.assertTrue(self.said(digest, "another instance was first"))
+        self.assertTrue(eventually(lambda: not self.uploads()))
+        self.assertEqual(self.object(digest), digest)
+        self.assertEqual(self.registry.gets[digest], 2)
+
+    def metric(self, name):
+        _, _, text = stack.request("GET", f"{self.nginx}/bloblo/metrics")
+        return int(next(line.split()[-1] for line in text.decode().splitlines() if line.startswith(name)))
 
     @contextlib.contextmanager
     def other(self):
@@ -545,7 +822,7 @@ class Kills(FillTest):
                 self.bloblo.process.wait()
                 for pull in pulls:
                     seen = pull.result()
-                    self.assertLess(seen.seconds, 20)
+                    self.assertFalse(seen.is_stuck)
                     if seen.is_whole and seen.status == 200:
                         self.assertEqual(f"sha256:{seen.sha256}", digest)
                     else:

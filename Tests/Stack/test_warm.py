@@ -33,6 +33,8 @@ class TokenRegistry:
     def __init__(self):
         self.blobs, self.manifests, self.tokens, self.seen = {}, {}, set(), []
         self.redirects = False
+        # Digests that the storage has lost.
+        self.lost = set()
         registry = self
 
         class Server(http.server.ThreadingHTTPServer):
@@ -63,12 +65,18 @@ class TokenRegistry:
         getattr(self, kind)[digest] = content
         return {"digest": digest, "size": len(content)}
 
-    def image(self, architecture, layers):
+    def image(self, architecture, layers, os="linux", kind=MANIFEST, variant=None):
         config = {"mediaType": "application/vnd.oci.image.config.v1+json",
                   **self.store(json.dumps({"architecture": architecture, "once": random.randrange(1 << 60)}).encode())}
-        manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers}
-        return {"mediaType": MANIFEST, **self.store(json.dumps(manifest).encode(), "manifests"),
-                "platform": {"os": "linux", "architecture": architecture}}
+        manifest = {"schemaVersion": 2, "mediaType": kind, "config": config, "layers": layers}
+        return {"mediaType": kind, **self.store(json.dumps(manifest).encode(), "manifests"),
+                "platform": {"os": os, "architecture": architecture, **({"variant": variant} if variant else {})}}
+
+    def layer(self, size, kind="application/vnd.oci.image.layer.v1.tar+gzip"):
+        return {"mediaType": kind, **self.store(random.randbytes(size))}
+
+    def tag(self, tag, manifests, kind=INDEX):
+        self.manifests[tag] = json.dumps({"schemaVersion": 2, "mediaType": kind, "manifests": manifests}).encode()
 
     def answer(self, request):
         length = int(request.headers.get("Content-Length") or 0)
@@ -89,7 +97,7 @@ class TokenRegistry:
                 status = 401
         elif url.path.startswith("/storage/"):
             content = self.blobs[url.path[9:]]
-            status = 400 if authorization else 200
+            status = 400 if authorization else 500 if url.path[9:] in self.lost else 200
         elif authorization not in self.tokens:
             status = 401
             fields["WWW-Authenticate"] = (f'Bearer realm="http://{self.host}/token",service="the service",'
@@ -187,6 +195,71 @@ class WarmTest(unittest.TestCase):
         self.registry.redirects = True
         ended = self.warm(self.image)
         self.assertEqual((ended.returncode, self.is_there("shared", "amd", "arm")), (0, [True] * 3), ended)
+
+    def test_a_storage_that_fails_behind_a_redirect(self):
+        self.registry.redirects = True
+        self.registry.lost.add(self.layers["shared"]["digest"])
+        ended = self.warm(self.image)
+        self.assertEqual((ended.returncode, self.is_there("shared", "amd", "arm")), (1, [False, True, True]), ended)
+        self.assertIn(f"failed {self.layers['shared']['digest']} 9.0 MiB: the registry answers 500", ended.stdout)
+        self.assertIn("4 filled", ended.stdout)
+
+    def test_attestations(self):
+        # As BuildKit makes them: a manifest of platform unknown/unknown, whose layer is a statement.
+        kind = "application/vnd.in-toto+json"
+        layer, statement = self.registry.layer(5000), self.registry.layer(300, kind)
+        image = self.registry.image("amd64", [layer])
+        attestation = self.registry.image("unknown", [statement], os="unknown")
+        attestation["annotations"] = {"vnd.docker.reference.type": "attestation-manifest",
+                                      "vnd.docker.reference.digest": image["digest"]}
+        self.registry.tag("attested", [image, attestation])
+        name = f"{self.registry.host}/team/app:attested"
+        ended = self.warm("--platform", "linux/amd64", name)
+        self.assertEqual((ended.returncode, "2 filled" in ended.stdout), (0, True), ended)
+        self.assertIsNone(self.s3.size(statement["digest"]))
+        ended = self.warm(name)
+        self.assertEqual((ended.returncode, "2 filled" in ended.stdout, "2 present" in ended.stdout), (0, True, True), ended)
+        self.assertEqual(self.s3.size(statement["digest"]), 300)
+
+    def test_dockers_own_types(self):
+        docker = "application/vnd.docker.distribution.manifest"
+        rootfs = "application/vnd.docker.image.rootfs"
+        layer = self.registry.layer(7000, f"{rootfs}.diff.tar.gzip")
+        # Windows' base layer: no registry has to have it, and this one has not.
+        foreign = {"mediaType": f"{rootfs}.foreign.diff.tar.gzip", "digest": "sha256:" + "2" * 64, "size": 5}
+        self.registry.tag("docker", [
+            self.registry.image("amd64", [layer, foreign], kind=f"{docker}.v2+json"),
+            self.registry.image("arm", [self.registry.layer(10)], kind=f"{docker}.v2+json", variant="v6"),
+            self.registry.image("arm", [self.registry.layer(20)], kind=f"{docker}.v2+json", variant="v7"),
+        ], f"{docker}.list.v2+json")
+        name = f"{self.registry.host}/team/app:docker"
+        ended = self.warm("--platform", "linux/arm/v7", "--platform", "linux/amd64", name)
+        self.assertEqual(ended.returncode, 0, ended)
+        self.assertIn("4 filled", ended.stdout)
+        self.assertIn("1 skipped, 0 failed", ended.stdout)
+        self.assertEqual(self.s3.size(layer["digest"]), 7000)
+        none = self.warm("--platform", "windows/amd64", name)
+        self.assertEqual((none.returncode, "none of the image's platforms is wanted" in none.stdout), (1, True), none)
+
+    def test_an_index_of_which_a_part_is_missing(self):
+        # As copies of one platform leave it.
+        missing = self.manifests[1]["digest"]
+        del self.registry.manifests[missing]
+        ended = self.warm(self.image)
+        self.assertEqual((ended.returncode, self.is_there("shared", "amd", "arm")), (1, [True, True, False]), ended)
+        self.assertIn(f"failed {self.image} {missing}: manifest {missing}: the registry answers 404", ended.stdout)
+        self.assertIn("3 filled", ended.stdout)
+        self.assertIn("1 failed", ended.stdout)
+
+    def test_dockers_first_schema(self):
+        self.registry.manifests["old"] = json.dumps({"schemaVersion": 1, "name": "a", "fsLayers": [{"blobSum": "x"}]}).encode()
+        ended = self.warm(f"{self.registry.host}/team/app:old", self.image)
+        self.assertEqual((ended.returncode, self.is_there("amd")), (1, [True]), ended)
+        self.assertIn("Docker's first schema is not read", ended.stdout)
+
+    def test_a_store_that_refuses(self):
+        ended = self.warm(self.image, AWS_SECRET_ACCESS_KEY="wrong")
+        self.assertEqual((ended.returncode, "0 filled" in ended.stdout), (1, True), ended)
 
     def test_an_identity_token(self):
         self.login({"auths": {self.registry.host: {"identitytoken": "refresh"}}})

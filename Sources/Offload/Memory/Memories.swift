@@ -129,6 +129,12 @@ package final class Memories: Sendable {
     presences.value(of: StoredKey(location: location, digest: digest), at: now.steady)
   }
 
+  /// That an object is there, told by another while this one asked; not counted as a use of the memory.
+  func newPresence(of digest: Digest, in location: LocationID, at now: Moment) -> Presence? {
+    let found = presences.peek(StoredKey(location: location, digest: digest), at: now.steady)
+    return if case .present? = found { found } else { nil }
+  }
+
   package func keep(
     _ presence: Presence, of digest: Digest, in location: LocationID, at now: Moment
   ) {

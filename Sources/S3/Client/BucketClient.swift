@@ -145,7 +145,7 @@ package struct BucketClient: Sendable {
     guard let (number, signer) = site.signer(at: time) else { throw .noCredential }
     var request = HTTPRequest(
       unsigned.method, url(of: unsigned.key, unsigned.query), fields: unsigned.fields,
-      body: unsigned.body, limits: limits)
+      body: unsigned.body, limits: limits.bounding(unsigned.operation))
     signer.sign(&request, payloadHash: unsigned.payloadHash, now: time)
     let start = ContinuousClock.now
     let response: HTTPResponse

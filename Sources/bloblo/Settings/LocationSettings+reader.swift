@@ -46,7 +46,7 @@ private func readUpstream(_ reader: inout SettingsReader) -> UpstreamRegistry? {
   let timeout = reader.duration(
     "BLOBLO_UPSTREAM_TIMEOUT", default: .seconds(5), in: .milliseconds(100)...(.seconds(60)))
   let limits = HTTPLimits(
-    connect: timeout, head: timeout, stall: .seconds(60),
+    connect: timeout, head: timeout, stall: max(.seconds(6), timeout * 12),
     authoritiesFile: reader.readableFile("BLOBLO_UPSTREAM_CA_FILE"))
   let check = reader.choice("BLOBLO_UPSTREAM_CHECK", default: UpstreamRegistry.Check.auto)
   let redirect = reader.choice(

@@ -23,11 +23,10 @@ struct S3Settings {
   /// - Returns: `nil` when something is wrong; the reader knows what.
   init?(_ reader: inout SettingsReader) {
     let isLocalStack = reader.boolean("BLOBLO_USE_LOCALSTACK", default: false)
+    let timeout = reader.duration(
+      "BLOBLO_S3_TIMEOUT", default: .seconds(5), in: .milliseconds(100)...(.seconds(60)))
     let limits = HTTPLimits(
-      connect: .seconds(5),
-      head: reader.duration(
-        "BLOBLO_S3_TIMEOUT", default: .seconds(5), in: .milliseconds(100)...(.seconds(60))),
-      stall: .seconds(30),
+      connect: .seconds(5), head: timeout, stall: max(.seconds(3), timeout * 6),
       authoritiesFile: reader.readableFile("BLOBLO_S3_CA_FILE")
         ?? reader.readableFile("AWS_CA_BUNDLE"))
     let template = reader.keyTemplate()

@@ -54,6 +54,9 @@ struct ImageBlob: Hashable, Sendable {
     }
     self.digest = digest
     size = descriptor.size
-    isForeign = descriptor.urls?.isEmpty == false
+    let type = descriptor.mediaType ?? ""
+    isForeign =
+      descriptor.urls?.isEmpty == false || type.contains(".nondistributable.")
+      || type.contains(".foreign.")
   }
 }

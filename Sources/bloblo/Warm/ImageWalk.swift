@@ -12,6 +12,8 @@ struct ImageWalk {
   private var seen: Set<String> = []
   /// Each once, in the order of the image.
   private(set) var blobs: [ImageBlob] = []
+  /// What an index names and could not be read; the rest is found all the same.
+  private(set) var failures: [(manifest: String, error: WarmError)] = []
 
   /// - Parameter platforms: those of an index that are wanted; none is all.
   init(_ session: RegistrySession, platforms: [Platform]) {
@@ -40,10 +42,12 @@ struct ImageWalk {
       throw WarmError("none of the image's platforms is wanted")
     }
     for manifest in wanted {
-      guard let digest = Digest(manifest.digest) else {
-        throw WarmError("an index names \(manifest.digest)")
+      do throws(WarmError) {
+        guard let digest = Digest(manifest.digest) else { throw WarmError("not a digest") }
+        try visit(manifest.digest, digest, depth: depth + 1, &http)
+      } catch {
+        failures.append((manifest.digest, error))
       }
-      try visit(manifest.digest, digest, depth: depth + 1, &http)
     }
   }
 

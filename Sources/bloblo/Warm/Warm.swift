@@ -62,6 +62,9 @@ struct Warm: ParsableCommand {
       do {
         try walk.run(over: &http)
         report.add(image: "\(reference)", walk.blobs)
+        for (manifest, error) in walk.failures {
+          report.failed(image: "\(reference) \(manifest)", error.description)
+        }
         warmer.warm(walk.blobs, session, threads: parallel)
       } catch {
         report.failed(image: "\(reference)", error.description)

@@ -41,6 +41,8 @@ package final class Program: @unchecked Sendable {
     unsafe posix_spawn_file_actions_adddup2(&actions, inputRead, 0)
     unsafe posix_spawn_file_actions_adddup2(&actions, outputWrite, 1)
     unsafe posix_spawn_file_actions_adddup2(&actions, errorsWrite, 2)
+    // Of the other tests' connections too: one that a program holds does not end when its test closes it.
+    unsafe posix_spawn_file_actions_addclosefrom_np(&actions, 3)
     // The threads of the pool that tests run on have their signals blocked, and children inherit that.
     var attributes = posix_spawnattr_t()
     unsafe posix_spawnattr_init(&attributes)
