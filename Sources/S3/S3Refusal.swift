@@ -11,7 +11,7 @@ package struct S3Refusal: Hashable, Sendable, CustomStringConvertible {
   package let status: Int
   /// `NoSuchBucket`, `AccessDenied`…; nil when the response has no body, as to HEAD, or one that is
   /// not S3's.
-  package let code: String?
+  package internal(set) var code: String?
   package let message: String?
   /// The region that the bucket is in, when S3 says so (`x-amz-bucket-region`).
   package let bucketRegion: String?
@@ -34,6 +34,10 @@ package struct S3Refusal: Hashable, Sendable, CustomStringConvertible {
   package var isOfCredential: Bool {
     ["ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId"].contains(code)
   }
+
+  /// S3 lives, knows who asks, and does not let him do this. So it also answers for an object that is not
+  /// there, to those who may not list the bucket.
+  package var isDenial: Bool { status == 403 && code == "AccessDenied" }
 
   package var description: String {
     var text = "status \(status)"

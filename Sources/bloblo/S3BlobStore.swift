@@ -38,7 +38,7 @@ struct S3BlobStore: BlobStore {
       guard let head = try bucket.head(key(of: digest), over: &http, now: now) else { return nil }
       return StoredBlob(size: head.size, expiration: head.expiration)
     } catch {
-      throw BlobStoreError(error.description)
+      throw BlobStoreError(error.description, isDenial: error.isDenial)
     }
   }
 
