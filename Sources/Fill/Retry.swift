@@ -40,6 +40,8 @@ extension S3Error {
       refusal.status >= 500 && refusal.status != 501 || refusal.status == 429
         || refusal.status == 408
         || refusal.code == "RequestTimeout" || refusal.code == "SlowDown"
+        // Another one is being fetched by then.
+        || refusal.isOfCredential
     default: false
     }
   }

@@ -1,4 +1,5 @@
 internal import HTTPTransport
+internal import Primitives
 internal import XML
 
 /// An error response of S3.
@@ -59,8 +60,8 @@ extension S3Refusal {
     let document = try? XMLElement(parsing: Self.withoutPadding(response.body))
     let error = document.flatMap { Self.error(in: $0) }
     self.init(
-      status: response.head.status, code: error?.text(of: "Code"),
-      message: error?.text(of: "Message").map { String($0.prefix(Self.messageLimit)) },
+      status: response.head.status, code: error?.text(of: "Code")?.printable,
+      message: error?.text(of: "Message").map { String($0.prefix(Self.messageLimit)).printable },
       bucketRegion: response.head.fields.first(named: "x-amz-bucket-region")?.text
         ?? (error?.text(of: "Code") == "AuthorizationHeaderMalformed"
           ? error?.text(of: "Region") : nil))

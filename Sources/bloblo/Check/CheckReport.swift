@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Primitives
 
 /// What was looked at, line by line.
 struct CheckReport {
@@ -35,12 +36,13 @@ struct CheckReport {
     lines.append(Line(level: .fail, subject: subject, finding: finding, advice: advice))
   }
 
-  /// For people: a line each, and what to do below it.
+  /// For people: a line each, and what to do below it. Findings hold words of servers, which may be meant for
+  /// the terminal.
   var text: String {
     lines.map { line in
       let level = line.level.rawValue + String(repeating: " ", count: 5 - line.level.rawValue.count)
       let advice = line.advice.map { "\n      → \($0)" } ?? ""
-      return "\(level) \(line.subject): \(line.finding)\(advice)\n"
+      return "\(level) \(line.subject): \(line.finding.printable)\(advice)\n"
     }.joined()
   }
 

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import HTTPTransport
+import Offload
 import Primitives
 import Registry
 import S3
