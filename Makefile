@@ -31,6 +31,7 @@ test: install
 	$(PYTHON) Tests/Stack/test_fill.py
 	$(PYTHON) Tests/Stack/test_warm.py
 	$(PYTHON) Tests/Stack/test_s3.py
+	$(PYTHON) Tests/Stack/test_ceph.py
 	BLOBLO_TEST_PYTHON=$(PYTHON) swift test --skip-build
 
 build: install

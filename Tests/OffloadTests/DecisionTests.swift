@@ -280,7 +280,8 @@ struct DecisionTests {
     let engine = OffloadEngine(
       upstream: FakeUpstream(answer: proof),
       store: FakeStore(
-        sizes: c.stored.map { [question.path.digest: $0] } ?? [:], failure: c.storeFailure, isDenial: c.isDenial,
+        sizes: c.stored.map { [question.path.digest: $0] } ?? [:], failure: c.storeFailure,
+        isDenial: c.isDenial,
         presignFailure: c.presignFailure),
       policy: .init(delivery: c.delivery, minimumBlobSize: c.minimum))
     let request = BlobRequest(

@@ -380,7 +380,8 @@ struct CredentialChainTests {
       environment: [
         "AWS_EC2_METADATA_SERVICE_ENDPOINT": "{server}/slow-v2/",
         "AWS_EC2_METADATA_DISABLED": "false",
-      ], expected: .failed(.unavailable, words: "status 401; in a container on EC2 this is the hop")),
+      ], expected: .failed(.unavailable, words: "status 401; in a container on EC2 this is the hop")
+    ),
     Case(
       testDescription: "instance, switched off",
       environment: ["AWS_EC2_METADATA_SERVICE_ENDPOINT": "{server}/"], expected: .absent),

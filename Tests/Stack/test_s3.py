@@ -559,13 +559,13 @@ class TestWellKnownAddresses(unittest.TestCase):
 
     SCRIPT = r"""
 import http.server, json, os, socket, subprocess, sys, threading, time
-import botocore.session
 
 bloblo, addresses, cases = sys.argv[1], json.loads(sys.argv[2]), json.loads(sys.argv[3])
 subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 for address in addresses:
     words = ["nodad"] if ":" in address else []
     subprocess.run(["ip", "address", "add", address, "dev", "lo", *words], check=True)
+import botocore.session  # not before: it looks once whether there is IPv6
 
 class Agent(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -590,7 +590,8 @@ for address in addresses:
 results = []
 for case in cases:
     environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "AWS_REGION": "r",
-                   "BLOBLO_S3_ENDPOINT_URL": "http://127.0.0.1:1", "BLOBLO_UPSTREAM_URL": "http://127.0.0.1:1", **case}
+                   "BLOBLO_S3_ENDPOINT_URL": "http://127.0.0.1:1", "BLOBLO_UPSTREAM_URL": "http://127.0.0.1:1",
+                   "AWS_METADATA_SERVICE_TIMEOUT": "10", **case}
     start = time.monotonic()
     done = subprocess.run([bloblo, "check", "--json"], env=environment, capture_output=True, text=True)
     ours = [line for line in map(json.loads, done.stdout.splitlines()) if line["subject"] == "credentials"]

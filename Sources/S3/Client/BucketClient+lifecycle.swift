@@ -25,10 +25,10 @@ extension BucketClient {
     return document.all("Rule").filter { rule in
       rule.text(of: "Status") == "Enabled" && prefix.hasPrefix(Self.prefix(of: rule))
     }
-      .compactMap { rule in
-        rule.first("AbortIncompleteMultipartUpload")?.text(of: "DaysAfterInitiation")
-          .flatMap { Int($0) }
-      }.min()
+    .compactMap { rule in
+      rule.first("AbortIncompleteMultipartUpload")?.text(of: "DaysAfterInitiation")
+        .flatMap { Int($0) }
+    }.min()
   }
 
   /// Where it stands has changed with the years. (Rules by tags can't abort uploads.)

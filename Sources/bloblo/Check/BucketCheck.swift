@@ -80,10 +80,12 @@ struct BucketCheck {
 
   private func advice(to code: String?) -> String {
     switch code {
-    case "InvalidAccessKeyId": "S3 does not know the access key: is it another account's, or removed?"
+    case "InvalidAccessKeyId":
+      "S3 does not know the access key: is it another account's, or removed?"
     case "SignatureDoesNotMatch":
       "the secret is not the key's, or something on the way changes Host, path or query"
-    case "ExpiredToken", "InvalidToken": "the session has ended: is the source of the credential well?"
+    case "ExpiredToken", "InvalidToken":
+      "the session has ended: is the source of the credential well?"
     case "RequestTimeTooSkewed": "this machine's clock is wrong, and S3 does not say its own"
     default:
       "the policy: want s3:GetObject on the objects, and s3:ListBucket on the bucket, without which S3 says 403 "
@@ -177,7 +179,8 @@ struct BucketCheck {
       + "paid for, until then; `bloblo sweep` clears them too"
     do {
       switch try bucket.incompleteUploadLife(
-        ofKeysWith: location.keyTemplate.prefix, over: &http, now: .now()) {
+        ofKeysWith: location.keyTemplate.prefix, over: &http, now: .now())
+      {
       case let days?:
         report.ok("bucket.lifecycle", "incomplete uploads are aborted after \(days) d")
       case nil:

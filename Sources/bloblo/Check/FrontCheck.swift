@@ -80,7 +80,8 @@ struct FrontCheck {
   }
 
   private func tell(_ seen: SeenParams, target: String, _ report: inout CheckReport) {
-    let overrides = seen.overrides.isEmpty ? "" : "; it sets \(seen.overrides.joined(separator: ", "))"
+    let overrides =
+      seen.overrides.isEmpty ? "" : "; it sets \(seen.overrides.joined(separator: ", "))"
     report.ok("front", words(seen) + overrides)
     if seen.authorization {
       report.ok("front.authorization", "a client's Authorization arrives")

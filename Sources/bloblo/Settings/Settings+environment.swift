@@ -21,9 +21,9 @@ extension Settings {
     ) { text in
       UInt32(text, radix: 8).flatMap { $0 <= 0o777 ? $0 : nil }
     }
-    let listenGroup = reader.value(
-      "BLOBLO_LISTEN_GROUP", default: nil as UInt32?, want: "a group of this system"
-    ) { groupID($0) }
+    let listenGroup = reader.optional("BLOBLO_LISTEN_GROUP", want: "a group of this system") {
+      groupID($0)
+    }
     let frontServer = reader.choice("BLOBLO_FRONT_SERVER", default: FrontServerKind.auto)
     let location = LocationSettings(&reader)
     let registryHosts = readRegistryHosts(&reader)

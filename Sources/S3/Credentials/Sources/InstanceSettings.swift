@@ -43,7 +43,8 @@ struct InstanceSettings: Sendable {
     switch mode?.lowercased() {
     case nil, "ipv4": isIPv6 = false
     case "ipv6": isIPv6 = true
-    case let other?: return .failure(Mistake(words: "\(name)_MODE: want IPv4 or IPv6, got \(other)"))
+    case _?:
+      return .failure(Mistake(words: "\(name)_MODE: want IPv4 or IPv6, got \(mode ?? "")"))
     }
     guard let named else {
       return .success(isIPv6 ? "http://[fd00:ec2::254]" : "http://169.254.169.254")
