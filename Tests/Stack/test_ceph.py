@@ -191,6 +191,22 @@ class TestCeph(test_s3.Judge, unittest.TestCase):
     def put_with_md5(self, body):
         return self.ceph.client.call("PUT", f"/{stack.BUCKET}", body, query=[("lifecycle", "")])[0]
 
+    # Object lock
+
+    def test_bucket_with_object_lock(self):
+        client = test_s3.boto(self.ceph.url)
+        client.create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
+        client.put_object_lock_configuration(Bucket="locked", ObjectLockConfiguration={
+            "ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 1}}})
+        self.up(BLOBLO_S3_BUCKET_NAME="locked")
+        for size in (1000, 12 * MIB):
+            body = os.urandom(size)
+            digest = self.push(body)
+            self.assertEqual(self.get(digest)[::2], (200, body))
+            self.wait(lambda: self.get(digest)[0] == 307)
+            head = client.head_object(Bucket="locked", Key=digest)
+            self.assertEqual((head["ContentLength"], head["ObjectLockMode"]), (size, "GOVERNANCE"))
+
     # The same-host trap, with a real client
 
     def test_same_host_trap(self):

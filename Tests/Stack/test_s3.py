@@ -21,6 +21,8 @@ import time
 import unittest
 import urllib.parse
 
+import botocore.session
+
 import stack
 
 BLOBLO = os.environ.get("BLOBLO", str(stack.ROOT / ".build/debug/bloblo"))
@@ -121,6 +123,45 @@ class Judge:
         return levels
 
 
+def boto(url):
+    session = botocore.session.Session()
+    session.set_credentials(stack.ACCESS_KEY, stack.SECRET_KEY)
+    return session.create_client("s3", endpoint_url=url, region_name=stack.REGION)
+
+
+class FakeRegistry:
+    """Has the blobs that it was asked to make, in every repository."""
+
+    def __init__(self):
+        bodies = self.bodies = {}
+
+        class Registry(Handler):
+            def do_HEAD(self):
+                body = bodies[self.path.rsplit("/", 1)[1]]
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                return body
+
+            def do_GET(self):
+                self.wfile.write(self.do_HEAD())
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Registry)
+        self.server.daemon_threads = True
+        self.address = f"127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def blob(self, size):
+        body = os.urandom(size)
+        digest = "sha256:" + hashlib.sha256(body).hexdigest()
+        self.bodies[digest] = body
+        return digest, body
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
 class TestServers(Judge, unittest.TestCase):
     """What a server does, and what it leaves to be warned of."""
 
@@ -158,14 +199,36 @@ class TestServers(Judge, unittest.TestCase):
                          ("ok", "incomplete uploads are aborted after 3 d"))
 
     def test_encryption_class_tags_reach_the_object(self):
-        server = self.server(Moto)
-        # Kept as they were sent: the probe is removed, so a fill's twin is looked at by its request.
-        env = settings(server.url, BLOBLO_S3_SSE="aws:kms", BLOBLO_S3_SSE_KMS_KEY_ID="k",
+        url = self.server(Moto).url
+        env = settings(url, BLOBLO_S3_SSE="aws:kms", BLOBLO_S3_SSE_KMS_KEY_ID="k",
                        BLOBLO_S3_SSE_BUCKET_KEY="true", BLOBLO_S3_STORAGE_CLASS="STANDARD_IA",
                        BLOBLO_S3_TAGS="cost=registry,repository={repository}", BLOBLO_S3_REQUESTER_PAYS="true")
         levels = check(env)[1]
         self.assertEqual(levels["bucket.put"][0], "ok", levels["bucket.put"])
         self.assertEqual(levels["presign.get"][0], "ok", levels["presign.get"])
+        registry = FakeRegistry()
+        self.addCleanup(registry.close)
+        owner = make_stack("--registry", registry.address, services="nginx,bloblo")
+        self.addCleanup(owner.down)
+        owner.options.env |= {**env, "BLOBLO_UPSTREAM_URL": f"http://{registry.address}"}
+        owner.up()
+        client = boto(url)
+        for size in (1000, 12_000_000):  # one PUT; parts
+            digest, body = registry.blob(size)
+            asked = {"Bucket": stack.BUCKET, "Key": digest}
+            self.assertEqual(stack.request("GET", f"{owner.services['nginx'].url}/v2/team/app/blobs/{digest}")[::2],
+                             (200, body))
+            log = owner.services["bloblo"].log
+            deadline = time.monotonic() + 30
+            while digest not in "".join(line for line in log.read_text().splitlines() if '"filled"' in line):
+                self.assertLess(time.monotonic(), deadline, log.read_text())
+                time.sleep(0.1)
+            head = client.head_object(**asked)
+            self.assertEqual([head.get(name) for name in (
+                "ContentLength", "ContentType", "ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled", "StorageClass")],
+                [size, "application/octet-stream", "aws:kms", "k", True, "STANDARD_IA"], head)
+            tags = {tag["Key"]: tag["Value"] for tag in client.get_object_tagging(**asked)["TagSet"]}
+            self.assertEqual(tags, {"cost": "registry", "repository": "team/app"})
 
     def test_wrong_secret_bucket_and_address_are_told(self):
         url = self.stack.services["s3"].url
@@ -477,26 +540,10 @@ class TestClocks(unittest.TestCase):
     """bloblo's clock is wrong from the start, or is set while it runs; SeaweedFS refuses what is 15 minutes off."""
 
     def setUp(self):
-        test = self
-        self.bodies = {}
-
-        class Registry(Handler):
-            def do_HEAD(self):
-                body = test.bodies[self.path.rsplit("/", 1)[1]]
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                return body
-
-            def do_GET(self):
-                self.wfile.write(self.do_HEAD())
-
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Registry)
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        self.addCleanup(server.server_close)
-        self.addCleanup(server.shutdown)
-        self.stack = make_stack("--registry", f"127.0.0.1:{server.server_port}", services="s3,nginx,bloblo")
+        registry = FakeRegistry()
+        self.addCleanup(registry.close)
+        self.blob = registry.blob
+        self.stack = make_stack("--registry", registry.address, services="s3,nginx,bloblo")
         self.addCleanup(self.stack.down)
         self.clock = self.stack.folder / "clock"
         found = list(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
@@ -511,12 +558,6 @@ class TestClocks(unittest.TestCase):
 
     def get(self, digest):
         return stack.request("GET", f"{self.stack.services['nginx'].url}/v2/a/blobs/{digest}", timeout=60)
-
-    def blob(self, size):
-        body = os.urandom(size)
-        digest = "sha256:" + hashlib.sha256(body).hexdigest()
-        self.bodies[digest] = body
-        return digest, body
 
     def cold_then_warm(self):
         """A fill in parts, then a redirect whose URL works."""
