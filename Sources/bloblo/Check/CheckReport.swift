@@ -1,5 +1,4 @@
 import FoundationEssentials
-import Primitives
 
 /// What was looked at, line by line.
 struct CheckReport {
@@ -36,13 +35,12 @@ struct CheckReport {
     lines.append(Line(level: .fail, subject: subject, finding: finding, advice: advice))
   }
 
-  /// For people: a line each, and what to do below it. Findings hold words of servers, which may be meant for
-  /// the terminal.
+  /// For people: a line each, and what to do below it.
   var text: String {
     lines.map { line in
       let level = line.level.rawValue + String(repeating: " ", count: 5 - line.level.rawValue.count)
       let advice = line.advice.map { "\n      → \($0)" } ?? ""
-      return "\(level) \(line.subject): \(line.finding.printable)\(advice)\n"
+      return "\(level) \(line.subject): \(line.finding)\(advice)\n"
     }.joined()
   }
 
