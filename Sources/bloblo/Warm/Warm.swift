@@ -57,9 +57,9 @@ struct Warm: ParsableCommand {
     let warmer = BlobWarmer(settings, Filler(limits, observer: WarmObserver(report)), report)
     var http = HTTPClient()
     for reference in images.compactMap(ImageReference.init) {
-      let login = (reference.host ?? settings.registryHosts.first).flatMap {
-        docker.credential(for: $0)
-      }
+      // The login of a name is not for whatever --registry says.
+      let name = reference.host ?? (registry == nil ? settings.registryHosts.first : nil)
+      let login = name.flatMap { docker.credential(for: $0) }
       let session = RegistrySession(
         reference, at: url(of: reference, settings), docker, login,
         settings.location.upstream.limits)
