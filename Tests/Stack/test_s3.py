@@ -79,6 +79,16 @@ class JuiceFS(stack.Service):
         return stack.S3Client(self.url).call("PUT", f"/{stack.BUCKET}")[0] in (200, 409)
 
 
+class JuiceFSElsewhere(JuiceFS):
+    """In a region, and it refuses what is signed for another."""
+
+    def environment(self):
+        return {**super().environment(), "MINIO_REGION": "eu-west-1"}
+
+    def answers(self):
+        return stack.S3Client(self.url, region="eu-west-1").call("PUT", f"/{stack.BUCKET}")[0] in (200, 409)
+
+
 class Moto(stack.Service):
     name = "moto"
 
@@ -188,6 +198,76 @@ class TestServers(Judge, unittest.TestCase):
     def test_moto(self):
         # It checks nothing, and is found out.
         self.judge(self.server(Moto).url, presign_expiry="FAIL", presign_signature="FAIL")
+
+    def test_true_region_is_found_out(self):
+        url = self.server(JuiceFSElsewhere).url
+        self.assertEqual(stack.S3Client(url).call("GET", f"/{stack.BUCKET}")[0], 400)
+        lines = check(settings(url))[1]
+        self.assertEqual(lines["bucket.region"], ("warn", f"the bucket is in eu-west-1, set is {stack.REGION}"))
+        for subject in ("bucket.head", "bucket.put", "presign.get", "bucket.delete"):
+            self.assertEqual(lines[subject][0], "ok", lines[subject])
+        registry = FakeRegistry()
+        self.addCleanup(registry.close)
+        owner = make_stack("--registry", registry.address, services="nginx,bloblo")
+        self.addCleanup(owner.down)
+        owner.options.env |= {**settings(url), "BLOBLO_UPSTREAM_URL": f"http://{registry.address}"}
+        owner.up()
+        for _ in range(5):
+            digest, body = registry.blob(1000)
+            path = f"{owner.services['nginx'].url}/v2/a/blobs/{digest}"
+            self.assertEqual(stack.request("GET", path)[::2], (200, body))
+            deadline = time.monotonic() + 20
+            while (answer := stack.request("GET", path))[0] != 307:
+                self.assertLess(time.monotonic(), deadline)
+            self.assertEqual(stack.request("GET", answer[1]["Location"])[::2], (200, body))
+        self.assertEqual(owner.services["bloblo"].log.read_text().count("is in another region"), 1)
+
+    def test_another_credential_presigns(self):
+        url = self.stack.services["s3"].url
+        digest = "sha256:" + hashlib.sha256(b"other").hexdigest()
+        stack.S3Client(url).call("PUT", f"/{stack.BUCKET}/{digest}", b"other")
+        env = settings(url, BLOBLO_PRESIGN_ACCESS_KEY_ID=NEXT_KEY, BLOBLO_PRESIGN_SECRET_ACCESS_KEY=NEXT_SECRET)
+        location = run("presign", digest, env=env).stdout.strip()
+        self.assertIn(f"X-Amz-Credential={NEXT_KEY}%2F", location)
+        self.assertEqual(stack.request("GET", location)[::2], (200, b"other"))
+        self.assertEqual(check(env)[1]["presign.get"][0], "ok")
+
+    def test_what_check_says_of_registries(self):
+        digest = "sha256:" + "1" * 64
+
+        class Registry(Handler):
+            def do_GET(self):
+                ping = self.path == "/v2/"
+                status, fields = {
+                    "redirects": (200, {}) if ping else (307, {"Location": f"http://blobs.example.com/{'1' * 64}?s=1"}),
+                    "refuses": (401, {"WWW-Authenticate": 'Basic realm="x"'}),
+                    "is a page": (200, {"Content-Type": "text/html"}),
+                    "moved": (301, {"Location": "https://registry.example.com/v2/"}),
+                    "is in trouble": (500, {}),
+                    "has it": (200, {}),
+                }[kind]
+                self.send_response(status)
+                for name, value in {**fields, "Content-Length": "5"}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(b"12345")
+
+            do_HEAD = do_GET
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Registry)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        env = settings(self.stack.services["s3"].url, BLOBLO_UPSTREAM_URL=f"http://127.0.0.1:{server.server_port}")
+        for kind, expected in [
+                ("has it", {"upstream": "ok", "upstream.head": "ok", "upstream.proof": "ok", "bucket.blob": "warn"}),
+                ("redirects", {"upstream": "ok", "upstream.redirect": "ok", "upstream.proof": "ok"}),
+                ("refuses", {"upstream": "ok", "upstream.head": "warn", "upstream.proof": "warn"}),
+                ("is a page", {"upstream": "FAIL"}), ("moved", {"upstream": "warn"}), ("is in trouble", {"upstream": "FAIL"})]:
+            lines = check(env, "--blob", f"a/b@{digest}")[1]
+            self.assertEqual({subject: lines[subject][0] for subject in expected}, expected, (kind, lines))
 
     def test_lifecycle_rule_is_found(self):
         url = self.server(Moto).url
