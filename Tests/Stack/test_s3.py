@@ -82,6 +82,8 @@ class JuiceFS(stack.Service):
 class JuiceFSElsewhere(JuiceFS):
     """In a region, and it refuses what is signed for another."""
 
+    name = "juicefs-elsewhere"
+
     def environment(self):
         return {**super().environment(), "MINIO_REGION": "eu-west-1"}
 
