@@ -33,6 +33,7 @@ test: install
 	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_bulkheads.py
 	$(PYTHON) Tests/Stack/test_warm.py
 	$(PYTHON) Tests/Stack/test_s3.py
+	$(PYTHON) Tests/Stack/test_ceph.py
 	BLOBLO_TEST_PYTHON=$(PYTHON) swift test --skip-build
 
 build: install

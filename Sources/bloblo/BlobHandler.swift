@@ -93,9 +93,6 @@ final class BlobHandler: RequestHandler {
     }
   }
 
-  /// The bucket of requests whose web server says nothing else.
-  var bucket: BucketClient { locations.standard.store.bucket }
-
   /// Waits for fills, once the responder has stopped.
   func stop(within limit: Duration) {
     asking.close()

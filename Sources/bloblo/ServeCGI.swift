@@ -10,7 +10,7 @@ func serveCGI() -> Int32 {
   do {
     settings = try Settings(environment: environment)
   } catch {
-    complain(["bloblo: these settings are wrong:"] + error.problems.map { "  " + $0 })
+    complain(error, environment)
     return CGIProcess.answer(by: Misconfigured()) ? EX_CONFIG : EX_IOERR
   }
   let log = Log(settings)

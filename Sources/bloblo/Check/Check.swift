@@ -46,6 +46,10 @@ struct Check: ParsableCommand {
       for problem in error.problems {
         report.fail("settings", problem, "set it as the README's table of settings says")
       }
+      let problems = credentialProblems(environment, beside: error)
+      if !problems.isEmpty {
+        report.fail("credentials", problems.joined(separator: "; "), CredentialCheck.advice)
+      }
       return EX_CONFIG
     }
     for warning in settings.warnings {
@@ -60,11 +64,12 @@ struct Check: ParsableCommand {
       BucketCheck(store, location).run(&report, &http)
     }
     let authorization = environment["BLOBLO_CHECK_AUTHORIZATION"]
-    let hosts = registryHosts(settings, environment, front: front)
+    let hosts = clientsNames(ofRegistryIn: settings, front: front)
     SameHostCheck(location, registryHosts: hosts).run(&report)
     UpstreamCheck(location, store, path, authorization: authorization).run(&report, &http)
     if let front {
-      FrontCheck(front, path, authorization: authorization).run(&report, &http)
+      FrontCheck(front, path, authorization: authorization, longestURL: LongestURL(store))
+        .run(&report, &http)
     }
     return report.hasFailed ? EXIT_FAILURE : EX_OK
   }
