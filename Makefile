@@ -23,6 +23,7 @@ demo dev: install build
 test: install
 	swift build --build-tests
 	$(PYTHON) Tests/Stack/test_nginx.py
+	$(PYTHON) Tests/Stack/test_apache.py
 	$(PYTHON) Tests/Stack/test_acceleration.py
 	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_fronts.py
 	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_doors.py
