@@ -26,6 +26,7 @@ test: install
 	$(PYTHON) Tests/Stack/test_apache.py
 	$(PYTHON) Tests/Stack/test_acceleration.py
 	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_fronts.py
+	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_tokens.py
 	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_doors.py
 	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_other_fronts.py
 	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_operating.py
