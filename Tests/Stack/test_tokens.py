@@ -134,7 +134,7 @@ class Tokens:
                 self.stack.services["nginx"].start()
             with self.subTest(name):
                 self.assertEqual(self.ask(TOKEN, ALICE)[0], 200)
-                self.assertEqual(len(responder.params), 1)
+                self.assertGreater(len(responder.params), 0)
                 self.assertEqual(self.registry.seen, [("GET", TOKEN, ALICE["Authorization"])])
             responder.close()
 
