@@ -517,6 +517,7 @@ CustomLog {self.access_log} stack
   AllowOverride None
   Require all denied
 </Directory>
+{self.stack.options.apache_server}
 Include example-site.conf
 """
 
@@ -695,6 +696,7 @@ def options(arguments=None):
     parser.add_argument("--bucket-ca", metavar="FILE", help="the authorities they trust there")
     parser.add_argument("--cache", action="store_true", help="nginx accelerates with bloblo-accelerate-cache.conf")
     parser.add_argument("--nginx-http", default="", help="more for nginx's http {}")
+    parser.add_argument("--apache-server", default="", help="for Apache's server configuration")
     parser.add_argument("--apache-site", default="", help="for Apache's <VirtualHost>, in place of bloblo.conf")
     parser.add_argument("--log-level", default="info", help="of bloblo")
     parser.add_argument("--directory", help="where the temporary directory is made")

@@ -31,7 +31,7 @@ def nginx_server(port, inside):
 class Doors(unittest.TestCase):
     """One stack for all: bloblo behind nginx, and its settings for those started beside it."""
 
-    services, http, site = "registry,s3,nginx,bloblo", "", ""
+    services, more = "registry,s3,nginx,bloblo", ()
 
     @classmethod
     def setUpClass(cls):
@@ -42,7 +42,7 @@ class Doors(unittest.TestCase):
         cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
         cls.program = cls.folder / "bloblo"
         shutil.copy(PROGRAM, cls.program)
-        cls.stack = stack.Stack(stack.options(["up", "--services", cls.services, "--bloblo", str(PROGRAM)]))
+        cls.stack = stack.Stack(stack.options(["up", "--services", cls.services, "--bloblo", str(PROGRAM), *cls.more]))
         cls.addClassCleanup(cls.stack.down)
         options = cls.stack.options
         cls.registry, cls.s3 = cls.stack.services["registry"], cls.stack.services["s3"]
@@ -344,9 +344,72 @@ class TestStarters(Doors):
         self.assertEqual(self.bridge(self.stack.socket, headers={}, SERVER_SOFTWARE="lighttpd/1.4.69")[0], 401)
 
 
-class TestAuthorizer(Doors):
+class Authorizer:
+    """A location of something else, behind the same check; the same over both web servers."""
+
+    def ask(self, headers, digest=DIGEST, name="some/name"):
+        return stack.request("GET", f"http://127.0.0.1:{self.port}/mirror/{name}/{digest}", headers)
+
+    def test_who_may_read_the_blob_may_go_on(self):
+        status, headers, body = self.ask(ALICE)
+        self.assertEqual((status, body, headers.get_all("Content-Length")), (200, b"the secret", ["10"]))
+
+    def test_who_may_not_is_told_what_the_registry_says(self):
+        status, headers, body = self.ask({})
+        self.assertEqual((status, headers.get_all("WWW-Authenticate")), (401, ['Basic realm="the demo registry"']))
+        self.assertEqual(self.ask(MALLORY)[0], 401)
+
+    def test_doubt_is_a_no(self):
+        self.assertEqual(self.ask(ALICE, ABSENT)[0], 403)
+        self.assertEqual(self.ask(ALICE, name="another/name")[0], 403)
+        self.assertNotEqual(self.ask(ALICE, name="some/../some/name")[2], b"the secret")
+        for path in ("/mirror/some/name/sha256:x", "/mirror/", "/mirror/secret"):
+            self.assertNotEqual(stack.request("GET", f"http://127.0.0.1:{self.port}{path}", ALICE)[0], 200)
+
+    def test_a_client_cannot_name_another_blob(self):
+        given = {**ALICE, "BLOBLO_AUTHORIZE_URI": blob(), "Bloblo-Authorize-Uri": blob(), "REQUEST_URI": blob()}
+        self.assertEqual(self.ask(given, ABSENT)[0], 403)
+
+    def test_without_bloblo_nobody_may(self):
+        bloblo = self.stack.services["bloblo"]
+        bloblo.stop()
+        try:
+            self.assertGreaterEqual(self.ask(ALICE)[0], 500)
+        finally:
+            bloblo.start()
+            if "nginx" in self.services:  # which remembers it
+                self.server.stop()
+                self.server.start()
+
+
+class TestAuthorizerOfApache(Authorizer, Doors):
+    """mod_authnz_fcgi, by the lines of the README."""
+
+    services, more = "registry,s3,apache,bloblo", ("--tcp",)
+
+    @classmethod
+    def site_text(cls):
+        cls.port = cls.stack.services["apache"].port
+        cls.stack.options.apache_server = (
+            f"AuthnzFcgiDefineProvider authnz bloblo fcgi://{cls.stack.responder_address}/")
+        (cls.folder / "secret").write_text("the secret")
+        (cls.folder / "secret").chmod(0o644)
+        return f"""
+    Include bloblo/bloblo.conf
+    AliasMatch "^/mirror/.+/sha256:[0-9a-f]+$" {cls.folder}/secret
+    SetEnvIf Request_URI "^/mirror/(.+)/(sha256:[0-9a-f]+)$" BLOBLO_AUTHORIZE_URI=/v2/$1/blobs/$2
+    <Location "/mirror/">
+        CGIPassAuth On
+        AuthType None
+        AuthnzFcgiCheckAuthnProvider bloblo Authoritative On RequireBasicAuth Off UserExpr "registry"
+        Require valid-user
+    </Location>"""
+
+
+class TestAuthorizerOfNginx(Authorizer, Doors):
     @classmethod
     def http_text(cls):
+        (cls.folder / "secret").write_text("the secret")
         return nginx_server(cls.port, f"""
           root {cls.folder};
           location ~ ^/mirror/(?<name>.+)/(?<digest>sha256:[0-9a-f]+)$ {{
@@ -363,19 +426,6 @@ class TestAuthorizer(Doors):
             fastcgi_param REQUEST_METHOD GET;
             fastcgi_param REQUEST_URI $asked;
           }}""")
-
-    def setUp(self):
-        (self.folder / "secret").write_text("the secret")
-
-    def test_auth_request(self):
-        def ask(headers, digest=DIGEST, name="some/name"):
-            return stack.request("GET", f"http://127.0.0.1:{self.port}/mirror/{name}/{digest}", headers)
-        self.assertEqual(ask(ALICE)[::2], (200, b"the secret"))
-        status, headers, body = ask({})
-        self.assertEqual((status, headers["WWW-Authenticate"]), (401, 'Basic realm="the demo registry"'))
-        self.assertEqual(ask(MALLORY)[0], 401)
-        self.assertEqual(ask(ALICE, ABSENT)[0], 403)
-        self.assertEqual(ask(ALICE, name="another/name")[0], 403)
 
     def test_the_role_of_fastcgi(self):
         """As mod_authnz_fcgi asks: no STDIN record follows the params."""
