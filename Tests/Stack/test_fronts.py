@@ -2,7 +2,7 @@
 """The same acceptance tests over each front: real bloblo, registry and S3 behind nginx and Apache, redirect
 and accelerate, by Unix socket and TCP.
 
-    python3 Tests/Stack/test_fronts.py [TestNginxRedirect …]
+    python3 Tests/Stack/test_fronts.py [TestNginxRedirect …]    without a name: all, three at a time
 """
 
 import base64
@@ -12,6 +12,7 @@ import os
 import pathlib
 import signal
 import socket
+import sys
 import time
 import unittest
 import urllib.parse
@@ -337,6 +338,10 @@ class TestNginxRedirect(Front, unittest.TestCase):
     pass
 
 
+class TestNginxRedirectTCP(Front, unittest.TestCase):
+    tcp = True
+
+
 class TestNginxAccelerate(Front, unittest.TestCase):
     delivery = "accelerate"
 
@@ -377,5 +382,4 @@ class TestApacheAccelerateTCP(Front, unittest.TestCase):
 
 
 if __name__ == "__main__":
-    stack.end_by_signal()
-    unittest.main(verbosity=2)
+    stack.run_tests(sys.modules["__main__"])
