@@ -7,15 +7,19 @@ authorizer's role, choice per request, and a restart that no pull notices.
 
 import concurrent.futures
 import hashlib
+import http.server
 import os
 import pathlib
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
+import threading
 import time
 import unittest
+import urllib.parse
 
 import stack
 from test_fronts import ABSENT, ALICE, COLD, COLD_DIGEST, CONTENT, DIGEST, MALLORY, Front, blob
@@ -461,86 +465,169 @@ class TestAuthorizerOfNginx(Authorizer, Doors):
                     return parsed(answer)
 
 
-class TestChoicePerRequest(Doors):
-    """DESIGN §3, Per location: nginx's geo and map choose, and no client can."""
+class OtherRegistry(http.server.BaseHTTPRequestHandler):
+    """Has CONTENT, for everybody."""
+
+    def do_HEAD(self):
+        self.server.seen.append((self.command, self.path))
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(CONTENT)))
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+class Choices:
+    """DESIGN §3, Per location: by the shipped example-choices.conf the web server chooses, and no client can."""
+
+    buckets = ("my-bucket-us-west-2", "team-a-bucket", "other-bucket")
 
     @classmethod
+    def setUpClass(cls):
+        cls.other = http.server.ThreadingHTTPServer(("127.0.0.1", 0), OtherRegistry)
+        cls.other.seen = []
+        threading.Thread(target=cls.other.serve_forever, daemon=True).start()
+        cls.addClassCleanup(cls.other.server_close)
+        cls.addClassCleanup(cls.other.shutdown)
+        super().setUpClass()
+        for bucket in cls.buckets:
+            assert cls.s3.client.call("PUT", f"/{bucket}")[0] == 200
+            assert cls.s3.client.call("PUT", f"/{bucket}/{DIGEST}", CONTENT)[0] == 200
+        for repository in ("secret/name", "team-a/name", "team-b/name"):
+            mount = f"/v2/{repository}/blobs/uploads/?mount={DIGEST}&from=some/name"
+            assert stack.request("POST", cls.registry.url + mount, ALICE)[0] == 201
+
+    def ask(self, headers, path=blob(), method="GET", port=None):
+        return stack.request(method, f"http://127.0.0.1:{port or self.port}{path}", {**ALICE, **headers})
+
+    def assert_from(self, bucket, headers, path=blob(), region=stack.REGION):
+        """The Location names bucket and region, and leads to the bytes."""
+        status, got, _ = self.ask(headers, path)
+        self.assertEqual(status, 307)
+        location = urllib.parse.urlsplit(got["Location"])
+        self.assertEqual(location.path.split("/")[1], bucket)
+        self.assertEqual(urllib.parse.parse_qs(location.query)["X-Amz-Credential"][0].split("/")[2], region)
+        if region == stack.REGION:  # SeaweedFS has but one
+            self.assertEqual(stack.request("GET", got["Location"])[2], CONTENT)
+
+    def test_a_network_that_cannot_reach_s3(self):
+        status, headers, body = self.ask({"X-Test-Address": "10.7.0.9"})
+        self.assertEqual((status, headers["X-Bloblo"], body == CONTENT), (200, "accelerate", True))
+        self.assert_from(stack.BUCKET, {"X-Test-Address": "192.0.2.1"})
+        self.assert_from(stack.BUCKET, {})
+
+    def test_a_network_near_another_region(self):
+        self.assert_from("my-bucket-us-west-2", {"X-Test-Address": "10.8.0.9"}, region="us-west-2")
+        self.assert_from(stack.BUCKET, {"X-Test-Address": "10.9.0.9"})
+
+    def test_a_user_agent(self):
+        status, headers, body = self.ask({"User-Agent": "old-client/1.0"})
+        self.assertEqual((status, headers["X-Bloblo"], body == CONTENT), (200, "accelerate", True))
+        self.assert_from(stack.BUCKET, {"User-Agent": "containerd/2 old-client/1.0"})
+
+    def test_repositories(self):
+        self.assert_from("team-a-bucket", {}, blob(name="team-a/name"))
+        self.assert_from("team-a-bucket", {"X-Test-Address": "10.8.0.9"}, blob(name="team-a/name"))
+        self.assert_from(stack.BUCKET, {}, blob(name="team-b/name"))
+        status, headers, body = self.ask({}, blob(name="secret/name"))
+        self.assertEqual((status, body == CONTENT, "Location" in headers), (200, True, False))
+        self.assertIn(headers["X-Bloblo"], (None, "pass"))
+
+    def test_two_registries(self):
+        self.other.seen.clear()
+        self.assert_from("other-bucket", {"Host": "other.example.com"})
+        self.assertEqual(self.other.seen, [("HEAD", blob())])
+        self.assert_from(stack.BUCKET, {})
+
+    def test_a_client_cannot_choose(self):
+        wishes = {"BLOBLO_DELIVERY": "accelerate", "BLOBLO_S3_BUCKET_NAME": "other-bucket",
+                  "BLOBLO_UPSTREAM_URL": f"http://127.0.0.1:{self.other.server_port}", "BLOBLO_ROLE": "authorizer"}
+        self.other.seen.clear()
+        for name, value in wishes.items():
+            title = name.replace("_", "-").title()
+            for spelling in (name, name.lower(), title, f"HTTP_{name}", f"Http-{title}", f"REDIRECT_{name}"):
+                with self.subTest(spelling):
+                    self.assert_from(stack.BUCKET, {spelling: value})
+        self.assertEqual(self.other.seen, [])
+
+    def test_a_client_cannot_choose_by_saying_it_often(self):
+        lines = [f"GET {blob()} HTTP/1.1", "Host: localhost", f"Authorization: {ALICE['Authorization']}",
+                 "Connection: close"] + ["BLOBLO_DELIVERY: accelerate", "Bloblo-Delivery: accelerate"] * 3
+        for more in ([], ["Bloblo-Delivery: pass\0accelerate"], [" BLOBLO_DELIVERY: accelerate"]):
+            with socket.create_connection(("127.0.0.1", self.port), 10) as client:
+                client.sendall(("\r\n".join(lines + more) + "\r\n\r\n").encode())
+                status = client.makefile("rb").readline().split()[1]
+            # A NUL, or a line that is the last one's continuation, is refused as a whole.
+            self.assertIn(status, (b"307", b"400") if more else (b"307",))
+
+    def test_this_test_would_see_a_choice(self):
+        """The same wishes by a server {} that lets its clients choose, as nobody should."""
+        for value, status in (("accelerate", 200), ("pass", 200), ("", 307)):
+            got, headers, _ = self.ask({"Bloblo-Delivery": value}, port=self.careless_port)
+            self.assertEqual(got, status)
+        self.assertEqual(self.ask({"Bloblo-Delivery": "accelerate"}, port=self.careless_port)[1]["X-Bloblo"], "accelerate")
+
+
+class TestChoicesOfNginx(Choices, Doors):
+    @classmethod
     def http_text(cls):
-        cls.other = cls.ports.take()
         nginx = cls.stack.services["nginx"]
+        cls.careless_port = cls.ports.take()
         snippets = nginx.folder / "snippets"
         snippets.mkdir(exist_ok=True)
         shipped = stack.ROOT / "nginx"
         shutil.copy(shipped / "example-params.conf", snippets / "bloblo-params.conf")
         locations = (shipped / "bloblo-locations.conf").read_text()
         (snippets / "other-locations.conf").write_text(locations.replace("bloblo_registry", "other_registry"))
+        (snippets / "careless-locations.conf").write_text(nginx.replaced(
+            locations, "include snippets/bloblo-params*.conf;", "fastcgi_param BLOBLO_DELIVERY $http_bloblo_delivery;"))
         choices = nginx.replaced((shipped / "example-choices.conf").read_text(), "127.0.0.1:5001",
-                                 f"127.0.0.1:{cls.other}")
-        return choices + nginx_server(cls.port, """
-          set_real_ip_from 127.0.0.1; real_ip_header X-Test-Address;
+                                 f"127.0.0.1:{cls.other.server_port}")
+        real = "set_real_ip_from 127.0.0.1; real_ip_header X-Test-Address; underscores_in_headers on;"
+        registry = "location / { proxy_pass http://bloblo_registry; }"
+        return choices + nginx_server(cls.port, f"""
+          {real}
           include snippets/bloblo-locations.conf;
           include snippets/bloblo-accelerate.conf;
-          location / { proxy_pass http://bloblo_registry; }""") + nginx_server(cls.port, """
+          {registry}""") + nginx_server(cls.port, """
           server_name other.example.com;
           include snippets/other-locations.conf;
-          location / { proxy_pass http://other_registry; }""")
+          location / { proxy_pass http://other_registry; }""") + nginx_server(cls.careless_port, f"""
+          include snippets/careless-locations.conf;
+          include snippets/bloblo-accelerate.conf;
+          {registry}""")
 
-    def ask(self, headers, path=blob(), method="GET"):
-        return stack.request(method, f"http://127.0.0.1:{self.port}{path}", {**ALICE, **headers})
 
-    def test_a_network_that_cannot_reach_s3(self):
-        status, headers, body = self.ask({"X-Test-Address": "10.7.0.9"})
-        self.assertEqual((status, headers["X-Bloblo"]), (200, "accelerate"))
-        self.assertEqual(self.ask({"X-Test-Address": "192.0.2.1"})[0], 307)
+class TestChoicesOfApache(Choices, Doors):
+    services = "registry,s3,apache,bloblo"
 
-    def test_a_network_near_another_region(self):
-        bucket = "/my-bucket-us-west-2"
-        self.s3.client.call("PUT", bucket)
-        self.assertEqual(self.s3.client.call("PUT", f"{bucket}/{DIGEST}", CONTENT)[0], 200)
-        location = self.ask({"X-Test-Address": "10.8.0.9"})[1]["Location"]
-        self.assertIn(f"{bucket}/", location)
-        self.assertIn("us-west-2", location)
-
-    def test_a_user_agent(self):
-        self.assertEqual(self.ask({"User-Agent": "old-client/1.0"})[1]["X-Bloblo"], "accelerate")
-        self.assertEqual(self.ask({"User-Agent": "containerd/2 old-client/1.0"})[0], 307)
-
-    def test_a_repository(self):
-        status, headers, _ = self.ask({}, blob(name="secret/name"))
-        self.assertEqual(status, 404)  # the registry's own: nothing was pushed there
-
-    def test_two_registries(self):
-        import http.server
-        import threading
-        seen = []
-
-        class Other(http.server.BaseHTTPRequestHandler):
-            def do_HEAD(self):
-                seen.append((self.command, self.path))
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(CONTENT)))
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", self.other), Other)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        self.addCleanup(server.server_close)
-        self.addCleanup(server.shutdown)
-        bucket = "/other-bucket"
-        self.s3.client.call("PUT", bucket)
-        self.assertEqual(self.s3.client.call("PUT", f"{bucket}/{DIGEST}", CONTENT)[0], 200)
-        location = self.ask({"Host": "other.example.com"})[1]["Location"]
-        self.assertIn(f"{bucket}/", location)
-        self.assertEqual(seen, [("HEAD", blob())])
-        self.assertIn(f"/{stack.BUCKET}/", self.ask({})[1]["Location"])
-
-    def test_a_client_cannot_choose(self):
-        for name in ("BLOBLO_DELIVERY", "Bloblo-Delivery", "HTTP_BLOBLO_DELIVERY", "Http-Bloblo-Delivery",
-                     "bloblo_delivery"):
-            with self.subTest(name=name):
-                self.assertEqual(self.ask({name: "accelerate"})[0], 307)
+    @classmethod
+    def site_text(cls):
+        apache = cls.stack.services["apache"]
+        cls.port, cls.careless_port = apache.port, cls.ports.take()
+        choices = apache.folder / "bloblo/choices.conf"
+        choices.parent.mkdir(exist_ok=True)
+        shutil.copy(stack.ROOT / "apache/example-choices.conf", choices)
+        # The second registry's <VirtualHost>, by the lines in the example's comment.
+        lines = choices.read_text().split("the second's <VirtualHost> says\n#\n")[1]
+        other = stack.Nginx.replaced(lines.replace("#   ", ""), "127.0.0.1:5001", f"127.0.0.1:{cls.other.server_port}")
+        return f"""
+    Include bloblo/bloblo.conf
+    Include bloblo/bloblo-accelerate.conf
+    Include bloblo/choices.conf
+    RemoteIPHeader X-Test-Address
+    RemoteIPInternalProxy 127.0.0.1
+</VirtualHost>
+Listen 127.0.0.1:{cls.careless_port}
+<VirtualHost 127.0.0.1:{cls.careless_port}>
+    Include bloblo/bloblo.conf
+    Include bloblo/bloblo-accelerate.conf
+    SetEnvIf Bloblo-Delivery "(.+)" BLOBLO_DELIVERY=$1
+</VirtualHost>
+<VirtualHost 127.0.0.1:{cls.port}>
+    ServerName other.example.com
+{other}"""
 
 
 class TestRollingRestart(Doors):
@@ -596,5 +683,4 @@ class TestRollingRestart(Doors):
 
 
 if __name__ == "__main__":
-    stack.end_by_signal()
-    unittest.main(verbosity=2)
+    stack.run_tests(sys.modules["__main__"])
