@@ -131,6 +131,12 @@ class TestCGI(Doors):
         self.assertEqual((status, body, fields["x-bloblo"]), (307, b"", "redirect"))
         self.assertEqual(stack.request("GET", fields["location"])[2], CONTENT)
 
+    def test_the_web_servers_error_log_gets_errors_only(self):
+        done = subprocess.run([self.program], capture_output=True, stdin=subprocess.DEVNULL, env={
+            **self.settings, "GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": "GET", "REQUEST_URI": blob(),
+            "HTTP_AUTHORIZATION": ALICE["Authorization"]})
+        self.assertEqual((parsed(done.stdout)[0], done.stderr), (307, b""))
+
     def test_a_head_is_answered(self):
         status, fields, body = self.cgi(method="HEAD")
         self.assertEqual((status, fields["content-length"], body), (200, str(len(CONTENT)), b""))
