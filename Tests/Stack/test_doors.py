@@ -331,6 +331,12 @@ class TestStarters(Doors):
 
     def test_the_units(self):
         units = stack.ROOT / "packaging/systemd"
+        for unit in ("bloblo.service", "bloblo.socket"):  # with a program that is there
+            text = (units / unit).read_text().replace("/usr/local/bin/bloblo", str(self.program))
+            (self.folder / unit).write_text(text)
+        said = subprocess.run(["systemd-analyze", "verify", "--man=no", self.folder / "bloblo.service",
+                               self.folder / "bloblo.socket"], capture_output=True, text=True)
+        self.assertEqual((said.returncode, [line for line in said.stderr.splitlines() if "bloblo" in line]), (0, []))
         said = subprocess.run(["systemd-analyze", "security", "--offline=yes", "--no-pager", units / "bloblo.service"],
                               capture_output=True, text=True).stdout
         score = float(said.rsplit("bloblo.service:", 1)[1].split()[0])
@@ -652,20 +658,20 @@ class TestRollingRestart(Doors):
         self.wait_for(path)
         return process
 
-    def test_one_responder_is_replaced_while_32_clients_pull(self):
-        processes = [self.responder(path) for path in self.sockets]
-        until = time.monotonic() + 8
+    def pulls_while(self, act, port):
+        """32 clients pull a warm blob, and cold ones now and then, while `act` runs: how many were redirected."""
         cold = [os.urandom(300_000) for _ in range(8)]
         for content in cold:
             Front.push.__func__(type(self), content)
         cold = {"sha256:" + hashlib.sha256(content).hexdigest(): content for content in cold}
+        is_over = threading.Event()
 
         def pull(number):
             count, wrong, redirects = 0, [], 0
-            while time.monotonic() < until:
+            while not is_over.is_set():
                 digest = list(cold)[number % 8] if count % 10 == 9 else DIGEST
                 try:
-                    status, headers, body = stack.request("GET", f"http://127.0.0.1:{self.port}{blob(digest)}", ALICE)
+                    status, headers, body = stack.request("GET", f"http://127.0.0.1:{port}{blob(digest)}", ALICE)
                     if status == 307:
                         redirects += 1
                         status, _, body = stack.request("GET", headers["Location"])
@@ -674,19 +680,43 @@ class TestRollingRestart(Doors):
                 except Exception as error:
                     wrong.append(repr(error))
                 count += 1
-            return count, redirects, wrong
+            return redirects, wrong
 
         with concurrent.futures.ThreadPoolExecutor(32) as pool:
             pulls = [pool.submit(pull, number) for number in range(32)]
+            try:
+                act()
+            finally:
+                is_over.set()
+            results = [each.result() for each in pulls]
+        self.assertEqual([wrong for _, wrong in results if wrong], [])
+        return sum(redirects for redirects, _ in results)
+
+    def test_two_responders_one_after_the_other(self):
+        processes = [self.responder(path) for path in self.sockets]
+
+        def replace():
             for i in (0, 1, 0):
                 time.sleep(1.5)
                 processes[i].terminate()
                 self.assertEqual(processes[i].wait(30), 0)
                 processes[i] = self.responder(self.sockets[i])
-            results = [each.result() for each in pulls]
-        self.assertEqual([wrong for _, _, wrong in results if wrong], [])
-        self.assertGreater(sum(redirects for _, redirects, _ in results), 100)
+            time.sleep(1)
+        self.assertGreater(self.pulls_while(replace, self.port), 100)
 
+    def test_the_only_responder(self):
+        """By the shipped configuration: what comes meanwhile is the registry's to answer."""
+        bloblo = self.stack.services["bloblo"]
+
+        def replace():
+            for _ in range(3):
+                time.sleep(1)
+                bloblo.stop()
+                self.assertEqual(bloblo.ended, 0)
+                time.sleep(0.3)
+                bloblo.start()
+            time.sleep(1)
+        self.assertGreater(self.pulls_while(replace, self.server.port), 0)
 
 if __name__ == "__main__":
     stack.run_tests(sys.modules["__main__"])
