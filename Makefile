@@ -30,6 +30,7 @@ test: install
 	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_doors.py
 	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_other_fronts.py
 	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_systemd.py
+	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_chunked.py
 	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_operating.py
 	$(PYTHON) Tests/Stack/test_fill.py
 	$(PYTHON) Tests/Stack/test_warm.py
