@@ -170,6 +170,34 @@ class TestCGI(Doors):
         self.assertEqual((status, fields["x-bloblo"], body), (200, "tee", content))
         self.assertEqual(self.s3.client.size(digest), len(content))
 
+    def test_what_is_relayed_streams(self):
+        """The client has the first bytes while the registry holds the last ones back."""
+        is_read, want = threading.Event(), os.urandom(4 << 20)
+
+        class Slow(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(want)))
+                self.end_headers()
+                self.wfile.write(want[:2 << 20])
+                if is_read.wait(20):
+                    self.wfile.write(want[2 << 20:])
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slow)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        process = self.start(self.program, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, environment={
+            "GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": "GET", "REQUEST_URI": "/v2/some/name/manifests/x",
+            "BLOBLO_UPSTREAM_URL": f"http://127.0.0.1:{server.server_port}"})
+        got = process.stdout.read(1 << 20)
+        is_read.set()
+        got += process.stdout.read()
+        self.assertEqual((process.wait(10), parsed(got)[2] == want), (0, True))
+
     def test_a_loop_ends(self):
         self.assertEqual(self.cgi(headers={**ALICE, "Via": "1.1 bloblo"})[0], 508)
 
