@@ -292,6 +292,19 @@ class Front:
         self.stack.services["bloblo"].start()
         self.assert_the_registry_answers()
 
+    def test_the_registry_is_down(self):
+        bloblo = self.stack.services["bloblo"]
+        bloblo.stop()  # and has forgotten all
+        bloblo.start()
+        self.registry.stop()
+        try:
+            for method in ("GET", "HEAD"):
+                status, headers, _ = self.ask(method)
+                self.assertEqual((method, status, headers["Location"]), (method, 502, None))
+        finally:
+            self.registry.start()
+            bloblo.stop()  # or it would leave the registry alone for a while
+
     def test_an_object_that_is_gone(self):
         """S3 refuses behind an acceleration; a client that was redirected is on its own."""
         if self.delivery == "redirect" or "--cache" in self.more:
