@@ -24,10 +24,14 @@ demo dev: install build
 test: install
 	swift build --build-tests
 	$(PYTHON) Tests/Stack/test_nginx.py
+	$(PYTHON) Tests/Stack/test_apache.py
 	$(PYTHON) Tests/Stack/test_acceleration.py
 	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_fronts.py
+	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_tokens.py
 	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_doors.py
 	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_other_fronts.py
+	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_systemd.py
+	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_chunked.py
 	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_operating.py
 	$(PYTHON) Tests/Stack/test_fill.py
 	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_bulkheads.py

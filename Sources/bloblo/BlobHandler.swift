@@ -11,7 +11,7 @@ import Threading
 /// Turns a web server's request into a decision, and the decision into an answer.
 final class BlobHandler: RequestHandler {
   let locations: Locations
-  private let askers = AskerHasher()
+  let askers = AskerHasher()
   let pingAndToken: PingAndToken
   private let flights = Flights()
   private let areAnswersShared: Bool
@@ -79,9 +79,9 @@ final class BlobHandler: RequestHandler {
     guard let location = locations.location(of: request) else {
       return pass(request, locations.standard, .wrongParams)
     }
+    if request.isForAuthorizer { return authorize(request, location) }
     let isLoop = request.isLoop
     let blob = isLoop ? nil : BlobRequest(request, in: location, askers)
-    if request.isForAuthorizer { return authorize(request, blob, location) }
     guard !isLoop else { return pass(request, location, .loop) }
     guard request.role == .responder, let blob else { return handleOther(request, location) }
     let exchange = BlobExchange(
