@@ -76,7 +76,8 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "bloblo", "FastCGI", "HTTPTransport", "Offload", "Primitives", "Registry", "S3", "XML",
+        "bloblo", "FastCGI", "Hashing", "HTTPTransport", "Offload", "Primitives", "Registry", "S3",
+        "XML", .product(name: "Logging", package: "swift-log"),
       ],
       path: "Tests/Fuzz/Targets", swiftSettings: strict),
     .testTarget(

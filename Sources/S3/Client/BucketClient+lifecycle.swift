@@ -20,7 +20,11 @@ extension BucketClient {
     } catch {
       throw .unexpectedAnswer(.getBucketLifecycle, reason: "status 200 with \(error)")
     }
-    return document.all("Rule").filter { $0.text(of: "Status") == "Enabled" }
+    return Self.incompleteUploadLife(in: document)
+  }
+
+  static func incompleteUploadLife(in document: XMLElement) -> Int? {
+    document.all("Rule").filter { $0.text(of: "Status") == "Enabled" }
       .compactMap { rule in
         rule.first("AbortIncompleteMultipartUpload")?.text(of: "DaysAfterInitiation")
           .flatMap { Int($0) }
