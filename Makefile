@@ -20,7 +20,9 @@ help:
 demo dev: install build
 	@$(PYTHON) Tests/Stack/demo.py $@
 
+test: export BLOBLO_WRITTEN := $(CURDIR)/.build/written
 test: install
+	@rm -rf $(BLOBLO_WRITTEN) && mkdir -p $(BLOBLO_WRITTEN)
 	swift build --build-tests
 	$(PYTHON) Tests/Stack/test_nginx.py
 	$(PYTHON) Tests/Stack/test_acceleration.py
@@ -32,6 +34,7 @@ test: install
 	$(PYTHON) Tests/Stack/test_warm.py
 	$(PYTHON) Tests/Stack/test_s3.py
 	BLOBLO_TEST_PYTHON=$(PYTHON) swift test --skip-build
+	$(PYTHON) Tests/Stack/written.py $(BLOBLO_WRITTEN)
 
 build: install
 	swift build -c release --product bloblo --explicit-target-dependency-import-check error

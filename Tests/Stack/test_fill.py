@@ -28,6 +28,7 @@ import xml.etree.ElementTree as xml
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import faulty
 import stack
+import written
 
 MIB = 1 << 20
 ARGUMENTS = argparse.Namespace(bloblo=str(stack.ROOT / ".build/debug/bloblo"), clients=100, size=32, kills=100)
@@ -500,6 +501,8 @@ class Instances(FillTest):
         finally:
             process.terminate()
             process.wait()
+            written.wrote((folder / "log").read_bytes())
+            (folder / "log").unlink()
 
 
 def ask(address, target):

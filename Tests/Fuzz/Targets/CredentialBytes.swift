@@ -45,6 +45,8 @@ func readCredentialDocument(_ bytes: [UInt8]) throws(BrokenPromise) {
 private func secret(in document: [UInt8]) -> String? {
   guard let object = try? JSONDecoder().decode(CredentialDocument.self, from: Data(document)),
     let secret = object.secretAccessKey, secret.utf8.count >= 8,
+    // Not one of our own words.
+    secret.utf8.contains(where: { (0x30...0x39).contains($0) }),
     // Its author has put it elsewhere too.
     ![object.code, object.message].contains(where: { $0?.contains(secret) == true })
   else { return nil }
