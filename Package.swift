@@ -99,7 +99,9 @@ let package = Package(
     tests("FastCGITests", "FastCGI", "TestSupport", "Threading"),
     tests(
       "RegistryTests", "Registry", "Hashing", "HTTPTransport", "Primitives", "TestSupport"),
-    tests("PackagingTests", "bloblo"),
+    tests(
+      "PackagingTests", "bloblo",
+      .product(name: "ArgumentParser", package: "swift-argument-parser")),
     tests("OffloadTests", "Offload", "Registry", "HTTPTransport", "Primitives"),
     tests(
       "blobloTests", "bloblo", "FastCGI", "Offload", "Primitives", "Registry", "S3", "TestSupport",

@@ -161,6 +161,20 @@ private final class Handler: RequestHandler {
     #expect(busy.answer().text.hasSuffix("late"))
   }
 
+  @Test func `an end that comes in one event with a request is seen`() throws {
+    // A request and the end are there before anybody looks.
+    let listener = try Listener(.tcp(host: "", port: 0))
+    let client = try #require(FastCGIClient(port: listener.port ?? 0))
+    client.socket.send(FastCGIClient.request([("REQUEST_URI", "/x")]))
+    client.socket.endSending()
+    let responder = Responder(listener, handler: handler)
+    #expect(responder.start(threads: 1))
+    #expect(client.answer().text.hasSuffix("/x"))
+    #expect(client.socket.hasEnded)
+    #expect(responder.stop(within: .seconds(30)))
+    stop()
+  }
+
   @Test func `a stop does not wait for ever`() throws {
     let busy = try connect()
     busy.socket.send(FastCGIClient.request([("REQUEST_URI", "/hold")]))

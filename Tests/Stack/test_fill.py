@@ -31,7 +31,8 @@ import stack
 import written
 
 MIB = 1 << 20
-ARGUMENTS = argparse.Namespace(bloblo=str(stack.ROOT / ".build/debug/bloblo"), clients=100, size=32, kills=100)
+ARGUMENTS = argparse.Namespace(
+    bloblo=os.environ.get("BLOBLO", str(stack.ROOT / ".build/debug/bloblo")), clients=100, size=32, kills=100)
 
 
 class Pull:

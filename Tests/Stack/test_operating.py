@@ -313,6 +313,16 @@ class Log(Operating):
         line = self.line("head-1")
         self.assertEqual(("answer", "HEAD", 0), (line["decision"], line["method"], line["body.bytes"]))
 
+    def test_the_line_of_each_decision_has_fields_that_are_explained(self):
+        digest = self.push_and_fill()
+        self.assertEqual(307, self.ask(digest, "explained-1", Range="bytes=0-1")[0])
+        self.assertEqual(401, self.get(digest, {"X-Request-Id": "explained-2"})[0])
+        chapter = (stack.ROOT / "README.md").read_text().split("\n### Log\n")[1].split("\n#")[0]
+        explained = set(re.findall(r"`([a-z.0-9-]+)`", chapter)) | {"time", "level", "message"}
+        for line in self.lines('"decision":'):
+            self.assertLessEqual(set(line), explained)
+            self.assertIn(line["decision"], explained)
+
     def test_an_identifier_is_made_for_who_brings_none_or_a_bad_one(self):
         digest = self.push_and_fill()
         for bad in (None, "", "a b", 'a"b', "x" * 129):
@@ -491,6 +501,9 @@ class AfterPulls(Operating):
             named = set(re.findall(r"\b(?:bloblo|process)_[a-z0-9_]+\b", path.read_text()))
             self.assertTrue(named)
             self.assertEqual(set(), named - there, path)
+        helped = set(re.findall(r"^# HELP (bloblo_\w+)", self.page("metrics")[1], re.M))
+        chapter = (stack.ROOT / "README.md").read_text().split("\n### Metrics\n")[1].split("\n#")[0]
+        self.assertEqual(helped, set(re.findall(r"\bbloblo_[a-z0-9_]+\b", chapter)))
 
     def test_the_page_in_a_browser(self):
         dom, complaints = browse(self.nginx.url + "/bloblo/", "--dump-dom")
