@@ -165,6 +165,15 @@ class Faults(Operating):
         for word in words:
             self.assertIn(word, told[-1]["advice"])
         self.assertEqual(200, self.page("health")[0], "alive all the while")
+        subject = {"bucket": "bucket.head", "credential": "credentials"}.get(need, need)
+        checked = subprocess.run([PROGRAM, "check", "--json"], env=self.bloblo.environment(), text=True,
+                                 capture_output=True)
+        failed = [line for line in map(json.loads, checked.stdout.splitlines()) if line["level"] == "FAIL"]
+        # A folder that is not there is a wrong setting.
+        subjects = [line["subject"] for line in failed]
+        self.assertTrue(subject in subjects or need == "spool" and "BLOBLO_SPOOL_DIR" in failed[0]["finding"], failed)
+        self.assertTrue(all(line["advice"] for line in failed))
+        self.assertNotEqual(0, checked.returncode)
 
     def assert_well_again(self, need):
         self.assertTrue(eventually(lambda: self.need(need)[0] == "good"), self.need(need))
@@ -210,7 +219,7 @@ class Faults(Operating):
 
     def test_the_credential_is_wrong(self):
         with self.restarted(AWS_SECRET_ACCESS_KEY="not-" + stack.SECRET_KEY):
-            self.assert_told("bucket", ["403", "credential is wrong"], is_ready=False)
+            self.assert_told("bucket", ["403 SignatureDoesNotMatch", "The secret key is not the access key's"], is_ready=False)
 
     def test_the_credential_ends(self):
         said = self.folder / "credential.json"

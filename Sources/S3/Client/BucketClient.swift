@@ -58,6 +58,17 @@ package struct BucketClient: Sendable {
     }
   }
 
+  /// Why an object may not be looked at: to HEAD the refusal has no body, to GET it has S3's words.
+  ///
+  /// - Returns: nil when S3 does not refuse that.
+  package func refusal<Client: HTTPSending & ~Copyable>(
+    of key: ObjectKey, over client: inout Client, now: UnixTime
+  ) throws(S3Error) -> S3Refusal? {
+    let response = try send(
+      .headObject, .get, key, fields: [HTTPField("Range", "bytes=0-0")], over: &client, now: now)
+    return (400...499).contains(response.head.status) ? S3Refusal(response) : nil
+  }
+
   /// Whether there is such a bucket, and we may look into it.
   ///
   /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html>

@@ -54,12 +54,10 @@ struct BucketCheck {
         "bucket.head", "\(bucket.bucket.name): an object is \(found == nil ? "absent" : "there")")
       return true
     } catch {
+      let error = bucket.explained(error, key, over: &http)
       switch error {
       case .refused(_, let refusal) where refusal.status == 403:
-        report.fail(
-          "bucket.head", "\(error)",
-          "the key, its secret, or the policy: want s3:GetObject on the objects and s3:ListBucket on the "
-            + "bucket, without which S3 says 403 for 404")
+        report.fail("bucket.head", "\(error)", error.advice)
       case .transport:
         report.fail(
           "bucket.head", "\(bucket.bucket.endpoint): \(error)",
@@ -108,7 +106,9 @@ struct BucketCheck {
     } catch {
       report.fail(
         "bucket.put", "\(error)",
-        "want s3:PutObject (and kms:GenerateDataKey for BLOBLO_S3_SSE=aws:kms), or BLOBLO_FILL=off")
+        !error.isOfPolicy
+          ? error.advice
+          : "want s3:PutObject (and kms:GenerateDataKey for BLOBLO_S3_SSE=aws:kms), or BLOBLO_FILL=off")
       return false
     }
     do throws(S3Error) {
