@@ -14,7 +14,7 @@ help:
 	@echo 'make test-deb  the package is installed, used and purged on this machine; needs root'
 	@echo 'make fuzz   every reader of foreign bytes, fed by libFuzzer; FUZZ_SECONDS for each (default 60)'
 	@echo 'make soak   pulls, faults and restarts for SOAK_SECONDS (default 1800), then a look at what bloblo holds'
-	@echo 'make sanitize  the unit tests under the thread and the address sanitizer'
+	@echo 'make sanitize  unit tests and some integration tests under the thread and the address sanitizer'
 	@echo 'make lint   what the formatter would change'
 
 demo dev: install build
@@ -59,7 +59,7 @@ soak: install build
 	$(PYTHON) Tests/Stack/soak.py --seconds $(SOAK_SECONDS)
 
 sanitize: install
-	Tests/sanitize
+	Tests/Sanitizers/run
 
 install:
 	@Tests/Stack/install

@@ -34,7 +34,7 @@ struct DocumentedSettingsTests {
       #expect(manual.contains(".It Cm \(name)"), "no command \(name)")
       for option in Set(command.helpMessage().split { !$0.isLetter && $0 != "-" }) {
         guard option.hasPrefix("--"), option != "--version", option != "--help" else { continue }
-        #expect(manual.contains(".Fl \(option.dropFirst())"), "no option \(option) of \(name)")
+        #expect(manual.contains("Fl \(option.dropFirst())"), "no option \(option) of \(name)")
       }
     }
   }

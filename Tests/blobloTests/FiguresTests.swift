@@ -61,9 +61,10 @@ struct NumbersOfOthersTests {
     _ = history.reading.today.share
   }
 
-  @Test(arguments: [
-    (0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (.max, "838860.7 TiB"),
-  ] as [(Int64, String)])
+  @Test(
+    arguments: [
+      (0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (.max, "838860.7 TiB"),
+    ] as [(Int64, String)])
   func `bytes in words`(bytes: Int64, words: String) { #expect(bytesInWords(bytes) == words) }
 }
 

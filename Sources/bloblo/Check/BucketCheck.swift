@@ -108,7 +108,8 @@ struct BucketCheck {
         "bucket.put", "\(error)",
         !error.isOfPolicy
           ? error.advice
-          : "want s3:PutObject (and kms:GenerateDataKey for BLOBLO_S3_SSE=aws:kms), or BLOBLO_FILL=off")
+          : "want s3:PutObject (and kms:GenerateDataKey for BLOBLO_S3_SSE=aws:kms), or BLOBLO_FILL=off"
+      )
       return false
     }
     do throws(S3Error) {

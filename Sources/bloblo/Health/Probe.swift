@@ -48,7 +48,10 @@ final class Probe: Sendable {
 
   private func look(_ http: inout HTTPClient) {
     learn(.credential, credentialVerdict(at: .now()))
-    learn(.spool, location.settings.fill == .off ? .good("No fills: BLOBLO_FILL=off.") : .ofSpool(filler.spoolFolder))
+    learn(
+      .spool,
+      location.settings.fill == .off
+        ? .good("No fills: BLOBLO_FILL=off.") : .ofSpool(filler.spoolFolder))
     learn(.bucket, bucket(&http))
     learn(.upstream, upstream(&http))
   }

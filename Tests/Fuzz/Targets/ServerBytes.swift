@@ -104,7 +104,9 @@ private func depthOf(_ element: XMLElement) -> Int {
 func readDates(_ bytes: [UInt8]) throws(BrokenPromise) {
   let text = String(decoding: bytes, as: UTF8.self)
   _ = ObjectHead.expiration(text)
-  for time in [UnixTime(httpDate: text), UnixTime(iso8601: text), UnixTime(credentialTime: text)].compactMap({ $0 }) {
+  for time in [UnixTime(httpDate: text), UnixTime(iso8601: text), UnixTime(credentialTime: text)]
+    .compactMap({ $0 })
+  {
     // From the year 0 to the year 9999.
     try hold(
       (-62_200_000_000...253_500_000_000).contains(time.seconds), "a date is of this calendar")
