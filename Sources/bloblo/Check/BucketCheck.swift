@@ -44,12 +44,14 @@ struct BucketCheck {
     lifecycle(&report, &http)
   }
 
-  /// - Returns: whether S3 can be reached at all.
+  /// - Returns: whether S3 can be reached, and has the bucket.
   private func head(
     _ key: ObjectKey, _ report: inout CheckReport, _ http: inout HTTPClient
   ) -> Bool {
     do {
       let found = try bucket.head(key, over: &http, now: .now())
+      // To HEAD of an object a bucket that is not there says 404 too; and some servers make one for a PUT.
+      if found == nil { try bucket.headBucket(over: &http, now: .now()) }
       report.ok(
         "bucket.head", "\(bucket.bucket.name): an object is \(found == nil ? "absent" : "there")")
       return true
@@ -64,10 +66,13 @@ struct BucketCheck {
           "BLOBLO_S3_ENDPOINT_URL, name service, firewall; BLOBLO_S3_CA_FILE for a private authority"
         )
       default:
-        report.fail("bucket.head", "\(error)", "BLOBLO_S3_BUCKET_NAME, BLOBLO_S3_ENDPOINT_URL")
+        report.fail("bucket.head", "\(error)", error.advice)
       }
-      if case .transport = error { return false }
-      return true
+      switch error {
+      case .transport: return false
+      case .refused(_, let refusal) where refusal.status == 404: return false
+      default: return true
+      }
     }
   }
 
