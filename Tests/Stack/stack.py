@@ -50,7 +50,7 @@ def secrets():
     """What bloblo may never write: credentials that tests use, as they are and as they are sent, and what
     stands before a signature or a token."""
     basic = [base64.b64encode(f"{user}:{password}".encode()).decode() for user, password in USERS.items()]
-    return [*USERS.values(), *basic, SECRET_KEY, *written.PREFIXES]
+    return [*USERS.values(), *basic, SECRET_KEY, *written.PREFIXES, "Basic ", "Bearer "]
 
 
 if written.folder():

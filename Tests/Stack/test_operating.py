@@ -127,6 +127,8 @@ class Operating(unittest.TestCase):
         self.assertEqual(200, self.get(digest)[0])
         # Asked again: S3 may still be left alone for a moment, after what another test has done to it.
         self.assertTrue(eventually(lambda: self.s3.client.size(digest) or not self.get(digest)))
+        # The object is there before bloblo is told so; until then clients read along.
+        self.assertTrue(eventually(lambda: self.metrics()['bloblo_fills{state="running"}'] == 0))
         return digest
 
     @contextlib.contextmanager

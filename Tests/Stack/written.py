@@ -25,7 +25,9 @@ VARIABLE = "BLOBLO_WRITTEN"
 SHORTEST = 8
 FIELDS = ("authorization", "cookie", "location")
 # What stands before a secret, whatever it is.
-PREFIXES = ("X-Amz-Signature", "X-Amz-Security-Token", "Signature=", "Basic ", "Bearer ", "Authorization:")
+PREFIXES = ("X-Amz-Signature", "X-Amz-Security-Token", "Signature=", "Authorization:")
+# A registry's challenge, which `check` shows, has a realm there.
+SCHEMES = r"(Basic|Bearer) [A-Za-z0-9+/=._~-]{12,}"
 
 
 def folder():
@@ -119,14 +121,17 @@ def secrets(line):
 
 def search(wanted, paths):
     """`file:line: secret` for each that is found."""
+    lines = []
     with tempfile.NamedTemporaryFile("w") as patterns:
         patterns.write("\n".join(sorted(wanted)) + "\n")
         patterns.flush()
-        found = subprocess.run(["grep", "-aFoHn", "-f", patterns.name, "--", *paths], capture_output=True, text=True,
-                               errors="replace")
-    if found.returncode > 1:
-        sys.exit(f"written.py: {found.stderr}")
-    return found.stdout.splitlines()
+        for how in (["-F", "-f", patterns.name], ["-E", "-e", SCHEMES]):
+            found = subprocess.run(["grep", "-aoHn", *how, "--", *paths], capture_output=True, text=True,
+                                   errors="replace")
+            if found.returncode > 1:
+                sys.exit(f"written.py: {found.stderr}")
+            lines += found.stdout.splitlines()
+    return lines
 
 
 def main():
@@ -145,7 +150,7 @@ def main():
     size = sum(path.stat().st_size for path in logs)
     if not size:
         sys.exit("written.py: bloblo wrote nothing: nothing was looked at")
-    wanted = set().union(*kinds.values()) | set(stack.secrets()) | set(PREFIXES)
+    wanted = set().union(*kinds.values()) | set(stack.secrets()) - {"Basic ", "Bearer "}
     # That a secret would be found: one of each kind, written as bloblo would write it.
     for kind, some in kinds.items():
         with tempfile.NamedTemporaryFile("w") as control:
