@@ -15,13 +15,15 @@ help:
 	@echo 'make test-deb  the package is installed, used and purged on this machine; needs root'
 	@echo 'make fuzz   every reader of foreign bytes, fed by libFuzzer; FUZZ_SECONDS for each (default 60)'
 	@echo 'make soak   pulls, faults and restarts for SOAK_SECONDS (default 1800), then a look at what bloblo holds'
-	@echo 'make sanitize  the unit tests under the thread and the address sanitizer'
+	@echo 'make sanitize  unit tests and some integration tests under the thread and the address sanitizer'
 	@echo 'make lint   what the formatter would change'
 
 demo dev: install build
 	@$(PYTHON) Tests/Stack/demo.py $@
 
+test: export BLOBLO_WRITTEN := $(CURDIR)/.build/written
 test: install
+	@rm -rf $(BLOBLO_WRITTEN) && mkdir -p $(BLOBLO_WRITTEN)
 	swift build --build-tests
 	$(PYTHON) Tests/Stack/test_nginx.py
 	$(PYTHON) Tests/Stack/test_apache.py
@@ -39,6 +41,7 @@ test: install
 	$(PYTHON) Tests/Stack/test_s3.py
 	$(PYTHON) Tests/Stack/test_ceph.py
 	BLOBLO_TEST_PYTHON=$(PYTHON) swift test --skip-build
+	$(PYTHON) Tests/Stack/written.py $(BLOBLO_WRITTEN)
 
 build: install
 	swift build -c release --product bloblo --static-swift-stdlib --explicit-target-dependency-import-check error
@@ -66,7 +69,7 @@ soak: install build
 	$(PYTHON) Tests/Stack/soak.py --seconds $(SOAK_SECONDS)
 
 sanitize: install
-	Tests/sanitize
+	Tests/Sanitizers/run
 
 install:
 	@Tests/Stack/install

@@ -37,6 +37,8 @@ import tempfile
 import time
 import urllib.parse
 
+import written
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SERVICES = ("registry", "s3", "nginx", "apache", "bloblo")
 USERS = {"alice": "alice-password", "bob": "bob-password"}
@@ -48,8 +50,11 @@ def secrets():
     """What bloblo may never write: credentials that tests use, as they are and as they are sent, and what
     stands before a signature or a token."""
     basic = [base64.b64encode(f"{user}:{password}".encode()).decode() for user, password in USERS.items()]
-    return [*USERS.values(), *basic, SECRET_KEY, "X-Amz-Signature", "X-Amz-Security-Token", "Signature=",
-            "Basic ", "Bearer ", "Authorization:"]
+    return [*USERS.values(), *basic, SECRET_KEY, *written.PREFIXES, "Basic ", "Bearer "]
+
+
+if written.folder():
+    written.watch()
 
 
 class StackError(Exception):
@@ -646,6 +651,7 @@ class Stack:
         bloblo = self.services.get("bloblo")
         if not bloblo or not bloblo.log.exists():
             return []
+        written.wrote(bloblo.log.read_bytes())
         text = bloblo.log.read_text(errors="replace")
         return [secret for secret in secrets() if secret in text]
 

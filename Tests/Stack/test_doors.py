@@ -22,6 +22,7 @@ import unittest
 import urllib.parse
 
 import stack
+import written
 from test_fronts import ABSENT, ALICE, COLD, COLD_DIGEST, CONTENT, DIGEST, MALLORY, Front, blob
 
 PROGRAM = pathlib.Path(os.environ.get("BLOBLO", stack.ROOT / ".build/release/bloblo")).resolve()
@@ -83,6 +84,10 @@ class Doors(unittest.TestCase):
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        if not process.stderr.closed:
+            # Whom it has started may live on, and hold the other end.
+            os.set_blocking(process.stderr.fileno(), False)
+            written.wrote(process.stderr.read())
         for stream in (process.stderr, process.stdout):
             if stream:
                 stream.close()

@@ -322,6 +322,8 @@ class TestServers(Judge, unittest.TestCase):
                 (settings(url, BLOBLO_S3_PUBLIC_ENDPOINT_URL="http://127.0.0.1:1"), "presign.get")]:
             status, lines = check(env)
             self.assertEqual((status, lines[subject][0]), (1, "FAIL"), lines)
+        for subject in ("bucket.head", "bucket.put"):
+            self.assertIn("SignatureDoesNotMatch", check(settings(url, AWS_SECRET_ACCESS_KEY="wrong"))[1][subject][1])
         done = run("check", "--json", env={"BLOBLO_S3_REGION": "a b", "BLOBLO_THREADS": "many"})
         self.assertEqual(done.returncode, 78)
         self.assertGreaterEqual(len(done.stdout.splitlines()), 2)

@@ -22,7 +22,11 @@ extension BucketClient {
     } catch {
       throw .unexpectedAnswer(.getBucketLifecycle, reason: "status 200 with \(error)")
     }
-    return document.all("Rule").filter { rule in
+    return Self.incompleteUploadLife(in: document, of: prefix)
+  }
+
+  static func incompleteUploadLife(in document: XMLElement, of prefix: String) -> Int? {
+    document.all("Rule").filter { rule in
       rule.text(of: "Status") == "Enabled" && prefix.hasPrefix(Self.prefix(of: rule))
     }
     .compactMap { rule in

@@ -52,18 +52,21 @@ struct BucketCheck {
     case denied
   }
 
+  /// - Returns: what can be seen; nothing of a bucket that can't be reached, or is not there.
   private func head(
     _ key: ObjectKey, _ report: inout CheckReport, _ http: inout HTTPClient
   ) -> Sight {
     do {
       let found = try bucket.head(key, over: &http, now: .now())
+      // To HEAD of an object a bucket that is not there says 404 too; and some servers make one for a PUT.
+      if found == nil { try bucket.headBucket(over: &http, now: .now()) }
       report.ok(
         "bucket.head", "\(bucket.bucket.name): an object is \(found == nil ? "absent" : "there")")
       return .clear
     } catch {
       switch error {
       case .refused(_, let refusal) where refusal.status == 403:
-        report.fail("bucket.head", "\(error)", advice(to: refusal.code))
+        report.fail("bucket.head", "\(error)", error.advice)
         return .denied
       case .transport:
         report.fail(
@@ -72,24 +75,10 @@ struct BucketCheck {
         )
         return .unreachable
       default:
-        report.fail("bucket.head", "\(error)", "BLOBLO_S3_BUCKET_NAME, BLOBLO_S3_ENDPOINT_URL")
+        report.fail("bucket.head", "\(error)", error.advice)
+        if case .refused(_, let refusal) = error, refusal.status == 404 { return .unreachable }
         return .clear
       }
-    }
-  }
-
-  private func advice(to code: String?) -> String {
-    switch code {
-    case "InvalidAccessKeyId":
-      "S3 does not know the access key: is it another account's, or removed?"
-    case "SignatureDoesNotMatch":
-      "the secret is not the key's, or something on the way changes Host, path or query"
-    case "ExpiredToken", "InvalidToken":
-      "the session has ended: is the source of the credential well?"
-    case "RequestTimeTooSkewed": "this machine's clock is wrong, and S3 does not say its own"
-    default:
-      "the policy: want s3:GetObject on the objects, and s3:ListBucket on the bucket, without which S3 says 403 "
-        + "for an object that is not there"
     }
   }
 
@@ -142,7 +131,10 @@ struct BucketCheck {
     } catch {
       report.fail(
         "bucket.put", "\(error)",
-        "want s3:PutObject (and kms:GenerateDataKey for BLOBLO_S3_SSE=aws:kms), or BLOBLO_FILL=off")
+        !error.isOfPolicy
+          ? error.advice
+          : "want s3:PutObject (and kms:GenerateDataKey for BLOBLO_S3_SSE=aws:kms), or BLOBLO_FILL=off"
+      )
       return false
     }
     do throws(S3Error) {

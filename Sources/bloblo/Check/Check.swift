@@ -1,4 +1,5 @@
 import ArgumentParser
+import Fill
 import Glibc
 import HTTPTransport
 import Logging
@@ -56,6 +57,16 @@ struct Check: ParsableCommand {
       report.warn("settings", warning, "mend or drop the setting")
     }
     if settings.warnings.isEmpty { report.ok("settings", "understood") }
+
+    if settings.location.fill != .off {
+      // A sentence of what is so, and those of what to do.
+      let spool = Verdict.ofSpool(settings.fillLimits.spoolFolder)
+      if spool.state == .good {
+        report.ok("spool", spool.sentence)
+      } else {
+        report.fail("spool", spool.sentence, "make room there: fills fail until then")
+      }
+    }
 
     var http = HTTPClient()
     let location = settings.location
