@@ -88,7 +88,9 @@ class JuiceFSElsewhere(JuiceFS):
         return {**super().environment(), "MINIO_REGION": "eu-west-1"}
 
     def answers(self):
-        return stack.S3Client(self.url, region="eu-west-1").call("PUT", f"/{stack.BUCKET}")[0] in (200, 409)
+        # It answers before it knows its region.
+        return (stack.S3Client(self.url, region="eu-west-1").call("PUT", f"/{stack.BUCKET}")[0] in (200, 409)
+                and stack.S3Client(self.url).call("GET", f"/{stack.BUCKET}")[0] == 400)
 
 
 class Moto(stack.Service):
@@ -203,7 +205,6 @@ class TestServers(Judge, unittest.TestCase):
 
     def test_true_region_is_found_out(self):
         url = self.server(JuiceFSElsewhere).url
-        self.assertEqual(stack.S3Client(url).call("GET", f"/{stack.BUCKET}")[0], 400)
         lines = check(settings(url))[1]
         self.assertEqual(lines["bucket.region"], ("warn", f"the bucket is in eu-west-1, set is {stack.REGION}"))
         for subject in ("bucket.head", "bucket.put", "presign.get", "bucket.delete"):
