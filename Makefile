@@ -15,24 +15,33 @@ help:
 	@echo 'make test-deb  the package is installed, used and purged on this machine; needs root'
 	@echo 'make fuzz   every reader of foreign bytes, fed by libFuzzer; FUZZ_SECONDS for each (default 60)'
 	@echo 'make soak   pulls, faults and restarts for SOAK_SECONDS (default 1800), then a look at what bloblo holds'
-	@echo 'make sanitize  the unit tests under the thread and the address sanitizer'
+	@echo 'make sanitize  unit tests and some integration tests under the thread and the address sanitizer'
 	@echo 'make lint   what the formatter would change'
 
 demo dev: install build
 	@$(PYTHON) Tests/Stack/demo.py $@
 
+test: export BLOBLO_WRITTEN := $(CURDIR)/.build/written
 test: install
+	@rm -rf $(BLOBLO_WRITTEN) && mkdir -p $(BLOBLO_WRITTEN)
 	swift build --build-tests
 	$(PYTHON) Tests/Stack/test_nginx.py
+	$(PYTHON) Tests/Stack/test_apache.py
 	$(PYTHON) Tests/Stack/test_acceleration.py
 	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_fronts.py
+	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_tokens.py
 	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_doors.py
 	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_other_fronts.py
+	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_systemd.py
+	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_chunked.py
 	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_operating.py
 	$(PYTHON) Tests/Stack/test_fill.py
+	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_bulkheads.py
 	$(PYTHON) Tests/Stack/test_warm.py
 	$(PYTHON) Tests/Stack/test_s3.py
+	$(PYTHON) Tests/Stack/test_ceph.py
 	BLOBLO_TEST_PYTHON=$(PYTHON) swift test --skip-build
+	$(PYTHON) Tests/Stack/written.py $(BLOBLO_WRITTEN)
 
 build: install
 	swift build -c release --product bloblo --static-swift-stdlib --explicit-target-dependency-import-check error
@@ -60,7 +69,7 @@ soak: install build
 	$(PYTHON) Tests/Stack/soak.py --seconds $(SOAK_SECONDS)
 
 sanitize: install
-	Tests/sanitize
+	Tests/Sanitizers/run
 
 install:
 	@Tests/Stack/install

@@ -85,7 +85,8 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "bloblo", "FastCGI", "HTTPTransport", "Offload", "Primitives", "Registry", "S3", "XML",
+        "bloblo", "FastCGI", "Hashing", "HTTPTransport", "Offload", "Primitives", "Registry", "S3",
+        "XML", .product(name: "Logging", package: "swift-log"),
       ],
       path: "Tests/Fuzz/Targets", swiftSettings: strict),
     .testTarget(
@@ -107,7 +108,9 @@ let package = Package(
     tests("FastCGITests", "FastCGI", "TestSupport", "Threading"),
     tests(
       "RegistryTests", "Registry", "Hashing", "HTTPTransport", "Primitives", "TestSupport"),
-    tests("PackagingTests", "bloblo"),
+    tests(
+      "PackagingTests", "bloblo",
+      .product(name: "ArgumentParser", package: "swift-argument-parser")),
     tests("OffloadTests", "Offload", "Registry", "HTTPTransport", "Primitives"),
     tests(
       "blobloTests", "bloblo", "FastCGI", "Offload", "Primitives", "Registry", "S3", "TestSupport",

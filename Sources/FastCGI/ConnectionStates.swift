@@ -61,6 +61,11 @@ final class ConnectionStates: @unchecked Sendable {
     }
   }
 
+  /// Notes that more has come, for whoever has the connection.
+  func note(_ descriptor: Int32) {
+    unsafe states[Int(descriptor)].store(Self.busyAndMore, ordering: .releasing)
+  }
+
   /// - Returns: `false` when an event has come meanwhile, and must be asked for anew.
   func giveBack(_ descriptor: Int32) -> Bool {
     unsafe states[Int(descriptor)].exchange(Self.idle, ordering: .acquiringAndReleasing)

@@ -58,6 +58,10 @@ final class Connections: Sendable {
   /// - Returns: `false` when somebody has it, who will see that more has come.
   func take(_ connection: Int32) -> Bool { states.take(connection) }
 
+  /// Notes that the connection has ended, or that we read no more of it; said by whoever has it. An end that
+  /// came in one event with a request is not told again by itself.
+  func noteEnd(_ connection: Int32) { states.note(connection) }
+
   /// Whether the connection's requests come whole; asked and said by whoever has it.
   func isTrusted(_ connection: Int32) -> Bool { states.isTrusted(connection) }
 

@@ -21,6 +21,9 @@ final class FastCGIRequest: Request, @unchecked Sendable {
     // With a descriptor and keepConnection set, FCGX_Accept_r reads from it and does not call accept.
     unsafe raw.pointee.ipcFd = connection
     unsafe raw.pointee.keepConnection = 1
+    // Else libfcgi, before it closes what is no request, waits for the other side with select(2): up to 2 s, on
+    // a reactor's thread, and with a descriptor beyond 1023 libc ends the process.
+    unsafe FCGX_Detach(raw)
     guard unsafe FCGX_Accept_r(raw) == 0 else {
       // libfcgi has closed it.
       connections.forget(connection)

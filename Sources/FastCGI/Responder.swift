@@ -92,6 +92,7 @@ package final class Responder: Sendable {
         } else if connections.take(descriptor) {
           // An end of the connection must not be read as a request.
           let isOnlyInput = unsafe events[i].events == EPOLLIN.rawValue
+          if !isOnlyInput { connections.noteEnd(descriptor) }
           if isOnlyInput, connections.isTrusted(descriptor) {
             read(descriptor)
           } else {

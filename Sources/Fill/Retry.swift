@@ -39,6 +39,8 @@ extension S3Error {
     case .refused(_, let refusal):
       refusal.status >= 500 && refusal.status != 501 || refusal.status == 429
         || refusal.status == 408 || refusal.code.map(passingCodes.contains) ?? false
+        // Another one is being fetched by then.
+        || refusal.isOfCredential
     default: false
     }
   }

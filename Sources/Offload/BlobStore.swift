@@ -26,6 +26,12 @@ package protocol BlobStore: Sendable {
 /// Why the store did not answer; in words that hold no secret.
 package struct BlobStoreError: Error, Sendable, CustomStringConvertible {
   package let description: String
+  /// The store lives, and does not say whether it has this blob: as S3 does when it has none and the asker
+  /// may not list the bucket.
+  package let isDenial: Bool
 
-  package init(_ description: String) { self.description = description }
+  package init(_ description: String, isDenial: Bool = false) {
+    self.description = description
+    self.isDenial = isDenial
+  }
 }

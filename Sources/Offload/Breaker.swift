@@ -52,6 +52,9 @@ package final class Breaker: Sendable {
     }
   }
 
+  /// The server has answered, and said nothing: it is there, but what is remembered of it is no surer.
+  package func recordSilentAnswer() { state.withLock { $0.failures = 0 } }
+
   package func record(isSuccess: Bool, at now: Int64) {
     state.withLock { state in
       state.contact = isSuccess ? max(state.contact, now) : .min / 2

@@ -46,6 +46,8 @@ package enum PassReason: Sendable, Equatable {
   case smallBlob
   /// The bucket did not say whether it has the blob, or no URL could be signed.
   case store(String)
+  /// The bucket does not let us know whether it has the blob.
+  case storeDenied(String)
   /// `BLOBLO_DELIVERY=accelerate`, and no web server that could.
   case noAcceleration
   /// The signed URL is longer than the web server takes.

@@ -12,6 +12,8 @@ package struct Finding: Sendable {
     case unasked
     case presence(Presence)
     case failed(String)
+    /// It lives, and does not say.
+    case denied(String)
   }
 
   let answer: Answer

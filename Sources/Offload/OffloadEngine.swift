@@ -51,6 +51,12 @@ package struct OffloadEngine: Sendable {
     return decideAtOnce(request, proof, at: now)
   }
 
+  /// Whether only the bucket must be asked: an upstream that stalls is no reason to make such a request
+  /// wait with those that it stalls.
+  package func isProven(_ request: BlobRequest, at now: Moment) -> Bool {
+    memories.isProven(request.question, at: now)
+  }
+
   private func decideAtOnce(
     _ request: BlobRequest, _ proof: BlobProof, at now: Moment
   ) -> Decision? {
@@ -101,6 +107,7 @@ package struct OffloadEngine: Sendable {
     switch finding.store {
     case .unasked: return .pass(.busy)
     case .failed(let words): return .pass(.store(words))
+    case .denied(let words): return .pass(.storeDenied(words))
     case .presence(.present(let blob, let url)) where proof.size == nil || proof.size == blob.size:
       if let url, now.unix < url.reusableUntil { return deliver(request, proof, url.bytes, blob) }
       return sign(request, proof, blob, at: now)
@@ -219,8 +226,14 @@ package struct OffloadEngine: Sendable {
       memories.keep(presence, of: digest, in: location, at: now)
       return .presence(presence)
     } catch {
-      storeBreaker.record(isSuccess: false, at: Moment.now().steady)
-      return .failed(error.description)
+      if error.isDenial, known.isPresent { memories.forgetPresence(of: digest, in: location) }
+      // That of an object that was there nothing may be known any more is no word about an absent one.
+      guard error.isDenial, !known.isPresent else {
+        storeBreaker.record(isSuccess: false, at: Moment.now().steady)
+        return .failed(error.description)
+      }
+      storeBreaker.recordSilentAnswer()
+      return .denied(error.description)
     }
   }
 }
@@ -239,6 +252,12 @@ extension BlobProof {
     fields.contains { field in
       ["etag", "last-modified"].contains(field.name.lowercased()) && field.value == validator
     }
+  }
+}
+
+extension Presence? {
+  fileprivate var isPresent: Bool {
+    if case .present = self { true } else { false }
   }
 }
 

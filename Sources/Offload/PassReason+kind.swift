@@ -5,7 +5,8 @@ extension PassReason {
   package enum Kind: Int, Sendable, CaseIterable {
     case notABlobRequest, loop, notRemembered, wrongParams, delivery, conditional, range
     case otherValidator, upstreamStatus, upstreamPage, upstreamRedirect, upstreamDigest
-    case upstreamUnreachable, unknownSize, smallBlob, store, noAcceleration, longURL, busy
+    case upstreamUnreachable, unknownSize, smallBlob, store, storeDenied, noAcceleration, longURL,
+      busy
     case coldFillIsOff, coldBackground, coldRange, coldLimit, coldUpstream
 
     /// What logs and figures call it.
@@ -27,6 +28,7 @@ extension PassReason {
       case .unknownSize: "unknown-size"
       case .smallBlob: "small-blob"
       case .store: "s3"
+      case .storeDenied: "s3-denied"
       case .noAcceleration: "no-acceleration"
       case .longURL: "long-url"
       case .busy: "busy"
@@ -57,6 +59,7 @@ extension PassReason {
     case .unknownSize: .unknownSize
     case .smallBlob: .smallBlob
     case .store: .store
+    case .storeDenied: .storeDenied
     case .noAcceleration: .noAcceleration
     case .longURL: .longURL
     case .busy: .busy
@@ -71,7 +74,9 @@ extension PassReason {
   /// What was said about it, beyond its kind; no secret is in it.
   package var words: String? {
     switch self {
-    case .store(let words), .unproven(.unreachable(let words)), .cold(.upstream(let words)): words
+    case .store(let words), .storeDenied(let words), .unproven(.unreachable(let words)),
+      .cold(.upstream(let words)):
+      words
     case .unproven(.status(let status)): "status \(status)"
     default: nil
     }

@@ -2,7 +2,12 @@ package import HTTPTransport
 
 /// Upstream's word that this client may read this blob, and what it said of the blob.
 package struct BlobProof: Sendable {
-  /// The blob's size in bytes; `nil` when upstream did not give it, as in a redirect.
+  /// 1 PiB, beyond what any registry or bucket keeps as one: a larger number is a mistake, and not to be
+  /// added up.
+  package static let largestSize: Int64 = 1 << 50
+
+  /// The blob's size in bytes, at most `largestSize`; `nil` when upstream did not give it, as in a
+  /// redirect.
   package let size: Int64?
   /// What a HEAD answer repeats of upstream's own, so that the client sees no difference.
   package let fields: [HTTPField]

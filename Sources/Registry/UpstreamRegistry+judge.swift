@@ -91,6 +91,10 @@ private func hexDigit(_ byte: UInt8) -> UInt8? {
 
 /// The size of the whole blob: of an encoded body it is not known.
 private func wholeSize(_ head: HTTPResponseHead) -> Int64? {
+  statedSize(head).flatMap { $0 <= BlobProof.largestSize ? $0 : nil }
+}
+
+private func statedSize(_ head: HTTPResponseHead) -> Int64? {
   guard head.fields.first(named: "content-encoding") == nil else { return nil }
   guard head.status == 206 else { return head.contentLength }
   // "bytes 0-0/1234", RFC 9110 §14.4.

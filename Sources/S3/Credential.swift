@@ -1,3 +1,4 @@
+internal import HTTPTransport
 package import Primitives
 
 /// What requests are signed with.
@@ -26,6 +27,15 @@ package struct Credential: Sendable, Equatable {
     a.accessKeyID == b.accessKeyID && a.expiration == b.expiration
       && a.secretAccessKey.exposed == b.secretAccessKey.exposed
       && a.sessionToken?.exposed == b.sessionToken?.exposed
+  }
+
+  /// Whether requests can be signed with it: nothing is empty, and what stands in a request stands on one
+  /// line.
+  var isUsable: Bool {
+    !secretAccessKey.exposed.isEmpty
+      && [accessKeyID, sessionToken?.exposed].compactMap(\.self).allSatisfy {
+        !$0.isEmpty && HTTPField("Authorization", $0).isSendable
+      }
   }
 
   package func isExpired(at now: UnixTime) -> Bool {

@@ -40,6 +40,11 @@ package enum S3Error: Error, Hashable, Sendable, CustomStringConvertible {
     case getBucketLifecycle = "GetBucketLifecycleConfiguration"
   }
 
+  /// See `S3Refusal.isDenial`.
+  package var isDenial: Bool {
+    if case .refused(_, let refusal) = self { refusal.isDenial } else { false }
+  }
+
   package var description: String {
     switch self {
     case .lifetimeOutOfRange(let lifetime):

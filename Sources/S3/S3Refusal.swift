@@ -1,4 +1,5 @@
 internal import HTTPTransport
+internal import Primitives
 internal import XML
 
 /// An error response of S3.
@@ -11,7 +12,7 @@ package struct S3Refusal: Hashable, Sendable, CustomStringConvertible {
   package let status: Int
   /// `NoSuchBucket`, `AccessDenied`…; nil when the response has no body, as to HEAD, or one that is
   /// not S3's.
-  package let code: String?
+  package internal(set) var code: String?
   package let message: String?
   /// The region that the bucket is in, when S3 says so (`x-amz-bucket-region`).
   package let bucketRegion: String?
@@ -35,6 +36,10 @@ package struct S3Refusal: Hashable, Sendable, CustomStringConvertible {
     ["ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId"].contains(code)
   }
 
+  /// S3 lives, knows who asks, and does not let him do this. So it also answers for an object that is not
+  /// there, to those who may not list the bucket.
+  package var isDenial: Bool { status == 403 && code == "AccessDenied" }
+
   package var description: String {
     var text = "status \(status)"
     if let code { text += " \(code)" }
@@ -55,8 +60,8 @@ extension S3Refusal {
     let document = try? XMLElement(parsing: Self.withoutPadding(response.body))
     let error = document.flatMap { Self.error(in: $0) }
     self.init(
-      status: response.head.status, code: error?.text(of: "Code"),
-      message: error?.text(of: "Message").map { String($0.prefix(Self.messageLimit)) },
+      status: response.head.status, code: error?.text(of: "Code")?.printable,
+      message: error?.text(of: "Message").map { String($0.prefix(Self.messageLimit)).printable },
       bucketRegion: response.head.fields.first(named: "x-amz-bucket-region")?.text
         ?? (error?.text(of: "Code") == "AuthorizationHeaderMalformed"
           ? error?.text(of: "Region") : nil))

@@ -2,8 +2,8 @@ internal import Primitives
 
 /// Threads that may block, each with a context of its own, and a bounded queue before them.
 ///
-/// Threads are started when work finds none idle, up to the limit, and stay: what they hold (a warm
-/// connection) is worth keeping. Work beyond the queue's bound is refused at once, so that a slow
+/// Threads are started when work finds none idle, up to the limit. A few stay: what they hold (a warm
+/// connection) is worth keeping; those that a burst has brought end when they were idle for long. Work beyond the queue's bound is refused at once, so that a slow
 /// server behind the pool costs its callers nothing.
 package final class ThreadPool<Context: ~Copyable>: Sendable {
   package typealias Job = @Sendable (inout Context) -> Void
@@ -19,19 +19,23 @@ package final class ThreadPool<Context: ~Copyable>: Sendable {
   private let name: String
   private let threadLimit: Int
   private let queueLimit: Int
+  private let idleLife: Duration
   private let makeContext: @Sendable () -> Context
   private let state: Monitor<State>
 
   /// - Parameters:
   ///   - threadLimit: threads at most, 1 or more.
   ///   - queueLimit: jobs that may wait when all threads are busy.
+  ///   - idleLife: how long a thread waits for a job before it ends, unless it is one of the last few.
   ///   - makeContext: called on each new thread.
   package init(
-    name: String, threadLimit: Int, queueLimit: Int, makeContext: @escaping @Sendable () -> Context
+    name: String, threadLimit: Int, queueLimit: Int, idleLife: Duration = .seconds(20),
+    makeContext: @escaping @Sendable () -> Context
   ) {
     self.name = name
     self.threadLimit = threadLimit
     self.queueLimit = queueLimit
+    self.idleLife = idleLife
     self.makeContext = makeContext
     state = Monitor(State(jobs: RingBuffer()))
   }
@@ -107,16 +111,33 @@ package final class ThreadPool<Context: ~Copyable>: Sendable {
   }
 
   private func nextJob() -> Job? {
-    let job: Job?? = state.wait { state in
-      if let job = state.jobs.popFirst() {
-        state.idle -= 1
-        return .some(job.run)
+    while true {
+      let job: Job?? = state.wait(for: idleLife) { state in
+        if let job = state.jobs.popFirst() {
+          state.idle -= 1
+          return .some(job.run)
+        }
+        return state.isClosed ? .some(nil) : nil
       }
-      return state.isClosed ? .some(nil) : nil
+      if let job { return job }
+      if isOneTooMany() { return nil }
     }
-    return job ?? nil
+  }
+
+  /// Takes the calling thread, which was idle for long, off the books, if it is not needed.
+  private func isOneTooMany() -> Bool {
+    state.withLock { state in
+      // A job that came meanwhile may have been left to this thread.
+      guard state.jobs.count == 0, state.threads > keptThreads else { return false }
+      state.threads -= 1
+      state.idle -= 1
+      return true
+    }
   }
 }
+
+/// Threads of a pool that stay, however long they are idle.
+private let keptThreads = 4
 
 /// How busy a pool is.
 package struct ThreadPoolLoad: Sendable, Equatable {

@@ -9,8 +9,9 @@ extension BlobHandler {
   /// Says whether the client may read the blob, and nothing else: 200, 401 or 403.
   ///
   /// Whatever is no proof is a 403: here doubt must not open a door.
-  func authorize(_ request: Request, _ blob: BlobRequest?, _ location: Location) {
+  func authorize(_ request: Request, _ location: Location) {
     let id = RequestID(request)
+    let blob = request.isLoop ? nil : BlobRequest(toAuthorize: request, in: location, askers)
     @Sendable func deny(_ status: Int, challenges: [HTTPField] = []) {
       ledger.decided(.deny, RequestFacts(request: request, blob: blob, id: id))
       request.deny(status, challenges: challenges)

@@ -7,20 +7,23 @@ import Threading
 extension BlobHandler {
   func pass(_ exchange: BlobExchange, _ reason: PassReason) {
     ledger.passed(exchange, reason)
-    handBack(exchange.request, exchange.location)
+    handBack(exchange.request, exchange.location, reason)
   }
 
   func pass(
     _ request: Request, _ location: Location, _ reason: PassReason, _ id: RequestID? = nil
   ) {
     ledger.passed(RequestFacts(request: request, blob: nil, id: id), location, reason)
-    handBack(request, location)
+    handBack(request, location, reason)
   }
 
   /// Leaves the answer to the registry: by the web server's hand, or by ours where it has none.
-  private func handBack(_ request: Request, _ location: Location) {
+  private func handBack(_ request: Request, _ location: Location, _ reason: PassReason) {
     let kind = frontServer.resolved(for: request)
-    guard kind == .none else { return location.front.pass(request, kind) }
+    guard kind == .none else {
+      let isUpstreamDown = reason.kind == .upstreamUnreachable
+      return location.front.pass(request, kind, isUpstreamDown: isUpstreamDown)
+    }
     let relay = Relay(
       upstream: location.settings.upstream, isHostPreserved: location.settings.isHostPreserved)
     let isTaken = relaying.submit { http in relay.answer(request, by: &http) }

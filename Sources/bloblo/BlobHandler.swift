@@ -11,7 +11,7 @@ import Threading
 /// Turns a web server's request into a decision, and the decision into an answer.
 final class BlobHandler: RequestHandler {
   let locations: Locations
-  private let askers = AskerHasher()
+  let askers = AskerHasher()
   let pingAndToken: PingAndToken
   private let flights = Flights()
   private let areAnswersShared: Bool
@@ -19,8 +19,10 @@ final class BlobHandler: RequestHandler {
   private let pages: Pages?
   let frontServer: FrontServerKind
   let ledger: Ledger
-  /// Threads that wait for upstream and S3.
+  /// Threads that wait for upstream, and for S3 after it.
   let asking: ThreadPool<HTTPClient>
+  /// Threads that wait for S3 alone: an upstream that stalls has none of them.
+  let looking: ThreadPool<HTTPClient>
   /// Threads that relay the registry's answers, each as slowly as its client.
   let relaying: ThreadPool<HTTPClient>
 
@@ -38,6 +40,9 @@ final class BlobHandler: RequestHandler {
     asking = ThreadPool(
       name: "ask", threadLimit: settings.threads, queueLimit: settings.threads * 4
     ) { HTTPClient() }
+    looking = ThreadPool(
+      name: "look", threadLimit: settings.threads, queueLimit: settings.threads * 4
+    ) { HTTPClient() }
     relaying = ThreadPool(name: "relay", threadLimit: settings.streamThreads, queueLimit: 0) {
       HTTPClient()
     }
@@ -45,13 +50,14 @@ final class BlobHandler: RequestHandler {
       pages = nil
       return
     }
-    let (asking, relaying, tee) = (asking, relaying, tee)
+    let (asking, looking, relaying, tee) = (asking, looking, relaying, tee)
     let operation = Operation(
       ledger: ledger, health: health, history: History(at: .now()), locations: locations,
       answers: pingAndToken.memory, filler: tee.filler, credentials: settings.credentials,
       pools: {
         [
-          ("ask", asking.load), ("relay", relaying.load), ("stream", tee.streaming.load),
+          ("ask", asking.load), ("look", looking.load), ("relay", relaying.load),
+          ("stream", tee.streaming.load),
           ("fill", tee.filler.readerLoad), ("upload", tee.filler.uploaderLoad),
         ]
       },
@@ -73,9 +79,9 @@ final class BlobHandler: RequestHandler {
     guard let location = locations.location(of: request) else {
       return pass(request, locations.standard, .wrongParams)
     }
+    if request.isForAuthorizer { return authorize(request, location) }
     let isLoop = request.isLoop
     let blob = isLoop ? nil : BlobRequest(request, in: location, askers)
-    if request.isForAuthorizer { return authorize(request, blob, location) }
     guard !isLoop else { return pass(request, location, .loop) }
     guard request.role == .responder, let blob else { return handleOther(request, location) }
     let exchange = BlobExchange(
@@ -87,12 +93,10 @@ final class BlobHandler: RequestHandler {
     }
   }
 
-  /// The bucket of requests whose web server says nothing else.
-  var bucket: BucketClient { locations.standard.store.bucket }
-
   /// Waits for fills, once the responder has stopped.
   func stop(within limit: Duration) {
     asking.close()
+    looking.close()
     relaying.close()
     tee.stop(within: limit)
   }
@@ -130,7 +134,8 @@ final class BlobHandler: RequestHandler {
 
   private func ask(_ exchange: BlobExchange, _ id: RequestID) {
     if areAnswersShared, flights.join(exchange) { return }
-    let isTaken = asking.submit { [self] http in
+    let isProven = exchange.location.engine.isProven(exchange.blob, at: .now())
+    let isTaken = (isProven ? looking : asking).submit { [self] http in
       let client = ClientFields(exchange.request, in: exchange.location, id)
       let finding = exchange.location.engine.find(
         exchange.blob, for: client, credentialEnd: client.credentialEnd, by: &http, at: .now())

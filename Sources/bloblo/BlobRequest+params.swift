@@ -7,7 +7,23 @@ extension BlobRequest {
   ///
   /// - Returns: `nil` when it is no GET or HEAD of a blob's plain path.
   init?(_ request: Request, in location: Location, _ askers: AskerHasher) {
-    guard let method = Method(request), let path = BlobPath(request) else { return nil }
+    guard let path = BlobPath(request) else { return nil }
+    self.init(request, for: path, in: location, askers)
+  }
+
+  /// Reads what an authorizer is asked: the blob that the web server names, or else the request's own.
+  ///
+  /// nginx can say any `REQUEST_URI`, Apache's mod_authnz_fcgi only the client's.
+  init?(toAuthorize request: Request, in location: Location, _ askers: AskerHasher) {
+    let named = request.withParameter("BLOBLO_AUTHORIZE_URI") { BlobPath(requestTarget: $0) }
+    guard let path = named ?? BlobPath(request) else { return nil }
+    self.init(request, for: path, in: location, askers)
+  }
+
+  private init?(
+    _ request: Request, for path: BlobPath, in location: Location, _ askers: AskerHasher
+  ) {
+    guard let method = Method(request) else { return nil }
     let question = Question(
       location: location.id, asker: askers.asker(of: request, in: location), path: path)
     self.init(

@@ -1,6 +1,6 @@
 /// `12.3 MiB`.
 func bytesInWords(_ bytes: Int64) -> String {
-  var (value, unit) = (bytes * 10, 0)
+  var (value, unit) = (min(bytes, .max / 10) * 10, 0)
   let units = ["B", "KiB", "MiB", "GiB", "TiB"]
   while value >= 10_240, unit + 1 < units.count {
     value /= 1024

@@ -38,7 +38,7 @@ struct S3BlobStore: BlobStore {
       guard let head = try bucket.head(key(of: digest), over: &http, now: now) else { return nil }
       return StoredBlob(size: head.size, expiration: head.expiration)
     } catch {
-      throw BlobStoreError(error.description)
+      throw BlobStoreError(error.description, isDenial: error.isDenial)
     }
   }
 
@@ -50,9 +50,11 @@ struct S3BlobStore: BlobStore {
       // A web server that streams asks the bucket itself, as we see it.
       let isForClient = delivery != .accelerate
       if isForClient, let cloudFront {
+        // S3's time is AWS's: CloudFront does not tell its own.
+        let time = bucket.site.clock.time(at: now)
         let url = try cloudFront.presign(
-          key(of: digest), lifetime: presignLifetime, span: span, now: now)
-        return SignedURL(bytes: url.bytes, reusableUntil: url.start + span)
+          key(of: digest), lifetime: presignLifetime, span: span, now: time)
+        return SignedURL(bytes: url.bytes, reusableUntil: now + (url.start + span - time))
       }
       let url = try bucket.presign(
         .get, key(of: digest), isForClient: isForClient, lifetime: presignLifetime, span: span,

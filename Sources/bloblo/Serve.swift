@@ -25,13 +25,13 @@ struct Serve: ParsableCommand {
     do {
       settings = try Settings(environment: environment)
     } catch {
-      complain(["bloblo: these settings are wrong:"] + error.problems.map { "  " + $0 })
+      complain(error, environment)
       throw ExitCode(EX_CONFIG)
     }
     let log = Log(settings)
     let logger = log.logger
     for warning in settings.warnings { logger.warning("\(warning)") }
-    let hosts = registryHosts(settings, environment)
+    let hosts = clientsNames(ofRegistryIn: settings)
     if let (words, advice) = SameHostCheck(settings.location, registryHosts: hosts).finding {
       logger.warning("\(words)", metadata: ["advice": "\(advice)"])
     }
@@ -62,12 +62,14 @@ struct Serve: ParsableCommand {
         "version": "\(blobloVersion)",
       ])
     probe.start()
-    startSweep(settings, handler.bucket, logger)
+    let sweeper = Sweeper(handler.locations, olderThan: settings.sweepAge, logger)
+    sweeper.start()
     let manager = ServiceManager(environment)
     manager?.tell("READY=1\nSTATUS=answers on \(address)")
     let signal = waitForStop(signals, manager, responder, log)
     health.beginStop()
     probe.stop()
+    sweeper.stop()
     manager?.tell("STOPPING=1")
     logger.info("stopping", metadata: ["signal": "\(signal)"])
     let isDone = responder.stop(within: settings.stopTimeout)
@@ -103,19 +105,8 @@ struct Serve: ParsableCommand {
   /// The socket we were started with, or a new one.
   private func listen(_ settings: Settings, _ environment: [String: String]) throws -> Listener {
     let address = inheritedAddress(environment) ?? settings.listenAddress
-    var group: UInt32?
-    if let name = settings.listenGroup {
-      group = groupID(name)
-      if group == nil {
-        complain([
-          "bloblo: these settings are wrong:",
-          "  BLOBLO_LISTEN_GROUP: want a group of this system, got \"\(name)\"",
-        ])
-        throw ExitCode(EX_CONFIG)
-      }
-    }
     do {
-      return try Listener(address, mode: settings.listenMode, group: group)
+      return try Listener(address, mode: settings.listenMode, group: settings.listenGroup)
     } catch {
       complain(["bloblo: can't listen: BLOBLO_LISTEN_ADDR: \(error)"])
       throw ExitCode(EX_UNAVAILABLE)
@@ -133,6 +124,12 @@ private func inheritedAddress(_ environment: [String: String]) -> ListenAddress?
     return .inherited(descriptor: 3)
   }
   return listeningFamily(of: 0) == nil ? nil : .inherited(descriptor: 0)
+}
+
+/// Tells all that is wrong with the settings, and with the credential too.
+func complain(_ error: SettingsError, _ environment: [String: String]) {
+  let problems = error.problems + credentialProblems(environment, beside: error)
+  complain(["bloblo: these settings are wrong:"] + problems.map { "  " + $0 })
 }
 
 /// For people who start us, before there is a log.

@@ -1,5 +1,6 @@
 import FastCGI
 import Glibc
+import Logging
 
 /// Answers the one request that this process was started for.
 ///
@@ -10,12 +11,15 @@ func serveCGI() -> Int32 {
   do {
     settings = try Settings(environment: environment)
   } catch {
-    complain(["bloblo: these settings are wrong:"] + error.problems.map { "  " + $0 })
+    complain(error, environment)
     return CGIProcess.answer(by: Misconfigured()) ? EX_CONFIG : EX_IOERR
   }
   let log = Log(settings)
+  // That a credential was obtained is news once for a server, and none for each request's process.
+  var logger = log.logger
+  if logger.logLevel == .info { logger.logLevel = .notice }
   do {
-    try settings.credentials.start(log.logger)
+    try settings.credentials.start(logger)
   } catch {
     complain(error.problems.map { "bloblo: \($0)" })
     return CGIProcess.answer(by: Misconfigured()) ? EX_CONFIG : EX_IOERR

@@ -79,25 +79,47 @@ private final class Handler: RequestHandler {
   }
 
   @Test func `hostile bytes end their own connection only`() throws {
+    try hostile(port)
+    stop()
+  }
+
+  @Test func `hostile bytes on descriptors that select can't take`() throws {
+    var limit = rlimit()
+    let kind = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    #expect(unsafe getrlimit(kind, &limit) == 0)
+    limit.rlim_cur = max(limit.rlim_cur, min(limit.rlim_max, 4096))
+    #expect(unsafe setrlimit(kind, &limit) == 0)
+    let taken = (0..<1100).map { _ in unsafe open("/dev/null", O_RDONLY | O_CLOEXEC) }
+    defer { for descriptor in taken { close(descriptor) } }
+    try #require(taken.contains { $0 > 1024 })
+    // It knows of the limit from its start.
+    let listener = try Listener(.tcp(host: "", port: 0))
+    let port = listener.port ?? 0
+    let responder = Responder(listener, handler: handler)
+    #expect(responder.start(threads: 1))
+    try hostile(port)
+    #expect(responder.stop(within: .seconds(30)))
+    stop()
+  }
+
+  private func hostile(_ port: UInt16) throws {
     var seed: UInt64 = 42
     func next() -> UInt8 {
       seed = seed &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
       return UInt8(truncatingIfNeeded: seed >> 33)
     }
-    let good = try connect()
+    let good = try #require(FastCGIClient(port: port))
     for round in 0..<200 {
       var bytes = FastCGIClient.request([("REQUEST_URI", "/x"), ("A", "b")], body: [1, 2])
       if round % 3 == 0 {
         bytes = (0..<Int(next())).map { _ in next() }
       } else {
-        // A length of a param may ask for 2 GiB, on which libfcgi ends the process: not in a test.
         bytes[Int(next()) % 16] = next()
       }
-      let bad = try connect()
+      let bad = try #require(FastCGIClient(port: port))
       bad.socket.send(bytes)
       #expect(good.ask("/good").text.hasSuffix("/good"))
     }
-    stop()
   }
 
   @Test func `a connection that is not kept is closed`() throws {
@@ -159,6 +181,20 @@ private final class Handler: RequestHandler {
     stop()
     thread.join()
     #expect(busy.answer().text.hasSuffix("late"))
+  }
+
+  @Test func `an end that comes in one event with a request is seen`() throws {
+    // A request and the end are there before anybody looks.
+    let listener = try Listener(.tcp(host: "", port: 0))
+    let client = try #require(FastCGIClient(port: listener.port ?? 0))
+    client.socket.send(FastCGIClient.request([("REQUEST_URI", "/x")]))
+    client.socket.endSending()
+    let responder = Responder(listener, handler: handler)
+    #expect(responder.start(threads: 1))
+    #expect(client.answer().text.hasSuffix("/x"))
+    #expect(client.socket.hasEnded)
+    #expect(responder.stop(within: .seconds(30)))
+    stop()
   }
 
   @Test func `a stop does not wait for ever`() throws {

@@ -33,11 +33,12 @@ private struct FakeUpstream: ProofSource {
 private struct FakeStore: BlobStore {
   let sizes: [Digest: Int64]
   var failure: String?
+  var isDenial = false
   var presignFailure: String?
   func find(_ digest: Digest, by http: inout HTTPClient, now: UnixTime) throws(BlobStoreError)
     -> StoredBlob?
   {
-    if let failure { throw BlobStoreError(failure) }
+    if let failure { throw BlobStoreError(failure, isDenial: isDenial) }
     return sizes[digest].map { StoredBlob(size: $0) }
   }
   func presign(_ digest: Digest, now: UnixTime) throws(BlobStoreError)
@@ -67,6 +68,8 @@ private final class Counting: ProofSource, BlobStore {
     var signatures = 0
     var answer: Result<BlobProof, Unproven> = .success(BlobProof(size: 10))
     var isStoreDown = false
+    /// Digests of which the store says nothing.
+    var denied: Set<Digest> = []
   }
 
   let state = Mutex(State())
@@ -83,11 +86,12 @@ private final class Counting: ProofSource, BlobStore {
   func find(_ digest: Digest, by http: inout HTTPClient, now: UnixTime) throws(BlobStoreError)
     -> StoredBlob?
   {
-    let isDown = state.withLock {
+    let (isDown, isDenied) = state.withLock {
       $0.finds += 1
-      return $0.isStoreDown
+      return ($0.isStoreDown, $0.denied.contains(digest))
     }
     if isDown { throw BlobStoreError("down") }
+    if isDenied { throw BlobStoreError("denied", isDenial: true) }
     return StoredBlob(size: 10)
   }
 
@@ -215,6 +219,26 @@ struct RememberingTests {
     #expect(engine.decide(BlobRequest(.head, question), at: now).leaf == "answer 10")
   }
 
+  @Test func `a bucket that does not speak of some blobs is not dead for the others`() throws {
+    let engine = engine(Memories.Lives(proof: .seconds(30), presence: .seconds(60)))
+    let digest = try #require(Digest("sha256:" + String(repeating: "1", count: 64)))
+    let path = BlobPath(name: question.path.name, digest: digest)
+    let cold = BlobRequest(
+      .get, Question(location: question.location, asker: question.asker, path: path))
+    servers.state.withLock { $0.denied = [cold.path.digest] }
+    let now = Moment.now()
+    for _ in 0..<50 { #expect(engine.decide(cold, at: now).leaf == "pass s3-denied") }
+    #expect(engine.decide(get, at: now).leaf == "redirect")
+  }
+
+  @Test func `what was there and is denied now is not redirected to any more`() {
+    let engine = engine(Memories.Lives(proof: .seconds(30), presence: .seconds(60)))
+    #expect(engine.decide(get, at: start).leaf == "redirect")
+    servers.state.withLock { $0.denied = [get.path.digest] }
+    #expect(engine.decide(get, at: later(2)).leaf == "pass s3")
+    for _ in 0..<20 { #expect(engine.decide(get, at: later(2)).leaf == "pass s3-denied") }
+  }
+
   @Test func `a dead upstream is left alone`() {
     let engine = engine(Memories.Lives())
     servers.state.withLock { $0.answer = .failure(.unreachable("refused")) }
@@ -236,6 +260,7 @@ struct DecisionTests {
     var unproven = Unproven.status(401)
     var stored: Int64?
     var storeFailure: String?
+    var isDenial = false
     var presignFailure: String?
     var ifRange: [UInt8]?
     var testDescription: String { leaf }
@@ -259,6 +284,7 @@ struct DecisionTests {
     Case(leaf: "pass small-blob", minimum: 11, stored: 10),
     Case(leaf: "redirect", minimum: 10, stored: 10),
     Case(leaf: "pass s3", storeFailure: "down"),
+    Case(leaf: "pass s3-denied", storeFailure: "status 403 AccessDenied", isDenial: true),
     Case(leaf: "pass s3", stored: 10, presignFailure: "no credential"),
     Case(leaf: "redirect", stored: 10),
     Case(leaf: "redirect", range: .single, stored: 10),
@@ -282,6 +308,7 @@ struct DecisionTests {
       upstream: FakeUpstream(answer: proof),
       store: FakeStore(
         sizes: c.stored.map { [question.path.digest: $0] } ?? [:], failure: c.storeFailure,
+        isDenial: c.isDenial,
         presignFailure: c.presignFailure),
       policy: .init(delivery: c.delivery, minimumBlobSize: c.minimum))
     let request = BlobRequest(

@@ -1,3 +1,4 @@
+import ArgumentParser
 import FoundationEssentials
 import Testing
 
@@ -5,11 +6,37 @@ import Testing
 
 /// What operators read must be what the program knows.
 struct DocumentedSettingsTests {
-  @Test(arguments: ["bloblo.env", "man/bloblo.1"])
+  @Test(arguments: ["bloblo.env", "man/bloblo.1", "../README.md"])
   func `every setting is explained`(file: String) throws {
     let words = Set(try text(file).split { !$0.isUppercase && !$0.isNumber && $0 != "_" })
     let missing = UnknownSettings.known.filter { !words.contains($0[...]) }
     #expect(missing.isEmpty, "packaging/\(file) does not explain \(missing.sorted())")
+  }
+
+  @Test func `the settings file explains no setting that there is not, and none twice`() throws {
+    let names = try text("bloblo.env").split(separator: "\n").compactMap { line -> String? in
+      guard line.hasPrefix("#"), let equals = line.firstIndex(of: "="), !line.hasPrefix("# ") else {
+        return nil
+      }
+      return String(line[..<equals].dropFirst())
+    }
+    func ours(_ names: some Sequence<String>) -> Set<String> {
+      Set(names.filter { $0.hasPrefix("BLOBLO_") })
+    }
+    #expect(ours(names) == ours(UnknownSettings.known))
+    #expect(names.count == Set(names).count)
+  }
+
+  @Test func `the manual has each command and each option`() throws {
+    let manual = try text("man/bloblo.1")
+    for command in Bloblo.configuration.subcommands {
+      let name = command.configuration.commandName ?? "\(command)".lowercased()
+      #expect(manual.contains(".It Cm \(name)"), "no command \(name)")
+      for option in Set(command.helpMessage().split { !$0.isLetter && $0 != "-" }) {
+        guard option.hasPrefix("--"), option != "--version", option != "--help" else { continue }
+        #expect(manual.contains("Fl \(option.dropFirst())"), "no option \(option) of \(name)")
+      }
+    }
   }
 
   @Test func `the package has the program's version`() throws {

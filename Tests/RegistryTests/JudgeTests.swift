@@ -38,6 +38,12 @@ struct JudgeTests {
     Case(status: 200, fields: [("Content-Length", "+1")], proves: .some(nil)),
     Case(status: 200, fields: [("Content-Length", "1e3")], proves: .some(nil)),
     Case(
+      status: 200, fields: [("Content-Length", "1125899906842624")], proves: .some(1 << 50)),
+    Case(status: 200, fields: [("Content-Length", "1125899906842625")], proves: .some(nil)),
+    Case(
+      status: 206, fields: [("Content-Range", "bytes 0-0/9223372036854775807")],
+      proves: .some(nil)),
+    Case(
       status: 200, fields: [("Content-Length", "42"), ("Content-Encoding", "gzip")],
       proves: .some(nil)),
     Case(

@@ -165,6 +165,11 @@ struct BucketClientTests {
       (Self.accessDenied, "PutObject: status 403 AccessDenied: Access Denied"),
       ("<html><body>nginx</body></html>", "PutObject: status 403"),
       ("Forbidden", "PutObject: status 403"),
+      // What would turn a terminal's line around.
+      (
+        "<Error><Code>C</Code><Message>a\u{202E}b</Message></Error>",
+        "PutObject: status 403 C: a\u{FFFD}b"
+      ),
       (
         "<ErrorResponse><Error><Code>C</Code></Error></ErrorResponse>", "PutObject: status 403 C"
       ),

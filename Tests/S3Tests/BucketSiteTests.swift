@@ -76,8 +76,44 @@ struct BucketSiteTests {
     #expect(throws: S3Error.self) { try client.head(ObjectKey("k"), over: &http, now: Self.now) }
     #expect(
       http.requests.map(\.url) == [
-        "https://blobs-123456789012.s3-accesspoint.us-west-2.amazonaws.com/k"
+        "https://blobs-123456789012.s3-accesspoint.us-west-2.amazonaws.com/k",
+        // Why, it is asked: HEAD is refused without a word.
+        "https://blobs-123456789012.s3-accesspoint.us-west-2.amazonaws.com/k",
       ])
+  }
+
+  // MARK: refusals
+
+  @Test(arguments: [
+    ("AccessDenied", true), ("SignatureDoesNotMatch", false), ("InvalidAccessKeyId", false),
+    ("RequestTimeTooSkewed", false),
+  ])
+  func `why a HEAD was refused is asked for by a byte, once for many`(
+    code: String, isDenial: Bool
+  ) throws {
+    let client = try client()
+    var http = ScriptedClient(403, body: "<Error><Code>\(code)</Code></Error>")
+    for _ in 0..<3 {
+      let error = #expect(throws: S3Error.self) {
+        // A body to a HEAD is the test's way to have one for the GET.
+        try client.head(ObjectKey("k"), over: &http, now: Self.now)
+      }
+      #expect(error == .refused(.headObject, S3Refusal(status: 403, code: code)))
+      #expect(error?.isDenial == isDenial)
+    }
+    #expect(http.requests.map(\.method) == [.head, .get, .head, .head])
+    #expect(http.requests[1].fields.first(named: "range")?.text == "bytes=0-0")
+  }
+
+  @Test(arguments: [200, 206, 404, 500])
+  func `a refusal that is not repeated has no code`(status: Int) throws {
+    let client = try client()
+    var http = SequenceClient([(403, []), (status, [])])
+    let error = #expect(throws: S3Error.self) {
+      try client.head(ObjectKey("k"), over: &http, now: Self.now)
+    }
+    #expect(error == .refused(.headObject, S3Refusal(status: 403)))
+    #expect(error?.isDenial == false)
   }
 
   // MARK: clock

@@ -326,6 +326,63 @@ struct CredentialChainTests {
         "AWS_EC2_METADATA_V1_DISABLED": "true",
       ], expected: .failed(.unavailable, words: "no token: status 404")),
     Case(
+      testDescription: "instance by IPv6",
+      environment: [
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT": "{server6}", "AWS_EC2_METADATA_DISABLED": "false",
+      ]),
+    Case(
+      testDescription: "instance: an endpoint that is named comes before the mode",
+      environment: [
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT": "{server}", "AWS_EC2_METADATA_DISABLED": "false",
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "IPv6",
+      ]),
+    Case(
+      testDescription: "instance: a mode that is none",
+      environment: [
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT": "{server}", "AWS_EC2_METADATA_DISABLED": "false",
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "IPv5",
+      ], expected: .failed(.misconfigured, words: "want IPv4 or IPv6, got IPv5")),
+    Case(
+      testDescription: "instance: an endpoint that is none",
+      environment: [
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT": "no endpoint", "AWS_EC2_METADATA_DISABLED": "false",
+      ],
+      expected: .failed(.misconfigured, words: "AWS_EC2_METADATA_SERVICE_ENDPOINT: endpoint: want")),
+    Case(
+      testDescription: "instance, named by the profile",
+      environment: ["AWS_EC2_METADATA_DISABLED": "false"],
+      config: "[default]\nec2_metadata_service_endpoint = {server}/v1/"),
+    Case(
+      testDescription: "instance, named by the profile, which forbids version 1",
+      environment: ["AWS_EC2_METADATA_DISABLED": "false"],
+      config: """
+        [default]
+        ec2_metadata_service_endpoint = {server}/v1/
+        ec2_metadata_v1_disabled = true
+        """, expected: .failed(.unavailable, words: "no token: status 404")),
+    Case(
+      testDescription: "instance: a role by the instance that the profile names",
+      environment: ["AWS_ENDPOINT_URL_STS": "{server}", "AWS_EC2_METADATA_DISABLED": "false"],
+      config: """
+        [default]
+        role_arn = arn:aws:iam::123456789012:role/a
+        credential_source = Ec2InstanceMetadata
+        ec2_metadata_service_endpoint = {server}
+        region = eu-west-1
+        """),
+    Case(
+      testDescription: "instance whose tokens don't come through, by version 1",
+      environment: [
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT": "{server}/slow/", "AWS_EC2_METADATA_DISABLED": "false",
+      ]),
+    Case(
+      testDescription: "instance whose tokens don't come through, and are wanted",
+      environment: [
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT": "{server}/slow-v2/",
+        "AWS_EC2_METADATA_DISABLED": "false",
+      ], expected: .failed(.unavailable, words: "status 401; in a container on EC2 this is the hop")
+    ),
+    Case(
       testDescription: "instance, switched off",
       environment: ["AWS_EC2_METADATA_SERVICE_ENDPOINT": "{server}/"], expected: .absent),
     Case(
@@ -424,6 +481,7 @@ struct CredentialChainTests {
       self.folder = folder
       func fill(_ text: String) -> String {
         text.replacing("{home}", with: folder.path).replacing("{server}", with: server)
+          .replacing("{server6}", with: server.replacing("127.0.0.1", with: "[::1]"))
       }
       let aws = folder.appending(path: ".aws")
       try FileManager.default.createDirectory(at: aws, withIntermediateDirectories: true)

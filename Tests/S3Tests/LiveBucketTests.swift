@@ -77,13 +77,19 @@ struct LiveBucketTests {
 
   @Test func `another credential is refused, and that is no absence`() throws {
     var http = HTTPClient()
-    for credential in [
-      Credential(accessKeyID: "AKIDTEST", secretAccessKey: Secret("WRONG")),
-      Credential(accessKeyID: "NOBODY", secretAccessKey: Secret("SECRETTEST")),
+    for (credential, code) in [
+      (
+        Credential(accessKeyID: "AKIDTEST", secretAccessKey: Secret("WRONG")),
+        "SignatureDoesNotMatch"
+      ),
+      (
+        Credential(accessKeyID: "NOBODY", secretAccessKey: Secret("SECRETTEST")),
+        "InvalidAccessKeyId"
+      ),
     ] {
       let stranger = BucketClient(
         client.bucket, credential: credential)
-      #expect(throws: S3Error.refused(.headObject, S3Refusal(status: 403))) {
+      #expect(throws: S3Error.refused(.headObject, S3Refusal(status: 403, code: code))) {
         try stranger.head(key, over: &http, now: .now())
       }
       let error = #expect(throws: S3Error.self) {

@@ -1,6 +1,7 @@
 """Stand-ins for what AWS's credentials come from, and botocore's opinion of them.
 
-The first line of standard output is the port of a server that plays IMDS, the container agent and STS.
+The first line of standard output is the port of a server that plays IMDS, the container agent and STS, on both
+loopback addresses.
 Then each line of standard input, an environment as a JSON object, is answered by a line: the keys at
 which botocore ends in it, or {"error": …}. What STS gives out depends on all that it was asked, so
 equal keys mean equal questions.
@@ -12,6 +13,7 @@ import http.server
 import json
 import os
 import re
+import socket
 import sys
 import threading
 import time
@@ -44,6 +46,9 @@ class Server(http.server.BaseHTTPRequestHandler):
     def do_PUT(self):
         if self.path == "/latest/api/token" and self.headers.get("x-aws-ec2-metadata-token-ttl-seconds") == "21600":
             return self.answer(200, "imds-token", "text/plain")
+        # the answer's hops are counted, and it does not come through
+        if self.path.startswith("/slow"):
+            time.sleep(3)
         # an instance without version 2
         self.answer(404 if self.path.startswith("/v1/") else 403, "")
 
@@ -52,6 +57,10 @@ class Server(http.server.BaseHTTPRequestHandler):
         roles = "/latest/meta-data/iam/security-credentials/"
         if path.startswith("/v1/"):
             path = path[3:]
+        elif path.startswith("/slow/"):
+            path = path[5:]
+        elif path.startswith("/slow-v2/"):
+            return self.answer(401, "")
         elif path.startswith("/latest/") and self.headers.get("x-aws-ec2-metadata-token") != "imds-token":
             return self.answer(401, "")
         if path == roles:
@@ -105,8 +114,13 @@ def botocores(environment):
         return {"error": f"{type(error).__name__}: {error}"}
 
 
+class Server6(http.server.ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+
+
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
-threading.Thread(target=server.serve_forever, daemon=True).start()
+for each in (server, Server6(("::1", server.server_port), Server)):
+    threading.Thread(target=each.serve_forever, daemon=True).start()
 print(server.server_port, flush=True)
 for line in sys.stdin:
     print(json.dumps(botocores(json.loads(line))), flush=True)

@@ -28,7 +28,7 @@ import stack
 KIB, MIB = 1024, 1024 * 1024
 SIZES = (1, 4 * KIB, 200 * KIB, 2 * MIB, 12 * MIB)
 TRIES = 6
-QUIET = 15  # seconds: idle threads end, kept connections too
+QUIET = 30  # seconds: idle threads end, kept connections too
 
 
 class Relay(threading.Thread):
@@ -245,6 +245,11 @@ class Soak:
             raise stack.StackError("bloblo has ended: " + self.servers.services["bloblo"].tail())
         status = pathlib.Path(f"/proc/{pid}/status").read_text()
         facts = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+        threads = {}
+        for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+            name = (task / "comm").read_text().strip()
+            threads[name] = threads.get(name, 0) + 1
+        print("threads by name:", ", ".join(f"{threads[name]} {name}" for name in sorted(threads)), flush=True)
         self.pause.clear()
         return {"pid": pid, "memory KiB": int(facts["VmRSS"].split()[0]), "threads": int(facts["Threads"]),
                 "descriptors": len(os.listdir(f"/proc/{pid}/fd"))}

@@ -37,6 +37,8 @@ import tempfile
 import time
 import urllib.parse
 
+import written
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SERVICES = ("registry", "s3", "nginx", "apache", "bloblo")
 USERS = {"alice": "alice-password", "bob": "bob-password"}
@@ -48,8 +50,11 @@ def secrets():
     """What bloblo may never write: credentials that tests use, as they are and as they are sent, and what
     stands before a signature or a token."""
     basic = [base64.b64encode(f"{user}:{password}".encode()).decode() for user, password in USERS.items()]
-    return [*USERS.values(), *basic, SECRET_KEY, "X-Amz-Signature", "X-Amz-Security-Token", "Signature=",
-            "Basic ", "Bearer ", "Authorization:"]
+    return [*USERS.values(), *basic, SECRET_KEY, *written.PREFIXES, "Basic ", "Bearer "]
+
+
+if written.folder():
+    written.watch()
 
 
 class StackError(Exception):
@@ -451,7 +456,7 @@ class Apache(Service):
     last_signal = signal.SIGTERM
     modules = ("mpm_event", "authz_core", "authz_host", "proxy", "proxy_http", "proxy_fcgi", "rewrite",
                "headers", "setenvif", "env", "reqtimeout", "ssl", "socache_shmcb", "alias", "cgid", "authn_core",
-               "authz_user", "authnz_fcgi")
+               "authz_user", "authnz_fcgi", "filter", "ext_filter", "remoteip")
 
     def __init__(self, stack):
         super().__init__(stack)
@@ -517,6 +522,7 @@ CustomLog {self.access_log} stack
   AllowOverride None
   Require all denied
 </Directory>
+{self.stack.options.apache_server}
 Include example-site.conf
 """
 
@@ -645,6 +651,7 @@ class Stack:
         bloblo = self.services.get("bloblo")
         if not bloblo or not bloblo.log.exists():
             return []
+        written.wrote(bloblo.log.read_bytes())
         text = bloblo.log.read_text(errors="replace")
         return [secret for secret in secrets() if secret in text]
 
@@ -695,6 +702,7 @@ def options(arguments=None):
     parser.add_argument("--bucket-ca", metavar="FILE", help="the authorities they trust there")
     parser.add_argument("--cache", action="store_true", help="nginx accelerates with bloblo-accelerate-cache.conf")
     parser.add_argument("--nginx-http", default="", help="more for nginx's http {}")
+    parser.add_argument("--apache-server", default="", help="for Apache's server configuration")
     parser.add_argument("--apache-site", default="", help="for Apache's <VirtualHost>, in place of bloblo.conf")
     parser.add_argument("--log-level", default="info", help="of bloblo")
     parser.add_argument("--directory", help="where the temporary directory is made")
@@ -722,6 +730,38 @@ def end_by_signal():
 
     for number in numbers:
         signal.signal(number, end)
+
+
+def run_tests(module, at_once=3):
+    """unittest.main; without arguments each class in a process of its own, some at a time: most of their
+    time is spent waiting for a server that hangs, or starts."""
+    import concurrent.futures
+    import unittest
+
+    end_by_signal()
+    if len(sys.argv) > 1:
+        return unittest.main(verbosity=2)
+    names = [name for name, value in vars(module).items()
+             if isinstance(value, type) and issubclass(value, unittest.TestCase) and value.__name__.startswith("Test")]
+    processes = []
+
+    def run(name):
+        process = subprocess.Popen([sys.executable, module.__file__, name], stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT, text=True)
+        processes.append(process)
+        said = process.communicate()[0]
+        print(said, end="", flush=True)
+        return name, process.returncode
+
+    try:
+        with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+            failed = [name for name, status in pool.map(run, names) if status]
+    except Ended:
+        for process in processes:
+            process.terminate()
+        raise
+    if not names or failed:
+        sys.exit(f"failed: {' '.join(failed) or 'there is no test'}")
 
 
 def say(facts):

@@ -7,17 +7,22 @@ authorizer's role, choice per request, and a restart that no pull notices.
 
 import concurrent.futures
 import hashlib
+import http.server
 import os
 import pathlib
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
+import threading
 import time
 import unittest
+import urllib.parse
 
 import stack
+import written
 from test_fronts import ABSENT, ALICE, COLD, COLD_DIGEST, CONTENT, DIGEST, MALLORY, Front, blob
 
 PROGRAM = pathlib.Path(os.environ.get("BLOBLO", stack.ROOT / ".build/release/bloblo")).resolve()
@@ -31,7 +36,7 @@ def nginx_server(port, inside):
 class Doors(unittest.TestCase):
     """One stack for all: bloblo behind nginx, and its settings for those started beside it."""
 
-    services, http, site = "registry,s3,nginx,bloblo", "", ""
+    services, more = "registry,s3,nginx,bloblo", ()
 
     @classmethod
     def setUpClass(cls):
@@ -42,7 +47,7 @@ class Doors(unittest.TestCase):
         cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
         cls.program = cls.folder / "bloblo"
         shutil.copy(PROGRAM, cls.program)
-        cls.stack = stack.Stack(stack.options(["up", "--services", cls.services, "--bloblo", str(PROGRAM)]))
+        cls.stack = stack.Stack(stack.options(["up", "--services", cls.services, "--bloblo", str(PROGRAM), *cls.more]))
         cls.addClassCleanup(cls.stack.down)
         options = cls.stack.options
         cls.registry, cls.s3 = cls.stack.services["registry"], cls.stack.services["s3"]
@@ -79,6 +84,10 @@ class Doors(unittest.TestCase):
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        if not process.stderr.closed:
+            # Whom it has started may live on, and hold the other end.
+            os.set_blocking(process.stderr.fileno(), False)
+            written.wrote(process.stderr.read())
         for stream in (process.stderr, process.stdout):
             if stream:
                 stream.close()
@@ -127,6 +136,12 @@ class TestCGI(Doors):
         self.assertEqual((status, body, fields["x-bloblo"]), (307, b"", "redirect"))
         self.assertEqual(stack.request("GET", fields["location"])[2], CONTENT)
 
+    def test_the_web_servers_error_log_gets_errors_only(self):
+        done = subprocess.run([self.program], capture_output=True, stdin=subprocess.DEVNULL, env={
+            **self.settings, "GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": "GET", "REQUEST_URI": blob(),
+            "HTTP_AUTHORIZATION": ALICE["Authorization"]})
+        self.assertEqual((parsed(done.stdout)[0], done.stderr), (307, b""))
+
     def test_a_head_is_answered(self):
         status, fields, body = self.cgi(method="HEAD")
         self.assertEqual((status, fields["content-length"], body), (200, str(len(CONTENT)), b""))
@@ -159,6 +174,34 @@ class TestCGI(Doors):
         status, fields, body = self.cgi(blob(digest))
         self.assertEqual((status, fields["x-bloblo"], body), (200, "tee", content))
         self.assertEqual(self.s3.client.size(digest), len(content))
+
+    def test_what_is_relayed_streams(self):
+        """The client has the first bytes while the registry holds the last ones back."""
+        is_read, want = threading.Event(), os.urandom(4 << 20)
+
+        class Slow(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(want)))
+                self.end_headers()
+                self.wfile.write(want[:2 << 20])
+                if is_read.wait(20):
+                    self.wfile.write(want[2 << 20:])
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slow)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        process = self.start(self.program, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, environment={
+            "GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": "GET", "REQUEST_URI": "/v2/some/name/manifests/x",
+            "BLOBLO_UPSTREAM_URL": f"http://127.0.0.1:{server.server_port}"})
+        got = process.stdout.read(1 << 20)
+        is_read.set()
+        got += process.stdout.read()
+        self.assertEqual((process.wait(10), parsed(got)[2] == want), (0, True))
 
     def test_a_loop_ends(self):
         self.assertEqual(self.cgi(headers={**ALICE, "Via": "1.1 bloblo"})[0], 508)
@@ -321,6 +364,12 @@ class TestStarters(Doors):
 
     def test_the_units(self):
         units = stack.ROOT / "packaging/systemd"
+        for unit in ("bloblo.service", "bloblo.socket"):  # with a program that is there
+            text = (units / unit).read_text().replace("/usr/local/bin/bloblo", str(self.program))
+            (self.folder / unit).write_text(text)
+        said = subprocess.run(["systemd-analyze", "verify", "--man=no", self.folder / "bloblo.service",
+                               self.folder / "bloblo.socket"], capture_output=True, text=True)
+        self.assertEqual((said.returncode, [line for line in said.stderr.splitlines() if "bloblo" in line]), (0, []))
         said = subprocess.run(["systemd-analyze", "security", "--offline=yes", "--no-pager", units / "bloblo.service"],
                               capture_output=True, text=True).stdout
         score = float(said.rsplit("bloblo.service:", 1)[1].split()[0])
@@ -344,9 +393,72 @@ class TestStarters(Doors):
         self.assertEqual(self.bridge(self.stack.socket, headers={}, SERVER_SOFTWARE="lighttpd/1.4.69")[0], 401)
 
 
-class TestAuthorizer(Doors):
+class Authorizer:
+    """A location of something else, behind the same check; the same over both web servers."""
+
+    def ask(self, headers, digest=DIGEST, name="some/name"):
+        return stack.request("GET", f"http://127.0.0.1:{self.port}/mirror/{name}/{digest}", headers)
+
+    def test_who_may_read_the_blob_may_go_on(self):
+        status, headers, body = self.ask(ALICE)
+        self.assertEqual((status, body, headers.get_all("Content-Length")), (200, b"the secret", ["10"]))
+
+    def test_who_may_not_is_told_what_the_registry_says(self):
+        status, headers, body = self.ask({})
+        self.assertEqual((status, headers.get_all("WWW-Authenticate")), (401, ['Basic realm="the demo registry"']))
+        self.assertEqual(self.ask(MALLORY)[0], 401)
+
+    def test_doubt_is_a_no(self):
+        self.assertEqual(self.ask(ALICE, ABSENT)[0], 403)
+        self.assertEqual(self.ask(ALICE, name="another/name")[0], 403)
+        self.assertNotEqual(self.ask(ALICE, name="some/../some/name")[2], b"the secret")
+        for path in ("/mirror/some/name/sha256:x", "/mirror/", "/mirror/secret"):
+            self.assertNotEqual(stack.request("GET", f"http://127.0.0.1:{self.port}{path}", ALICE)[0], 200)
+
+    def test_a_client_cannot_name_another_blob(self):
+        given = {**ALICE, "BLOBLO_AUTHORIZE_URI": blob(), "Bloblo-Authorize-Uri": blob(), "REQUEST_URI": blob()}
+        self.assertEqual(self.ask(given, ABSENT)[0], 403)
+
+    def test_without_bloblo_nobody_may(self):
+        bloblo = self.stack.services["bloblo"]
+        bloblo.stop()
+        try:
+            self.assertGreaterEqual(self.ask(ALICE)[0], 500)
+        finally:
+            bloblo.start()
+            if "nginx" in self.services:  # which remembers it
+                self.server.stop()
+                self.server.start()
+
+
+class TestAuthorizerOfApache(Authorizer, Doors):
+    """mod_authnz_fcgi, by the lines of the README."""
+
+    services, more = "registry,s3,apache,bloblo", ("--tcp",)
+
+    @classmethod
+    def site_text(cls):
+        cls.port = cls.stack.services["apache"].port
+        cls.stack.options.apache_server = (
+            f"AuthnzFcgiDefineProvider authnz bloblo fcgi://{cls.stack.responder_address}/")
+        (cls.folder / "secret").write_text("the secret")
+        (cls.folder / "secret").chmod(0o644)
+        return f"""
+    Include bloblo/bloblo.conf
+    AliasMatch "^/mirror/.+/sha256:[0-9a-f]+$" {cls.folder}/secret
+    SetEnvIf Request_URI "^/mirror/(.+)/(sha256:[0-9a-f]+)$" BLOBLO_AUTHORIZE_URI=/v2/$1/blobs/$2
+    <Location "/mirror/">
+        CGIPassAuth On
+        AuthType None
+        AuthnzFcgiCheckAuthnProvider bloblo Authoritative On RequireBasicAuth Off UserExpr "registry"
+        Require valid-user
+    </Location>"""
+
+
+class TestAuthorizerOfNginx(Authorizer, Doors):
     @classmethod
     def http_text(cls):
+        (cls.folder / "secret").write_text("the secret")
         return nginx_server(cls.port, f"""
           root {cls.folder};
           location ~ ^/mirror/(?<name>.+)/(?<digest>sha256:[0-9a-f]+)$ {{
@@ -363,19 +475,6 @@ class TestAuthorizer(Doors):
             fastcgi_param REQUEST_METHOD GET;
             fastcgi_param REQUEST_URI $asked;
           }}""")
-
-    def setUp(self):
-        (self.folder / "secret").write_text("the secret")
-
-    def test_auth_request(self):
-        def ask(headers, digest=DIGEST, name="some/name"):
-            return stack.request("GET", f"http://127.0.0.1:{self.port}/mirror/{name}/{digest}", headers)
-        self.assertEqual(ask(ALICE)[::2], (200, b"the secret"))
-        status, headers, body = ask({})
-        self.assertEqual((status, headers["WWW-Authenticate"]), (401, 'Basic realm="the demo registry"'))
-        self.assertEqual(ask(MALLORY)[0], 401)
-        self.assertEqual(ask(ALICE, ABSENT)[0], 403)
-        self.assertEqual(ask(ALICE, name="another/name")[0], 403)
 
     def test_the_role_of_fastcgi(self):
         """As mod_authnz_fcgi asks: no STDIN record follows the params."""
@@ -411,86 +510,169 @@ class TestAuthorizer(Doors):
                     return parsed(answer)
 
 
-class TestChoicePerRequest(Doors):
-    """DESIGN §3, Per location: nginx's geo and map choose, and no client can."""
+class OtherRegistry(http.server.BaseHTTPRequestHandler):
+    """Has CONTENT, for everybody."""
+
+    def do_HEAD(self):
+        self.server.seen.append((self.command, self.path))
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(CONTENT)))
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+class Choices:
+    """DESIGN §3, Per location: by the shipped example-choices.conf the web server chooses, and no client can."""
+
+    buckets = ("my-bucket-us-west-2", "team-a-bucket", "other-bucket")
 
     @classmethod
+    def setUpClass(cls):
+        cls.other = http.server.ThreadingHTTPServer(("127.0.0.1", 0), OtherRegistry)
+        cls.other.seen = []
+        threading.Thread(target=cls.other.serve_forever, daemon=True).start()
+        cls.addClassCleanup(cls.other.server_close)
+        cls.addClassCleanup(cls.other.shutdown)
+        super().setUpClass()
+        for bucket in cls.buckets:
+            assert cls.s3.client.call("PUT", f"/{bucket}")[0] == 200
+            assert cls.s3.client.call("PUT", f"/{bucket}/{DIGEST}", CONTENT)[0] == 200
+        for repository in ("secret/name", "team-a/name", "team-b/name"):
+            mount = f"/v2/{repository}/blobs/uploads/?mount={DIGEST}&from=some/name"
+            assert stack.request("POST", cls.registry.url + mount, ALICE)[0] == 201
+
+    def ask(self, headers, path=blob(), method="GET", port=None):
+        return stack.request(method, f"http://127.0.0.1:{port or self.port}{path}", {**ALICE, **headers})
+
+    def assert_from(self, bucket, headers, path=blob(), region=stack.REGION):
+        """The Location names bucket and region, and leads to the bytes."""
+        status, got, _ = self.ask(headers, path)
+        self.assertEqual(status, 307)
+        location = urllib.parse.urlsplit(got["Location"])
+        self.assertEqual(location.path.split("/")[1], bucket)
+        self.assertEqual(urllib.parse.parse_qs(location.query)["X-Amz-Credential"][0].split("/")[2], region)
+        if region == stack.REGION:  # SeaweedFS has but one
+            self.assertEqual(stack.request("GET", got["Location"])[2], CONTENT)
+
+    def test_a_network_that_cannot_reach_s3(self):
+        status, headers, body = self.ask({"X-Test-Address": "10.7.0.9"})
+        self.assertEqual((status, headers["X-Bloblo"], body == CONTENT), (200, "accelerate", True))
+        self.assert_from(stack.BUCKET, {"X-Test-Address": "192.0.2.1"})
+        self.assert_from(stack.BUCKET, {})
+
+    def test_a_network_near_another_region(self):
+        self.assert_from("my-bucket-us-west-2", {"X-Test-Address": "10.8.0.9"}, region="us-west-2")
+        self.assert_from(stack.BUCKET, {"X-Test-Address": "10.9.0.9"})
+
+    def test_a_user_agent(self):
+        status, headers, body = self.ask({"User-Agent": "old-client/1.0"})
+        self.assertEqual((status, headers["X-Bloblo"], body == CONTENT), (200, "accelerate", True))
+        self.assert_from(stack.BUCKET, {"User-Agent": "containerd/2 old-client/1.0"})
+
+    def test_repositories(self):
+        self.assert_from("team-a-bucket", {}, blob(name="team-a/name"))
+        self.assert_from("team-a-bucket", {"X-Test-Address": "10.8.0.9"}, blob(name="team-a/name"))
+        self.assert_from(stack.BUCKET, {}, blob(name="team-b/name"))
+        status, headers, body = self.ask({}, blob(name="secret/name"))
+        self.assertEqual((status, body == CONTENT, "Location" in headers), (200, True, False))
+        self.assertIn(headers["X-Bloblo"], (None, "pass"))
+
+    def test_two_registries(self):
+        self.other.seen.clear()
+        self.assert_from("other-bucket", {"Host": "other.example.com"})
+        self.assertEqual(self.other.seen, [("HEAD", blob())])
+        self.assert_from(stack.BUCKET, {})
+
+    def test_a_client_cannot_choose(self):
+        wishes = {"BLOBLO_DELIVERY": "accelerate", "BLOBLO_S3_BUCKET_NAME": "other-bucket",
+                  "BLOBLO_UPSTREAM_URL": f"http://127.0.0.1:{self.other.server_port}", "BLOBLO_ROLE": "authorizer"}
+        self.other.seen.clear()
+        for name, value in wishes.items():
+            title = name.replace("_", "-").title()
+            for spelling in (name, name.lower(), title, f"HTTP_{name}", f"Http-{title}", f"REDIRECT_{name}"):
+                with self.subTest(spelling):
+                    self.assert_from(stack.BUCKET, {spelling: value})
+        self.assertEqual(self.other.seen, [])
+
+    def test_a_client_cannot_choose_by_saying_it_often(self):
+        lines = [f"GET {blob()} HTTP/1.1", "Host: localhost", f"Authorization: {ALICE['Authorization']}",
+                 "Connection: close"] + ["BLOBLO_DELIVERY: accelerate", "Bloblo-Delivery: accelerate"] * 3
+        for more in ([], ["Bloblo-Delivery: pass\0accelerate"], [" BLOBLO_DELIVERY: accelerate"]):
+            with socket.create_connection(("127.0.0.1", self.port), 10) as client:
+                client.sendall(("\r\n".join(lines + more) + "\r\n\r\n").encode())
+                status = client.makefile("rb").readline().split()[1]
+            # A NUL, or a line that is the last one's continuation, is refused as a whole.
+            self.assertIn(status, (b"307", b"400") if more else (b"307",))
+
+    def test_this_test_would_see_a_choice(self):
+        """The same wishes by a server {} that lets its clients choose, as nobody should."""
+        for value, status in (("accelerate", 200), ("pass", 200), ("", 307)):
+            got, headers, _ = self.ask({"Bloblo-Delivery": value}, port=self.careless_port)
+            self.assertEqual(got, status)
+        self.assertEqual(self.ask({"Bloblo-Delivery": "accelerate"}, port=self.careless_port)[1]["X-Bloblo"], "accelerate")
+
+
+class TestChoicesOfNginx(Choices, Doors):
+    @classmethod
     def http_text(cls):
-        cls.other = cls.ports.take()
         nginx = cls.stack.services["nginx"]
+        cls.careless_port = cls.ports.take()
         snippets = nginx.folder / "snippets"
         snippets.mkdir(exist_ok=True)
         shipped = stack.ROOT / "nginx"
         shutil.copy(shipped / "example-params.conf", snippets / "bloblo-params.conf")
         locations = (shipped / "bloblo-locations.conf").read_text()
         (snippets / "other-locations.conf").write_text(locations.replace("bloblo_registry", "other_registry"))
+        (snippets / "careless-locations.conf").write_text(nginx.replaced(
+            locations, "include snippets/bloblo-params*.conf;", "fastcgi_param BLOBLO_DELIVERY $http_bloblo_delivery;"))
         choices = nginx.replaced((shipped / "example-choices.conf").read_text(), "127.0.0.1:5001",
-                                 f"127.0.0.1:{cls.other}")
-        return choices + nginx_server(cls.port, """
-          set_real_ip_from 127.0.0.1; real_ip_header X-Test-Address;
+                                 f"127.0.0.1:{cls.other.server_port}")
+        real = "set_real_ip_from 127.0.0.1; real_ip_header X-Test-Address; underscores_in_headers on;"
+        registry = "location / { proxy_pass http://bloblo_registry; }"
+        return choices + nginx_server(cls.port, f"""
+          {real}
           include snippets/bloblo-locations.conf;
           include snippets/bloblo-accelerate.conf;
-          location / { proxy_pass http://bloblo_registry; }""") + nginx_server(cls.port, """
+          {registry}""") + nginx_server(cls.port, """
           server_name other.example.com;
           include snippets/other-locations.conf;
-          location / { proxy_pass http://other_registry; }""")
+          location / { proxy_pass http://other_registry; }""") + nginx_server(cls.careless_port, f"""
+          include snippets/careless-locations.conf;
+          include snippets/bloblo-accelerate.conf;
+          {registry}""")
 
-    def ask(self, headers, path=blob(), method="GET"):
-        return stack.request(method, f"http://127.0.0.1:{self.port}{path}", {**ALICE, **headers})
 
-    def test_a_network_that_cannot_reach_s3(self):
-        status, headers, body = self.ask({"X-Test-Address": "10.7.0.9"})
-        self.assertEqual((status, headers["X-Bloblo"]), (200, "accelerate"))
-        self.assertEqual(self.ask({"X-Test-Address": "192.0.2.1"})[0], 307)
+class TestChoicesOfApache(Choices, Doors):
+    services = "registry,s3,apache,bloblo"
 
-    def test_a_network_near_another_region(self):
-        bucket = "/my-bucket-us-west-2"
-        self.s3.client.call("PUT", bucket)
-        self.assertEqual(self.s3.client.call("PUT", f"{bucket}/{DIGEST}", CONTENT)[0], 200)
-        location = self.ask({"X-Test-Address": "10.8.0.9"})[1]["Location"]
-        self.assertIn(f"{bucket}/", location)
-        self.assertIn("us-west-2", location)
-
-    def test_a_user_agent(self):
-        self.assertEqual(self.ask({"User-Agent": "old-client/1.0"})[1]["X-Bloblo"], "accelerate")
-        self.assertEqual(self.ask({"User-Agent": "containerd/2 old-client/1.0"})[0], 307)
-
-    def test_a_repository(self):
-        status, headers, _ = self.ask({}, blob(name="secret/name"))
-        self.assertEqual(status, 404)  # the registry's own: nothing was pushed there
-
-    def test_two_registries(self):
-        import http.server
-        import threading
-        seen = []
-
-        class Other(http.server.BaseHTTPRequestHandler):
-            def do_HEAD(self):
-                seen.append((self.command, self.path))
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(CONTENT)))
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", self.other), Other)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        self.addCleanup(server.server_close)
-        self.addCleanup(server.shutdown)
-        bucket = "/other-bucket"
-        self.s3.client.call("PUT", bucket)
-        self.assertEqual(self.s3.client.call("PUT", f"{bucket}/{DIGEST}", CONTENT)[0], 200)
-        location = self.ask({"Host": "other.example.com"})[1]["Location"]
-        self.assertIn(f"{bucket}/", location)
-        self.assertEqual(seen, [("HEAD", blob())])
-        self.assertIn(f"/{stack.BUCKET}/", self.ask({})[1]["Location"])
-
-    def test_a_client_cannot_choose(self):
-        for name in ("BLOBLO_DELIVERY", "Bloblo-Delivery", "HTTP_BLOBLO_DELIVERY", "Http-Bloblo-Delivery",
-                     "bloblo_delivery"):
-            with self.subTest(name=name):
-                self.assertEqual(self.ask({name: "accelerate"})[0], 307)
+    @classmethod
+    def site_text(cls):
+        apache = cls.stack.services["apache"]
+        cls.port, cls.careless_port = apache.port, cls.ports.take()
+        choices = apache.folder / "bloblo/choices.conf"
+        choices.parent.mkdir(exist_ok=True)
+        shutil.copy(stack.ROOT / "apache/example-choices.conf", choices)
+        # The second registry's <VirtualHost>, by the lines in the example's comment.
+        lines = choices.read_text().split("the second's <VirtualHost> says\n#\n")[1]
+        other = stack.Nginx.replaced(lines.replace("#   ", ""), "127.0.0.1:5001", f"127.0.0.1:{cls.other.server_port}")
+        return f"""
+    Include bloblo/bloblo.conf
+    Include bloblo/bloblo-accelerate.conf
+    Include bloblo/choices.conf
+    RemoteIPHeader X-Test-Address
+    RemoteIPInternalProxy 127.0.0.1
+</VirtualHost>
+Listen 127.0.0.1:{cls.careless_port}
+<VirtualHost 127.0.0.1:{cls.careless_port}>
+    Include bloblo/bloblo.conf
+    Include bloblo/bloblo-accelerate.conf
+    SetEnvIf Bloblo-Delivery "(.+)" BLOBLO_DELIVERY=$1
+</VirtualHost>
+<VirtualHost 127.0.0.1:{cls.port}>
+    ServerName other.example.com
+{other}"""
 
 
 class TestRollingRestart(Doors):
@@ -509,20 +691,20 @@ class TestRollingRestart(Doors):
         self.wait_for(path)
         return process
 
-    def test_one_responder_is_replaced_while_32_clients_pull(self):
-        processes = [self.responder(path) for path in self.sockets]
-        until = time.monotonic() + 8
+    def pulls_while(self, act, port):
+        """32 clients pull a warm blob, and cold ones now and then, while `act` runs: how many were redirected."""
         cold = [os.urandom(300_000) for _ in range(8)]
         for content in cold:
             Front.push.__func__(type(self), content)
         cold = {"sha256:" + hashlib.sha256(content).hexdigest(): content for content in cold}
+        is_over = threading.Event()
 
         def pull(number):
             count, wrong, redirects = 0, [], 0
-            while time.monotonic() < until:
+            while not is_over.is_set():
                 digest = list(cold)[number % 8] if count % 10 == 9 else DIGEST
                 try:
-                    status, headers, body = stack.request("GET", f"http://127.0.0.1:{self.port}{blob(digest)}", ALICE)
+                    status, headers, body = stack.request("GET", f"http://127.0.0.1:{port}{blob(digest)}", ALICE)
                     if status == 307:
                         redirects += 1
                         status, _, body = stack.request("GET", headers["Location"])
@@ -531,20 +713,43 @@ class TestRollingRestart(Doors):
                 except Exception as error:
                     wrong.append(repr(error))
                 count += 1
-            return count, redirects, wrong
+            return redirects, wrong
 
         with concurrent.futures.ThreadPoolExecutor(32) as pool:
             pulls = [pool.submit(pull, number) for number in range(32)]
+            try:
+                act()
+            finally:
+                is_over.set()
+            results = [each.result() for each in pulls]
+        self.assertEqual([wrong for _, wrong in results if wrong], [])
+        return sum(redirects for redirects, _ in results)
+
+    def test_two_responders_one_after_the_other(self):
+        processes = [self.responder(path) for path in self.sockets]
+
+        def replace():
             for i in (0, 1, 0):
                 time.sleep(1.5)
                 processes[i].terminate()
                 self.assertEqual(processes[i].wait(30), 0)
                 processes[i] = self.responder(self.sockets[i])
-            results = [each.result() for each in pulls]
-        self.assertEqual([wrong for _, _, wrong in results if wrong], [])
-        self.assertGreater(sum(redirects for _, redirects, _ in results), 100)
+            time.sleep(1)
+        self.assertGreater(self.pulls_while(replace, self.port), 100)
 
+    def test_the_only_responder(self):
+        """By the shipped configuration: what comes meanwhile is the registry's to answer."""
+        bloblo = self.stack.services["bloblo"]
+
+        def replace():
+            for _ in range(3):
+                time.sleep(1)
+                bloblo.stop()
+                self.assertEqual(bloblo.ended, 0)
+                time.sleep(0.3)
+                bloblo.start()
+            time.sleep(1)
+        self.assertGreater(self.pulls_while(replace, self.server.port), 0)
 
 if __name__ == "__main__":
-    stack.end_by_signal()
-    unittest.main(verbosity=2)
+    stack.run_tests(sys.modules["__main__"])

@@ -2,7 +2,7 @@
 """The same acceptance tests over each front: real bloblo, registry and S3 behind nginx and Apache, redirect
 and accelerate, by Unix socket and TCP.
 
-    python3 Tests/Stack/test_fronts.py [TestNginxRedirect …]
+    python3 Tests/Stack/test_fronts.py [TestNginxRedirect …]    without a name: all, three at a time
 """
 
 import base64
@@ -12,6 +12,7 @@ import os
 import pathlib
 import signal
 import socket
+import sys
 import time
 import unittest
 import urllib.parse
@@ -291,6 +292,19 @@ class Front:
         self.stack.services["bloblo"].start()
         self.assert_the_registry_answers()
 
+    def test_the_registry_is_down(self):
+        bloblo = self.stack.services["bloblo"]
+        bloblo.stop()  # and has forgotten all
+        bloblo.start()
+        self.registry.stop()
+        try:
+            for method in ("GET", "HEAD"):
+                status, headers, _ = self.ask(method)
+                self.assertEqual((method, status, headers["Location"]), (method, 502, None))
+        finally:
+            self.registry.start()
+            bloblo.stop()  # or it would leave the registry alone for a while
+
     def test_an_object_that_is_gone(self):
         """S3 refuses behind an acceleration; a client that was redirected is on its own."""
         if self.delivery == "redirect" or "--cache" in self.more:
@@ -337,6 +351,10 @@ class TestNginxRedirect(Front, unittest.TestCase):
     pass
 
 
+class TestNginxRedirectTCP(Front, unittest.TestCase):
+    tcp = True
+
+
 class TestNginxAccelerate(Front, unittest.TestCase):
     delivery = "accelerate"
 
@@ -377,5 +395,4 @@ class TestApacheAccelerateTCP(Front, unittest.TestCase):
 
 
 if __name__ == "__main__":
-    stack.end_by_signal()
-    unittest.main(verbosity=2)
+    stack.run_tests(sys.modules["__main__"])

@@ -12,7 +12,7 @@ import time
 import unittest
 
 import stack
-from fake_responder import STDERR, FakeResponder
+from fake_responder import NONSENSE, STDERR, FakeResponder, cuts, plain
 
 READ_TIMEOUT = 1.5
 CONTENT = os.urandom(100_000)
@@ -22,19 +22,8 @@ ALICE = {"Authorization": "Basic " + base64.b64encode(f"alice:{stack.USERS['alic
 SIGNED = "https://bucket.s3.example/sha256%3Aab?X-Amz-Credential=AKIA%2F20260101&X-Amz-Signature=ab%2Bcd%3D"
 
 
-def plain(head, body=b""):
-    def answer(_, connection):
-        connection.out(head.encode() + b"\r\n\r\n" + body)
-        connection.end()
-    return answer
-
-
 def hangs(_, connection):
     time.sleep(READ_TIMEOUT * 3)
-    connection.cut()
-
-
-def cuts(_, connection):
     connection.cut()
 
 
@@ -164,10 +153,8 @@ class TestShippedNginx(unittest.TestCase):
                 self.assert_registry_answers_when(plain(f"Status: {status}\r\nRetry-After: 5", b"sorry"))
 
     def test_nonsense(self):
-        def nothing(_, connection):
-            connection.end()
-        for answer in (plain("no header at all"), plain("A: " + "b" * 100_000), nothing):
-            with self.subTest(answer=answer):
+        for name, answer in NONSENSE.items():
+            with self.subTest(name):
                 self.setUp()
                 self.assert_registry_answers_when(answer)
 

@@ -125,7 +125,10 @@ class Operating(unittest.TestCase):
     def push_and_fill(self, **more):
         digest = self.push(**more)
         self.assertEqual(200, self.get(digest)[0])
-        self.assertTrue(eventually(lambda: self.s3.client.size(digest)))
+        # Asked again: S3 may still be left alone for a moment, after what another test has done to it.
+        self.assertTrue(eventually(lambda: self.s3.client.size(digest) or not self.get(digest)))
+        # The object is there before bloblo is told so; until then clients read along.
+        self.assertTrue(eventually(lambda: self.metrics()['bloblo_fills{state="running"}'] == 0))
         return digest
 
     @contextlib.contextmanager
@@ -159,12 +162,22 @@ class Faults(Operating):
             self.assertIn(f"{need}: ", body)
             for word in words:
                 self.assertIn(word, body)
-        told = self.lines(f"not well: {need}")
+        # The page knows it a moment before the log.
+        told = eventually(lambda: self.lines(f"not well: {need}"))
         self.assertTrue(told)
         self.assertEqual("error", told[-1]["level"])
         for word in words:
             self.assertIn(word, told[-1]["advice"])
         self.assertEqual(200, self.page("health")[0], "alive all the while")
+        subject = {"bucket": "bucket.head", "credential": "credentials"}.get(need, need)
+        checked = subprocess.run([PROGRAM, "check", "--json"], env=self.bloblo.environment(), text=True,
+                                 capture_output=True)
+        failed = [line for line in map(json.loads, checked.stdout.splitlines()) if line["level"] == "FAIL"]
+        # A folder that is not there is a wrong setting.
+        subjects = [line["subject"] for line in failed]
+        self.assertTrue(subject in subjects or need == "spool" and "BLOBLO_SPOOL_DIR" in failed[0]["finding"], failed)
+        self.assertTrue(all(line["advice"] for line in failed))
+        self.assertNotEqual(0, checked.returncode)
 
     def assert_well_again(self, need):
         self.assertTrue(eventually(lambda: self.need(need)[0] == "good"), self.need(need))
@@ -210,7 +223,7 @@ class Faults(Operating):
 
     def test_the_credential_is_wrong(self):
         with self.restarted(AWS_SECRET_ACCESS_KEY="not-" + stack.SECRET_KEY):
-            self.assert_told("bucket", ["403", "credential is wrong"], is_ready=False)
+            self.assert_told("bucket", ["403 SignatureDoesNotMatch", "The secret key is not the access key's"], is_ready=False)
 
     def test_the_credential_ends(self):
         said = self.folder / "credential.json"
@@ -312,6 +325,16 @@ class Log(Operating):
         self.assertEqual(200, self.get(digest, {**ALICE, "X-Request-Id": "head-1"}, method="HEAD")[0])
         line = self.line("head-1")
         self.assertEqual(("answer", "HEAD", 0), (line["decision"], line["method"], line["body.bytes"]))
+
+    def test_the_line_of_each_decision_has_fields_that_are_explained(self):
+        digest = self.push_and_fill()
+        self.assertEqual(307, self.ask(digest, "explained-1", Range="bytes=0-1")[0])
+        self.assertEqual(401, self.get(digest, {"X-Request-Id": "explained-2"})[0])
+        chapter = (stack.ROOT / "README.md").read_text().split("\n### Log\n")[1].split("\n#")[0]
+        explained = set(re.findall(r"`([a-z.0-9-]+)`", chapter)) | {"time", "level", "message"}
+        for line in self.lines('"decision":'):
+            self.assertLessEqual(set(line), explained)
+            self.assertIn(line["decision"], explained)
 
     def test_an_identifier_is_made_for_who_brings_none_or_a_bad_one(self):
         digest = self.push_and_fill()
@@ -491,6 +514,9 @@ class AfterPulls(Operating):
             named = set(re.findall(r"\b(?:bloblo|process)_[a-z0-9_]+\b", path.read_text()))
             self.assertTrue(named)
             self.assertEqual(set(), named - there, path)
+        helped = set(re.findall(r"^# HELP (bloblo_\w+)", self.page("metrics")[1], re.M))
+        chapter = (stack.ROOT / "README.md").read_text().split("\n### Metrics\n")[1].split("\n#")[0]
+        self.assertEqual(helped, set(re.findall(r"\bbloblo_[a-z0-9_]+\b", chapter)))
 
     def test_the_page_in_a_browser(self):
         dom, complaints = browse(self.nginx.url + "/bloblo/", "--dump-dom")

@@ -100,8 +100,8 @@ class PackageTests(unittest.TestCase):
         self.assertIn("bloblo", run("bash", "-c", sourced))
         for shell, path in (("zsh", "/usr/share/zsh/vendor-completions/_bloblo"),
                             ("fish", "/usr/share/fish/vendor_completions.d/bloblo.fish")):
-            if shutil.which(shell):
-                run(shell, "-n", path)
+            run(shell, "-n", path)
+        run("bash", "-n", "/usr/share/bash-completion/completions/bloblo")
 
     def test_5_use(self):
         """A blob through the installed program and the installed files of nginx: cold, then from S3."""

@@ -21,6 +21,8 @@ import time
 import unittest
 import urllib.parse
 
+import botocore.session
+
 import stack
 
 BLOBLO = os.environ.get("BLOBLO", str(stack.ROOT / ".build/debug/bloblo"))
@@ -77,6 +79,18 @@ class JuiceFS(stack.Service):
         return stack.S3Client(self.url).call("PUT", f"/{stack.BUCKET}")[0] in (200, 409)
 
 
+class JuiceFSElsewhere(JuiceFS):
+    """In a region, and it refuses what is signed for another."""
+
+    name = "juicefs-elsewhere"
+
+    def environment(self):
+        return {**super().environment(), "MINIO_REGION": "eu-west-1"}
+
+    def answers(self):
+        return stack.S3Client(self.url, region="eu-west-1").call("PUT", f"/{stack.BUCKET}")[0] in (200, 409)
+
+
 class Moto(stack.Service):
     name = "moto"
 
@@ -92,20 +106,8 @@ class Moto(stack.Service):
         return stack.S3Client(self.url).call("PUT", f"/{stack.BUCKET}")[0] in (200, 409)
 
 
-class TestServers(unittest.TestCase):
-    """What a server does, and what it leaves to be warned of."""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.stack = make_stack()
-        cls.addClassCleanup(cls.stack.down)
-        cls.stack.up()
-
-    def server(self, kind):
-        server = kind(self.stack)
-        self.addCleanup(server.stop)
-        server.start()
-        return server
+class Judge:
+    """For a test case that looks at a server."""
 
     def judge(self, url, **wrong):
         """Runs `check` and `presign`; all is ok but what is named: subject with _ for . and its level."""
@@ -132,6 +134,62 @@ class TestServers(unittest.TestCase):
         self.assertEqual(stack.request("GET", done.stdout.strip())[::2], (200, body))
         return levels
 
+
+def boto(url):
+    session = botocore.session.Session()
+    session.set_credentials(stack.ACCESS_KEY, stack.SECRET_KEY)
+    return session.create_client("s3", endpoint_url=url, region_name=stack.REGION)
+
+
+class FakeRegistry:
+    """Has the blobs that it was asked to make, in every repository."""
+
+    def __init__(self):
+        bodies = self.bodies = {}
+
+        class Registry(Handler):
+            def do_HEAD(self):
+                body = bodies.get(self.path.rsplit("/", 1)[1])
+                self.send_response(404 if body is None else 200)
+                body = body or b""
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                return body
+
+            def do_GET(self):
+                self.wfile.write(self.do_HEAD())
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Registry)
+        self.server.daemon_threads = True
+        self.address = f"127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def blob(self, size):
+        body = os.urandom(size)
+        digest = "sha256:" + hashlib.sha256(body).hexdigest()
+        self.bodies[digest] = body
+        return digest, body
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class TestServers(Judge, unittest.TestCase):
+    """What a server does, and what it leaves to be warned of."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.stack = make_stack()
+        cls.addClassCleanup(cls.stack.down)
+        cls.stack.up()
+
+    def server(self, kind):
+        server = kind(self.stack)
+        self.addCleanup(server.stop)
+        server.start()
+        return server
+
     def test_seaweedfs(self):
         self.judge(self.stack.services["s3"].url)
 
@@ -142,6 +200,76 @@ class TestServers(unittest.TestCase):
     def test_moto(self):
         # It checks nothing, and is found out.
         self.judge(self.server(Moto).url, presign_expiry="FAIL", presign_signature="FAIL")
+
+    def test_true_region_is_found_out(self):
+        url = self.server(JuiceFSElsewhere).url
+        self.assertEqual(stack.S3Client(url).call("GET", f"/{stack.BUCKET}")[0], 400)
+        lines = check(settings(url))[1]
+        self.assertEqual(lines["bucket.region"], ("warn", f"the bucket is in eu-west-1, set is {stack.REGION}"))
+        for subject in ("bucket.head", "bucket.put", "presign.get", "bucket.delete"):
+            self.assertEqual(lines[subject][0], "ok", lines[subject])
+        registry = FakeRegistry()
+        self.addCleanup(registry.close)
+        owner = make_stack("--registry", registry.address, services="nginx,bloblo")
+        self.addCleanup(owner.down)
+        owner.options.env |= {**settings(url), "BLOBLO_UPSTREAM_URL": f"http://{registry.address}"}
+        owner.up()
+        for _ in range(5):
+            digest, body = registry.blob(1000)
+            path = f"{owner.services['nginx'].url}/v2/a/blobs/{digest}"
+            self.assertEqual(stack.request("GET", path)[::2], (200, body))
+            deadline = time.monotonic() + 20
+            while (answer := stack.request("GET", path))[0] != 307:
+                self.assertLess(time.monotonic(), deadline)
+            self.assertEqual(stack.request("GET", answer[1]["Location"])[::2], (200, body))
+        self.assertEqual(owner.services["bloblo"].log.read_text().count("is in another region"), 1)
+
+    def test_another_credential_presigns(self):
+        url = self.stack.services["s3"].url
+        digest = "sha256:" + hashlib.sha256(b"other").hexdigest()
+        stack.S3Client(url).call("PUT", f"/{stack.BUCKET}/{digest}", b"other")
+        env = settings(url, BLOBLO_PRESIGN_ACCESS_KEY_ID=NEXT_KEY, BLOBLO_PRESIGN_SECRET_ACCESS_KEY=NEXT_SECRET)
+        location = run("presign", digest, env=env).stdout.strip()
+        self.assertIn(f"X-Amz-Credential={NEXT_KEY}%2F", location)
+        self.assertEqual(stack.request("GET", location)[::2], (200, b"other"))
+        self.assertEqual(check(env)[1]["presign.get"][0], "ok")
+
+    def test_what_check_says_of_registries(self):
+        digest = "sha256:" + "1" * 64
+
+        class Registry(Handler):
+            def do_GET(self):
+                ping = self.path == "/v2/"
+                status, fields = {
+                    "redirects": (200, {}) if ping else (307, {"Location": f"http://blobs.example.com/{'1' * 64}?s=1"}),
+                    "refuses": (401, {"WWW-Authenticate": 'Basic realm="x"'}),
+                    "is a page": (200, {"Content-Type": "text/html"}),
+                    "moved": (301, {"Location": "https://registry.example.com/v2/"}),
+                    "is in trouble": (500, {}),
+                    "has it": (200, {}),
+                }[kind]
+                self.send_response(status)
+                for name, value in {**fields, "Content-Length": "5"}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(b"12345")
+
+            do_HEAD = do_GET
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Registry)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        env = settings(self.stack.services["s3"].url, BLOBLO_UPSTREAM_URL=f"http://127.0.0.1:{server.server_port}")
+        for kind, expected in [
+                ("has it", {"upstream": "ok", "upstream.head": "ok", "upstream.proof": "ok", "bucket.blob": "warn"}),
+                ("redirects", {"upstream": "ok", "upstream.redirect": "ok", "upstream.proof": "ok"}),
+                ("refuses", {"upstream": "ok", "upstream.head": "warn", "upstream.proof": "warn"}),
+                ("is a page", {"upstream": "FAIL"}), ("moved", {"upstream": "warn"}), ("is in trouble", {"upstream": "FAIL"})]:
+            lines = check(env, "--blob", f"a/b@{digest}")[1]
+            self.assertEqual({subject: lines[subject][0] for subject in expected}, expected, (kind, lines))
 
     def test_lifecycle_rule_is_found(self):
         url = self.server(Moto).url
@@ -154,14 +282,37 @@ class TestServers(unittest.TestCase):
                          ("ok", "incomplete uploads are aborted after 3 d"))
 
     def test_encryption_class_tags_reach_the_object(self):
-        server = self.server(Moto)
-        # Kept as they were sent: the probe is removed, so a fill's twin is looked at by its request.
-        env = settings(server.url, BLOBLO_S3_SSE="aws:kms", BLOBLO_S3_SSE_KMS_KEY_ID="k",
+        url = self.server(Moto).url
+        env = settings(url, BLOBLO_S3_SSE="aws:kms", BLOBLO_S3_SSE_KMS_KEY_ID="k",
                        BLOBLO_S3_SSE_BUCKET_KEY="true", BLOBLO_S3_STORAGE_CLASS="STANDARD_IA",
                        BLOBLO_S3_TAGS="cost=registry,repository={repository}", BLOBLO_S3_REQUESTER_PAYS="true")
         levels = check(env)[1]
         self.assertEqual(levels["bucket.put"][0], "ok", levels["bucket.put"])
         self.assertEqual(levels["presign.get"][0], "ok", levels["presign.get"])
+        registry = FakeRegistry()
+        self.addCleanup(registry.close)
+        owner = make_stack("--registry", registry.address, services="nginx,bloblo")
+        self.addCleanup(owner.down)
+        owner.options.env |= {**env, "BLOBLO_UPSTREAM_URL": f"http://{registry.address}"}
+        owner.up()
+        client = boto(url)
+        for size in (1000, 12_000_000):  # one PUT; parts
+            digest, body = registry.blob(size)
+            asked = {"Bucket": stack.BUCKET, "Key": digest}
+            self.assertEqual(stack.request("GET", f"{owner.services['nginx'].url}/v2/team/app/blobs/{digest}")[::2],
+                             (200, body))
+            log = owner.services["bloblo"].log
+            deadline = time.monotonic() + 30
+            while digest not in "".join(line for line in log.read_text().splitlines() if '"filled"' in line):
+                self.assertLess(time.monotonic(), deadline, log.read_text())
+                time.sleep(0.1)
+            head = client.head_object(**asked)
+            self.assertEqual([head.get(name) for name in (
+                "ContentLength", "ContentType", "ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled", "StorageClass")],
+                # Of uploads in parts moto forgets the bucket key.
+                [size, "application/octet-stream", "aws:kms", "k", True if size == 1000 else None, "STANDARD_IA"], head)
+            tags = {tag["Key"]: tag["Value"] for tag in client.get_object_tagging(**asked)["TagSet"]}
+            self.assertEqual(tags, {"cost": "registry", "repository": "team/app"})
 
     def test_wrong_secret_bucket_and_address_are_told(self):
         url = self.stack.services["s3"].url
@@ -171,6 +322,8 @@ class TestServers(unittest.TestCase):
                 (settings(url, BLOBLO_S3_PUBLIC_ENDPOINT_URL="http://127.0.0.1:1"), "presign.get")]:
             status, lines = check(env)
             self.assertEqual((status, lines[subject][0]), (1, "FAIL"), lines)
+        for subject in ("bucket.head", "bucket.put"):
+            self.assertIn("SignatureDoesNotMatch", check(settings(url, AWS_SECRET_ACCESS_KEY="wrong"))[1][subject][1])
         done = run("check", "--json", env={"BLOBLO_S3_REGION": "a b", "BLOBLO_THREADS": "many"})
         self.assertEqual(done.returncode, 78)
         self.assertGreaterEqual(len(done.stdout.splitlines()), 2)
@@ -224,6 +377,10 @@ class TestServers(unittest.TestCase):
         self.assertTrue(done.stdout.startswith(
             f"https://cdn.example.com/blobs/{urllib.parse.quote(digest, safe='')}?Expires="), done)
         self.assertTrue(done.stdout.strip().endswith("&Key-Pair-Id=K1"))
+        if shutil.which("faketime"):  # by S3's time, not by this machine's
+            done = run("presign", digest, env=env, prefix=("faketime", "-f", "-2h"))
+            expires = int(urllib.parse.parse_qs(urllib.parse.urlsplit(done.stdout.strip()).query)["Expires"][0])
+            self.assertLess(abs(expires - time.time() - 300), 120)
         key.write_text("nothing")
         self.assertEqual(run("presign", digest, env=env).returncode, 78)
 
@@ -363,6 +520,7 @@ class TestCredentials(unittest.TestCase):
     def serve(self, handler):
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         server.daemon_threads = True
+        server.handle_error = lambda *_: None  # who has heard enough may leave
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self.addCleanup(server.server_close)
         self.addCleanup(server.shutdown)
@@ -415,6 +573,201 @@ class TestCredentials(unittest.TestCase):
         self.assertNotIn(stack.SECRET_KEY, self.log())
 
 
+    def test_sweep_waits_for_the_credential(self):
+        """What a killed instance left is aborted though no credential was there at the start."""
+        self.is_down = True
+        self.life = 600
+        self.stack.options.env["BLOBLO_SWEEP_AGE"] = "0s"
+        other = "other-blobs"
+        self.s3.start()
+        client = self.s3.client
+        self.assertIn(client.call("PUT", f"/{other}")[0], (200, 409))
+
+        def left(bucket):
+            return client.call("GET", f"/{bucket}", query=[("uploads", "")])[2].count(b"<UploadId>")
+
+        for bucket in (stack.BUCKET, other):
+            self.assertEqual(client.call("POST", f"/{bucket}/sha256:{'1' * 64}", query=[("uploads", "")])[0], 200)
+            self.assertEqual(left(bucket), 1)
+        self.stack.up()
+        self.wait(lambda: "can't look for multipart uploads" in self.log())
+        self.assertEqual(left(stack.BUCKET), 1)
+        self.is_down = False
+        self.wait(lambda: left(stack.BUCKET) == 0, 60)
+        self.assertEqual(self.log().count("can't look for multipart uploads"), 1)
+        self.wait(lambda: "looked for multipart uploads that were left behind" in self.log())
+        # Another location's bucket is swept once a request has come from there.
+        self.assertEqual(left(other), 1)
+        self.ask_directly(BLOBLO_S3_BUCKET_NAME=other)
+        self.wait(lambda: left(other) == 0)
+
+    def ask_directly(self, **params):
+        """A HEAD as a web server's location with these params asks it."""
+        env = {"REQUEST_METHOD": "HEAD", "REQUEST_URI": f"/v2/a/blobs/{self.digest}", "SERVER_SOFTWARE": "nginx",
+               "PATH": os.environ["PATH"], **params}
+        done = subprocess.run(["cgi-fcgi", "-bind", "-connect", str(self.stack.socket)], env=env, capture_output=True,
+                              text=True, timeout=30)
+        self.assertIn("Status: 200", done.stdout, done)
+
+    def test_fill_goes_on_when_s3_ends_a_session_early(self):
+        """S3 refuses in the middle of a fill what by its own word would live on; another credential is fetched."""
+        self.life = 600
+        self.stack.up()
+        reader = threading.Thread(target=self.get)
+        reader.start()
+        self.wait(lambda: any(method == "PUT" for method, _ in self.used))
+        revoked = next(iter(self.given))
+        self.given[revoked] = 0  # S3 knows it no more
+        reader.join()
+        self.wait(lambda: '"filled"' in self.log())
+        self.assertEqual(self.s3.client.size(self.digest), len(self.body))
+        self.assertTrue(self.refused)
+        writers = {key for method, key in self.used if method in ("PUT", "POST")}
+        self.assertEqual(writers, {stack.ACCESS_KEY, NEXT_KEY})
+
+
+@unittest.skipUnless(shutil.which("faketime"), "no faketime")
+class TestClocks(unittest.TestCase):
+    """bloblo's clock is wrong from the start, or is set while it runs; SeaweedFS refuses what is 15 minutes off."""
+
+    def setUp(self):
+        registry = FakeRegistry()
+        self.addCleanup(registry.close)
+        self.blob = registry.blob
+        self.stack = make_stack("--registry", registry.address, services="s3,nginx,bloblo")
+        self.addCleanup(self.stack.down)
+        self.clock = self.stack.folder / "clock"
+        found = list(pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+        self.stack.options.env |= {
+            "LD_PRELOAD": str(found[0]), "FAKETIME_TIMESTAMP_FILE": str(self.clock), "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+
+    def set(self, shift):
+        file = self.clock.with_suffix(".new")
+        file.write_text(shift + "\n")
+        file.replace(self.clock)
+
+    def get(self, digest):
+        return stack.request("GET", f"{self.stack.services['nginx'].url}/v2/a/blobs/{digest}", timeout=60)
+
+    def cold_then_warm(self):
+        """A fill in parts, then a redirect whose URL works."""
+        digest, body = self.blob(12_000_000)
+        self.assertEqual(self.get(digest)[::2], (200, body))
+        self.assert_warm(digest, body)
+        return digest, body
+
+    def assert_warm(self, digest, body):
+        deadline = time.monotonic() + 20
+        while True:
+            status, headers, _ = self.get(digest)
+            if status == 307 and stack.request("GET", headers["Location"])[::2] == (200, body):
+                return
+            if time.monotonic() > deadline:
+                self.fail((status, self.stack.services["bloblo"].log.read_text()[-3000:]))
+            time.sleep(0.2)
+
+    def test_wrong_from_the_start(self):
+        for shift in ("-2h", "+2h"):
+            self.set(shift)
+            self.stack.up()
+            self.cold_then_warm()
+            self.assertIn("this machine's clock differs from S3's", self.stack.services["bloblo"].log.read_text())
+            self.stack.services["bloblo"].stop()
+
+    def test_set_while_it_runs(self):
+        self.set("+0")
+        self.stack.up()
+        digest, body = self.cold_then_warm()
+        for shift in ("+3h", "-3h", "+0"):
+            self.set(shift)
+            self.assert_warm(digest, body)
+            self.cold_then_warm()
+
+
+@unittest.skipUnless(os.geteuid() == 0 and shutil.which("ip"), "wants root and iproute2")
+class TestWellKnownAddresses(unittest.TestCase):
+    """AWS's own addresses, in a network that has nothing else; botocore beside us."""
+
+    SCRIPT = r"""
+import http.server, json, os, socket, subprocess, sys, threading, time
+
+bloblo, addresses, cases = sys.argv[1], json.loads(sys.argv[2]), json.loads(sys.argv[3])
+subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+for address in addresses:
+    words = ["nodad"] if ":" in address else []
+    subprocess.run(["ip", "address", "add", address, "dev", "lo", *words], check=True)
+import botocore.session  # not before: it looks once whether there is IPv6
+
+class Agent(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def log_message(self, *_): pass
+    def answer(self, status, text):
+        self.send_response(status); self.send_header("Content-Length", str(len(text))); self.end_headers()
+        self.wfile.write(text.encode())
+    def do_PUT(self): self.answer(200, "token")
+    def do_GET(self):
+        if self.path.endswith("/security-credentials/"): return self.answer(200, "machine")
+        end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 6 * 3600))
+        here = "".join(c for c in self.server.server_address[0].upper() if c.isalnum())
+        self.answer(200, json.dumps({"Code": "Success", "AccessKeyId": "ASIA" + here, "SecretAccessKey": "s",
+                                     "Token": "t", "Expiration": end}))
+
+class Server6(http.server.ThreadingHTTPServer): address_family = socket.AF_INET6
+for address in addresses:
+    host = address.split("/")[0]
+    kind = Server6 if ":" in host else http.server.ThreadingHTTPServer
+    threading.Thread(target=kind((host, 80), Agent).serve_forever, daemon=True).start()
+
+results = []
+for case in cases:
+    environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "AWS_REGION": "r",
+                   "BLOBLO_S3_ENDPOINT_URL": "http://127.0.0.1:1", "BLOBLO_UPSTREAM_URL": "http://127.0.0.1:1",
+                   "AWS_METADATA_SERVICE_TIMEOUT": "10", **case}
+    start = time.monotonic()
+    done = subprocess.run([bloblo, "check", "--json"], env=environment, capture_output=True, text=True)
+    ours = [line for line in map(json.loads, done.stdout.splitlines()) if line["subject"] == "credentials"]
+    os.environ.clear(); os.environ.update(environment)
+    try:
+        credentials = botocore.session.Session().get_credentials()
+        theirs = credentials and credentials.access_key
+    except Exception as error:
+        theirs = type(error).__name__
+    results.append([ours[0]["finding"] if ours else done.stderr, theirs])
+print(json.dumps(results))
+"""
+
+    def results(self, addresses, cases):
+        done = subprocess.run(
+            ["unshare", "--net", stack.program("python"), "-c", self.SCRIPT, str(pathlib.Path(BLOBLO).resolve()),
+             json.dumps(addresses), json.dumps(cases)], capture_output=True, text=True, timeout=120)
+        if "unshare" in done.stderr:
+            self.skipTest(done.stderr)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stdout)
+
+    def test_they_are_found(self):
+        addresses = ["169.254.169.254/32", "169.254.170.2/32", "169.254.170.23/32", "fd00:ec2::254/128", "fd00:ec2::23/128"]
+        cases = [({}, "ASIA169254169254"),
+                 ({"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "IPv6"}, "ASIAFD00EC2254"),
+                 ({"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "ipv4"}, "ASIA169254169254"),
+                 ({"AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://[fd00:ec2::23]",
+                   "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "IPv4"}, "ASIAFD00EC223"),
+                 ({"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/x"}, "ASIA1692541702"),
+                 ({"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/x"}, "ASIA16925417023"),
+                 ({"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://[fd00:ec2::23]/x"}, "ASIAFD00EC223")]
+        for (case, key), (ours, theirs) in zip(cases, self.results(addresses, [case for case, _ in cases])):
+            self.assertTrue(ours.startswith(key + " from "), (case, ours))
+            self.assertEqual(theirs, key, case)
+
+    def test_a_machine_without_any_ends_with_no_credential(self):
+        cases = [{}, {"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "IPv6"}]
+        for ours, theirs in self.results([], cases):
+            self.assertIn("none found", ours)
+            self.assertIn("instance (EC2 metadata): no answer from http://", ours)
+            self.assertIsNone(theirs)
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -430,49 +783,159 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 class TestFront(unittest.TestCase):
-    """`check --front` sees what a web server makes of a request."""
+    """`check --front` sees what a web server makes of a request, in the location of the blobs."""
 
-    def report(self, *params, route=True):
-        owner = make_stack(services="registry,s3,nginx,bloblo")
+    DIGEST = "sha256:" + "0" * 64
+    # As long as the tokens that STS gives, and as none should be.
+    TOKEN, HUGE_TOKEN = "T" * 3000, "T" * 9000
+
+    def up(self, front, change=lambda text: text, token=None):
+        """A stack whose shipped file of the blobs' location is changed; (exit status, report)."""
+        owner = make_stack(services=f"registry,s3,{front},bloblo")
         self.addCleanup(owner.down)
-        server = owner.services["nginx"]
+        server = owner.services[front]
         command = server.command
+        file = server.folder / ("snippets/bloblo-locations.conf" if front == "nginx" else "bloblo/bloblo.conf")
 
-        def with_page():
+        def changed():
             words = command()
-            site = server.folder / "example-site.conf"
-            # Shipped or not, the page has this test's location; a prefix more exact than any shipped wins.
-            page = (f"location ^~ /bloblo/check {{ fastcgi_pass unix:{owner.socket};"
-                    "fastcgi_param REQUEST_METHOD $request_method; fastcgi_param REMOTE_ADDR $remote_addr;"
-                    "fastcgi_param SERVER_SOFTWARE nginx;" + "".join(f"fastcgi_param {param};" for param in params) + "}")
-            if not route:
-                page = "location ^~ /bloblo/check { return 404; }"
-            text = site.read_text()
-            site.write_text(text.replace("server {", "server {\n" + page, 1))
+            file.write_text(change(file.read_text()))
             return words
 
-        server.command = with_page
+        server.command = changed
         owner.up()
         env = settings(owner.services["s3"].url, BLOBLO_UPSTREAM_URL=owner.services["registry"].url)
-        digest = "sha256:" + "0" * 64
-        return check(env, "--front", server.url, "--blob", f"a/b@{digest}")
+        if token:
+            env["AWS_SESSION_TOKEN"] = token
+        return check(env, "--front", server.url, "--blob", f"a/b@{self.DIGEST}")
 
-    def test_a_front_that_hands_all_on(self):
-        status, lines = self.report("REQUEST_URI $request_uri", "HTTP_HOST $http_host")
-        for subject in ("upstream", "front", "front.authorization", "front.uri"):
-            self.assertEqual(lines[subject][0], "ok", lines)
-        for subject in ("upstream.head", "bucket.blob", "front.blob"):
-            self.assertEqual(lines[subject][0], "warn", lines)
-        self.assertEqual(status, 0)
+    def test_a_front_as_shipped(self):
+        for front in ("nginx", "apache"):
+            with self.subTest(front):
+                status, lines = self.up(front)
+                for subject in ("upstream", "front", "front.authorization", "front.uri", "front.header"):
+                    self.assertEqual(lines[subject][0], "ok", lines)
+                for subject in ("upstream.head", "bucket.blob", "front.blob"):
+                    self.assertEqual(lines[subject][0], "warn", lines)
+                self.assertNotIn("front.host", lines)
+                self.assertEqual(status, 0)
+
+    def test_header_buffers(self):
+        def small(text):
+            text = stack.Nginx.replaced(text, "fastcgi_buffer_size 64k;", "fastcgi_buffer_size 4k;")
+            text = stack.Nginx.replaced(text, "fastcgi_buffers 16 64k;", "fastcgi_buffers 16 4k;")
+            return stack.Nginx.replaced(text, "fastcgi_busy_buffers_size 128k;", "fastcgi_busy_buffers_size 8k;")
+
+        def same(text):
+            return text
+
+        for front, change, token, level in [
+                ("nginx", small, None, "ok"),  # without a token a URL is short
+                ("nginx", small, self.TOKEN, "FAIL"), ("nginx", same, self.TOKEN, "ok"),
+                ("apache", same, self.TOKEN, "ok"), ("apache", same, self.HUGE_TOKEN, "FAIL")]:
+            with self.subTest(front=front, token=len(token or "")):
+                status, lines = self.up(front, change, token)
+                self.assertEqual(lines["front.header"][0], level, lines["front.header"])
+                self.assertEqual(lines["front.uri"][0], "ok", lines)
+                if level == "FAIL":
+                    self.assertEqual(status, 1)
 
     def test_a_front_that_hides_and_decodes(self):
-        status, lines = self.report("REQUEST_URI $uri?probe=a:b/c", 'HTTP_AUTHORIZATION ""')
+        def worse(text):
+            text = stack.Nginx.replaced(text, "REQUEST_URI             $request_uri;", "REQUEST_URI $uri?probe=a:b/c;")
+            return stack.Nginx.replaced(text, "fastcgi_keep_conn on;", 'fastcgi_keep_conn on; fastcgi_param HTTP_AUTHORIZATION "";')
+
+        status, lines = self.up("nginx", worse)
         self.assertEqual((lines["front.authorization"][0], lines["front.uri"][0]), ("FAIL", "FAIL"), lines)
         self.assertEqual(status, 1)
 
-    def test_a_front_without_the_page(self):
-        _, lines = self.report(route=False)
-        self.assertEqual(lines["front.params"][0], "warn", lines)
+    def test_apache_that_keeps_authorization_to_itself(self):
+        status, lines = self.up("apache", lambda text: stack.Nginx.replaced(text, "CGIPassAuth On", ""))
+        self.assertEqual((lines["front.authorization"][0], lines["front.uri"][0]), ("FAIL", "ok"), lines)
+        self.assertEqual(status, 1)
+
+    def test_another_location_takes_the_blobs(self):
+        hidden = "location ^~ /v2/ { proxy_pass http://bloblo_registry; }\n"
+        status, lines = self.up("nginx", lambda text: hidden + text)
+        # The pages are not routed in this site, or they are: told either way.
+        self.assertTrue("front.route" in lines or "front.params" in lines, lines)
+        self.assertNotIn("front.header", lines)
+
+    def test_the_page(self):
+        owner = make_stack(services="registry,s3,nginx,bloblo")
+        self.addCleanup(owner.down)
+        owner.up()
+        url = owner.services["nginx"].url
+        for path in ("/bloblo/check", "/v2/bloblo/blobs/check:params"):
+            status, headers, body = stack.request("GET", url + path, {"Authorization": "Basic c2VjcmV0"})
+            self.assertEqual((status, headers["X-Bloblo"]), (200, "check"))
+            self.assertEqual(json.loads(body)["authorization"], True)
+            self.assertNotIn(b"c2VjcmV0", body)
+            # A proxy before the web server, and a client beyond it: not of this machine.
+            status, headers, _ = stack.request("GET", url + path, {"X-Forwarded-For": "192.0.2.1"})
+            self.assertNotEqual((status, headers.get("X-Bloblo")), (200, "check"))
+        status, headers, _ = stack.request("GET", url + "/v2/bloblo/blobs/check:500")
+        self.assertEqual((status, len(headers["Location"])), (307, 500))
+        for path in ("/v2/bloblo/blobs/check:1", "/v2/bloblo/blobs/check:99999", "/v2/bloblo/blobs/check:x"):
+            self.assertNotEqual(stack.request("GET", url + path)[1].get("X-Bloblo"), "check")
+
+
+class TestStart(unittest.TestCase):
+    """All that is wrong is told at once, and the status is 78."""
+
+    WRONG = {"BLOBLO_THREADS": "many", "BLOBLO_LISTEN_GROUP": "no-such-group", "BLOBLO_REGISTRY_HOST": "a b",
+             "BLOBLO_S3_SSE": "rot13", "BLOBLO_PRESIGN_EXPIRES": "8d", "BLOBLO_UPSTREAM_URL": "registry",
+             "BLOBLO_S3_REGION": "no region"}
+
+    def lines(self, done):
+        return (done.stdout + done.stderr).splitlines()
+
+    def test_every_wrong_setting_and_the_credential_in_one_round(self):
+        for arguments in ((), ("serve",), ("check",), ("presign", "sha256:" + "0" * 64), ("sweep",), ("warm", "a")):
+            env = dict(self.WRONG)
+            if arguments and arguments[0] in ("presign", "sweep", "warm"):
+                del env["BLOBLO_THREADS"], env["BLOBLO_LISTEN_GROUP"]  # they are serve's
+            done = run(*arguments, env=env)
+            self.assertEqual(done.returncode, 78, done)
+            text = done.stdout + done.stderr
+            for name in set(env) - {"BLOBLO_S3_REGION"}:
+                self.assertRegex(text, rf"{name}: want .*, got", (arguments, name))
+            self.assertIn('region "no region"', text)
+            self.assertIn("AWS credentials: none found", text)
+            self.assertIn("web identity: AWS_WEB_IDENTITY_TOKEN_FILE is not set", text)
+
+    def test_a_wrong_credential_beside_a_wrong_setting(self):
+        for env, words in [
+                ({"AWS_ACCESS_KEY_ID": "A"}, "AWS_SECRET_ACCESS_KEY: want the secret of AWS_ACCESS_KEY_ID"),
+                ({"AWS_PROFILE": "none"}, 'AWS_PROFILE: no profile "none"'),
+                ({"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://192.0.2.1/"}, "want https, a loopback address"),
+                ({"AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_ACCESS_KEY": "B"}, None)]:
+            done = run(env={"BLOBLO_THREADS": "many", "AWS_REGION": "r", **env})
+            self.assertEqual(done.returncode, 78)
+            self.assertIn("BLOBLO_THREADS: want a number", done.stderr)
+            if words:
+                self.assertEqual(done.stderr.count(words), 1, done.stderr)
+            else:
+                self.assertEqual(len(done.stderr.splitlines()), 2, done.stderr)
+            self.assertNotIn("none found", done.stderr)
+
+    def test_a_missing_credential_alone(self):
+        done = run(env={"AWS_REGION": "r"})
+        self.assertEqual(done.returncode, 78)
+        self.assertIn("AWS credentials: none found", done.stderr)
+
+    def test_serve_warns_of_the_same_host(self):
+        for host, public, is_warned in [
+                ("registry.example.com", "http://registry.example.com:9000", True),
+                ("hub.example.org, registry.example.com", "http://s3.registry.example.com", True),
+                ("registry.example.com", "http://s3.example.com", False)]:
+            owner = make_stack("--registry", "127.0.0.1:1", "--env", f"BLOBLO_REGISTRY_HOST={host}", "--env",
+                               f"BLOBLO_S3_PUBLIC_ENDPOINT_URL={public}", "--env",
+                               "BLOBLO_S3_ENDPOINT_URL=http://127.0.0.1:1", services="bloblo")
+            self.addCleanup(owner.down)
+            owner.up()
+            log = owner.services["bloblo"].log.read_text()
+            self.assertEqual("many send their Authorization along" in log, is_warned, log)
 
 
 if __name__ == "__main__":

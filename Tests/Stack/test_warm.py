@@ -306,6 +306,24 @@ class WarmTest(unittest.TestCase):
         self.assertIn("[##############################]", drawn)
         self.assertEqual(len(ended.stdout.splitlines()), 1)
 
+    def test_names_by_which_clients_know_the_registry(self):
+        names = {"BLOBLO_UPSTREAM_URL": f"http://{self.registry.host}",
+                 "BLOBLO_REGISTRY_HOST": "registry.example.com, hub.example.org:5000"}
+        auth = {"auth": base64.b64encode(b"alice:secret").decode()}
+        for login, image, status in [
+                ("registry.example.com", "registry.example.com/team/app:v1", 0),
+                ("hub.example.org:5000", "hub.example.org:5000/team/app:v1", 0),
+                ("registry.example.com", "team/app:v1", 0),  # the first name's login
+                ("hub.example.org:5000", "team/app:v1", 1),
+                (self.registry.host, "team/app:v1", 0),  # the address itself
+                ("registry.example.com", "localhost:1/team/app:v1", 1)]:  # another registry
+            self.login({"auths": {login: auth}})
+            ended = self.warm(image, **names)
+            self.assertEqual(ended.returncode, status, (login, image, ended))
+        self.login({"auths": {"registry.example.com": auth}})
+        ended = self.warm("--registry", f"http://{self.registry.host}", "team/app:v1", **names)
+        self.assertEqual(ended.returncode, 1, "the login of a name went to another address")
+
     def test_wrong_words(self):
         for words in (["UPPER/case"], ["a:b:c/d"], ["--platform", "linux", "a/b"], []):
             self.assertEqual(self.warm(*words).returncode, 64, words)

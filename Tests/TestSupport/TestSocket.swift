@@ -62,6 +62,15 @@ package final class TestSocket: Sendable {
     return all
   }
 
+  /// Whether the other side has ended the connection, in time.
+  package var hasEnded: Bool {
+    var byte: UInt8 = 0
+    return unsafe recv(descriptor, &byte, 1, 0) == 0
+  }
+
+  /// Says that nothing more will be sent.
+  package func endSending() { _ = shutdown(descriptor, Int32(SHUT_WR)) }
+
   package func shutDown() { _ = shutdown(descriptor, Int32(SHUT_RDWR)) }
 }
 

@@ -104,6 +104,36 @@ struct ThreadPoolTests {
     pool.close()
   }
 
+  @Test func `threads of a burst end when they are idle, and a few stay`() {
+    struct Held: ~Copyable {
+      let count: Monitor<Int>
+      init(_ count: Monitor<Int>) {
+        self.count = count
+        count.update { $0 += 1 }
+      }
+      deinit { count.update { $0 -= 1 } }
+    }
+    let held = Monitor(0)
+    let pool = ThreadPool(
+      name: "test", threadLimit: 12, queueLimit: 0, idleLife: .milliseconds(20)
+    ) { Held(held) }
+    // Once more, so that those that ended are not counted on.
+    for _ in 0..<2 {
+      let gate = Gate()
+      for _ in 0..<12 { #expect(pool.submit { _ in gate.pass() }) }
+      #expect(gate.state.wait(for: .seconds(30)) { $0.running == 12 ? true : nil } ?? false)
+      gate.open()
+      #expect(gate.wait(ran: 12))
+      #expect(held.wait(for: .seconds(30)) { $0 == 4 ? true : nil } ?? false)
+    }
+    let gate = Gate()
+    gate.open()
+    for _ in 0..<4 { #expect(pool.submit { _ in gate.pass() }) }
+    #expect(gate.wait(ran: 4))
+    #expect(held.withLock { $0 } == 4)
+    pool.close()
+  }
+
   @Test func `what is queued at the close still runs, and no more is taken`() {
     let gate = Gate()
     let pool = ThreadPool(name: "test", threadLimit: 1, queueLimit: 2) { () }

@@ -81,6 +81,19 @@ package final class Memories: Sendable {
     }
   }
 
+  /// Whether a proof is remembered, for who only looks on.
+  func isProven(_ question: Question, at now: Moment) -> Bool {
+    guard lives.proof > .zero else { return false }
+    switch lives.scope {
+    case .blob:
+      return proofs.peek(question, at: now.steady)?.life.holds(at: now, isStaleGood: false) ?? false
+    case .repository:
+      guard let life = readers.peek(Reader(question), at: now.steady) else { return false }
+      return life.holds(at: now, isStaleGood: false)
+        && contents.peek(Content(question), at: now.steady) != nil
+    }
+  }
+
   /// - Parameter credentialEnd: when the credential ends by its own word; no proof outlives it.
   func keep(
     _ proof: BlobProof, for question: Question, credentialEnd: UnixTime?, at now: Moment

@@ -5,9 +5,11 @@ internal import XML
 extension BucketClient {
   /// After how many days the bucket's rules abort multipart uploads; nil when none does.
   ///
+  /// - Parameter prefix: of the uploads' keys; a rule for other keys alone does not count.
+  ///
   /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLifecycleConfiguration.html>
   package func incompleteUploadLife<Client: HTTPSending & ~Copyable>(
-    over client: inout Client, now: UnixTime
+    ofKeysWith prefix: String, over client: inout Client, now: UnixTime
   ) throws(S3Error) -> Int? {
     let response = try send(
       .getBucketLifecycle, .get, nil, query: [("lifecycle", "")], over: &client, now: now)
@@ -20,10 +22,23 @@ extension BucketClient {
     } catch {
       throw .unexpectedAnswer(.getBucketLifecycle, reason: "status 200 with \(error)")
     }
-    return document.all("Rule").filter { $0.text(of: "Status") == "Enabled" }
-      .compactMap { rule in
-        rule.first("AbortIncompleteMultipartUpload")?.text(of: "DaysAfterInitiation")
-          .flatMap { Int($0) }
-      }.min()
+    return Self.incompleteUploadLife(in: document, of: prefix)
+  }
+
+  static func incompleteUploadLife(in document: XMLElement, of prefix: String) -> Int? {
+    document.all("Rule").filter { rule in
+      rule.text(of: "Status") == "Enabled" && prefix.hasPrefix(Self.prefix(of: rule))
+    }
+    .compactMap { rule in
+      rule.first("AbortIncompleteMultipartUpload")?.text(of: "DaysAfterInitiation")
+        .flatMap { Int($0) }
+    }.min()
+  }
+
+  /// Where it stands has changed with the years. (Rules by tags can't abort uploads.)
+  private static func prefix(of rule: XMLElement) -> String {
+    let filter = rule.first("Filter")
+    return filter?.text(of: "Prefix") ?? filter?.first("And")?.text(of: "Prefix")
+      ?? rule.text(of: "Prefix") ?? ""
   }
 }

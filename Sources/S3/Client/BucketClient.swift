@@ -39,8 +39,9 @@ package struct BucketClient: Sendable {
 
   /// What S3 knows of an object; nil when there is none.
   ///
-  /// A 403 is an error: S3 says so of an absent object too, to those who may not list the bucket. A 404
-  /// may also be for the bucket: to HEAD there is no body that would tell.
+  /// A 403 is an error: S3 says so of an absent object too, to those who may not list the bucket; its code
+  /// is found out by a request of its own. A 404 may also be for the bucket: to HEAD there is no body that
+  /// would tell.
   ///
   /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html>
   package func head<Client: HTTPSending & ~Copyable>(
@@ -54,8 +55,28 @@ package struct BucketClient: Sendable {
       }
       return head
     case 404: return nil
+    case 403: throw .refused(.headObject, whyRefused(key, S3Refusal(response), over: &client, now))
     default: throw .refused(.headObject, S3Refusal(response))
     }
+  }
+
+  /// The refusal of a HEAD with its code, which no answer to a HEAD can tell: the object's first byte is
+  /// asked for, and refused with a document. At most once in some seconds; meanwhile the code is the same.
+  ///
+  /// - Returns: the refusal as it was, where nobody tells its code.
+  private func whyRefused<Client: HTTPSending & ~Copyable>(
+    _ key: ObjectKey, _ refusal: S3Refusal, over client: inout Client, _ now: UnixTime
+  ) -> S3Refusal {
+    var answer = refusal
+    answer.code = site.codeOfRefusals {
+      // What else happens to this request is no news of the first one.
+      let response = try? send(
+        .headObject, .get, key, fields: [HTTPField("Range", "bytes=0-0")], over: &client, now: now,
+        bodyLimit: 64 << 10)
+      guard let response, response.head.status == 403 else { return nil }
+      return S3Refusal(response).code
+    }
+    return answer
   }
 
   /// Whether there is such a bucket, and we may look into it.
@@ -114,11 +135,13 @@ package struct BucketClient: Sendable {
   func send<Client: HTTPSending & ~Copyable>(
     _ operation: S3Error.Operation, _ method: HTTPRequest.Method, _ key: ObjectKey?,
     query: [(String, String)] = [], fields: [HTTPField] = [], body: HTTPBody = .none,
-    payloadHash: PayloadHash = .ofNothing, over client: inout Client, now: UnixTime
+    payloadHash: PayloadHash = .ofNothing, over client: inout Client, now: UnixTime,
+    bodyLimit: Int = Self.bodyLimit
   ) throws(S3Error) -> HTTPResponse {
     let request = Unsigned(
       operation: operation, method: method, key: key, query: query,
-      fields: fields + uploadOptions.payerFields, body: body, payloadHash: payloadHash)
+      fields: fields + uploadOptions.payerFields, body: body, payloadHash: payloadHash,
+      bodyLimit: bodyLimit)
     var isRepeated = false
     while true {
       let (response, isWorthRepeating) = try send(request, over: &client, now: now)
@@ -135,6 +158,8 @@ package struct BucketClient: Sendable {
     let fields: [HTTPField]
     let body: HTTPBody
     let payloadHash: PayloadHash
+    /// Of the response, in bytes.
+    let bodyLimit: Int
   }
 
   /// - Returns: the response, and whether it was refused for a region or a time that is known better now.
@@ -150,7 +175,7 @@ package struct BucketClient: Sendable {
     let start = ContinuousClock.now
     let response: HTTPResponse
     do {
-      response = try client.send(request, bodyLimit: Self.bodyLimit)
+      response = try client.send(request, bodyLimit: unsigned.bodyLimit)
     } catch {
       throw .transport(unsigned.operation, TransportFailure(error))
     }

@@ -8,7 +8,11 @@ package final class BucketSite: Sendable {
     var bucket: Bucket
     var requests: (number: Int, signer: Signer)?
     var presigning: (number: Int, signer: Signer)?
+    var refusals: (code: String?, end: ContinuousClock.Instant)?
   }
+
+  /// How long the code of one refusal is taken for that of those which come after it.
+  private static let refusalLife = Duration.seconds(5)
 
   private let state: Mutex<State>
   private let credentials: CredentialStore
@@ -76,6 +80,17 @@ package final class BucketSite: Sendable {
     guard let correction = clock.learn(date, sent: sent, seconds: seconds) else { return false }
     observer?.clockDiffers(by: correction)
     return true
+  }
+
+  /// The code of refusals that come without one.
+  ///
+  /// - Parameter ask: finds it out; those who come at the same time all ask, and then none for some seconds.
+  func codeOfRefusals(_ ask: () -> String?) -> String? {
+    let now = ContinuousClock.now
+    if let known = state.withLock({ $0.refusals }), now < known.end { return known.code }
+    let code = ask()
+    state.withLock { $0.refusals = (code, now + Self.refusalLife) }
+    return code
   }
 
   func suspect(_ number: Int) { credentials.suspect(number) }

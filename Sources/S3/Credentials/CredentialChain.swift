@@ -41,7 +41,8 @@ package struct CredentialChain: Sendable {
         WebIdentitySource(environment, files),
         ProfileSource(environment, files),
         ContainerSource(environment),
-        InstanceSource(environment),
+        // Where the service is does not change while we run, as what it gives does.
+        InstanceSource(environment, profile: files.read().settings(of: files.profile) ?? [:]),
       ], watchedFiles: files.paths)
   }
 

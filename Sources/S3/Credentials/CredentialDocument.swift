@@ -54,10 +54,14 @@ struct CredentialDocument: Decodable {
         throw CredentialError(.unavailable, source, "an Expiration that is no time")
       }
     }
-    return Credential(
+    let credential = Credential(
       accessKeyID: accessKeyID, secretAccessKey: Secret(secretAccessKey),
       sessionToken: (sessionToken ?? token).flatMap { $0.isEmpty ? nil : Secret($0) },
       expiration: end)
+    guard credential.isUsable else {
+      throw CredentialError(.unavailable, source, "a part is empty, or has a line end in it")
+    }
+    return credential
   }
 }
 

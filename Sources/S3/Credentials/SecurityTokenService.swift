@@ -113,7 +113,7 @@ struct SecurityTokenService: Sendable {
     }
   }
 
-  private static func credential(
+  static func credential(
     _ body: [UInt8], _ action: String, _ source: String
   ) throws(CredentialError) -> Credential {
     let document = try? XMLElement(parsing: body)
@@ -124,8 +124,13 @@ struct SecurityTokenService: Sendable {
     else {
       throw CredentialError(.unavailable, source, "STS \(action): an answer without Credentials")
     }
-    return Credential(
+    let credential = Credential(
       accessKeyID: id, secretAccessKey: Secret(secret), sessionToken: Secret(token),
       expiration: end)
+    guard credential.isUsable else {
+      throw CredentialError(
+        .unavailable, source, "STS \(action): a part is empty, or has a line end in it")
+    }
+    return credential
   }
 }

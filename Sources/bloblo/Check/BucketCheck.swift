@@ -33,10 +33,12 @@ struct BucketCheck {
     guard let digest = Digest("sha256:\(Hex.string(sha256.span))"),
       let key = try? store.key(of: digest)
     else { return }
-    guard head(key, &report, &http) else { return }
+    let sight = head(key, &report, &http)
+    if sight == .unreachable { return }
     tellRegion(set: region, &report)
     tellClock(&report)
     if put(key, &report, &http) {
+      if sight == .denied { headAgain(key, &report, &http) }
       PresignCheck(store, key, digest, body, authoritiesFile: location.s3Limits.authoritiesFile)
         .run(&report, &http)
       delete(key, &report, &http)
@@ -44,32 +46,53 @@ struct BucketCheck {
     lifecycle(&report, &http)
   }
 
-  /// - Returns: whether S3 can be reached at all.
+  private enum Sight {
+    case clear, unreachable
+    /// S3 does not let us know, and it may be for the object's absence alone.
+    case denied
+  }
+
+  /// - Returns: what can be seen; nothing of a bucket that can't be reached, or is not there.
   private func head(
     _ key: ObjectKey, _ report: inout CheckReport, _ http: inout HTTPClient
-  ) -> Bool {
+  ) -> Sight {
     do {
       let found = try bucket.head(key, over: &http, now: .now())
+      // To HEAD of an object a bucket that is not there says 404 too; and some servers make one for a PUT.
+      if found == nil { try bucket.headBucket(over: &http, now: .now()) }
       report.ok(
         "bucket.head", "\(bucket.bucket.name): an object is \(found == nil ? "absent" : "there")")
-      return true
+      return .clear
     } catch {
       switch error {
       case .refused(_, let refusal) where refusal.status == 403:
-        report.fail(
-          "bucket.head", "\(error)",
-          "the key, its secret, or the policy: want s3:GetObject on the objects and s3:ListBucket on the "
-            + "bucket, without which S3 says 403 for 404")
+        report.fail("bucket.head", "\(error)", error.advice)
+        return .denied
       case .transport:
         report.fail(
           "bucket.head", "\(bucket.bucket.endpoint): \(error)",
           "BLOBLO_S3_ENDPOINT_URL, name service, firewall; BLOBLO_S3_CA_FILE for a private authority"
         )
+        return .unreachable
       default:
-        report.fail("bucket.head", "\(error)", "BLOBLO_S3_BUCKET_NAME, BLOBLO_S3_ENDPOINT_URL")
+        report.fail("bucket.head", "\(error)", error.advice)
+        if case .refused(_, let refusal) = error, refusal.status == 404 { return .unreachable }
+        return .clear
       }
-      if case .transport = error { return false }
-      return true
+    }
+  }
+
+  /// Now the object is there: a 403 was for its absence, or it is for all.
+  private func headAgain(
+    _ key: ObjectKey, _ report: inout CheckReport, _ http: inout HTTPClient
+  ) {
+    do throws(S3Error) {
+      _ = try bucket.head(key, over: &http, now: .now())
+      report.warn(
+        "bucket.list", "objects that are there are seen, those that are not are answered with 403",
+        "grant s3:ListBucket on the bucket: until then cold blobs pass, and none is ever filled")
+    } catch {
+      report.fail("bucket.read", "\(error)", "grant s3:GetObject on the objects")
     }
   }
 
@@ -108,7 +131,10 @@ struct BucketCheck {
     } catch {
       report.fail(
         "bucket.put", "\(error)",
-        "want s3:PutObject (and kms:GenerateDataKey for BLOBLO_S3_SSE=aws:kms), or BLOBLO_FILL=off")
+        !error.isOfPolicy
+          ? error.advice
+          : "want s3:PutObject (and kms:GenerateDataKey for BLOBLO_S3_SSE=aws:kms), or BLOBLO_FILL=off"
+      )
       return false
     }
     do throws(S3Error) {
@@ -144,7 +170,9 @@ struct BucketCheck {
       "add a rule with AbortIncompleteMultipartUpload of 1 day: parts of fills that were cut off are kept, and "
       + "paid for, until then; `bloblo sweep` clears them too"
     do {
-      switch try bucket.incompleteUploadLife(over: &http, now: .now()) {
+      switch try bucket.incompleteUploadLife(
+        ofKeysWith: location.keyTemplate.prefix, over: &http, now: .now())
+      {
       case let days?:
         report.ok("bucket.lifecycle", "incomplete uploads are aborted after \(days) d")
       case nil:

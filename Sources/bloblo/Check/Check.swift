@@ -1,4 +1,5 @@
 import ArgumentParser
+import Fill
 import Glibc
 import HTTPTransport
 import Logging
@@ -46,12 +47,26 @@ struct Check: ParsableCommand {
       for problem in error.problems {
         report.fail("settings", problem, "set it as the README's table of settings says")
       }
+      let problems = credentialProblems(environment, beside: error)
+      if !problems.isEmpty {
+        report.fail("credentials", problems.joined(separator: "; "), CredentialCheck.advice)
+      }
       return EX_CONFIG
     }
     for warning in settings.warnings {
       report.warn("settings", warning, "mend or drop the setting")
     }
     if settings.warnings.isEmpty { report.ok("settings", "understood") }
+
+    if settings.location.fill != .off {
+      // A sentence of what is so, and those of what to do.
+      let spool = Verdict.ofSpool(settings.fillLimits.spoolFolder)
+      if spool.state == .good {
+        report.ok("spool", spool.sentence)
+      } else {
+        report.fail("spool", spool.sentence, "make room there: fills fail until then")
+      }
+    }
 
     var http = HTTPClient()
     let location = settings.location
@@ -60,11 +75,12 @@ struct Check: ParsableCommand {
       BucketCheck(store, location).run(&report, &http)
     }
     let authorization = environment["BLOBLO_CHECK_AUTHORIZATION"]
-    let hosts = registryHosts(settings, environment, front: front)
+    let hosts = clientsNames(ofRegistryIn: settings, front: front)
     SameHostCheck(location, registryHosts: hosts).run(&report)
     UpstreamCheck(location, store, path, authorization: authorization).run(&report, &http)
     if let front {
-      FrontCheck(front, path, authorization: authorization).run(&report, &http)
+      FrontCheck(front, path, authorization: authorization, longestURL: LongestURL(store))
+        .run(&report, &http)
     }
     return report.hasFailed ? EXIT_FAILURE : EX_OK
   }

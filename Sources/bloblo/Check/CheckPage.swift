@@ -16,31 +16,74 @@ struct SeenParams: Codable {
   var overrides: [String]
 }
 
-/// The page on `/bloblo/check`, which `bloblo check --front` reads.
+/// What `bloblo check --front` asks for through the web server, and only a client on this machine gets: the
+/// shipped configurations allow no other to the page, and one that forgot to forbid them is no reason to
+/// show what params it sets.
+///
+/// | path | answer |
+/// |---|---|
+/// | `/bloblo/check` | the params, as the location of the pages hands them on |
+/// | `/v2/bloblo/blobs/check:params` | the same, as that of the blobs does |
+/// | `/v2/bloblo/blobs/check:N` | a redirect with a `Location` of N bytes, to see whether it arrives |
+///
+/// The last two are no blobs' paths, since there is no such algorithm, but locations of blobs match them.
 enum CheckPage {
-  /// - Returns: whether the request was for this page, and is answered.
-  ///
-  /// Only a client on this machine gets it: the shipped configurations allow no other, and one that forgot
-  /// to forbid them is no reason to show what params it sets.
+  static let path = "/bloblo/check"
+  static let blobPrefix = "/v2/bloblo/blobs/check:"
+  /// Longer ones no web server takes.
+  static let locationBytes = 64...32_768
+
+  /// - Returns: whether the request was for this, and is answered.
   static func answer(_ request: Request) -> Bool {
     let target = request.parameter("REQUEST_URI") ?? []
-    guard target.prefix(while: { $0 != UInt8(ascii: "?") }).elementsEqual("/bloblo/check".utf8),
-      request.parameter("REQUEST_METHOD") == Array("GET".utf8), isLoopback(request)
+    let path = String(decoding: target.prefix { $0 != UInt8(ascii: "?") }, as: UTF8.self)
+    let isForBlob = path.hasPrefix(blobPrefix)
+    guard isForBlob || path == Self.path, request.parameter("REQUEST_METHOD") == Array("GET".utf8),
+      isFromThisMachine(request)
     else { return false }
+    let word = isForBlob ? path.dropFirst(blobPrefix.count) : "params"
+    if word == "params" {
+      answerParams(request)
+    } else if let count = Int(word), locationBytes.contains(count) {
+      answerRedirect(request, locationBytes: count)
+    } else {
+      return false
+    }
+    return true
+  }
+
+  private static func answerParams(_ request: Request) {
     // Strings only: there is nothing that can't be encoded.
     let body = [UInt8]((try? JSONEncoder().encode(SeenParams(request))) ?? Data())
     var head = ResponseHead(status: 200)
     head.add("Content-Type", "application/json")
     head.add("Content-Length", String(body.count))
     head.add("Cache-Control", "no-store")
+    head.add("X-Bloblo", "check")
     request.answer(head, body: body)
-    return true
   }
 
-  private static func isLoopback(_ request: Request) -> Bool {
-    let address = request.parameter("REMOTE_ADDR") ?? []
-    return address.starts(with: "127.".utf8) || address.elementsEqual("::1".utf8)
-      || address.elementsEqual("unix:".utf8)
+  /// As a blob's redirect, but to nowhere.
+  private static func answerRedirect(_ request: Request, locationBytes count: Int) {
+    let origin = "http://bloblo.invalid/"
+    var head = ResponseHead(status: 307, capacity: count + 320)
+    head.add("Location", origin + String(repeating: "a", count: count - origin.utf8.count))
+    // As long as a SHA-512's.
+    head.add("Docker-Content-Digest", "sha512:" + String(repeating: "0", count: 128))
+    head.add("Content-Length", "0")
+    head.add("Cache-Control", "no-store")
+    head.add("X-Bloblo", "check")
+    request.answer(head)
+  }
+
+  /// The web server's neighbour, and, where that is a proxy, its neighbour too.
+  private static func isFromThisMachine(_ request: Request) -> Bool {
+    func text(_ bytes: [UInt8]?) -> String { String(decoding: bytes ?? [], as: UTF8.self) }
+    let way =
+      text(request.parameter("HTTP_X_FORWARDED_FOR")).split(separator: ",").map {
+        $0.drop { $0 == " " }
+      } + [text(request.parameter("REMOTE_ADDR"))[...]]
+    return way.allSatisfy { $0.hasPrefix("127.") || $0 == "::1" || $0 == "unix:" }
   }
 }
 

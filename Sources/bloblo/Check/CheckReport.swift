@@ -38,9 +38,10 @@ struct CheckReport {
   /// For people: a line each, and what to do below it.
   var text: String {
     lines.map { line in
+      let finding = plain(line.finding)
       let level = line.level.rawValue + String(repeating: " ", count: 5 - line.level.rawValue.count)
-      let advice = line.advice.map { "\n      → \($0)" } ?? ""
-      return "\(level) \(line.subject): \(line.finding)\(advice)\n"
+      let advice = line.advice.map { "\n      → \(plain($0))" } ?? ""
+      return "\(level) \(line.subject): \(finding)\(advice)\n"
     }.joined()
   }
 

@@ -4,6 +4,8 @@ import S3
 
 /// Where the credential comes from, and how long it lives.
 struct CredentialCheck {
+  static let advice = "see the README's list of sources, and which settings each needs"
+
   private let settings: Settings
 
   init(_ settings: Settings) { self.settings = settings }
@@ -15,8 +17,7 @@ struct CredentialCheck {
       try credentials.start(Logger(label: "check") { _ in SwiftLogNoOpLogHandler() })
     } catch {
       report.fail(
-        "credentials", error.problems.joined(separator: "; "),
-        "see the README's list of sources, and which settings each needs")
+        "credentials", error.problems.joined(separator: "; "), Self.advice)
       return false
     }
     guard let held = credentials.store.current(at: .now()) else {

@@ -1,47 +1,88 @@
 import FoundationEssentials
 import HTTPTransport
+import Offload
 import Primitives
 import Registry
+import S3
 
 /// The web server, asked as a client asks it.
 struct FrontCheck {
   private let url: String
   private let path: BlobPath?
   private let authorization: String?
+  private let longestURL: LongestURL?
 
-  init(_ url: String, _ path: BlobPath?, authorization: String?) {
+  /// - Parameter longestURL: `nil` when none can be signed.
+  init(_ url: String, _ path: BlobPath?, authorization: String?, longestURL: LongestURL?) {
     self.url = url.hasSuffix("/") ? String(url.dropLast()) : url
     self.path = path
     self.authorization = authorization
+    self.longestURL = longestURL
   }
 
   func run(_ report: inout CheckReport, _ http: inout HTTPClient) {
-    params(&report, &http)
+    if params(&report, &http) { header(&report, &http) }
     blob(&report, &http)
   }
 
-  /// What the page on `/bloblo/check` says that it was given.
-  private func params(_ report: inout CheckReport, _ http: inout HTTPClient) {
-    let target = "/bloblo/check?probe=a%3Ab%2Fc"
+  // MARK: params
+
+  /// Where what was asked for came from.
+  private enum Answer {
+    case params(SeenParams)
+    /// Something else answered, with this status.
+    case other(Int)
+  }
+
+  /// - Returns: whether blobs' requests come to bloblo.
+  private func params(_ report: inout CheckReport, _ http: inout HTTPClient) -> Bool {
+    do throws(TransportError) {
+      let target = CheckPage.blobPrefix + "params?probe=a%3Ab%2Fc"
+      let status: Int
+      switch try ask(target, &http) {
+      case .params(let seen):
+        tell(seen, target: target, &report)
+        return true
+      case .other(let other): status = other
+      }
+      guard case .params(let seen) = try ask(CheckPage.path, &http) else {
+        report.warn(
+          "front.params",
+          "neither a blob's path nor \(CheckPage.path) is answered by bloblo (status \(status))",
+          "run this on the web server's own machine, by an address of the loopback; is bloblo up, and the shipped "
+            + "configuration included?")
+        return false
+      }
+      report.ok("front", words(seen))
+      report.fail(
+        "front.route",
+        "\(CheckPage.path) comes to bloblo, and a blob's path does not (status \(status))",
+        "another location takes it: nginx: a `location ^~ /v2/`, or a regex one above; Apache: a ProxyPass or "
+          + "RewriteRule above the Include")
+    } catch {
+      report.fail("front", "\(url): \(error)", "is the web server up, and is this its address?")
+    }
+    return false
+  }
+
+  private func ask(_ target: String, _ http: inout HTTPClient) throws(TransportError) -> Answer {
     let request = HTTPRequest(
       .get, url + target, fields: [HTTPField("Authorization", "Bearer bloblo-check")])
-    let response: HTTPResponse
-    do {
-      response = try http.send(request, bodyLimit: 1 << 20)
-    } catch {
-      return report.fail(
-        "front", "\(url): \(error)", "is the web server up, and is this its address?")
-    }
+    let response = try http.send(request, bodyLimit: 1 << 20)
     guard response.head.status == 200,
       let seen = try? JSONDecoder().decode(SeenParams.self, from: Data(response.body))
-    else {
-      return report.warn(
-        "front.params", "\(url)/bloblo/check answers \(response.head.status)",
-        "route /bloblo/ to bloblo, for loopback only, as the shipped configuration does, and run this there"
-      )
-    }
-    report.ok(
-      "front", "\(seen.software ?? "a web server") hands requests to bloblo \(seen.version)")
+    else { return .other(response.head.status) }
+    return .params(seen)
+  }
+
+  private func words(_ seen: SeenParams) -> String {
+    "\(seen.software ?? "a web server") hands requests to bloblo \(seen.version)"
+  }
+
+  private func tell(_ seen: SeenParams, target: String, _ report: inout CheckReport) {
+    let overrides =
+      seen.overrides.isEmpty ? "" : "; it sets \(seen.overrides.joined(separator: ", "))"
+    report.ok("front", words(seen) + overrides)
     if seen.authorization {
       report.ok("front.authorization", "a client's Authorization arrives")
     } else {
@@ -63,37 +104,67 @@ struct FrontCheck {
     }
   }
 
+  // MARK: header
+
+  /// Whether the longest redirect comes through. What is too long for a buffer, web servers drop whole.
+  ///
+  /// Source: <https://nginx.org/en/docs/http/ngx_http_fastcgi_module.html#fastcgi_buffer_size>
+  private func header(_ report: inout CheckReport, _ http: inout HTTPClient) {
+    guard let longestURL else {
+      return report.warn("front.header", "no URL can be signed", "see credentials above")
+    }
+    let count = longestURL.bytes
+    guard CheckPage.locationBytes.contains(count) else {
+      return report.fail(
+        "front.header", "\(longestURL): no web server takes so much", LongestURL.tokenAdvice)
+    }
+    let head: HTTPResponseHead?
+    do {
+      head = try answer(
+        to: HTTPRequest(.get, url + CheckPage.blobPrefix + String(count)), over: &http)
+    } catch {
+      return report.fail("front.header", "\(longestURL): \(error)", advice(to: count))
+    }
+    if head?.fields.first(named: "location")?.text.utf8.count == count {
+      report.ok("front.header", "\(longestURL) arrives whole")
+    } else {
+      report.fail(
+        "front.header",
+        "\(longestURL) does not arrive: status \(head?.status ?? 0) instead. Each redirect is lost so",
+        advice(to: count))
+    }
+  }
+
+  private func advice(to count: Int) -> String {
+    "header buffers too small: nginx: fastcgi_buffer_size 64k; fastcgi_buffers 16 64k; "
+      + "fastcgi_busy_buffers_size 128k, as shipped; its error log says \"upstream sent too big header\". "
+      + "Apache takes 8 KiB a line, whatever is set: \(LongestURL.tokenAdvice)"
+  }
+
+  // MARK: blob
+
   private func blob(_ report: inout CheckReport, _ http: inout HTTPClient) {
     guard let path else { return }
     var request = HTTPRequest(
       .get, "\(url)/v2/\(path.name)/blobs/\(path.digest)",
       fields: [HTTPField("Range", "bytes=0-0")])
     if let authorization { request.fields.append(HTTPField("Authorization", authorization)) }
-    let head: HTTPResponseHead
-    let receiver = HeadOnly()
+    let answer: HTTPResponseHead?
     do {
-      try http.stream(request, to: receiver)
+      answer = try self.answer(to: request, over: &http)
     } catch {
-      guard error.kind == .stopped else {
-        return report.fail(
-          "front.blob", "\(error)",
-          "a broken answer may be a header larger than the web server's buffer: its error log says so"
-        )
-      }
+      return report.fail("front.blob", "\(error)", "the web server's error log says more")
     }
-    guard let got = receiver.head else { return }
-    head = got
-    guard let decision = head.fields.first(named: "x-bloblo")?.text else {
+    guard let head = answer else {
+      return report.fail("front.blob", "no answer", "the web server's error log says more")
+    }
+    guard let decision = head.fields.first(named: "x-bloblo")?.text, decision != "pass" else {
       return report.warn(
         "front.blob", "status \(head.status), and no X-Bloblo: the registry answered",
         "bloblo passed (see upstream.proof), or was not asked, or does not run: its log at debug tells why"
       )
     }
     switch head.status {
-    case 502:
-      report.fail(
-        "front.blob", "status 502",
-        "header buffers too small? fastcgi_buffer_size 64k; the error log says")
     case 200, 206, 302, 307: report.ok("front.blob", "\(decision), status \(head.status)")
     default: report.warn("front.blob", "\(decision), status \(head.status)", "see upstream.proof")
     }
@@ -102,6 +173,45 @@ struct FrontCheck {
         "front.digest", "Docker-Content-Digest is dropped on its way",
         "see the shipped configuration")
     }
+  }
+
+  /// The head; of the body nothing is read.
+  private func answer(
+    to request: HTTPRequest, over http: inout HTTPClient
+  ) throws(TransportError) -> HTTPResponseHead? {
+    let receiver = HeadOnly()
+    do throws(TransportError) {
+      try http.stream(request, to: receiver)
+    } catch {
+      guard error.kind == .stopped else { throw error }
+    }
+    return receiver.head
+  }
+}
+
+/// How long the redirect's URL gets that is longest here.
+struct LongestURL: CustomStringConvertible {
+  let bytes: Int
+  private let isTokenSigned: Bool
+
+  static let tokenAdvice =
+    "a session token is most of a long URL: sign with a key without one (BLOBLO_PRESIGN_ACCESS_KEY_ID), or a "
+    + "role with fewer session tags"
+
+  /// - Returns: `nil` when nothing can be signed now.
+  init?(_ store: S3BlobStore) {
+    // The longest digest makes the longest key.
+    guard let digest = Digest("sha512:" + String(repeating: "0", count: 128)),
+      let url = try? store.presign(digest, now: .now())
+    else { return nil }
+    isTokenSigned = String(decoding: url.bytes, as: UTF8.self).contains("X-Amz-Security-Token=")
+    // The next token may be longer: STS promises no length.
+    bytes = url.bytes.count + (isTokenSigned ? url.bytes.count / 4 : 0)
+  }
+
+  var description: String {
+    "a Location of \(bytes) bytes, the longest here"
+      + (isTokenSigned ? " and a quarter more for a longer session token" : "")
   }
 }
 

@@ -33,10 +33,8 @@ func hostName(_ text: String) -> String {
 /// The names by which clients may know the registry, as far as the settings tell.
 ///
 /// - Parameter front: the web server, when `check` is told of it.
-func registryHosts(
-  _ settings: Settings, _ environment: [String: String], front: String? = nil
-) -> [String] {
-  let named = environment["BLOBLO_REGISTRY_HOST"]?.split(separator: ",").map { String($0) } ?? []
+func clientsNames(ofRegistryIn settings: Settings, front: String? = nil) -> [String] {
+  let named = settings.registryHosts
   if let front { return named + [front] }
   // Without a better word: a registry is often known by the same name inside and outside.
   return named.isEmpty ? [settings.location.upstream.url] : named

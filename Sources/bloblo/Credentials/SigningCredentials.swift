@@ -1,3 +1,4 @@
+import HTTPTransport
 import Logging
 import Primitives
 import S3
@@ -30,18 +31,37 @@ final class SigningCredentials: Sendable {
   func start(_ logger: Logger) throws(SettingsError) {
     log.begin(logger)
     guard !isFixed else { return }
-    switch store.start() {
-    case .found: return
-    case .failed(let error):
-      guard error.kind == .misconfigured else { return }
-      throw SettingsError(problems: ["AWS credentials: \(error)"])
+    let problems = store.start().problems
+    if !problems.isEmpty { throw SettingsError(problems: problems) }
+  }
+}
+
+extension CredentialChain.Outcome {
+  /// What only the operator can mend.
+  fileprivate var problems: [String] {
+    switch self {
+    case .found: []
+    case .failed(let error): error.kind == .misconfigured ? ["AWS credentials: \(error)"] : []
     case .absent(let reasons):
-      throw SettingsError(
-        problems: [
-          "AWS credentials: none found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or another source:"
-        ] + reasons.map { "  \($0)" })
+      [
+        "AWS credentials: none found; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or another source:"
+      ] + reasons.map { "  \($0)" }
     }
   }
+}
+
+/// What is wrong with the credential where other settings are wrong: who mends those mends it in the same
+/// round. The sources are asked for it, as at a start.
+func credentialProblems(
+  _ environment: [String: String], beside error: SettingsError
+) -> [String] {
+  var reader = SettingsReader(environment)
+  // Settings of the credential are among the mistakes already.
+  guard !reader.boolean("BLOBLO_USE_LOCALSTACK", default: false),
+    !error.problems.contains(where: { $0.hasPrefix("AWS_SECRET_ACCESS_KEY:") })
+  else { return [] }
+  var http = HTTPClient()
+  return CredentialChain(environment: environment).load(over: &http, now: .now()).problems
 }
 
 /// Its parts hold the environment, and with it what must not be shown.

@@ -10,9 +10,16 @@ struct FrontServer: Sendable {
   /// Hands the request back, for the registry to answer.
   ///
   /// The shipped configurations map the status 424; nginx acts on the header as well. HAProxy repeats a
-  /// request after a 425, and not after a 424.
-  func pass(_ request: Request, _ kind: FrontServerKind) {
-    var head = ResponseHead(status: kind == .haproxy ? 425 : 424, capacity: 128)
+  /// request after a 425, and not after a 424. Apache asks the registry after a 502 as after a 424; when the
+  /// registry is down indeed, its client gets the first error, which should then be the true one.
+  func pass(_ request: Request, _ kind: FrontServerKind, isUpstreamDown: Bool) {
+    let status =
+      switch kind {
+      case .haproxy: 425
+      case .apache where isUpstreamDown: 502
+      default: 424
+      }
+    var head = ResponseHead(status: status, capacity: 128)
     if kind == .nginx { head.add("X-Accel-Redirect", "@bloblo_registry") }
     head.add("X-Bloblo", "pass")
     head.add("Content-Length", "0")

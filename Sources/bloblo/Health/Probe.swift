@@ -1,5 +1,4 @@
 import Fill
-import Glibc
 import HTTPTransport
 import Logging
 import Primitives
@@ -49,7 +48,10 @@ final class Probe: Sendable {
 
   private func look(_ http: inout HTTPClient) {
     learn(.credential, credentialVerdict(at: .now()))
-    learn(.spool, location.settings.fill == .off ? .good("No fills: BLOBLO_FILL=off.") : spool())
+    learn(
+      .spool,
+      location.settings.fill == .off
+        ? .good("No fills: BLOBLO_FILL=off.") : .ofSpool(filler.spoolFolder))
     learn(.bucket, bucket(&http))
     learn(.upstream, upstream(&http))
   }
@@ -84,27 +86,6 @@ final class Probe: Sendable {
     return .good("From \(source); for \(end - time) s more.")
   }
 
-  private func spool() -> Verdict {
-    let folder = filler.spoolFolder
-    guard isWritableFolder(folder) else {
-      return .bad(
-        "\(folder) is no folder that bloblo may write to: \(words(errno)). Cold blobs pass without being filled. Create it, or set BLOBLO_SPOOL_DIR."
-      )
-    }
-    guard let free = freeBytes(of: folder) else {
-      return .bad("\(folder) can't be looked at: \(words(errno)). Set BLOBLO_SPOOL_DIR.")
-    }
-    guard free >= Self.leastFreeBytes else {
-      return .bad(
-        "\(folder) is full: \(bytesInWords(free)) are free. Larger cold blobs pass without being filled. Make room, or set BLOBLO_SPOOL_DIR."
-      )
-    }
-    return .good("\(folder): \(bytesInWords(free)) free.")
-  }
-
-  /// A disk with less free is called full.
-  private static let leastFreeBytes: Int64 = 64 << 20
-
   /// Asks for an object as requests do. That it is not there is well, if the bucket is: to HEAD both say 404.
   private func bucket(_ http: inout HTTPClient) -> Verdict {
     var client = location.store.bucket
@@ -113,14 +94,20 @@ final class Probe: Sendable {
     let bucket = client.bucket
     do throws(S3Error) {
       let key = try location.store.key(of: .ofNothing)
-      if try client.head(key, over: &http, now: .now()) == nil {
-        try client.headBucket(over: &http, now: .now())
-      }
+      try look(for: key, client, &http)
       return .good("\(bucket.name) at \(bucket.endpoint) answers.")
     } catch {
       return .bad(
         "\(bucket.name) at \(bucket.endpoint): \(error). Blobs pass to the registry. \(error.advice)"
       )
+    }
+  }
+
+  private func look(
+    for key: ObjectKey, _ client: BucketClient, _ http: inout HTTPClient
+  ) throws(S3Error) {
+    if try client.head(key, over: &http, now: .now()) == nil {
+      try client.headBucket(over: &http, now: .now())
     }
   }
 
@@ -159,32 +146,4 @@ extension Digest {
     }
     return digest
   }
-}
-
-extension S3Error {
-  /// What an operator can do about it.
-  var advice: String {
-    switch self {
-    case .transport: "Is BLOBLO_S3_ENDPOINT_URL right, and S3 reachable from this host?"
-    case .noCredential, .credentialEnds: "See the credential."
-    case .refused(_, let refusal) where refusal.status == 404:
-      "Create the bucket, or set BLOBLO_S3_BUCKET_NAME."
-    case .refused(_, let refusal) where refusal.status == 403:
-      "The policy must allow s3:ListBucket on the bucket, s3:GetObject and s3:PutObject on its objects; or the credential is wrong, or this host's clock."
-    case .refused(_, let refusal) where refusal.status >= 500: "S3 itself is in trouble."
-    case .refused, .unexpectedAnswer:
-      "Is BLOBLO_S3_ENDPOINT_URL an S3 service, and BLOBLO_S3_REGION right?"
-    default: "Check the BLOBLO_S3_ settings."
-    }
-  }
-}
-
-private func words(_ code: Int32) -> String {
-  unsafe String(cString: strerror(code))
-}
-
-private func freeBytes(of folder: String) -> Int64? {
-  var facts = statvfs()
-  guard unsafe statvfs(folder, &facts) == 0 else { return nil }
-  return Int64(facts.f_bavail) * Int64(facts.f_frsize)
 }

@@ -43,6 +43,11 @@ final class Locations: Sendable {
 
   var memoryCounts: [(name: String, counts: MemoryCounts)] { memories.counts }
 
+  /// All that requests have come from lately, and the standard one.
+  var all: [Location] {
+    [standard] + others.withLock { $0.locations.values.compactMap(\.self) }
+  }
+
   /// - Returns: `nil` when the request's params are wrong.
   func location(of request: Request) -> Location? {
     // A CGI process has its settings from the same place, and read them at its start.

@@ -112,6 +112,12 @@ extension PassReason.Kind {
     case .store:
       Trouble(
         level: .warning, message: "passed: S3 did not answer as it should", field: "s3.error")
+    case .storeDenied:
+      Trouble(
+        level: .warning,
+        message:
+          "passed: S3 does not say whether it has the blob, and nothing is filled; grant s3:ListBucket on the bucket, and s3:GetObject on its objects",
+        field: "s3.error")
     case .upstreamUnreachable:
       Trouble(
         level: .warning, message: "passed: upstream did not answer", field: "upstream.error")

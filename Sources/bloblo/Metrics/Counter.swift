@@ -1,13 +1,14 @@
 import Synchronization
 
-/// A number that many threads add to; nobody waits for it.
+/// A number that many threads add to; nobody waits for it. It wraps around: numbers that others made up are
+/// no reason to end.
 final class Counter: Sendable {
   private let count = Atomic<Int64>(0)
 
-  func add(_ more: Int64 = 1) { count.add(more, ordering: .relaxed) }
+  func add(_ more: Int64 = 1) { count.wrappingAdd(more, ordering: .relaxed) }
 
   /// Adds one; the value before.
-  func next() -> Int64 { count.add(1, ordering: .relaxed).oldValue }
+  func next() -> Int64 { count.wrappingAdd(1, ordering: .relaxed).oldValue }
 
   var value: Int64 { count.load(ordering: .relaxed) }
 }

@@ -10,9 +10,9 @@ final class History: Sendable {
 
     subscript(road: Road) -> Int64 { roads[road.rawValue] }
 
-    var total: Int64 { roads.reduce(0, +) }
+    var total: Int64 { roads.reduce(0, &+) }
 
-    var offloaded: Int64 { Road.allCases.filter(\.isOffloaded).reduce(0) { $0 + self[$1] } }
+    var offloaded: Int64 { Road.allCases.filter(\.isOffloaded).reduce(0) { $0 &+ self[$1] } }
 
     /// In percent; `nil` when there was nothing.
     var share: Int64? {
@@ -20,7 +20,7 @@ final class History: Sendable {
     }
 
     static func + (a: Bytes, b: Bytes) -> Bytes {
-      Bytes(roads: zip(a.roads, b.roads).map(+))
+      Bytes(roads: zip(a.roads, b.roads).map(&+))
     }
   }
 
@@ -46,7 +46,7 @@ final class History: Sendable {
   func take(_ counters: Counters<Road>, at now: UnixTime) {
     let total = Bytes(roads: counters.values.map(\.value))
     state.withLock { state in
-      let more = Bytes(roads: zip(total.roads, state.last.roads).map { $0 - $1 })
+      let more = Bytes(roads: zip(total.roads, state.last.roads).map { $0 &- $1 })
       state.last = total
       let (minute, day) = (now.seconds / 60, now.seconds / 86_400)
       // A clock that was set back goes on in the newest minute.

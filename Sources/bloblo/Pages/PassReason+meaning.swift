@@ -23,6 +23,8 @@ extension PassReason.Kind {
     case .unknownSize: "The registry gives no size: cold blobs can't be filled."
     case .smallBlob: "Smaller than BLOBLO_MIN_BLOB_SIZE. Normal."
     case .store: "S3 does not answer as it should: see S3 bucket above."
+    case .storeDenied:
+      "S3 does not say whether it has the blob (403): grant s3:ListBucket on the bucket, and s3:GetObject."
     case .noAcceleration: "BLOBLO_DELIVERY=accelerate, and no web server that could."
     case .longURL: "The signed URL is longer than Apache takes: use a shorter session token."
     case .busy:

@@ -60,8 +60,8 @@ extension SettingsReader {
     if region == nil {
       refuse("BLOBLO_S3_REGION: want the bucket's region, such as eu-west-1; AWS_REGION counts too")
     }
-    let style = value(
-      "BLOBLO_S3_ADDRESSING_STYLE", default: nil as AddressingStyle?,
+    let style = optional(
+      "BLOBLO_S3_ADDRESSING_STYLE",
       want: "one of \(AddressingStyle.allCases.map(\.rawValue).joined(separator: ", "))"
     ) {
       AddressingStyle(rawValue: $0)

@@ -21,8 +21,12 @@ extension Settings {
     ) { text in
       UInt32(text, radix: 8).flatMap { $0 <= 0o777 ? $0 : nil }
     }
+    let listenGroup = reader.optional("BLOBLO_LISTEN_GROUP", want: "a group of this system") {
+      groupID($0)
+    }
     let frontServer = reader.choice("BLOBLO_FRONT_SERVER", default: FrontServerKind.auto)
     let location = LocationSettings(&reader)
+    let registryHosts = readRegistryHosts(&reader)
     let credentials = reader.credentials()
     let lives = Memories.Lives(
       proof: reader.duration(
@@ -64,8 +68,8 @@ extension Settings {
     }
     self.init(
       listenAddress: listenAddress, listenMode: listenMode,
-      listenGroup: reader.text("BLOBLO_LISTEN_GROUP"), frontServer: frontServer,
-      location: location, credentials: credentials, lives: lives, answerLife: answerLife,
+      listenGroup: listenGroup, frontServer: frontServer, location: location,
+      registryHosts: registryHosts, credentials: credentials, lives: lives, answerLife: answerLife,
       fillLimits: fillLimits, sweepAge: sweepAge, threads: threads, streamThreads: streamThreads,
       stopTimeout: stopTimeout, logLevel: logLevel, logFormat: logFormat, warnings: warnings,
       inForce: reader.inForce)
@@ -73,6 +77,24 @@ extension Settings {
 }
 
 private let logLevels = ["trace", "debug", "info", "notice", "warning", "error", "critical"]
+
+/// `registry.example.com,registry:5000`: the names by which clients know the registry.
+func readRegistryHosts(_ reader: inout SettingsReader) -> [String] {
+  reader.value(
+    "BLOBLO_REGISTRY_HOST", default: [],
+    want: "host or host:port, several separated by commas"
+  ) { text in
+    let hosts = text.split(separator: ",").map { part in
+      String(part.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+    }
+    // What can stand in an image's name.
+    let areHosts = hosts.allSatisfy { host in
+      guard let endpoint = try? Endpoint("https://\(host)") else { return false }
+      return endpoint.pathPrefix.isEmpty && !host.hasSuffix("/")
+    }
+    return areHosts && !hosts.isEmpty ? hosts : nil
+  }
+}
 
 func readSweepAge(_ reader: inout SettingsReader) -> Duration {
   reader.duration(

@@ -9,10 +9,13 @@ import S3
 struct Settings: Sendable {
   var listenAddress: ListenAddress
   var listenMode: UInt32
-  var listenGroup: String?
+  /// A group's number.
+  var listenGroup: UInt32?
   var frontServer: FrontServerKind
   /// What holds for a request whose web server says nothing else.
   var location: LocationSettings
+  /// By which clients know the registry, if that is said.
+  var registryHosts: [String]
   var credentials: SigningCredentials
   var lives: Memories.Lives
   /// How long pings and tokens are remembered at most.

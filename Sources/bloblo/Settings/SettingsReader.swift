@@ -39,6 +39,21 @@ struct SettingsReader {
     return fallback()
   }
 
+  /// A text that `read` understands, or nothing where it is not set.
+  ///
+  /// Apart from the above, since an optional `Value` there would let a refusal pass for a `nil` that was read.
+  mutating func optional<Value>(
+    _ name: String, want: String, _ read: (String) -> Value?
+  ) -> Value? {
+    guard let text = self.text(name) else {
+      defaults[name] = ""
+      return nil
+    }
+    if let value = read(text) { return value }
+    refuse(name, want: want, got: text)
+    return nil
+  }
+
   mutating func boolean(_ name: String, default fallback: Bool) -> Bool {
     value(name, default: fallback, want: "true or false") { text in
       switch text.lowercased() {
@@ -86,11 +101,13 @@ struct SettingsReader {
   }
 
   mutating func refuse(_ name: String, want: String, got: String?) {
-    problems.append(
-      "\(name): want \(want), got \(got.map { "\"\(withoutUser($0))\"" } ?? "nothing")")
+    refuse("\(name): want \(want), got \(got.map { "\"\(withoutUser($0))\"" } ?? "nothing")")
   }
 
-  mutating func refuse(_ problem: String) { problems.append(problem) }
+  /// Once, though several who read it refuse it.
+  mutating func refuse(_ problem: String) {
+    if !problems.contains(problem) { problems.append(problem) }
+  }
 }
 
 /// As a setting is written.

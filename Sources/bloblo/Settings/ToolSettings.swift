@@ -8,6 +8,8 @@ import S3
 struct ToolSettings {
   let location: LocationSettings
   let store: S3BlobStore
+  /// By which clients know the registry, if that is said.
+  let registryHosts: [String]
   let fillLimits: Filler.Limits
   let sweepAge: Duration
 
@@ -17,11 +19,12 @@ struct ToolSettings {
   init(_ environment: [String: String]) throws {
     var reader = SettingsReader(environment)
     let location = LocationSettings(&reader)
+    registryHosts = readRegistryHosts(&reader)
     let credentials = reader.credentials()
     fillLimits = readFillLimits(&reader)
     sweepAge = readSweepAge(&reader)
     guard reader.problems.isEmpty, let location else {
-      complain(["bloblo: these settings are wrong:"] + reader.problems.map { "  " + $0 })
+      complain(SettingsError(problems: reader.problems), environment)
       throw ExitCode(EX_CONFIG)
     }
     self.location = location

@@ -3,8 +3,8 @@ import S3
 /// How objects are kept that fills make.
 extension SettingsReader {
   mutating func uploadOptions() -> UploadOptions {
-    let encryption = value(
-      "BLOBLO_S3_SSE", default: nil as String?, want: "one of AES256, aws:kms, aws:kms:dsse"
+    let encryption = optional(
+      "BLOBLO_S3_SSE", want: "one of AES256, aws:kms, aws:kms:dsse"
     ) { ["AES256", "aws:kms", "aws:kms:dsse"].contains($0) ? $0 : nil }
     let keyID = text("BLOBLO_S3_SSE_KMS_KEY_ID")
     if keyID != nil, encryption?.hasPrefix("aws:kms") != true {
@@ -22,8 +22,8 @@ extension SettingsReader {
 
   /// Any name that S3 may come to know, but for those that can't be read at once.
   private mutating func storageClass() -> String? {
-    value(
-      "BLOBLO_S3_STORAGE_CLASS", default: nil as String?,
+    optional(
+      "BLOBLO_S3_STORAGE_CLASS",
       want: "a class that is read at once, such as STANDARD, STANDARD_IA or INTELLIGENT_TIERING"
     ) { text in
       let isWord = text.utf8.allSatisfy {

@@ -35,13 +35,22 @@ struct DockerConfiguration: Sendable {
     var secret: String
   }
 
+  /// What a helper's program answers when it is asked for a server; `nil` if it fails.
+  typealias Helper = @Sendable (_ name: String, _ server: String) -> [UInt8]?
+
   private let file: File?
+  private let helper: Helper
 
   /// A file that is not there, or can't be read, holds no credentials.
   init(environment: [String: String]) {
     let folder = environment["DOCKER_CONFIG"] ?? environment["HOME"].map { "\($0)/.docker" }
-    let content = folder.flatMap { FileManager.default.contents(atPath: "\($0)/config.json") }
+    self.init(
+      folder.flatMap { FileManager.default.contents(atPath: "\($0)/config.json") }, asking: run)
+  }
+
+  init(_ content: Data?, asking helper: @escaping Helper) {
     file = content.flatMap { try? JSONDecoder().decode(File.self, from: $0) }
+    self.helper = helper
   }
 
   /// - Parameter host: with its port, as in a reference.
@@ -77,19 +86,22 @@ struct DockerConfiguration: Sendable {
     return .password(user: String(pair[0]), secret: String(pair[1]))
   }
 
-  /// Runs `docker-credential-<helper> get`, which reads a server's name and answers in JSON.
-  ///
-  /// Source: <https://github.com/docker/docker-credential-helpers#development>
-  private func ask(_ helper: String, for server: String) -> RegistryCredential? {
+  private func ask(_ name: String, for server: String) -> RegistryCredential? {
     // They become words of a command line.
-    guard isPlainWord(helper), isPlainWord(server) else { return nil }
-    let command = "printf %s '\(server)' | docker-credential-\(helper) get 2>/dev/null"
-    guard let output = read(command),
-      let answer = try? JSONDecoder().decode(HelperAnswer.self, from: Data(output))
+    guard isPlainWord(name), isPlainWord(server), let output = helper(name, server),
+      let answer = try? JSONDecoder().decode(HelperAnswer.self, from: Data(output)),
+      !answer.secret.isEmpty
     else { return nil }
     if answer.user == "<token>" { return .identityToken(answer.secret) }
     return .password(user: answer.user, secret: answer.secret)
   }
+}
+
+/// Runs `docker-credential-<name> get`, which reads a server's name and answers in JSON.
+///
+/// Source: <https://github.com/docker/docker-credential-helpers#development>
+private func run(_ name: String, for server: String) -> [UInt8]? {
+  read("printf %s '\(server)' | docker-credential-\(name) get 2>/dev/null")
 }
 
 private func isPlainWord(_ text: String) -> Bool {

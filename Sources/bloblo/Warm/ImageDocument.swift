@@ -49,7 +49,9 @@ struct ImageBlob: Hashable, Sendable {
   let isForeign: Bool
 
   init(_ descriptor: ImageDocument.Descriptor) throws(WarmError) {
-    guard let digest = Digest(descriptor.digest), descriptor.size >= 0 else {
+    guard let digest = Digest(descriptor.digest),
+      (0...BlobProof.largestSize).contains(descriptor.size)
+    else {
       throw WarmError("a descriptor with digest \(descriptor.digest), size \(descriptor.size)")
     }
     self.digest = digest

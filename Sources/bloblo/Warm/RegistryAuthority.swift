@@ -72,10 +72,17 @@ final class RegistryAuthority: Sendable {
     guard response.head.status == 200 else {
       throw WarmError("token server: status \(response.head.status)")
     }
-    let answer = try? JSONDecoder().decode(TokenAnswer.self, from: Data(response.body))
-    guard let token = answer?.token ?? answer?.accessToken, !token.isEmpty else {
+    guard let token = Self.token(in: response.body) else {
       throw WarmError("token server: an answer without a token")
     }
+    return token
+  }
+
+  static func token(in body: [UInt8]) -> String? {
+    let answer = try? JSONDecoder().decode(TokenAnswer.self, from: Data(body))
+    guard let token = answer?.token ?? answer?.accessToken, !token.isEmpty,
+      HTTPField("Authorization", token).isSendable
+    else { return nil }
     return token
   }
 

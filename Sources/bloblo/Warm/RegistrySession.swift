@@ -13,16 +13,19 @@ final class RegistrySession: Sendable {
   private let authority: RegistryAuthority
   private let limits: HTTPLimits
 
-  /// - Parameter url: `http://host[:port][/prefix]`.
+  /// - Parameters:
+  ///   - url: `http://host[:port][/prefix]`.
+  ///   - login: by the registry's name; without it, that of the host in the URL holds.
   init(
-    _ reference: ImageReference, at url: String, _ docker: DockerConfiguration, _ limits: HTTPLimits
+    _ reference: ImageReference, at url: String, _ docker: DockerConfiguration,
+    _ login: RegistryCredential?, _ limits: HTTPLimits
   ) {
     self.reference = reference
     self.url = url
     self.limits = limits
     authority = RegistryAuthority(
       isPlain: url.hasPrefix("http:"), scope: "repository:\(reference.name):pull", limits,
-      docker.credential(for: reference.host ?? host(of: url)))
+      login ?? (reference.host == nil ? docker.credential(for: host(of: url)) : nil))
   }
 
   func manifest(_ target: String, over http: inout HTTPClient) throws(WarmError) -> [UInt8] {

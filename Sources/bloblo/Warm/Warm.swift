@@ -14,7 +14,8 @@ struct Warm: ParsableCommand {
     discussion: """
       Walks each image (index, manifests, configuration, layers) with the credentials of the docker configuration \
       (DOCKER_CONFIG, ~/.docker/config.json), and fills what the bucket lacks, as a client's pull would. An image \
-      without a host is looked for at BLOBLO_UPSTREAM_URL. Ends with 1 if anything failed.
+      without a host, or with one of BLOBLO_REGISTRY_HOST, is looked for at BLOBLO_UPSTREAM_URL; one without a \
+      host by the login at the first of these. Ends with 1 if anything failed.
       """)
 
   @Argument(help: "host[:port]/name[:tag][@digest]; several may be given.")
@@ -46,7 +47,7 @@ struct Warm: ParsableCommand {
   }
 
   func run() throws {
-    var environment = processEnvironment()
+    var environment = processEnvironment().withProfile()
     if let registry { environment["BLOBLO_UPSTREAM_URL"] = registry }
     let settings = try ToolSettings(environment)
     var limits = settings.fillLimits
@@ -56,8 +57,12 @@ struct Warm: ParsableCommand {
     let warmer = BlobWarmer(settings, Filler(limits, observer: WarmObserver(report)), report)
     var http = HTTPClient()
     for reference in images.compactMap(ImageReference.init) {
+      // The login of a name is not for whatever --registry says.
+      let name = reference.host ?? (registry == nil ? settings.registryHosts.first : nil)
+      let login = name.flatMap { docker.credential(for: $0) }
       let session = RegistrySession(
-        reference, at: url(of: reference, settings), docker, settings.location.upstream.limits)
+        reference, at: url(of: reference, settings), docker, login,
+        settings.location.upstream.limits)
       var walk = ImageWalk(session, platforms: platform.compactMap(Platform.init))
       do {
         try walk.run(over: &http)
@@ -75,7 +80,9 @@ struct Warm: ParsableCommand {
   }
 
   private func url(of reference: ImageReference, _ settings: ToolSettings) -> String {
-    guard registry == nil, let host = reference.host else { return settings.location.upstream.url }
+    guard registry == nil, let host = reference.host, !settings.registryHosts.contains(host) else {
+      return settings.location.upstream.url
+    }
     let isLoopback =
       host.hasPrefix("127.") || host.hasPrefix("[::1]")
       || host.split(separator: ":").first == "localhost"

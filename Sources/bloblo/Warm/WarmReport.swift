@@ -19,6 +19,9 @@ final class WarmReport: Sendable {
     var done: Int { filled + present + skipped + failed }
   }
 
+  /// Enough to be shown, and to be multiplied.
+  private static let mostBytes: Int64 = 1 << 56
+
   private let isTerminal: Bool
   private let start = ContinuousClock.now
   private let state = Mutex(State())
@@ -30,7 +33,8 @@ final class WarmReport: Sendable {
   func add(image: String, _ blobs: [ImageBlob]) {
     state.withLock { state in
       state.blobs += blobs.count
-      state.bytes += blobs.reduce(0) { $0 + $1.size }
+      // A manifest's sizes are what its author says.
+      for blob in blobs { state.bytes = min(state.bytes + blob.size, Self.mostBytes) }
     }
     if !isTerminal { say("image \(image): \(blobs.count) blobs") }
   }
@@ -81,7 +85,7 @@ final class WarmReport: Sendable {
   func say(_ line: String) {
     state.withLock { _ in
       if isTerminal { put("\r\u{1B}[K", to: STDERR_FILENO) }
-      put(line + "\n", to: STDOUT_FILENO)
+      put(plain(line) + "\n", to: STDOUT_FILENO)
     }
   }
 
@@ -89,7 +93,7 @@ final class WarmReport: Sendable {
     state.withLock { state in
       count(&state)
       state.current[blob.digest] = nil
-      state.doneBytes += blob.size
+      state.doneBytes = min(state.doneBytes + blob.size, Self.mostBytes)
       if isTerminal { draw(&state, isForced: true) }
     }
     if !isTerminal, let word { say("\(word) \(blob.digest) \(bytesInWords(blob.size))") }
@@ -99,7 +103,7 @@ final class WarmReport: Sendable {
     let now = ContinuousClock.now
     guard isForced || now >= state.nextBar else { return }
     state.nextBar = now + .milliseconds(100)
-    let bytes = state.doneBytes + state.current.values.reduce(0, +)
+    let bytes = min(state.doneBytes + state.current.values.reduce(0, +), Self.mostBytes)
     let width = 30
     let filled = state.bytes > 0 ? Int(bytes * Int64(width) / state.bytes) : 0
     let bar =

@@ -20,19 +20,32 @@ package struct FuzzTarget: Sendable {
     FuzzTarget("range", readRange),
     FuzzTarget("bearer", readBearer),
     FuzzTarget("records", readRecords),
+    FuzzTarget("request-id", takeRequestID),
     // from the registry and from S3
     FuzzTarget("http-head", readHead),
     FuzzTarget("location", judgeLocation),
     FuzzTarget("token-response", readTokenResponse),
     FuzzTarget("xml", readXML),
     FuzzTarget("dates", readDates),
+    FuzzTarget("image-document", readImageDocument),
+    FuzzTarget("challenge", readChallenge),
+    // from where credentials come from
+    FuzzTarget("profiles", readProfiles),
+    FuzzTarget("credential-document", readCredentialDocument),
+    FuzzTarget("sts", readSTS),
+    FuzzTarget("docker-configuration", readDockerConfiguration),
+    FuzzTarget("private-key", readPrivateKey),
     // from the operator
     FuzzTarget("settings", readSettings),
     FuzzTarget("listen-address", readListenAddress),
     FuzzTarget("endpoint", readEndpoint),
     FuzzTarget("key-template", readKeyTemplate),
-    // to the web server
+    FuzzTarget("image-reference", readImageReference),
+    // to the web server, the log and the browser
     FuzzTarget("response-head", writeResponseHead),
+    FuzzTarget("log-line", writeLogLine),
+    FuzzTarget("page", writePage),
+    FuzzTarget("plain-text", writePlainText),
   ]
 }
 

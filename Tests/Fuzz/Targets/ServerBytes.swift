@@ -5,6 +5,7 @@ import XML
 @testable import HTTPTransport
 @testable import Registry
 @testable import S3
+@testable import bloblo
 
 /// A response's head, line by line as libcurl gives it.
 func readHead(_ bytes: [UInt8]) throws(BrokenPromise) {
@@ -45,7 +46,7 @@ func judgeLocation(_ bytes: [UInt8]) throws(BrokenPromise) {
   for status in [200, 206] {
     let head = HTTPResponseHead(status: status, fields: [HTTPField("Content-Range", bytes)])
     if let size = (try? registry.judge(head, path))?.size {
-      try hold(size >= 0, "a size is not negative")
+      try hold((0...BlobProof.largestSize).contains(size), "a size can be added up")
     }
   }
   let head = HTTPResponseHead(status: 307, fields: [HTTPField("Location", bytes)])
@@ -76,6 +77,10 @@ private func decoded(_ bytes: some Sequence<UInt8>) -> String {
 
 func readTokenResponse(_ bytes: [UInt8]) throws(BrokenPromise) {
   let now = UnixTime(seconds: 1_800_000_000)
+  if let token = RegistryAuthority.token(in: bytes) {
+    try hold(
+      !token.isEmpty && HTTPField("Authorization", token).isSendable, "a token can be sent")
+  }
   guard let response = TokenResponse(bytes, at: now) else { return }
   try hold(response.expiration - now <= 1_000_000_000, "a token does not live for ever")
 }
@@ -89,6 +94,7 @@ func readXML(_ bytes: [UInt8]) throws(BrokenPromise) {
   try hold(depthOf(root) <= depth, "the depth is bounded")
   _ = S3Refusal.error(in: root)
   _ = try? MultipartUploadPage(root)
+  _ = BucketClient.incompleteUploadLife(in: root, of: "")
 }
 
 private func depthOf(_ element: XMLElement) -> Int {
@@ -97,7 +103,10 @@ private func depthOf(_ element: XMLElement) -> Int {
 
 func readDates(_ bytes: [UInt8]) throws(BrokenPromise) {
   let text = String(decoding: bytes, as: UTF8.self)
-  for time in [UnixTime(httpDate: text), UnixTime(iso8601: text)].compactMap({ $0 }) {
+  _ = ObjectHead.expiration(text)
+  for time in [UnixTime(httpDate: text), UnixTime(iso8601: text), UnixTime(credentialTime: text)]
+    .compactMap({ $0 })
+  {
     // From the year 0 to the year 9999.
     try hold(
       (-62_200_000_000...253_500_000_000).contains(time.seconds), "a date is of this calendar")

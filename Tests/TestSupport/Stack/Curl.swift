@@ -47,6 +47,7 @@ package enum Curl {
       throw Failure(
         description: "curl \(method) \(url): exit \(result.status): \(result.errors)")
     }
+    Written.used(fields + parsed.fields.map { "\($0.name): \($0.text)" })
     return Answer(
       status: parsed.status, fields: parsed.fields, body: result.output,
       isWhole: result.status == 0)

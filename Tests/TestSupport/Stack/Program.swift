@@ -67,7 +67,7 @@ package final class Program: @unchecked Sendable {
     self.pid = pid
     self.input = inputWrite
     self.output = outputRead
-    errors = Drain(errorsRead)
+    errors = Drain(errorsRead, isOfBloblo: words.contains(Stack.blobloPath) && !isStack(words))
     guard code == 0 else {
       throw Failure(description: "\(words[0]) can't be started: is Tests/Stack/install done?")
     }
@@ -143,11 +143,14 @@ package final class Program: @unchecked Sendable {
   }
 }
 
+/// `stack.py` keeps what its bloblo wrote by itself.
+private func isStack(_ words: [String]) -> Bool { words.contains { $0.hasSuffix("/stack.py") } }
+
 /// Reads a stream to its end on a thread of its own.
 private final class Drain: Sendable {
   private let state = Monitor((bytes: [UInt8](), isDone: false))
 
-  init(_ descriptor: Int32) {
+  init(_ descriptor: Int32, isOfBloblo: Bool) {
     let state = state
     Threading.Thread.start("stderr") {
       var buffer = [UInt8](repeating: 0, count: 16 << 10)
@@ -158,6 +161,9 @@ private final class Drain: Sendable {
         state.update { $0.bytes += piece }
       }
       close(descriptor)
+      if isOfBloblo {
+        Written.wrote(String(decoding: state.withLock { $0.bytes }, as: UTF8.self))
+      }
       state.update { $0.isDone = true }
     }?.detach()
   }

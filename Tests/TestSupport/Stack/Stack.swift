@@ -88,7 +88,10 @@ package final class Stack: @unchecked Sendable {
   /// Ends all servers and waits until they have ended.
   package func end() {
     program.closeInput()
-    _ = program.wait(for: .seconds(40))
+    // Nobody is there any more to be thrown at; what `written.py` finds at the end is an error.
+    if let status = program.wait(for: .seconds(40)), status != 0 {
+      FileHandle.standardError.write(Data("stack.py: \(status) \(program.errorText)\n".utf8))
+    }
   }
 
   private func obey(_ command: String) throws {

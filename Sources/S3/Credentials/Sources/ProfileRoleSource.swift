@@ -113,7 +113,8 @@ struct AssumedRole {
   ) throws(CredentialError) -> Credential {
     let sources: [String: any CredentialSource] = [
       "environment": EnvironmentSource(environment),
-      "ec2instancemetadata": InstanceSource(environment),
+      "ec2instancemetadata": InstanceSource(
+        environment, profile: profiles.settings(of: visited[0]) ?? [:]),
       "ecscontainer": ContainerSource(environment),
     ]
     guard let origin = sources[named.lowercased()] else {

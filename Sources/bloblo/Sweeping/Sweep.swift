@@ -1,10 +1,8 @@
 import ArgumentParser
 import Fill
 import Glibc
-import Logging
 import Primitives
 import S3
-import Threading
 
 /// Clears what a killed instance left in the bucket.
 struct Sweep: ParsableCommand {
@@ -12,7 +10,8 @@ struct Sweep: ParsableCommand {
     abstract: "Abort multipart uploads that were left behind.",
     discussion: """
       Aborts uploads that are older than BLOBLO_SWEEP_AGE (1d) and whose keys BLOBLO_S3_KEY_TEMPLATE can make; \
-      others are not touched. `bloblo serve` does the same at its start. Ends with 1 if S3 refused something.
+      others are not touched. `bloblo serve` does the same at its start and once a day. Ends with 1 if S3 refused \
+      something.
 
       Example: bloblo sweep --older-than 12h
       """)
@@ -37,25 +36,4 @@ struct Sweep: ParsableCommand {
       throw ExitCode.failure
     }
   }
-}
-
-/// The sweep at a start: beside the requests, never before them.
-func startSweep(_ settings: Settings, _ bucket: BucketClient, _ logger: Logger) {
-  guard settings.location.fill != .off else { return }
-  let sweep = UploadSweep(
-    bucket, settings.location.keyTemplate, olderThan: settings.sweepAge)
-  let thread = Thread.start("sweep") {
-    do throws(S3Error) {
-      let report = try sweep.run(now: .now())
-      guard report.aborted + report.failed > 0 else { return }
-      logger.info(
-        "multipart uploads that were left behind are aborted",
-        metadata: ["aborted": "\(report.aborted)", "failed": "\(report.failed)"])
-    } catch {
-      logger.warning(
-        "can't look for multipart uploads that were left behind",
-        metadata: ["s3.error": "\(error)"])
-    }
-  }
-  thread?.detach()
 }

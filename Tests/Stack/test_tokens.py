@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+"""Pings and tokens by the shipped bloblo-tokens.conf of nginx/ and apache/: real servers and bloblo, before a
+registry of our own that counts.
+
+    python3 Tests/Stack/test_tokens.py
+"""
+
+import http.server
+import json
+import os
+import threading
+import unittest
+import urllib.parse
+
+import stack
+from fake_responder import NONSENSE, FakeResponder
+from test_fronts import basic
+
+ALICE, BOB = basic("alice", "a"), basic("bob", "b")
+TOKEN = "/service/token?service=r&scope=repository:a/b:pull"
+
+
+class Registry(http.server.BaseHTTPRequestHandler):
+    """`/v2/` for bearers of a token, tokens for who has a password; each says how often it was asked."""
+
+    protocol_version = "HTTP/1.1"
+    known = {ALICE["Authorization"]: "alice", BOB["Authorization"]: "bob"}
+
+    def do_GET(self):
+        credential = self.headers["Authorization"] or ""
+        self.server.seen.append((self.command, self.path, credential))
+        path = urllib.parse.urlsplit(self.path).path
+        if path == "/service/token" and credential in self.known:
+            token = f"{self.known[credential]}-{len(self.server.seen)}"
+            return self.say(200, {"token": token, "expires_in": 300, "asked": len(self.server.seen)})
+        if path == "/v2/" and credential.startswith("Bearer "):
+            return self.say(200, {"asked": len(self.server.seen)})
+        self.say(401, {"errors": [{"code": "UNAUTHORIZED"}]},
+                 ("WWW-Authenticate", f'Bearer realm="http://{self.headers["Host"]}/service/token",service="r"'))
+
+    def do_POST(self):
+        self.server.seen.append((self.command, self.path, self.rfile.read(int(self.headers["Content-Length"]))))
+        self.say(200, {"access_token": "by-post"})
+
+    def do_HEAD(self):
+        self.do_GET()
+
+    def say(self, status, document, *fields):
+        body = json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        for field in fields:
+            self.send_header(*field)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+class Tokens:
+    front = ""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.registry = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Registry)
+        cls.registry.seen = []
+        threading.Thread(target=cls.registry.serve_forever, daemon=True).start()
+        cls.addClassCleanup(cls.registry.server_close)
+        cls.addClassCleanup(cls.registry.shutdown)
+        cls.stack = stack.Stack(stack.options([
+            "up", "--services", f"{cls.front},bloblo", "--registry", f"127.0.0.1:{cls.registry.server_port}",
+            "--bloblo", os.environ.get("BLOBLO", str(stack.ROOT / ".build/release/bloblo"))]))
+        cls.addClassCleanup(cls.stack.down)
+        cls.port = cls.stack.services[cls.front].port
+        cls.set_up_front(cls.stack.options)
+        cls.stack.up()
+
+    def setUp(self):
+        self.stack.services["bloblo"].stop()  # and has forgotten all
+        self.stack.services["bloblo"].start()
+        self.registry.seen.clear()
+
+    def ask(self, path, headers, method="GET", body=None):
+        return stack.request(method, f"http://127.0.0.1:{self.port}{path}", headers, body)
+
+    def test_a_ping_is_remembered_for_its_credential(self):
+        for bearer in ("Bearer one", "Bearer two"):
+            answers = [self.ask("/v2/", {"Authorization": bearer}) for _ in range(3)]
+            self.assertEqual([(status, body) for status, _, body in answers], [(200, answers[0][2])] * 3)
+            self.assertEqual({headers["X-Bloblo"] for _, headers, _ in answers}, {"remember"})
+        self.assertEqual(self.registry.seen, [("GET", "/v2/", "Bearer one"), ("GET", "/v2/", "Bearer two")])
+
+    def test_a_token_is_remembered_for_its_credential_and_query(self):
+        questions = [(TOKEN, ALICE), (TOKEN, BOB), (TOKEN + ",push", ALICE), (TOKEN + "&account=x%2fy", ALICE)]
+        first = [json.loads(self.ask(*question)[2]) for question in questions]
+        again = [json.loads(self.ask(*question)[2]) for question in questions]
+        self.assertEqual(first, again)
+        self.assertEqual([token["token"].split("-")[0] for token in first], ["alice", "bob", "alice", "alice"])
+        self.assertEqual(self.registry.seen, [
+            ("GET", path, headers["Authorization"]) for path, headers in questions])
+
+    def test_refusals_are_the_registrys(self):
+        for path, headers in (("/v2/", {}), (TOKEN, {}), (TOKEN, basic("alice", "wrong"))):
+            for _ in range(2):
+                status, got, body = self.ask(path, headers)
+                self.assertEqual((status, json.loads(body)["errors"][0]["code"]), (401, "UNAUTHORIZED"))
+                self.assertEqual(got.get_all("WWW-Authenticate"), [
+                    f'Bearer realm="http://127.0.0.1:{self.port}/service/token",service="r"'])
+
+    def test_other_methods_are_the_registrys(self):
+        status, _, body = self.ask("/service/token", {"Content-Type": "application/x-www-form-urlencoded"}, "POST",
+                                   b"grant_type=refresh_token")
+        self.assertEqual((status, json.loads(body)), (200, {"access_token": "by-post"}))
+        self.assertEqual(self.ask("/v2/", {"Authorization": "Bearer one"}, "HEAD")[0], 200)
+        self.assertEqual(self.registry.seen, [
+            ("POST", "/service/token", b"grant_type=refresh_token"), ("HEAD", "/v2/", "Bearer one")])
+
+    def test_without_bloblo(self):
+        self.stack.services["bloblo"].stop()
+        self.assertEqual([self.ask(*question)[0] for question in (
+            ("/v2/", {"Authorization": "Bearer one"}), (TOKEN, ALICE), ("/v2/", {}))], [200, 200, 401])
+
+    def test_nonsense(self):
+        self.stack.services["bloblo"].stop()
+        for name, answer in NONSENSE.items():
+            responder = FakeResponder(self.stack.socket, answer)
+            self.stack.socket.chmod(0o777)
+            self.registry.seen.clear()
+            if self.front == "nginx":  # which remembers a responder that failed
+                self.stack.services["nginx"].stop()
+                self.stack.services["nginx"].start()
+            with self.subTest(name):
+                self.assertEqual(self.ask(TOKEN, ALICE)[0], 200)
+                self.assertGreater(len(responder.params), 0)
+                self.assertEqual(self.registry.seen, [("GET", TOKEN, ALICE["Authorization"])])
+            responder.close()
+
+
+class TestNginx(Tokens, unittest.TestCase):
+    front = "nginx"
+
+    @classmethod
+    def set_up_front(cls, options):
+        cls.port = cls.stack.ports.take()
+        options.nginx_http = f"""server {{
+            listen 127.0.0.1:{cls.port};
+            include snippets/bloblo-locations.conf;
+            include snippets/bloblo-tokens.conf;
+            location / {{ proxy_pass http://bloblo_registry; proxy_set_header Host $http_host; }}
+        }}"""
+
+
+class TestApache(Tokens, unittest.TestCase):
+    front = "apache"
+
+    @classmethod
+    def set_up_front(cls, options):
+        options.apache_site = "Include bloblo/bloblo.conf\n    Include bloblo/bloblo-tokens.conf"
+
+
+if __name__ == "__main__":
+    stack.end_by_signal()
+    unittest.main(verbosity=2)
