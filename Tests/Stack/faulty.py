@@ -174,7 +174,7 @@ class Registry:
 
     def __init__(self, rate=None):
         self.blobs, self.gets, self.bytes, self.rate = {}, {}, {}, rate
-        self.credentials, self.proofs, self.gate = set(), {}, None
+        self.credentials, self.proofs, self.gate = {}, {}, None
         self.lock = threading.Lock()
         registry = self
 
@@ -225,9 +225,8 @@ class Registry:
         if not is_get:
             self.proofs.setdefault(digest, set()).add(request.headers.get("Authorization"))
             return self.send(request, 200, head, b"", False)
-        if credential := request.headers.get("Authorization"):
-            self.credentials.add(credential)
         with self.lock:
+            self.credentials.setdefault(digest, []).append(request.headers.get("Authorization"))
             self.gets[digest] = self.gets.get(digest, 0) + 1
         status = 200
         if (wanted := re.fullmatch(r"bytes=(\d+)-(\d+)", request.headers.get("Range", ""))) and fault == "good":
