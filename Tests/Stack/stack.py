@@ -176,6 +176,20 @@ class Service:
     def signal(self, number):
         if self.process and self.process.poll() is None:
             self.process.send_signal(number)
+            if number == signal.SIGSTOP:
+                self.wait_until_stopped()
+
+    def wait_until_stopped(self):
+        """A thread on another processor may answer one more request after kill() has returned."""
+        tasks = pathlib.Path(f"/proc/{self.process.pid}/task")
+        for _ in range(1000):
+            try:
+                states = [path.read_text().rsplit(")", 1)[1].split()[0] for path in tasks.glob("*/stat")]
+            except OSError:  # a thread has ended meanwhile
+                continue
+            if set(states) <= {"T", "Z"}:
+                return
+            time.sleep(0.005)
 
     def stop(self):
         if not self.process:

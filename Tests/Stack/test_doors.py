@@ -289,9 +289,10 @@ class TestCGIOfNginx(OverAWebServer, Doors):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        wrap = subprocess.Popen(["fcgiwrap", "-c", "4", "-s", f"unix:{cls.wrap}"], stderr=subprocess.DEVNULL)
+        wrap = subprocess.Popen(["fcgiwrap", "-c", "4", "-s", f"unix:{cls.wrap}"], stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL, start_new_session=True)
         cls.addClassCleanup(wrap.wait)
-        cls.addClassCleanup(wrap.terminate)
+        cls.addClassCleanup(os.killpg, wrap.pid, signal.SIGTERM)  # its own end may leave its children behind
         time.sleep(0.3)
         cls.wrap.chmod(0o777)
 
