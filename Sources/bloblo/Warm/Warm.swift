@@ -15,6 +15,8 @@ struct Warm: ParsableCommand {
       Walks each image (index, manifests, configuration, layers) with the credentials of the docker configuration \
       (DOCKER_CONFIG, ~/.docker/config.json), and fills what the bucket lacks, as a client's pull would. An image \
       without a host is looked for at BLOBLO_UPSTREAM_URL. Ends with 1 if anything failed.
+
+      Example: bloblo warm --platform linux/amd64 registry.example.com/team/app:1.2
       """)
 
   @Argument(help: "host[:port]/name[:tag][@digest]; several may be given.")
