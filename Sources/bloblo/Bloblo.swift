@@ -7,7 +7,8 @@ enum Program {
   static func main() {
     // Before all else: in CGI the start is most of a request, and the arguments are the client's.
     if CGIProcess.isThisOne { leave(serveCGI()) }
-    if let unknown = UnknownCommand(CommandLine.arguments.dropFirst().first) {
+    let arguments = CommandLine.arguments.dropFirst()
+    if let unknown = UnknownCommand(arguments.first) ?? UnknownCommand(optionIn: arguments) {
       complain([unknown.sentence])
       exit(EX_USAGE)
     }

@@ -11,6 +11,8 @@ struct Presign: ParsableCommand {
     discussion: """
       The URL is a password for BLOBLO_PRESIGN_EXPIRES. Ends with 1 when the bucket has no such blob, or says \
       nothing; the URL is printed only if it would work.
+
+      Example: curl -o layer "$(bloblo presign sha256:…)"
       """)
 
   @Argument(help: "The blob's digest, sha256:… or sha512:….")

@@ -27,6 +27,12 @@ struct DocumentedSettingsTests {
     #expect(names.count == Set(names).count)
   }
 
+  @Test func `each command's help has an example`() {
+    for command in [Bloblo.self] + Bloblo.configuration.subcommands as [any ParsableCommand.Type] {
+      #expect(command.helpMessage().contains("Example: "), "\(command)")
+    }
+  }
+
   @Test func `the manual has each command and each option`() throws {
     let manual = try text("man/bloblo.1")
     for command in Bloblo.configuration.subcommands {
@@ -59,6 +65,25 @@ struct UnknownCommandTests {
   ])
   func `the nearest right name is offered`(argument: String, sentence: String) {
     #expect(UnknownCommand(argument)?.sentence == "bloblo: " + sentence)
+  }
+
+  @Test(arguments: [
+    (["warm", "--platfrom", "x"], "\"--platfrom\"; did you mean --platform?"),
+    (["check", "--jsno"], "\"--jsno\"; did you mean --json?"),
+    (["sweep", "--older=1h"], "\"--older\"; did you mean --older-than?"),
+    (["serve", "--versoin"], "\"--versoin\"; did you mean --version?"),
+    (["serve", "--frobnicate"], "\"--frobnicate\"; bloblo help serve names all"),
+  ])
+  func `so it is of a command's options`(arguments: [String], words: String) {
+    #expect(UnknownCommand(optionIn: arguments)?.sentence == "bloblo: there is no option " + words)
+  }
+
+  @Test(arguments: [
+    [], ["serve"], ["warm", "--plain-http", "--platform=a/b", "x"], ["presign", "--", "--older"],
+    ["--help"],
+  ])
+  func `a command's right options are let through`(arguments: [String]) {
+    #expect(UnknownCommand(optionIn: arguments)?.sentence == nil)
   }
 
   @Test(arguments: [nil, "serve", "sweep", "help", "-h", "--help", "--generate-completion-script"])

@@ -17,6 +17,8 @@ struct Check: ParsableCommand {
       A registry that wants a credential gets the value of BLOBLO_CHECK_AUTHORIZATION, such as "Basic …".
 
       Exit status: 0 when nothing FAILs, 1 when something does, 78 when the settings are wrong.
+
+      Example: bloblo check --front https://registry.example.com
       """)
 
   @Flag(help: "A JSON object a line, with level, subject, finding and advice.")

@@ -16,6 +16,8 @@ struct Warm: ParsableCommand {
       (DOCKER_CONFIG, ~/.docker/config.json), and fills what the bucket lacks, as a client's pull would. An image \
       without a host, or with one of BLOBLO_REGISTRY_HOST, is looked for at BLOBLO_UPSTREAM_URL; one without a \
       host by the login at the first of these. Ends with 1 if anything failed.
+
+      Example: bloblo warm --platform linux/amd64 registry.example.com/team/app:1.2
       """)
 
   @Argument(help: "host[:port]/name[:tag][@digest]; several may be given.")
