@@ -8,6 +8,7 @@ real registry.
 import http.client
 import os
 import pathlib
+import subprocess
 import time
 import unittest
 
@@ -45,7 +46,8 @@ class TestShippedApache(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.stack = stack.Stack(stack.options(
-            ["up", "--services", "registry,apache", "--read-timeout", str(TIMEOUT)]))
+            ["up", "--services", "registry,apache", "--read-timeout", str(TIMEOUT),
+             "--apache-server", "Protocols h2c http/1.1"]))
         cls.addClassCleanup(cls.stack.down)
         cls.stack.up()
         cls.apache = cls.stack.services["apache"]
@@ -128,6 +130,23 @@ class TestShippedApache(unittest.TestCase):
             connection.request("GET", BLOB, headers=ALICE)
             response = connection.getresponse()
             self.assertEqual((name, response.status, response.read()), (name, 200, CONTENT))
+
+    def test_http_2(self):
+        """The same, but for malformed headers: see the README."""
+        roads = {name: NONSENSE[name] for name in NONSENSE.keys() - {"no header", "a header without an end"}}
+        for name, answer in {"pass": PASSES, "redirect": REDIRECTS, **roads}.items():
+            self.responder(answer)
+            for words, status, body in (([], 200, CONTENT), (["--range", "5-9"], 206, CONTENT[5:10]), (["--head"], 200, None)):
+                with self.subTest(name, words=words):
+                    done = subprocess.run(
+                        ["curl", "--silent", "--http2-prior-knowledge", "--user", f"alice:{stack.USERS['alice']}", *words,
+                         "--write-out", "%{stderr}%{http_version} %{http_code} %{redirect_url}", self.apache.url + BLOB],
+                        capture_output=True, timeout=20)
+                    if name == "redirect":
+                        self.assertEqual(done.stderr.decode(), f"2 307 {SIGNED}")
+                        continue
+                    self.assertEqual(done.stderr.decode(), f"2 {status} ")
+                    self.assertTrue(body is None or done.stdout == body)
 
     def test_a_redirect_reaches_the_client_byte_for_byte(self):
         self.responder(REDIRECTS)
