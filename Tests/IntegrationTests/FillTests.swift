@@ -82,7 +82,7 @@ import Testing
     let blob = TestBlob(count: 6 * Self.mebibyte)
     try site.ground.push(blob, to: "fill/slow")
     let slow = try Program([
-      "curl", "--disable", "-sS", "--limit-rate", "100k", "-o", "/dev/null", "-H",
+      "curl", "--disable", "-sS", "--limit-rate", "5k", "-o", "/dev/null", "-H",
       Site.credential[0], site.url + blob.path(in: "fill/slow"),
     ])
     #expect(try site.isFilled(blob))
