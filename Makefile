@@ -47,6 +47,7 @@ build: install
 	swift build -c release --product bloblo --static-swift-stdlib --explicit-target-dependency-import-check error
 
 bench: install build
+	@Benchmarks/install
 	$(PYTHON) Benchmarks/bench
 
 lint:
