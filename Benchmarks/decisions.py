@@ -5,8 +5,8 @@
 
 hot    a remembered redirect through nginx, against the ceiling (a libfcgi responder in C that writes a
        fixed Location, ceiling/null_responder.c) and against nginx's own `return 307`
-cold   every request asks the registry (BLOBLO_PROOF_TTL=0s), a HEAD through nginx and bloblo against the
-       same HEAD proxied by nginx alone
+cold   every request asks the registry (BLOBLO_PROOF_TTL=0s), through nginx and bloblo, against the same HEAD
+       proxied by nginx alone. (After a HEAD nginx closes its FastCGI connection, kept or not: each has a new one.)
 dead   a GET that passes, of a registry's small blob, while S3 refuses connections: what it takes beyond
        nginx alone
 stalled hot decisions while the registry takes requests of other clients and answers none of them, against
@@ -184,13 +184,14 @@ def table(title, head, rows):
 
 
 def compare(bench, targets, path, authorization, connections, load=wrk):
-    """Medians of each target, measured in turns; `targets` maps names to (port, pid or None)."""
+    """Medians of each target, measured in turns; `targets` maps names to (port, pid or None, load if another)."""
     options = bench.options
     seen = {name: [] for name in targets}
-    for port, _ in targets.values():
+    targets = {name: (port, pid, *(own or [load])) for name, (port, pid, *own) in targets.items()}
+    for port, _, load in targets.values():
         load(port, path, authorization, connections, 1)
     for _ in range(options.rounds):
-        for name, (port, pid) in targets.items():
+        for name, (port, pid, load) in targets.items():
             before = cpu_seconds(pid) if pid else 0
             rate, p50, p99 = load(port, path, authorization, connections, options.seconds)
             cpu = (cpu_seconds(pid) - before) / (rate * options.seconds) * 1e6 if pid else 0
@@ -226,19 +227,23 @@ def hot(bench, facts, path, authorization, result):
 
 def cold(bench, facts, path, authorization, result):
     place = bench.folder / "cold.sock"
-    bench.bloblo(facts, place, {"BLOBLO_PROOF_TTL": "0s"})
+    bloblo = bench.bloblo(facts, place, {"BLOBLO_PROOF_TTL": "0s"})
     ports = bench.nginx(facts, {"cold": place})
-    targets = {"nginx to the registry": (ports["registry"], None), "nginx and bloblo": (ports["cold"], None)}
+    until_hot(f"http://127.0.0.1:{ports['cold']}{path}", authorization)
+    targets = {"HEAD, nginx to the registry": (ports["registry"], None),
+               "GET, redirected by bloblo": (ports["cold"], bloblo.pid, wrk),
+               "HEAD, answered by bloblo": (ports["cold"], bloblo.pid)}
     rows = []
     for connections in (1, 16):
         medians = compare(bench, targets, path, authorization, connections, ab)
-        base = medians["nginx to the registry"]
-        for name, (rate, p50, p99, _) in medians.items():
-            rows.append((connections, name, f"{rate:.0f}", f"{rate / base[0]:.2f}", f"{p50:.0f}", f"{p99:.0f}"))
+        base = medians["HEAD, nginx to the registry"]
+        for name, (rate, p50, p99, cpu) in medians.items():
+            rows.append((connections, name, f"{rate:.0f}", f"{rate / base[0]:.2f}", f"{p50:.0f}", f"{p99:.0f}",
+                         f"{cpu:.0f}" if cpu else ""))
             result["cold"].append({"connections": connections, "target": name, "rate": rate, "p50_us": p50,
-                                   "p99_us": p99, "rate_to_registry": rate / base[0]})
+                                   "p99_us": p99, "cpu_us": cpu, "rate_to_registry": rate / base[0]})
     table("cold decisions: one HEAD of the registry each",
-          ("connections", "", "req/s", "to the registry", "p50 µs", "p99 µs"), rows)
+          ("connections", "", "req/s", "to the registry", "p50 µs", "p99 µs", "bloblo CPU µs"), rows)
 
 
 def dead(bench, facts, path, authorization, result):
