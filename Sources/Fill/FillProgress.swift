@@ -26,5 +26,6 @@ extension Filler {
   package var spoolFolder: String { limits.spoolFolder }
 
   package var readerLoad: ThreadPoolLoad { readers.load }
+  package var hasherLoad: ThreadPoolLoad { hashers.load }
   package var uploaderLoad: ThreadPoolLoad { uploaders.load }
 }

@@ -129,6 +129,12 @@ package struct OffloadEngine: Sendable {
     memories.keep(.present(blob, nil), of: digest, in: location, at: now)
   }
 
+  /// A blob has come into the bucket, for whichever location: that it was not there is true no more.
+  package func forgetAbsence(of digest: Digest, in location: LocationID, at now: Moment) {
+    guard case .absent? = memories.presence(of: digest, in: location, at: now) else { return }
+    memories.forgetPresence(of: digest, in: location)
+  }
+
   private func decideWithoutStore(_ request: BlobRequest, _ proof: BlobProof) -> Decision? {
     if request.method == .head {
       return proof.size.map { .answer(proof, size: $0) } ?? .pass(.unknownSize)
@@ -227,7 +233,7 @@ package struct OffloadEngine: Sendable {
       return .presence(presence)
     } catch {
       if error.isDenial, known.isPresent { memories.forgetPresence(of: digest, in: location) }
-      // That of an object that was there nothing may be known any more is no word about an absent one.
+      // S3 denies also what is merely absent; of what was there it denies the reading.
       guard error.isDenial, !known.isPresent else {
         storeBreaker.record(isSuccess: false, at: Moment.now().steady)
         return .failed(error.description)

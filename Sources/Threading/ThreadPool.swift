@@ -3,8 +3,9 @@ internal import Primitives
 /// Threads that may block, each with a context of its own, and a bounded queue before them.
 ///
 /// Threads are started when work finds none idle, up to the limit. A few stay: what they hold (a warm
-/// connection) is worth keeping; those that a burst has brought end when they were idle for long. Work beyond the queue's bound is refused at once, so that a slow
-/// server behind the pool costs its callers nothing.
+/// connection) is worth keeping; those that a burst has brought end when they were idle for long. Work
+/// beyond the queue's bound is refused at once, so that a slow server behind the pool costs its callers
+/// nothing.
 package final class ThreadPool<Context: ~Copyable>: Sendable {
   package typealias Job = @Sendable (inout Context) -> Void
 

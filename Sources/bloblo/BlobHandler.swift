@@ -58,7 +58,8 @@ final class BlobHandler: RequestHandler {
         [
           ("ask", asking.load), ("look", looking.load), ("relay", relaying.load),
           ("stream", tee.streaming.load),
-          ("fill", tee.filler.readerLoad), ("upload", tee.filler.uploaderLoad),
+          ("fill", tee.filler.readerLoad), ("hash", tee.filler.hasherLoad),
+          ("upload", tee.filler.uploaderLoad),
         ]
       },
       settings: settings.inForce, start: .now(), volume: log.volume)
@@ -186,6 +187,9 @@ final class BlobHandler: RequestHandler {
     }
     var exchange = exchange
     exchange.isAskedAgain = true
+    // The fill may have been another location's, which has another memory of the same bucket.
+    exchange.location.engine.forgetAbsence(
+      of: exchange.blob.path.digest, in: exchange.location.id, at: .now())
     if let decision = exchange.location.engine.decideAtOnce(exchange.blob, at: .now()) {
       carryOut(decision, exchange)
     } else {

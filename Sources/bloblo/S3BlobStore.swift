@@ -22,14 +22,7 @@ struct S3BlobStore: BlobStore {
   }
 
   /// The bucket for a fill from this repository, whose name may be among its object's tags.
-  func bucket(for repository: RepositoryName) -> BucketClient {
-    guard !bucket.uploadOptions.tags.isEmpty else { return bucket }
-    var tagged = bucket
-    tagged.uploadOptions.tags = bucket.uploadOptions.tags.map {
-      $0.naming(repository: "\(repository)")
-    }
-    return tagged
-  }
+  func bucket(for repository: RepositoryName) -> BucketClient { bucket.naming(repository) }
 
   func find(
     _ digest: Digest, by http: inout HTTPClient, now: UnixTime
@@ -71,5 +64,15 @@ struct S3BlobStore: BlobStore {
     let spanEnd = time + (span - time.seconds % span)
     let end = min(spanEnd, max(time, url.expiration + -PresignedURL.shortestLife))
     return now + (end - time)
+  }
+}
+
+extension BucketClient {
+  /// The same, with the repository's name where tags ask for it.
+  func naming(_ repository: RepositoryName) -> BucketClient {
+    guard !uploadOptions.tags.isEmpty else { return self }
+    var tagged = self
+    tagged.uploadOptions.tags = uploadOptions.tags.map { $0.naming(repository: "\(repository)") }
+    return tagged
   }
 }

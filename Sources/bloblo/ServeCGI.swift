@@ -16,7 +16,7 @@ func serveCGI() -> Int32 {
   }
   let log = Log(settings)
   // That a credential was obtained is news once for a server, and none for each request's process.
-  var logger = log.logger
+  var logger = Log(settings).logger
   if logger.logLevel == .info { logger.logLevel = .notice }
   do {
     try settings.credentials.start(logger)

@@ -9,6 +9,9 @@ import Threading
 
 /// Gives a client a blob that is not in the bucket yet, and puts it there in the same reading.
 final class Tee: Sendable {
+  /// A client that leaves is told to have had what it had, give or take one of these.
+  private static let pieceBytes: Int64 = 1 << 20
+
   let filler: Filler
   private let ledger: Ledger
   /// Threads that stream a body, each as slowly as its client.
@@ -85,8 +88,9 @@ final class Tee: Sendable {
       let isGood: Bool
       switch reader.progress(beyond: offset, within: .seconds(2)) {
       case .available(let end):
-        isGood = request.send(file: reader.descriptor, offset: offset, count: end - offset)
-        offset = end
+        let count = min(end - offset, Self.pieceBytes)
+        isGood = request.send(file: reader.descriptor, offset: offset, count: count)
+        if isGood { offset += count }
       case .waiting: isGood = request.keepAlive()
       case .broken: isGood = false
       }

@@ -75,7 +75,7 @@ struct SettingsInForceTests {
   @Test func `no secret is shown`() throws {
     let shown = try shown([
       "BLOBLO_PRESIGN_ACCESS_KEY_ID": "AKIDOTHER", "BLOBLO_PRESIGN_SECRET_ACCESS_KEY": "hush-1",
-      "BLOBLO_PRESIGN_SESSION_TOKEN": "hush-2",
+      "BLOBLO_PRESIGN_SESSION_TOKEN": "hush-2", "BLOBLO_CHECK_AUTHORIZATION": "Basic hush-3",
     ])
     #expect(
       shown.values.allSatisfy { !$0.value.contains("hush") && !$0.value.contains("secret-word") })

@@ -88,7 +88,8 @@ package final class BucketSite: Sendable {
   func codeOfRefusals(_ ask: () -> String?) -> String? {
     let now = ContinuousClock.now
     if let known = state.withLock({ $0.refusals }), now < known.end { return known.code }
-    let code = ask()
+    // What nobody tells is asked for again: it may be another refusal.
+    guard let code = ask() else { return nil }
     state.withLock { $0.refusals = (code, now + Self.refusalLife) }
     return code
   }

@@ -3,8 +3,6 @@ package struct UploadedPart: Hashable, Sendable {
   package static let numbers = 1...10_000
   /// Bytes that a part has at least, unless it is the last.
   package static let minimumBytes = 5 << 20
-  /// Bytes that a part, and an object that is made by one PUT, has at most.
-  package static let maximumBytes = 5 << 30
 
   package let number: Int
   /// With its quotes.

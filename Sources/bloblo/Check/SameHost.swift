@@ -9,7 +9,7 @@ import S3
 /// Go's client keeps `Authorization` on a redirect to the same name, whatever the port, and to names below
 /// it; most others go by the name alone.
 ///
-/// Source: <https://pkg.go.dev/net/http#Client>, `shouldCopyHeaderOnRedirect`; FIELD.md §2 row 4
+/// Source: <https://pkg.go.dev/net/http#Client>, `shouldCopyHeaderOnRedirect`
 func isSameHost(_ target: String, registry: String) -> Bool {
   let target = hostName(target)
   let registry = hostName(registry)

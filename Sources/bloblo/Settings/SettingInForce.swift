@@ -10,7 +10,9 @@ extension SettingsReader {
   var inForce: [SettingInForce] {
     UnknownSettings.known.sorted().map { name in
       if let text = text(name) {
-        let isSecret = ["SECRET", "TOKEN", "PASSWORD"].contains { name.contains($0) }
+        let isSecret = ["SECRET", "TOKEN", "PASSWORD", "AUTHORIZATION"].contains {
+          name.contains($0)
+        }
         return SettingInForce(
           name: name, value: isSecret ? "<redacted>" : withoutUser(text), isDefault: false)
       }

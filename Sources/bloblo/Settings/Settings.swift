@@ -33,7 +33,7 @@ struct Settings: Sendable {
   var inForce: [SettingInForce]
 }
 
-/// What may differ from one location of the web server to another: DESIGN's "Per location".
+/// What may differ from one location of the web server to another.
 struct LocationSettings: Sendable {
   var upstream: UpstreamRegistry
   var isHostPreserved: Bool

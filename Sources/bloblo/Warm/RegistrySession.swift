@@ -62,8 +62,9 @@ final class RegistrySession: Sendable {
         guard let location = status.fields.first(named: "location")?.text,
           let next = absolute(location, from: request.url)
         else { throw WarmError("a redirect to nowhere") }
-        // A credential is for the host that asked for it.
-        if host(of: next) != host(of: request.url) { request.fields = [] }
+        // A credential is for the host that asked for it, and no less hidden than there.
+        let isPlainer = request.url.hasPrefix("https:") && !next.hasPrefix("https:")
+        if host(of: next) != host(of: request.url) || isPlainer { request.fields = [] }
         request.url = next
       default: throw WarmError("the registry answers \(status.status)")
       }
