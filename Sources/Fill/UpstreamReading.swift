@@ -2,10 +2,18 @@ internal import HTTPTransport
 internal import Registry
 
 /// Takes upstream's answer into the spool, and tells those who read there.
+///
+/// libcurl reads much at once and hands it on by 16 KiB. What it has read is written in one piece: when it
+/// looks up from its work, and at the latest when there is as much as it reads at once.
 final class UpstreamReading: HTTPReceiver {
+  private static let pieceBytes = 128 << 10
+
   private let fill: BlobFill
   private let spool: Spool
   private let whyStop: () -> FillError?
+  /// What has come and is not in the spool yet.
+  private var piece: [UInt8] = []
+  /// Where the spool ends.
   private var offset: Int64 = 0
   private var patience: Patience
   /// Why this side stopped the reading.
@@ -13,7 +21,7 @@ final class UpstreamReading: HTTPReceiver {
 
   /// - Parameters:
   ///   - patience: how long it may crawl while no client reads along.
-  ///   - whyStop: asked at each piece, and about once a second.
+  ///   - whyStop: asked at each piece, and at least about once a second.
   init(
     _ fill: BlobFill, _ spool: Spool, patience: Duration,
     whyStop: @escaping () -> FillError?
@@ -32,22 +40,19 @@ final class UpstreamReading: HTTPReceiver {
   }
 
   func receive(body bytes: Span<UInt8>) -> Bool {
-    if let reason = whyStop() { return stop(reason) }
-    guard offset + Int64(bytes.count) <= fill.size else { return stop(.long(fill.size)) }
-    do throws(FillError) {
-      try spool.write(bytes, at: offset)
-    } catch {
-      return stop(error)
+    guard offset + Int64(piece.count + bytes.count) <= fill.size else {
+      return stop(.long(fill.size))
     }
-    offset += Int64(bytes.count)
-    fill.advance(to: offset)
-    return true
+    unsafe bytes.withUnsafeBufferPointer { unsafe piece.append(contentsOf: $0) }
+    return piece.count < Self.pieceBytes || advance()
   }
 
+  /// libcurl asks after each of its readings, and about once a second while there are none.
+  ///
   /// A client that reads along bears as slow an upstream as it would without us; where there is none,
   /// a place among the fills is worth more.
   func isStillWanted() -> Bool {
-    if let reason = whyStop() { return stop(reason) }
+    guard advance() else { return false }
     guard patience.isOver(at: offset) else { return true }
     let reason = FillError.upstream("fewer than \(Patience.bytes) bytes in \(patience.time)")
     return fill.breakOffUnlessFollowed(reason) ? stop(reason) : true
@@ -55,7 +60,23 @@ final class UpstreamReading: HTTPReceiver {
 
   /// Whether all bytes came; their digest is `BlobHashing`'s to compare.
   func checkLength() throws(FillError) {
+    guard advance() else { throw failure ?? .short(fill.size, offset) }
     guard offset == fill.size else { throw .short(fill.size, offset) }
+  }
+
+  /// Writes what has come.
+  private func advance() -> Bool {
+    if let reason = whyStop() { return stop(reason) }
+    guard !piece.isEmpty else { return true }
+    do throws(FillError) {
+      try spool.write(piece.span, at: offset)
+    } catch {
+      return stop(error)
+    }
+    offset += Int64(piece.count)
+    piece.removeAll(keepingCapacity: true)
+    fill.advance(to: offset)
+    return true
   }
 
   private func whyUnusable(_ head: HTTPResponseHead) -> String? {
