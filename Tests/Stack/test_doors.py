@@ -525,7 +525,7 @@ class OtherRegistry(http.server.BaseHTTPRequestHandler):
 
 
 class Choices:
-    """DESIGN §3, Per location: by the shipped example-choices.conf the web server chooses, and no client can."""
+    """By the shipped example-choices.conf the web server chooses, and no client can."""
 
     buckets = ("my-bucket-us-west-2", "team-a-bucket", "other-bucket")
 

@@ -3,7 +3,7 @@
 
     python3 Tests/Stack/test_s3.py [TestServers …]
 
-What `bloblo check` says of a server is compared with what S3_SERVERS.md measured of it.
+What `bloblo check` says of a server is compared with what was measured of it.
 """
 
 import hashlib
