@@ -44,6 +44,11 @@ def layout(folder, files):
 
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
+        # As every image's layer has: skopeo 1.9.3 writes files side by side, and fails where their folder is not yet.
+        for parent in sorted({str(pathlib.PurePath(name).parent) for name in files}):
+            entry = tarfile.TarInfo(parent)
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+            tar.addfile(entry)
         for name, content in files.items():
             entry = tarfile.TarInfo(name)
             entry.size, entry.mode = len(content), 0o644
