@@ -100,7 +100,7 @@ package final class Filler: Sendable {
     _ source: FillSource, by http: inout HTTPClient, onAdvance: @escaping @Sendable (Int64) -> Void
   ) throws(FillError) -> Bool {
     let fill = BlobFill(source.digest, size: source.size, onAdvance: onAdvance)
-    return try readAndPublish(fill, source, &http) == .stored
+    return try readAndPublish(fill, source, isShared: false, &http) == .stored
   }
 
   /// Takes no more fills, and waits for those that run; what is not done by then is given up, and its
@@ -136,7 +136,7 @@ package final class Filler: Sendable {
     do throws(FillError) {
       guard !table.isGivenUp else { throw .stopping }
       guard !fill.isOlder(than: limits.queueTime) else { throw .stale }
-      let ending = try readAndPublish(fill, source, &http)
+      let ending = try readAndPublish(fill, source, isShared: true, &http)
       source.onPublished()
       switch ending {
       case .stored:
@@ -151,9 +151,10 @@ package final class Filler: Sendable {
     }
   }
 
-  private func readAndPublish(_ fill: BlobFill, _ source: FillSource, _ http: inout HTTPClient)
-    throws(FillError) -> Publication
-  {
+  /// - Parameter isShared: whether clients may read along.
+  private func readAndPublish(
+    _ fill: BlobFill, _ source: FillSource, isShared: Bool, _ http: inout HTTPClient
+  ) throws(FillError) -> Publication {
     guard let reservation = budget.reserve(source.size) else { throw .noRoom(source.size) }
     let spool = try Spool(in: limits.spoolFolder, reservation)
     let partSize = PartSize(for: source.size, preferred: limits.partBytes).bytes
@@ -162,7 +163,9 @@ package final class Filler: Sendable {
       try BlobHashing(fill, spool, nil).verify().get()
       return try put(source, spool, &http)
     }
-    let upload = MultipartFill(source, spool, uploaders, parallelParts: limits.parallelParts)
+    let upload = MultipartFill(
+      source, spool, uploaders, parallelParts: limits.parallelParts,
+      lead: isShared ? nil : 2 * partSize * Int64(limits.parallelParts))
     defer {
       if upload.isBeginningLost {
         observer.leftUpload(
@@ -197,7 +200,8 @@ package final class Filler: Sendable {
     // As patient as the web server in front of a registry; see `UpstreamReading.isStillWanted`.
     request.limits.stall = max(request.limits.stall, .seconds(900))
     let table = table
-    let reading = UpstreamReading(fill, spool, patience: patience) {
+    let pace: (Int64) -> Void = { upload?.holdBack(at: $0) }
+    let reading = UpstreamReading(fill, spool, patience: patience, pace: pace) {
       if table.isGivenUp { return .stopping }
       // Where nothing can be published any more, only clients can want the rest.
       guard let end = upload?.end, fill.breakOffUnlessFollowed(end) else { return nil }

@@ -19,6 +19,7 @@ final class MultipartFill: Sendable {
     var upload: MultipartUpload?
     var isBeginningLost = false
     var uploaded: [UploadedPart] = []
+    var uploadedBytes: Int64 = 0
     var workers = 0
     var failure: S3Error?
     var isElsewhere = false
@@ -35,20 +36,36 @@ final class MultipartFill: Sendable {
   private let spool: Spool
   private let pool: ThreadPool<HTTPClient>
   private let parallelParts: Int
+  private let lead: Int64?
   private let state = Monitor(State())
 
+  /// - Parameter lead: for a fill that nobody can read along with: how many bytes the reading may be ahead of
+  ///   what is up. And what is up leaves the spool.
   init(
-    _ source: FillSource, _ spool: Spool, _ pool: ThreadPool<HTTPClient>, parallelParts: Int
+    _ source: FillSource, _ spool: Spool, _ pool: ThreadPool<HTTPClient>, parallelParts: Int,
+    lead: Int64? = nil
   ) {
     self.source = source
     self.spool = spool
     self.pool = pool
     self.parallelParts = parallelParts
+    self.lead = lead
   }
 
   func add(_ part: BlobPart) {
     state.withLock { if !$0.isOver { $0.waiting.append(part) } }
     callWorkers()
+  }
+
+  /// Waits while the reading is too far ahead, but a second at most: what waits in the spool for long leaves
+  /// the processor's caches, and then the memory for the disk; but upstream must not take us for dead.
+  ///
+  /// - Parameter offset: where the reading is.
+  func holdBack(at offset: Int64) {
+    guard let lead else { return }
+    _ = state.wait(for: .seconds(1)) { state in
+      state.isOver || offset - state.uploadedBytes <= lead ? () : nil
+    }
   }
 
   /// Why no byte more is needed for the bucket; `nil` while some are.
@@ -119,7 +136,11 @@ final class MultipartFill: Sendable {
       let upload = try begin(&http)
       while let part = state.withLock({ $0.nextPart() }) {
         let uploaded = try send(part, to: upload, &http)
-        state.update { $0.uploaded.append(uploaded) }
+        if lead != nil { spool.discard(part.offset, count: part.count) }
+        state.update { state in
+          state.uploaded.append(uploaded)
+          state.uploadedBytes += part.count
+        }
         look(&http)
       }
     } catch {

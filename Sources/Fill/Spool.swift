@@ -36,6 +36,12 @@ final class Spool: Sendable {
     }
   }
 
+  /// Gives back the room of bytes that nobody will read again: their memory takes the next ones, and most
+  /// never get to the disk. Where the file system can't, they stay until the file is closed.
+  func discard(_ offset: Int64, count: Int64) {
+    _ = fallocate(descriptor, clinux_punch_hole, off_t(offset), off_t(count))
+  }
+
   /// The SHA-256 of all that was written, read once more.
   func sha256(count: Int64) throws(FillError) -> [UInt8] {
     var hash = HashFunction(.sha256)

@@ -10,6 +10,7 @@ final class UpstreamReading: HTTPReceiver {
 
   private let fill: BlobFill
   private let spool: Spool
+  private let pace: (Int64) -> Void
   private let whyStop: () -> FillError?
   /// What has come and is not in the spool yet.
   private var piece: [UInt8] = []
@@ -21,14 +22,16 @@ final class UpstreamReading: HTTPReceiver {
 
   /// - Parameters:
   ///   - patience: how long it may crawl while no client reads along.
+  ///   - pace: told where the spool ends; takes as long as the next piece shall wait.
   ///   - whyStop: asked at each piece, and at least about once a second.
   init(
-    _ fill: BlobFill, _ spool: Spool, patience: Duration,
+    _ fill: BlobFill, _ spool: Spool, patience: Duration, pace: @escaping (Int64) -> Void,
     whyStop: @escaping () -> FillError?
   ) {
     self.fill = fill
     self.spool = spool
     self.patience = Patience(time: patience)
+    self.pace = pace
     self.whyStop = whyStop
   }
 
@@ -76,6 +79,7 @@ final class UpstreamReading: HTTPReceiver {
     offset += Int64(piece.count)
     piece.removeAll(keepingCapacity: true)
     fill.advance(to: offset)
+    pace(offset)
     return true
   }
 

@@ -12,15 +12,19 @@ import os
 import pathlib
 import pty
 import random
+import re
+import stat
+import subprocess
 import sys
 import threading
+import time
 import unittest
 import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import faulty
 import oci_image
 import stack
-import subprocess
 import test_fill
 
 MIB = 1 << 20
@@ -260,6 +264,44 @@ class WarmTest(unittest.TestCase):
     def test_a_store_that_refuses(self):
         ended = self.warm(self.image, AWS_SECRET_ACCESS_KEY="wrong")
         self.assertEqual((ended.returncode, "0 filled" in ended.stdout), (1, True), ended)
+
+    def test_a_slow_store_holds_the_reading_back(self):
+        """What is up leaves the spool, and upstream is never read far ahead of that."""
+        size, part = 48 * MIB, 5 * MIB
+        layer = self.registry.layer(size)
+        self.registry.tag("v1", [self.registry.image("amd64", [layer])])
+        relay = faulty.Relay(self.servers.services["s3"].port)
+        self.addCleanup(relay.close)
+        # A part that breaks off goes up again, from what is still in the spool.
+        relay.rate, relay.reset_at = 8 * MIB, MIB
+        lead = 2 * 2 * part
+        with subprocess.Popen([test_fill.ARGUMENTS.bloblo, "warm", self.image], text=True, stdout=subprocess.PIPE,
+                              env=self.environment(BLOBLO_S3_ENDPOINT_URL=relay.url, BLOBLO_FILL_PART_SIZE=str(part),
+                                                   BLOBLO_FILL_PARALLEL_PARTS="2")) as warm:
+            seen = []
+            while warm.poll() is None:
+                seen += self.written_and_held(warm.pid, size)
+                time.sleep(0.02)
+            output = warm.stdout.read()
+        self.assertEqual(warm.returncode, 0, output)
+        self.assertIsNone(relay.reset_at)
+        content = self.s3.call("GET", f"/{stack.BUCKET}/{layer['digest']}")[2]
+        self.assertEqual(f"sha256:{hashlib.sha256(content).hexdigest()}", layer["digest"])
+        # 128 KiB a second come in spite of all, to be no dead client.
+        self.assertLess(max(written - (size - held) for written, held in seen), lead + 4 * MIB)
+        self.assertLess(min(held for _, held in seen), lead)
+
+    def written_and_held(self, pid, size):
+        """Bytes that a process has written, and those of its spool that have room on the disk; if it has a spool."""
+        try:
+            written = int(re.search(r"wchar: (\d+)", pathlib.Path(f"/proc/{pid}/io").read_text()).group(1))
+            for each in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+                facts = each.stat()
+                if stat.S_ISREG(facts.st_mode) and facts.st_nlink == 0 and facts.st_size > 6 * MIB:
+                    return [(written, facts.st_blocks * 512)]
+        except OSError:
+            pass  # it has just ended
+        return []
 
     def test_an_identity_token(self):
         self.login({"auths": {self.registry.host: {"identitytoken": "refresh"}}})
