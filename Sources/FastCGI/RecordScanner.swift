@@ -26,8 +26,6 @@ enum RecordScanner {
   private static let getValues: UInt8 = 9
   private static let authorizer: UInt8 = 2
 
-  static func holdsWholeRequest(_ bytes: Span<UInt8>) -> Bool { scan(bytes) == .whole }
-
   static func scan(_ bytes: Span<UInt8>) -> Finding {
     var at = 0
     var id: (UInt8, UInt8)?

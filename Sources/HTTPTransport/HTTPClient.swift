@@ -63,6 +63,18 @@ package struct HTTPClient: ~Copyable {
     return head
   }
 
+  /// Sends the request and gives the response's head back. Of its body no more is read than has come, and the
+  /// connection is not used again.
+  package mutating func head(of request: HTTPRequest) throws(TransportError) -> HTTPResponseHead {
+    let receiver = HeadReceiver()
+    do {
+      return try stream(request, to: receiver)
+    } catch {
+      guard let head = receiver.head else { throw error }
+      return head
+    }
+  }
+
   private func setCommon(_ url: String, _ limits: HTTPLimits) throws(TransportError) {
     try handle.set(CURLOPT_URL, url)
     try handle.set(CURLOPT_PATH_AS_IS, 1)

@@ -18,6 +18,18 @@ extension HTTPReceiver {
   package func isStillWanted() -> Bool { true }
 }
 
+/// Wants no body.
+final class HeadReceiver: HTTPReceiver {
+  private(set) var head: HTTPResponseHead?
+
+  func receive(head: HTTPResponseHead) -> Bool {
+    self.head = head
+    return false
+  }
+
+  func receive(body: Span<UInt8>) -> Bool { false }
+}
+
 /// Keeps the whole body, up to a bound.
 final class BodyCollector: HTTPReceiver {
   private let limit: Int

@@ -6,7 +6,7 @@ import Testing
 struct ParsingTests {
   typealias Client = FastCGIClient
   private func isWhole(_ bytes: ArraySlice<UInt8>) -> Bool {
-    RecordScanner.holdsWholeRequest(bytes.span)
+    RecordScanner.scan(bytes.span) == .whole
   }
 
   static let whole = Client.request([("A", "b")])

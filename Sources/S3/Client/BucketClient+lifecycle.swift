@@ -15,13 +15,7 @@ extension BucketClient {
       .getBucketLifecycle, .get, nil, query: [("lifecycle", "")], over: &client, now: now)
     let refusal = S3Refusal(response)
     if response.head.status == 404, refusal.code == "NoSuchLifecycleConfiguration" { return nil }
-    guard response.head.status == 200 else { throw .refused(.getBucketLifecycle, refusal) }
-    let document: XMLElement
-    do {
-      document = try XMLElement(parsing: S3Refusal.withoutPadding(response.body))
-    } catch {
-      throw .unexpectedAnswer(.getBucketLifecycle, reason: "status 200 with \(error)")
-    }
+    let document = try document(.getBucketLifecycle, "LifecycleConfiguration", response)
     return Self.incompleteUploadLife(in: document, of: prefix)
   }
 

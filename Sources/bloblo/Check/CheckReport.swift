@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Primitives
 
 /// What was looked at, line by line.
 struct CheckReport {
@@ -38,9 +39,9 @@ struct CheckReport {
   /// For people: a line each, and what to do below it.
   var text: String {
     lines.map { line in
-      let finding = plain(line.finding)
+      let finding = line.finding.printable
       let level = line.level.rawValue + String(repeating: " ", count: 5 - line.level.rawValue.count)
-      let advice = line.advice.map { "\n      → \(plain($0))" } ?? ""
+      let advice = line.advice.map { "\n      → \($0.printable)" } ?? ""
       return "\(level) \(line.subject): \(finding)\(advice)\n"
     }.joined()
   }

@@ -118,19 +118,18 @@ struct FrontCheck {
       return report.fail(
         "front.header", "\(longestURL): no web server takes so much", LongestURL.tokenAdvice)
     }
-    let head: HTTPResponseHead?
+    let head: HTTPResponseHead
     do {
-      head = try answer(
-        to: HTTPRequest(.get, url + CheckPage.blobPrefix + String(count)), over: &http)
+      head = try http.head(of: HTTPRequest(.get, url + CheckPage.blobPrefix + String(count)))
     } catch {
       return report.fail("front.header", "\(longestURL): \(error)", advice(to: count))
     }
-    if head?.fields.first(named: "location")?.text.utf8.count == count {
+    if head.fields.first(named: "location")?.text.utf8.count == count {
       report.ok("front.header", "\(longestURL) arrives whole")
     } else {
       report.fail(
         "front.header",
-        "\(longestURL) does not arrive: status \(head?.status ?? 0) instead. Each redirect is lost so",
+        "\(longestURL) does not arrive: status \(head.status) instead. Each redirect is lost so",
         advice(to: count))
     }
   }
@@ -149,14 +148,11 @@ struct FrontCheck {
       .get, "\(url)/v2/\(path.name)/blobs/\(path.digest)",
       fields: [HTTPField("Range", "bytes=0-0")])
     if let authorization { request.fields.append(HTTPField("Authorization", authorization)) }
-    let answer: HTTPResponseHead?
+    let head: HTTPResponseHead
     do {
-      answer = try self.answer(to: request, over: &http)
+      head = try http.head(of: request)
     } catch {
       return report.fail("front.blob", "\(error)", "the web server's error log says more")
-    }
-    guard let head = answer else {
-      return report.fail("front.blob", "no answer", "the web server's error log says more")
     }
     guard let decision = head.fields.first(named: "x-bloblo")?.text, decision != "pass" else {
       return report.warn(
@@ -173,19 +169,6 @@ struct FrontCheck {
         "front.digest", "Docker-Content-Digest is dropped on its way",
         "see the shipped configuration")
     }
-  }
-
-  /// The head; of the body nothing is read.
-  private func answer(
-    to request: HTTPRequest, over http: inout HTTPClient
-  ) throws(TransportError) -> HTTPResponseHead? {
-    let receiver = HeadOnly()
-    do throws(TransportError) {
-      try http.stream(request, to: receiver)
-    } catch {
-      guard error.kind == .stopped else { throw error }
-    }
-    return receiver.head
   }
 }
 
@@ -213,16 +196,4 @@ struct LongestURL: CustomStringConvertible {
     "a Location of \(bytes) bytes, the longest here"
       + (isTokenSigned ? " and a quarter more for a longer session token" : "")
   }
-}
-
-/// Wants no body.
-private final class HeadOnly: HTTPReceiver {
-  private(set) var head: HTTPResponseHead?
-
-  func receive(head: HTTPResponseHead) -> Bool {
-    self.head = head
-    return false
-  }
-
-  func receive(body: Span<UInt8>) -> Bool { false }
 }

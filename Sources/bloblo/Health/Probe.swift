@@ -35,13 +35,17 @@ final class Probe: Sendable {
   }
 
   func start() {
-    Thread.start("probe") { [self] in
+    let thread = Thread.start("probe") { [self] in
       var http = HTTPClient()
       repeat {
         look(&http)
         round()
       } while isStopped.wait(for: Self.interval) { $0 ? true : nil } == nil
-    }?.detach()
+    }
+    guard let thread else {
+      return logger.error("the system gives no thread: what bloblo needs is not looked at")
+    }
+    thread.detach()
   }
 
   func stop() { isStopped.update { $0 = true } }

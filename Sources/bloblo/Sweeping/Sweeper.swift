@@ -38,7 +38,7 @@ final class Sweeper: Sendable {
   }
 
   func start() {
-    Thread.start("sweep") { [self] in
+    let thread = Thread.start("sweep") { [self] in
       var plan = SweepPlan<Place>()
       var http = HTTPClient()
       repeat {
@@ -51,7 +51,11 @@ final class Sweeper: Sendable {
           sweep(place, location, &plan, &http)
         }
       } while isStopped.wait(for: Self.interval) { $0 ? true : nil } == nil
-    }?.detach()
+    }
+    guard let thread else {
+      return logger.warning("the system gives no thread: uploads that were left behind stay")
+    }
+    thread.detach()
   }
 
   func stop() { isStopped.update { $0 = true } }

@@ -55,7 +55,8 @@ final class RegistrySession: Sendable {
     // A HEAD may be refused, or its redirect be for a HEAD only: then a GET is followed to its end.
     if answer.head.status == 200 { return request }
     for _ in 0..<Self.hopLimit {
-      let status = try look(request, &http)
+      let status: HTTPResponseHead
+      do { status = try http.head(of: request) } catch { throw WarmError(error.message) }
       switch status.status {
       case 200: return request
       case 301, 302, 303, 307, 308:
@@ -70,20 +71,6 @@ final class RegistrySession: Sendable {
       }
     }
     throw WarmError("too many redirects")
-  }
-
-  /// The head of the answer; its body is not read.
-  private func look(_ request: HTTPRequest, _ http: inout HTTPClient) throws(WarmError)
-    -> HTTPResponseHead
-  {
-    let receiver = HeadOnly()
-    do {
-      try http.stream(request, to: receiver)
-    } catch {
-      guard receiver.head != nil else { throw WarmError(error.message) }
-    }
-    guard let head = receiver.head else { throw WarmError("no response") }
-    return head
   }
 
   /// Sends a request with what the registry has asked for so far; once more, when it asks for more.
@@ -110,17 +97,6 @@ final class RegistrySession: Sendable {
       throw WarmError(error.message)
     }
   }
-}
-
-private final class HeadOnly: HTTPReceiver {
-  var head: HTTPResponseHead?
-
-  func receive(head: HTTPResponseHead) -> Bool {
-    self.head = head
-    return false
-  }
-
-  func receive(body: Span<UInt8>) -> Bool { false }
 }
 
 /// Host and port.

@@ -1,4 +1,5 @@
 import Glibc
+import Primitives
 import Registry
 import Synchronization
 
@@ -85,7 +86,7 @@ final class WarmReport: Sendable {
   func say(_ line: String) {
     state.withLock { _ in
       if isTerminal { put("\r\u{1B}[K", to: STDERR_FILENO) }
-      put(plain(line) + "\n", to: STDOUT_FILENO)
+      put(line.printable + "\n", to: STDOUT_FILENO)
     }
   }
 

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Logging
+import Primitives
 
 @testable import bloblo
 
@@ -34,7 +35,7 @@ func writeLogLine(_ bytes: [UInt8]) throws(BrokenPromise) {
 /// A line for a terminal.
 func writePlainText(_ bytes: [UInt8]) throws(BrokenPromise) {
   let text = String(decoding: bytes, as: UTF8.self)
-  let shown = plain(text)
+  let shown = text.printable
   try hold(
     shown.unicodeScalars.allSatisfy { $0.value >= 0x20 && !(0x7F...0x9F).contains($0.value) },
     "no control characters")
