@@ -135,17 +135,19 @@ struct CredentialChainTests {
 
     """
 
+  /// A default profile that takes on a role by what these lines say.
+  static func role(_ name: String = "a", by lines: String...) -> String {
+    "[default]\nrole_arn = arn:aws:iam::123456789012:role/\(name)\n"
+      + lines.joined(separator: "\n")
+  }
+
   static let roleCases = [
     Case(
       testDescription: "role by source_profile, with all its settings", environment: sts,
-      config: base + """
-        [default]
-        role_arn = arn:aws:iam::123456789012:role/a
-        source_profile = base
-        external_id = x y
-        role_session_name = named
-        duration_seconds = 1800
-        """),
+      config: base
+        + role(
+          by: "source_profile = base", "external_id = x y", "role_session_name = named",
+          "duration_seconds = 1800")),
     Case(
       testDescription: "a chain of roles",
       environment: sts.merging(["AWS_PROFILE": "c"]) { $1 },
@@ -187,33 +189,18 @@ struct CredentialChainTests {
       expected: .failed(.misconfigured, words: "without source_profile")),
     Case(
       testDescription: "a role by both", environment: sts,
-      config: base + """
-        [default]
-        role_arn = arn:aws:iam::123456789012:role/a
-        source_profile = base
-        credential_source = Environment
-        """,
+      config: base + role(by: "source_profile = base", "credential_source = Environment"),
       expected: .failed(.misconfigured, words: "got both")),
     Case(
       testDescription: "role by credential_source Ec2InstanceMetadata",
-      environment: sts.merging([
-        "AWS_EC2_METADATA_SERVICE_ENDPOINT": "{server}", "AWS_EC2_METADATA_DISABLED": "false",
-      ]) { $1 },
-      config: """
-        [default]
-        role_arn = arn:aws:iam::123456789012:role/a
-        credential_source = Ec2InstanceMetadata
-        """),
+      environment: instance(at: "{server}", sts),
+      config: role(by: "credential_source = Ec2InstanceMetadata")),
     Case(
       testDescription: "role by credential_source EcsContainer",
       environment: sts.merging(["AWS_CONTAINER_CREDENTIALS_FULL_URI": "{server}/container/x"]) {
         $1
       },
-      config: """
-        [default]
-        role_arn = arn:aws:iam::123456789012:role/a
-        credential_source = EcsContainer
-        """),
+      config: role(by: "credential_source = EcsContainer")),
     Case(
       testDescription: "a role by credential_process", environment: sts,
       config: """
@@ -235,11 +222,7 @@ struct CredentialChainTests {
         """),
     Case(
       testDescription: "a role that STS refuses", environment: sts,
-      config: base + """
-        [default]
-        role_arn = arn:aws:iam::123456789012:role/denied
-        source_profile = base
-        """,
+      config: base + role("denied", by: "source_profile = base"),
       expected: .failed(.unavailable, words: "AccessDenied: not you")),
   ]
 
@@ -258,11 +241,7 @@ struct CredentialChainTests {
       credentials: "[default]\naws_access_key_id = F\naws_secret_access_key = f"),
     Case(
       testDescription: "the profile's role before web identity", environment: webIdentity,
-      config: base + """
-        [default]
-        role_arn = arn:aws:iam::123456789012:role/a
-        source_profile = base
-        """),
+      config: base + role(by: "source_profile = base")),
     Case(
       testDescription: "web identity without a role",
       environment: sts.merging(["AWS_WEB_IDENTITY_TOKEN_FILE": "{home}/token"]) { $1 },
@@ -308,45 +287,39 @@ struct CredentialChainTests {
       credentials: "[default]\naws_access_key_id = F\naws_secret_access_key = f"),
   ]
 
+  /// An instance whose metadata are at `endpoint`, and are asked for, which `Home` switches off.
+  static func instance(
+    at endpoint: String, _ more: [String: String] = [:]
+  ) -> [String: String] {
+    [
+      "AWS_EC2_METADATA_SERVICE_ENDPOINT": endpoint, "AWS_EC2_METADATA_DISABLED": "false",
+    ].merging(more) { $1 }
+  }
+
   static let instanceCases = [
     Case(
       testDescription: "instance",
-      environment: [
-        "AWS_EC2_METADATA_SERVICE_ENDPOINT": "{server}/", "AWS_EC2_METADATA_DISABLED": "false",
-      ]),
+      environment: instance(at: "{server}/")),
     Case(
       testDescription: "instance that speaks version 1 only",
-      environment: [
-        "AWS_EC2_METADATA_SERVICE_ENDPOINT": "{server}/v1/", "AWS_EC2_METADATA_DISABLED": "false",
-      ]),
+      environment: instance(at: "{server}/v1/")),
     Case(
       testDescription: "instance that may not speak version 1",
-      environment: [
-        "AWS_EC2_METADATA_SERVICE_ENDPOINT": "{server}/v1/", "AWS_EC2_METADATA_DISABLED": "false",
-        "AWS_EC2_METADATA_V1_DISABLED": "true",
-      ], expected: .failed(.unavailable, words: "no token: status 404")),
+      environment: instance(at: "{server}/v1/", ["AWS_EC2_METADATA_V1_DISABLED": "true"]),
+      expected: .failed(.unavailable, words: "no token: status 404")),
     Case(
       testDescription: "instance by IPv6",
-      environment: [
-        "AWS_EC2_METADATA_SERVICE_ENDPOINT": "{server6}", "AWS_EC2_METADATA_DISABLED": "false",
-      ]),
+      environment: instance(at: "{server6}")),
     Case(
       testDescription: "instance: an endpoint that is named comes before the mode",
-      environment: [
-        "AWS_EC2_METADATA_SERVICE_ENDPOINT": "{server}", "AWS_EC2_METADATA_DISABLED": "false",
-        "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "IPv6",
-      ]),
+      environment: instance(at: "{server}", ["AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "IPv6"])),
     Case(
       testDescription: "instance: a mode that is none",
-      environment: [
-        "AWS_EC2_METADATA_SERVICE_ENDPOINT": "{server}", "AWS_EC2_METADATA_DISABLED": "false",
-        "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "IPv5",
-      ], expected: .failed(.misconfigured, words: "want IPv4 or IPv6, got IPv5")),
+      environment: instance(at: "{server}", ["AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "IPv5"]),
+      expected: .failed(.misconfigured, words: "want IPv4 or IPv6, got IPv5")),
     Case(
       testDescription: "instance: an endpoint that is none",
-      environment: [
-        "AWS_EC2_METADATA_SERVICE_ENDPOINT": "no endpoint", "AWS_EC2_METADATA_DISABLED": "false",
-      ],
+      environment: instance(at: "no endpoint"),
       expected: .failed(.misconfigured, words: "AWS_EC2_METADATA_SERVICE_ENDPOINT: endpoint: want")),
     Case(
       testDescription: "instance, named by the profile",
@@ -363,34 +336,23 @@ struct CredentialChainTests {
     Case(
       testDescription: "instance: a role by the instance that the profile names",
       environment: ["AWS_ENDPOINT_URL_STS": "{server}", "AWS_EC2_METADATA_DISABLED": "false"],
-      config: """
-        [default]
-        role_arn = arn:aws:iam::123456789012:role/a
-        credential_source = Ec2InstanceMetadata
-        ec2_metadata_service_endpoint = {server}
-        region = eu-west-1
-        """),
+      config: role(
+        by: "credential_source = Ec2InstanceMetadata", "ec2_metadata_service_endpoint = {server}",
+        "region = eu-west-1")),
     Case(
       testDescription: "instance whose tokens don't come through, by version 1",
-      environment: [
-        "AWS_EC2_METADATA_SERVICE_ENDPOINT": "{server}/slow/", "AWS_EC2_METADATA_DISABLED": "false",
-      ]),
+      environment: instance(at: "{server}/slow/")),
     Case(
       testDescription: "instance whose tokens don't come through, and are wanted",
-      environment: [
-        "AWS_EC2_METADATA_SERVICE_ENDPOINT": "{server}/slow-v2/",
-        "AWS_EC2_METADATA_DISABLED": "false",
-      ], expected: .failed(.unavailable, words: "status 401; in a container on EC2 this is the hop")
-    ),
+      environment: instance(at: "{server}/slow-v2/"),
+      expected: .failed(.unavailable, words: "status 401; in a container on EC2 this is the hop")),
     Case(
       testDescription: "instance, switched off",
       environment: ["AWS_EC2_METADATA_SERVICE_ENDPOINT": "{server}/"], expected: .absent),
     Case(
       testDescription: "container before the instance",
-      environment: [
-        "AWS_EC2_METADATA_SERVICE_ENDPOINT": "{server}/", "AWS_EC2_METADATA_DISABLED": "false",
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI": "{server}/container/a",
-      ]),
+      environment: instance(
+        at: "{server}/", ["AWS_CONTAINER_CREDENTIALS_FULL_URI": "{server}/container/a"])),
   ]
 
   @Test func `botocore ends at the same keys`() throws {
@@ -440,11 +402,7 @@ struct CredentialChainTests {
     let home = try Home(
       Case(
         testDescription: "", environment: Self.sts,
-        config: Self.base + """
-          [default]
-          role_arn = arn:aws:iam::123456789012:role/skewed
-          source_profile = base
-          """),
+        config: Self.base + Self.role("skewed", by: "source_profile = base")),
       server: "http://127.0.0.1:\(partner.readLine())")
     var http = HTTPClient()
     let outcome = CredentialChain(environment: home.environment).load(
