@@ -13,6 +13,18 @@ import threading
 import time
 
 
+def serve_each(listener, serve):
+    """Hands each connection to `serve`, in a thread of its own, until the listener is closed."""
+    def accept():
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=serve, args=(client,), daemon=True).start()
+    threading.Thread(target=accept, daemon=True).start()
+
+
 class Relay:
     """A TCP relay to 127.0.0.1:port. What it does wrong can be changed while connections are open.
 
@@ -35,19 +47,11 @@ class Relay:
         self.connections = []
         self.lock = threading.Lock()
         self.heal()
-        threading.Thread(target=self.accept, daemon=True).start()
+        serve_each(self.listener, self.serve)
 
     def heal(self):
         self.refuse, self.times, self.reset_at, self.stalled, self.rate = None, None, None, False, None
         self.cut_at, self.drip, self.forget, self.victims = None, None, 0, b"PUT "
-
-    def accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
 
     def is_refused(self):
         with self.lock:

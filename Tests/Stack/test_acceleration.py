@@ -11,9 +11,9 @@ import socket
 import ssl
 import subprocess
 import tempfile
-import threading
 import unittest
 
+import faulty
 import stack
 from fake_responder import FakeResponder
 from test_fronts import ALICE, CONTENT, DIGEST, Front, blob
@@ -36,17 +36,9 @@ class FakeS3:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.context = context
-        threading.Thread(target=self.serve, daemon=True).start()
+        faulty.serve_each(self.listener, self.serve)
 
-    def serve(self):
-        while True:
-            try:
-                raw, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.one, args=(raw,), daemon=True).start()
-
-    def one(self, raw):
+    def serve(self, raw):
         try:
             with self.context.wrap_socket(raw, server_side=True) as connection:
                 head = b""

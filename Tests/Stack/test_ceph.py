@@ -8,7 +8,6 @@ import base64
 import hashlib
 import os
 import subprocess
-import time
 import unittest
 
 import ceph
@@ -19,7 +18,7 @@ import test_s3
 MIB = 1 << 20
 
 
-class TestCeph(test_s3.Judge, unittest.TestCase):
+class TestCeph(test_s3.Judge, test_s3.Watcher, unittest.TestCase):
     """One gateway for all; a registry, nginx and bloblo for each that needs them."""
 
     @classmethod
@@ -71,17 +70,6 @@ class TestCeph(test_s3.Judge, unittest.TestCase):
 
     def get(self, digest):
         return stack.request("GET", f"{self.url}/v2/a/blobs/{digest}", {"Authorization": self.authorization}, timeout=60)
-
-    def log(self):
-        return self.stack.services["bloblo"].log.read_text()
-
-    def wait(self, condition, seconds=30):
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if condition():
-                return
-            time.sleep(0.1)
-        self.fail(self.log()[-3000:])
 
     # What the server does
 

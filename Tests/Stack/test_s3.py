@@ -23,6 +23,7 @@ import urllib.parse
 
 import botocore.session
 
+import faulty
 import stack
 
 BLOBLO = os.environ.get("BLOBLO", str(stack.ROOT / ".build/debug/bloblo"))
@@ -135,6 +136,21 @@ class Judge:
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(stack.request("GET", done.stdout.strip())[::2], (200, body))
         return levels
+
+
+class Watcher:
+    """For a test case whose stack has a bloblo."""
+
+    def log(self):
+        return self.stack.services["bloblo"].log.read_text()
+
+    def wait(self, condition, seconds=30):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if condition():
+                return
+            time.sleep(0.1)
+        self.fail(self.log()[-3000:])
 
 
 def boto(url):
@@ -404,15 +420,7 @@ class Forwarder:
         self.listener = socket.create_server((host, 0), family=family)
         self.port = self.listener.getsockname()[1]
         self.target, self.context = port, context
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+        faulty.serve_each(self.listener, self.serve)
 
     def serve(self, client):
         try:
@@ -437,7 +445,7 @@ class Forwarder:
         self.listener.close()
 
 
-class TestCredentials(unittest.TestCase):
+class TestCredentials(Watcher, unittest.TestCase):
     """A credential that ends every few seconds, before a server that refuses it after that."""
 
     def setUp(self):
@@ -530,17 +538,6 @@ class TestCredentials(unittest.TestCase):
     def get(self, timeout=60):
         return stack.request("GET", f"{self.stack.services['nginx'].url}/v2/a/blobs/{self.digest}", timeout=timeout)
 
-    def log(self):
-        return self.stack.services["bloblo"].log.read_text()
-
-    def wait(self, condition, seconds=20):
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if condition():
-                return
-            time.sleep(0.1)
-        self.fail(self.log()[-3000:])
-
     def test_fill_outlives_its_credential(self):
         self.stack.up()
         status, _, body = self.get()
@@ -628,7 +625,7 @@ class TestCredentials(unittest.TestCase):
 
 
 @unittest.skipUnless(shutil.which("faketime"), "no faketime")
-class TestClocks(unittest.TestCase):
+class TestClocks(Watcher, unittest.TestCase):
     """bloblo's clock is wrong from the start, or is set while it runs; SeaweedFS refuses what is 15 minutes off."""
 
     def setUp(self):
@@ -665,7 +662,7 @@ class TestClocks(unittest.TestCase):
             if status == 307 and stack.request("GET", headers["Location"])[::2] == (200, body):
                 return
             if time.monotonic() > deadline:
-                self.fail((status, self.stack.services["bloblo"].log.read_text()[-3000:]))
+                self.fail((status, self.log()[-3000:]))
             time.sleep(0.2)
 
     def test_wrong_from_the_start(self):
@@ -673,7 +670,7 @@ class TestClocks(unittest.TestCase):
             self.set(shift)
             self.stack.up()
             self.cold_then_warm()
-            self.assertIn("this machine's clock differs from S3's", self.stack.services["bloblo"].log.read_text())
+            self.assertIn("this machine's clock differs from S3's", self.log())
             self.stack.services["bloblo"].stop()
 
     def test_set_while_it_runs(self):
