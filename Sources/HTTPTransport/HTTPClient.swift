@@ -85,7 +85,8 @@ package struct HTTPClient: ~Copyable {
     try handle.set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
     try handle.set(CURLOPT_HTTP_CONTENT_DECODING, 0)
     try handle.set(CURLOPT_TCP_KEEPALIVE, 1)
-    try handle.set(CURLOPT_BUFFERSIZE, 128 << 10)
+    // After a name that was not found libcurl 7.88 still holds the old buffer, and refuses: that is as large.
+    try? handle.set(CURLOPT_BUFFERSIZE, 128 << 10)
     try handle.set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(limits.connect))
     if let file = limits.authoritiesFile { try handle.set(CURLOPT_CAINFO, file) }
   }

@@ -228,4 +228,21 @@ struct HTTPClientTests {
       try http.send(HTTPRequest(.get, server.url), bodyLimit: 3)
     }
   }
+
+  /// libcurl 7.88 keeps the buffer of a transfer that never began, and lets nobody change its size.
+  @Test func `a name that is not found harms no later request`() throws {
+    let server = ScriptedServer { _ in Reply(Self.ok + "Content-Length: 1\r\n\r\na") }
+    var http = HTTPClient()
+    // A label too long for any name: it is refused without a question to a server.
+    let nowhere = "http://\(String(repeating: "a", count: 64)).invalid/"
+    for _ in 0..<2 {
+      let error = #expect(throws: TransportError.self) {
+        try http.send(HTTPRequest(.get, nowhere, limits: Self.patient), bodyLimit: 10)
+      }
+      #expect(error?.kind == .connect, "\(error.debugDescription)")
+      let response = try http.send(
+        HTTPRequest(.get, server.url, limits: Self.patient), bodyLimit: 10)
+      #expect(response.head.status == 200)
+    }
+  }
 }
