@@ -175,10 +175,11 @@ package struct OffloadEngine: Sendable {
     _ http: inout HTTPClient, _ now: Moment, _ trace: inout Trace
   ) throws(Unproven) -> BlobProof {
     if let known = memories.proof(for: question, at: now) { return known }
+    guard !upstreamBreaker.isOpen(at: now.steady) else {
+      return try staleProof(
+        question, now, or: .unreachable("it did not answer; it is left alone for some seconds"))
+    }
     do throws(Unproven) {
-      guard !upstreamBreaker.isOpen(at: now.steady) else {
-        throw Unproven.unreachable("it did not answer; it is left alone for some seconds")
-      }
       let start = ContinuousClock.now
       defer { trace.upstreamTime = ContinuousClock.now - start }
       let proof = try upstream.prove(question.path, for: client, by: &http)
@@ -194,11 +195,18 @@ package struct OffloadEngine: Sendable {
         throw error
       }
       upstreamBreaker.record(isSuccess: false, at: Moment.now().steady)
-      guard let stale = memories.proof(for: question, at: now, isStaleGood: true) else {
-        throw error
-      }
-      return stale
+      return try staleProof(question, now, or: error)
     }
+  }
+
+  /// What was proved before, and may serve while upstream is in trouble.
+  private func staleProof(
+    _ question: Question, _ now: Moment, or error: Unproven
+  ) throws(Unproven) -> BlobProof {
+    guard let stale = memories.proof(for: question, at: now, isStaleGood: true) else {
+      throw error
+    }
+    return stale
   }
 
   private func look(

@@ -1,3 +1,4 @@
+import Glibc
 import HTTPTransport
 import Offload
 import Primitives
@@ -245,6 +246,18 @@ struct RememberingTests {
     let now = Moment.now()
     for _ in 0..<20 { #expect(engine.decide(get, at: now).leaf == "pass upstream-unreachable") }
     #expect(servers.state.withLock { $0.proofs } == 5)
+  }
+
+  @Test func `one that is back is asked again, though requests never cease`() throws {
+    let engine = engine(Memories.Lives())
+    servers.state.withLock { $0.answer = .failure(.unreachable("refused")) }
+    for _ in 0..<5 { _ = engine.decide(get, at: Moment.now()) }
+    servers.state.withLock { $0.answer = .success(BlobProof(size: 10)) }
+    let start = ContinuousClock.now
+    while engine.decide(get, at: Moment.now()).leaf != "redirect" {
+      try #require(ContinuousClock.now - start < .seconds(30))
+      usleep(200_000)
+    }
   }
 }
 
