@@ -28,6 +28,8 @@ final class AskerHasher: Sendable {
   ) -> Asker {
     state.withLock { state in
       for known in location.upstreamParameters { state.append(request, known.parameter) }
+      // It goes upstream too, among those that a request was forwarded for.
+      state.append(request, "REMOTE_ADDR")
       for other in others { state.append(request, other) }
       return state.hash()
     }

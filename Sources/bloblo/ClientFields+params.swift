@@ -13,6 +13,7 @@ struct UpstreamParameter: Sendable {
     UpstreamParameter(parameter: "HTTP_AUTHORIZATION", field: "Authorization"),
     UpstreamParameter(parameter: "HTTP_COOKIE", field: "Cookie"),
     UpstreamParameter(parameter: "HTTP_X_FORWARDED_FOR", field: "X-Forwarded-For"),
+    UpstreamParameter(parameter: "HTTP_X_REAL_IP", field: "X-Real-IP"),
     UpstreamParameter(parameter: "HTTP_X_FORWARDED_PROTO", field: "X-Forwarded-Proto"),
     UpstreamParameter(parameter: "HTTP_X_FORWARDED_HOST", field: "X-Forwarded-Host"),
     UpstreamParameter(parameter: "HTTP_X_FORWARDED_PORT", field: "X-Forwarded-Port"),
@@ -34,6 +35,9 @@ extension ClientFields {
       guard let value = request.parameter(known.parameter), !value.isEmpty else { continue }
       fields.append(HTTPField(known.field, value))
     }
+    if let address = request.parameter("REMOTE_ADDR"), !address.isEmpty {
+      fields.tell(address)
+    }
     // How a request that comes back to us is known.
     fields.append(HTTPField("Via", "1.1 bloblo"))
     fields.append(HTTPField(RequestID.field, id.bytes))
@@ -47,5 +51,22 @@ extension ClientFields {
   var credentialEnd: UnixTime? {
     guard let field = fields.first(where: { $0.name == "Authorization" }) else { return nil }
     return BearerToken(authorization: field.value)?.expiration
+  }
+}
+
+extension [HTTPField] {
+  /// Has the registry hear from whom the web server has the request, as if that passed it on: whatever a client
+  /// claims stands before it. A web server may have said it already.
+  fileprivate mutating func tell(_ address: [UInt8]) {
+    if let i = firstIndex(where: { $0.name == "X-Real-IP" }) {
+      self[i] = HTTPField("X-Real-IP", address)
+    }
+    guard let i = firstIndex(where: { $0.name == "X-Forwarded-For" }) else {
+      return append(HTTPField("X-Forwarded-For", address))
+    }
+    let claimed = self[i].value
+    let last = claimed[(claimed.lastIndex(of: UInt8(ascii: ",")).map { $0 + 1 } ?? 0)...]
+    guard !last.drop(while: { $0 == UInt8(ascii: " ") }).elementsEqual(address) else { return }
+    self[i] = HTTPField("X-Forwarded-For", claimed + [UInt8](", ".utf8) + address)
   }
 }
