@@ -155,7 +155,9 @@ package final class Filler: Sendable {
   private func readAndPublish(
     _ fill: BlobFill, _ source: FillSource, isShared: Bool, _ http: inout HTTPClient
   ) throws(FillError) -> Publication {
-    guard let reservation = budget.reserve(source.size) else { throw .noRoom(source.size) }
+    guard let reservation = budget.reserve(source.size, isPatient: !isShared) else {
+      throw .noRoom(source.size)
+    }
     let spool = try Spool(in: limits.spoolFolder, reservation)
     let partSize = PartSize(for: source.size, preferred: limits.partBytes).bytes
     guard source.size > partSize else {

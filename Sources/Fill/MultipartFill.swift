@@ -20,6 +20,8 @@ final class MultipartFill: Sendable {
     var isBeginningLost = false
     var uploaded: [UploadedPart] = []
     var uploadedBytes: Int64 = 0
+    /// Since the last part went up, the reading has waited in vain.
+    var isStoreSlow = false
     var workers = 0
     var failure: S3Error?
     var isElsewhere = false
@@ -57,15 +59,17 @@ final class MultipartFill: Sendable {
     callWorkers()
   }
 
-  /// Waits while the reading is too far ahead, but a second at most: what waits in the spool for long leaves
-  /// the processor's caches, and then the memory for the disk; but upstream must not take us for dead.
+  /// Waits while the reading is too far ahead: what waits in the spool for long leaves the processor's caches,
+  /// and then the memory for the disk. But not for an S3 that takes nothing: upstream must not take us for dead.
   ///
   /// - Parameter offset: where the reading is.
   func holdBack(at offset: Int64) {
     guard let lead else { return }
-    _ = state.wait(for: .seconds(1)) { state in
-      state.isOver || offset - state.uploadedBytes <= lead ? () : nil
+    let end: Void? = state.wait(for: .seconds(2)) { state in
+      let isHeld = !state.isOver && !state.isStoreSlow && offset - state.uploadedBytes > lead
+      return isHeld ? nil : ()
     }
+    if end == nil { state.withLock { $0.isStoreSlow = true } }
   }
 
   /// Why no byte more is needed for the bucket; `nil` while some are.
@@ -140,6 +144,7 @@ final class MultipartFill: Sendable {
         state.update { state in
           state.uploaded.append(uploaded)
           state.uploadedBytes += part.count
+          state.isStoreSlow = false
         }
         look(&http)
       }

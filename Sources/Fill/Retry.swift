@@ -1,14 +1,14 @@
 internal import Glibc
 internal import HTTPTransport
-internal import S3
+package import S3
 
 /// Tries again what S3 may do at the second time.
 ///
 /// Source: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>
-enum Retry {
+package enum Retry {
   static let attempts = 5
 
-  static func run<Result>(
+  package static func run<Result>(
     _ goesOn: () -> Bool = { true }, _ attempt: () throws(S3Error) -> Result
   ) throws(S3Error) -> Result {
     var failures = 0

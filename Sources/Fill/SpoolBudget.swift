@@ -10,14 +10,18 @@ package final class SpoolBudget: Sendable {
   /// The bytes in use now.
   package var usedBytes: Int64 { used.withLock { $0 } }
 
-  /// Takes room for a blob; `nil` when there is not enough.
-  func reserve(_ bytes: Int64) -> Reservation? {
-    let isGranted = used.withLock { used in
-      guard bytes >= 0, bytes <= limit - used else { return false }
+  /// Takes room for a blob.
+  ///
+  /// - Parameter isPatient: wait until others have given theirs back.
+  /// - Returns: `nil` when there is not enough; to who waits, when there never will be.
+  func reserve(_ bytes: Int64, isPatient: Bool = false) -> Reservation? {
+    guard (0...limit).contains(bytes) else { return nil }
+    let isGranted: Bool? = used.wait { used in
+      guard bytes <= limit - used else { return isPatient ? nil : false }
       used += bytes
       return true
     }
-    return isGranted ? Reservation(bytes: bytes, of: self) : nil
+    return isGranted == true ? Reservation(bytes: bytes, of: self) : nil
   }
 
   /// Room that is given back when it is let go of.
@@ -35,7 +39,7 @@ package final class SpoolBudget: Sendable {
 
     deinit {
       let bytes = bytes
-      budget.used.withLock { $0 -= bytes }
+      budget.used.update { $0 -= bytes }
     }
   }
 }

@@ -287,9 +287,46 @@ class WarmTest(unittest.TestCase):
         self.assertIsNone(relay.reset_at)
         content = self.s3.call("GET", f"/{stack.BUCKET}/{layer['digest']}")[2]
         self.assertEqual(f"sha256:{hashlib.sha256(content).hexdigest()}", layer["digest"])
-        # 128 KiB a second come in spite of all, to be no dead client.
         self.assertLess(max(written - (size - held) for written, held in seen), lead + 4 * MIB)
         self.assertLess(min(held for _, held in seen), lead)
+
+    def test_a_store_that_stalls_holds_no_reading_back(self):
+        """A registry's front would take us for dead."""
+        size, part = 40 * MIB, 5 * MIB
+        layer = self.registry.layer(size)
+        self.registry.tag("v1", [self.registry.image("amd64", [layer])])
+        relay = faulty.Relay(self.servers.services["s3"].port)
+        self.addCleanup(relay.close)
+        with subprocess.Popen([test_fill.ARGUMENTS.bloblo, "warm", self.image], text=True, stdout=subprocess.PIPE,
+                              env=self.environment(BLOBLO_S3_ENDPOINT_URL=relay.url, BLOBLO_FILL_PART_SIZE=str(part),
+                                                   BLOBLO_FILL_PARALLEL_PARTS="1")) as warm:
+            # Its upload has begun by then.
+            self.assertTrue(test_fill.eventually(lambda: any(
+                held < size for _, held in self.written_and_held(warm.pid, size))))
+            relay.stalled = True
+            self.assertTrue(test_fill.eventually(lambda: any(
+                written >= size for written, _ in self.written_and_held(warm.pid, size)), 20))
+            self.assertIsNone(warm.poll())
+            relay.heal()
+            output = warm.stdout.read()
+        self.assertEqual(warm.returncode, 0, output)
+
+    def test_a_store_that_is_away_for_a_moment(self):
+        relay = faulty.Relay(self.servers.services["s3"].port)
+        self.addCleanup(relay.close)
+        relay.refuse, relay.times = faulty.slow_down(), 2
+        ended = self.warm(self.image, BLOBLO_S3_ENDPOINT_URL=relay.url)
+        self.assertEqual((ended.returncode, relay.times), (0, 0), ended)
+
+    def test_blobs_wait_for_room(self):
+        layers = [self.registry.layer(4 * MIB) for _ in range(6)]
+        self.registry.tag("v1", [self.registry.image("amd64", layers)])
+        ended = self.warm(self.image, BLOBLO_SPOOL_MAX_BYTES="6MiB")
+        self.assertEqual(ended.returncode, 0, ended)
+        self.registry.tag("v1", [self.registry.image("amd64", [self.registry.layer(6 * MIB + 1)])])
+        ended = self.warm(self.image, BLOBLO_SPOOL_MAX_BYTES="6MiB")
+        self.assertEqual(ended.returncode, 1, ended)
+        self.assertIn("no room", ended.stdout)
 
     def written_and_held(self, pid, size):
         """Bytes that a process has written, and those of its spool that have room on the disk; if it has a spool."""

@@ -39,7 +39,9 @@ final class BlobWarmer: Sendable {
       let key = try settings.location.keyTemplate.key(
         algorithm: blob.digest.algorithm.rawValue,
         encoded: String(decoding: blob.digest.encoded, as: UTF8.self))
-      let stored = try settings.bucket.head(key, over: &http, now: .now())
+      let stored = try Retry.run { () throws(S3Error) in
+        try settings.bucket.head(key, over: &http, now: .now())
+      }
       if stored?.size == blob.size { return report.present(blob) }
       guard let request = try locate(blob, session, &http) else { return report.skipped(blob) }
       let source = FillSource(
