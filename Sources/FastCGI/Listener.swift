@@ -147,10 +147,15 @@ private func listen(tcp host: String, _ port: UInt16, _ address: ListenAddress) 
 {
   var hints = unsafe addrinfo()
   unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-  unsafe hints.ai_flags = AI_PASSIVE | AI_ADDRCONFIG
   var found: UnsafeMutablePointer<addrinfo>?
   let node = host.isEmpty ? "127.0.0.1" : host
-  let result = unsafe getaddrinfo(node, String(port), &hints, &found)
+  // A name's addresses of the kinds that this host has; an address as it is: the loopback's alone are no kind.
+  unsafe hints.ai_flags = AI_PASSIVE | AI_NUMERICHOST
+  var result = unsafe getaddrinfo(node, String(port), &hints, &found)
+  if result == EAI_NONAME {
+    unsafe hints.ai_flags = AI_PASSIVE | AI_ADDRCONFIG
+    result = unsafe getaddrinfo(node, String(port), &hints, &found)
+  }
   guard result == 0, let first = unsafe found else {
     throw ListenError(address, unsafe String(cString: gai_strerror(result)))
   }

@@ -46,6 +46,15 @@ struct ListenerTests {
     try FileManager.default.removeItem(atPath: path)
   }
 
+  @Test func `an address is no name, though it be the host's only one of its kind`() {
+    do {
+      try Listener(.tcp(host: "::1", port: 0)).stopListening()
+    } catch {
+      // Where there is no IPv6 at all.
+      #expect("\(error)".contains("socket") || "\(error)".contains("bind"), "\(error)")
+    }
+  }
+
   @Test func `port 0 is any`() throws {
     let listener = try Listener(.tcp(host: "", port: 0))
     let port = listener.port ?? 0

@@ -66,6 +66,19 @@ struct CredentialChainTests {
         aws_session_token = tok
         """),
     Case(
+      testDescription: "all of a section indented",
+      config: """
+          # a comment
+        [default]
+          aws_access_key_id = I
+          s3 =
+            aws_secret_access_key = not this
+          # another
+          aws_secret_access_key = i
+        [profile other]
+        aws_access_key_id = O
+        """),
+    Case(
       testDescription: "credentials file before config file",
       config: "[default]\naws_access_key_id = C\naws_secret_access_key = c",
       credentials: "[default]\naws_access_key_id = F\naws_secret_access_key = f"),

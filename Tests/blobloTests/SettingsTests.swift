@@ -67,6 +67,24 @@ struct SettingsTests {
     #expect(told.count == environment.count + 1)
   }
 
+  @Test(arguments: [
+    (["AWS_REGION": "US East"], "AWS_REGION"),
+    (["BLOBLO_S3_REGION": "US East"], "BLOBLO_S3_REGION"),
+    (["AWS_ENDPOINT_URL_S3": "x"], "AWS_ENDPOINT_URL_S3"),
+    (["AWS_ENDPOINT_URL": "x"], "AWS_ENDPOINT_URL"),
+    (
+      ["AWS_ENDPOINT_URL": "http://127.0.0.1", "BLOBLO_S3_ADDRESSING_STYLE": "virtual"],
+      "BLOBLO_S3_ADDRESSING_STYLE"
+    ),
+    (["BLOBLO_S3_BUCKET_NAME": "B"], "BLOBLO_S3_BUCKET_NAME"),
+  ])
+  func `a mistake is told of the setting that it is in`(
+    environment: [String: String], name: String
+  ) {
+    let told = problems(["AWS_REGION": "eu-west-1"].merging(environment) { $1 })
+    #expect(told.map { $0.prefix { $0 != ":" } } == [name[...]])
+  }
+
   @Test func `AWS's own names count, and ours count more`() throws {
     #expect(try read(["AWS_DEFAULT_REGION": "b"]).location.bucket.region == "eu-west-1")
     #expect(try read(["AWS_REGION": "", "AWS_DEFAULT_REGION": "b"]).location.bucket.region == "b")

@@ -9,7 +9,7 @@ extension S3Error {
     case .transport: "Is BLOBLO_S3_ENDPOINT_URL right, and S3 reachable from this host?"
     case .noCredential, .credentialEnds: "See the credential."
     case .refused(_, let refusal) where refusal.status == 404:
-      "Create the bucket, or set BLOBLO_S3_BUCKET_NAME."
+      "Create the bucket, or set BLOBLO_S3_BUCKET_NAME; BLOBLO_S3_ENDPOINT_URL ends before the bucket's name."
     case .refused(_, let refusal) where refusal.code == "SignatureDoesNotMatch":
       "The secret key is not the access key's: set AWS_SECRET_ACCESS_KEY, or mend the source."
     case .refused(_, let refusal) where refusal.code == "InvalidAccessKeyId":

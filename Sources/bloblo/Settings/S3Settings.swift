@@ -42,11 +42,8 @@ struct S3Settings {
 
 extension SettingsReader {
   fileprivate mutating func bucket(isLocalStack: Bool) -> Bucket? {
-    let endpointName =
-      text("BLOBLO_S3_ENDPOINT_URL") != nil ? "BLOBLO_S3_ENDPOINT_URL" : "AWS_ENDPOINT_URL"
-    let endpointText =
-      text("BLOBLO_S3_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
-      ?? (isLocalStack ? "http://localhost:4566" : nil)
+    let endpointName = set("BLOBLO_S3_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+    let endpointText = text(endpointName) ?? (isLocalStack ? "http://localhost:4566" : nil)
     let problemsBefore = problems.count
     let endpoint = endpoint(endpointName, endpointText)
     let publicName = "BLOBLO_S3_PUBLIC_ENDPOINT_URL"
@@ -54,9 +51,9 @@ extension SettingsReader {
     // An access point's ARN has its own region.
     let isARN = text("BLOBLO_S3_BUCKET_NAME")?.hasPrefix("arn:") ?? false
     // Servers that are not AWS take any region, and most call theirs so.
+    let regionName = set("BLOBLO_S3_REGION", "AWS_REGION", "AWS_DEFAULT_REGION")
     let region =
-      text("BLOBLO_S3_REGION", "AWS_REGION", "AWS_DEFAULT_REGION")
-      ?? (endpointText == nil && !isARN ? nil : "us-east-1")
+      text(regionName) ?? (endpointText == nil && !isARN ? nil : "us-east-1")
     if region == nil {
       refuse("BLOBLO_S3_REGION: want the bucket's region, such as eu-west-1; AWS_REGION counts too")
     }
@@ -79,10 +76,19 @@ extension SettingsReader {
         text("BLOBLO_S3_BUCKET_NAME") ?? "sample-bucket", region: region, endpoint: endpoint,
         publicEndpoint: publicEndpoint, style: style, aws: awsOptions)
     } catch {
-      refuse("BLOBLO_S3_BUCKET_NAME: \(error)")
+      let name =
+        switch error {
+        case .invalidRegion where !isARN: regionName
+        case .invalidEndpoint: style == nil ? endpointName : "BLOBLO_S3_ADDRESSING_STYLE"
+        default: "BLOBLO_S3_BUCKET_NAME"
+        }
+      refuse("\(name): \(error)")
       return nil
     }
   }
+
+  /// The first of these settings that is set; else the first.
+  private func set(_ names: String...) -> String { names.first { text($0) != nil } ?? names[0] }
 
   /// Ours, or AWS's own.
   private mutating func boolean(_ name: String, _ other: String) -> Bool {

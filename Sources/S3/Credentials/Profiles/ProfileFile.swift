@@ -5,8 +5,8 @@
 ///     s3 =
 ///       addressing_style = path
 ///
-/// What is indented belongs to the setting above it, and is not needed here. Names of settings are
-/// compared in lower case; a section that comes twice is one.
+/// What is indented deeper than the setting above it belongs to that, and is not needed here. Names of
+/// settings are compared in lower case; a section that comes twice is one.
 ///
 /// Source: <https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html>
 struct ProfileFile: Sendable {
@@ -23,9 +23,15 @@ struct ProfileFile: Sendable {
   init(_ text: String, _ kind: Kind) {
     var profile: String?
     var isPrefixedDefaultSeen = false
-    for line in text.split(whereSeparator: \.isNewline) {
+    // Of the setting above, in this section.
+    var indent: Int?
+    for wholeLine in text.split(whereSeparator: \.isNewline) {
+      let line = wholeLine.drop(while: \.isWhitespace)
       guard let first = line.first, first != "#", first != ";" else { continue }
+      let ownIndent = wholeLine.count - line.count
+      if let indent, ownIndent > indent { continue }
       if first == "[" {
+        indent = nil
         guard let end = line.lastIndex(of: "]") else { continue }
         let title = line[line.index(after: line.startIndex)..<end]
         let (name, isPrefixed) = Self.profile(title, kind)
@@ -40,9 +46,9 @@ struct ProfileFile: Sendable {
           }
         }
         if let profile { profiles[profile, default: [:]].merge([:]) { $1 } }
-      } else if !first.isWhitespace, let profile,
-        let equals = line.firstIndex(where: { $0 == "=" || $0 == ":" })
-      {
+      } else if let equals = line.firstIndex(where: { $0 == "=" || $0 == ":" }) {
+        indent = ownIndent
+        guard let profile else { continue }
         let name = line[..<equals].trimmed.lowercased()
         profiles[profile, default: [:]][name] = line[line.index(after: equals)...].trimmed
       }
