@@ -787,9 +787,9 @@ class TestFront(unittest.TestCase):
     # As long as the tokens that STS gives, and as none should be.
     TOKEN, HUGE_TOKEN = "T" * 3000, "T" * 9000
 
-    def up(self, front, change=lambda text: text, token=None):
+    def up(self, front, change=lambda text: text, token=None, auth="htpasswd"):
         """A stack whose shipped file of the blobs' location is changed; (exit status, report)."""
-        owner = make_stack(services=f"registry,s3,{front},bloblo")
+        owner = make_stack("--auth", auth, services=f"registry,s3,{front},bloblo")
         self.addCleanup(owner.down)
         server = owner.services[front]
         command = server.command
@@ -851,6 +851,18 @@ class TestFront(unittest.TestCase):
         status, lines = self.up("apache", lambda text: stack.Nginx.replaced(text, "CGIPassAuth On", ""))
         self.assertEqual((lines["front.authorization"][0], lines["front.uri"][0]), ("FAIL", "ok"), lines)
         self.assertEqual(status, 1)
+
+    def test_a_front_that_guards_all_but_blobs(self):
+        for guarded in ("v2", "both"):
+            with self.subTest(guarded):
+                guard = "deny 127.0.0.1;"
+                status, lines = self.up(
+                    "nginx", lambda text: f"location = /v2/ {{ {guard} proxy_pass http://bloblo_registry; }}\n" + (
+                        text if guarded == "v2" else stack.Nginx.replaced(text, "fastcgi_keep_conn on;", f"fastcgi_keep_conn on; {guard}")),
+                    auth="none")
+                subject, level = ("front.guard", "FAIL") if guarded == "v2" else ("front.route", "warn")
+                self.assertEqual((lines[subject][0], status), (level, int(level == "FAIL")), lines)
+                self.assertIn("guards", lines[subject][1])
 
     def test_another_location_takes_the_blobs(self):
         hidden = "location ^~ /v2/ { proxy_pass http://bloblo_registry; }\n"

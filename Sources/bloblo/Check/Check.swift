@@ -81,8 +81,10 @@ struct Check: ParsableCommand {
     SameHostCheck(location, registryHosts: hosts).run(&report)
     UpstreamCheck(location, store, path, authorization: authorization).run(&report, &http)
     if let front {
-      FrontCheck(front, path, authorization: authorization, longestURL: LongestURL(store))
-        .run(&report, &http)
+      FrontCheck(
+        front, path, authorization: authorization, before: location.upstream,
+        longestURL: LongestURL(store)
+      ).run(&report, &http)
     }
     return report.hasFailed ? EXIT_FAILURE : EX_OK
   }

@@ -10,18 +10,28 @@ struct FrontCheck {
   private let url: String
   private let path: BlobPath?
   private let authorization: String?
+  private let registry: UpstreamRegistry
   private let longestURL: LongestURL?
 
-  /// - Parameter longestURL: `nil` when none can be signed.
-  init(_ url: String, _ path: BlobPath?, authorization: String?, longestURL: LongestURL?) {
+  /// - Parameters:
+  ///   - registry: which the web server stands before.
+  ///   - longestURL: `nil` when none can be signed.
+  init(
+    _ url: String, _ path: BlobPath?, authorization: String?, before registry: UpstreamRegistry,
+    longestURL: LongestURL?
+  ) {
     self.url = url.hasSuffix("/") ? String(url.dropLast()) : url
+    self.registry = registry
     self.path = path
     self.authorization = authorization
     self.longestURL = longestURL
   }
 
   func run(_ report: inout CheckReport, _ http: inout HTTPClient) {
-    if params(&report, &http) { header(&report, &http) }
+    if params(&report, &http) {
+      guards(&report, &http)
+      header(&report, &http)
+    }
     blob(&report, &http)
   }
 
@@ -54,6 +64,13 @@ struct FrontCheck {
         return false
       }
       report.ok("front", words(seen))
+      if [401, 403].contains(status), statusForNobody(registry.url, &http) == 200 {
+        report.warn(
+          "front.route",
+          "the web server guards the blobs' location (status \(status)), as an open registry needs: what "
+            + "comes from there can't be seen", "pull an image, and look at bloblo's log")
+        return false
+      }
       report.fail(
         "front.route",
         "\(CheckPage.path) comes to bloblo, and a blob's path does not (status \(status))",
@@ -102,6 +119,25 @@ struct FrontCheck {
     if seen.host == nil {
       report.warn("front.host", "no Host arrives", "fastcgi_param HTTP_HOST $http_host")
     }
+  }
+
+  // MARK: guards
+
+  /// A web server that lets nobody in to an open registry must not let all come to bloblo, which asks the
+  /// registry. That a question for a blob came there, with a token that nobody gave out, was just seen.
+  private func guards(_ report: inout CheckReport, _ http: inout HTTPClient) {
+    let (front, upstream) = (statusForNobody(url, &http), statusForNobody(registry.url, &http))
+    guard let front, [401, 403].contains(front), upstream == 200 else { return }
+    report.fail(
+      "front.guard",
+      "the web server guards /v2/ (status \(front)) and not the blobs' location, and the registry is open: "
+        + "everybody gets blobs",
+      "guard the server, or both locations: see \"Does nginx itself guard a registry that is open?\" in the README")
+  }
+
+  /// What a client without a credential hears of a registry; `nil` when nothing.
+  private func statusForNobody(_ url: String, _ http: inout HTTPClient) -> Int? {
+    try? http.head(of: HTTPRequest(.get, url + "/v2/", limits: registry.limits)).status
   }
 
   // MARK: header
