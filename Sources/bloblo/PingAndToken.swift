@@ -64,18 +64,19 @@ struct PingAndToken: Sendable {
     if let accept = request.parameter("HTTP_ACCEPT") { fields.append(HTTPField("Accept", accept)) }
     let target = String(decoding: request.parameter("REQUEST_URI") ?? [], as: UTF8.self)
     let upstream = location.settings.upstream
+    // The answer may be long in coming, and the token ages meanwhile.
+    let now = Moment.now()
     let question = HTTPRequest(.get, upstream.url + target, fields: fields, limits: upstream.limits)
     // Any failure is the registry's to tell: it is asked again.
     guard let answer = try? http.send(question, bodyLimit: 1 << 20), answer.head.status == 200,
       !answer.head.isPage, answer.head.fields.first(named: "content-encoding") == nil
     else { return nil }
-    let now = Moment.now()
     let key = key(of: request, in: location)
     switch kind {
     case .ping: memory.keep(answer, to: key, tokenEnd: client.credentialEnd, at: now)
     case .token:
       guard let token = TokenResponse(answer.body, at: now.unix) else { return nil }
-      memory.keep(answer, to: key, tokenEnd: token.expiration, at: now)
+      memory.keep(answer, token, to: key, at: now)
     }
     return answer
   }

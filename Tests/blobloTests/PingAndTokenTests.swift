@@ -33,7 +33,7 @@ import Testing
     if target.hasPrefix("/error/token") { return ok(#"{"errors":["no"]}"#) }
     // Nexus gives no life.
     if target.hasPrefix("/v2/token") { return ok(#"{"token":"DockerToken.\#(UUID())"}"#) }
-    return ok(#"{"token":"\#(UUID())","expires_in":300}"#)
+    return ok(#"{"token":"\#(UUID())","expires_in":300,"issued_at":"2100-01-01T00:00:00Z"}"#)
   }
 
   private func serve(_ more: [String: String] = [:], _ body: (FastCGIClient) throws -> Void) throws
@@ -64,13 +64,42 @@ import Testing
   private let alice = ("HTTP_AUTHORIZATION", "Basic YWxpY2U6cHc=")
   private let bob = ("HTTP_AUTHORIZATION", "Basic Ym9iOnB3")
 
-  @Test(arguments: ["/v2/token?service=a&scope=repository:x:pull", "/service/token?scope=a"])
-  func `a token is remembered for the same question`(_ target: String) throws {
+  private struct Token: Decodable, Hashable {
+    let token: String
+    let expiresIn: Int?
+    let issuedAt: String?
+  }
+
+  private func token(
+    _ client: FastCGIClient, _ target: String, _ params: [(String, String)] = []
+  ) throws -> Token {
+    let answer = ask(client, target, params)
+    #expect(answer.contains("Status: 200"))
+    let body = try #require(answer.range(of: "\r\n\r\n")).upperBound
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    return try decoder.decode(Token.self, from: Data(answer[body...].utf8))
+  }
+
+  @Test func `a token is remembered for the same question, with what is left of its life`() throws {
     try serve { client in
-      let first = ask(client, target, [alice])
-      #expect(first.contains("Status: 200") && first.contains("token"))
-      #expect(ask(client, target, [alice]) == first)
+      let target = "/service/token?service=a&scope=repository:x:pull"
+      let first = try token(client, target, [alice])
+      #expect(first.expiresIn == 300)
+      let again = try token(client, target, [alice])
+      #expect(again.token == first.token)
+      // Whoever counts from when the answer comes is right, and nobody counts from elsewhere.
+      #expect(try #require(again.expiresIn) < 300 && again.issuedAt == nil)
       #expect(upstream.requests.count == 1, "upstream is asked once")
+    }
+  }
+
+  @Test func `a token without a life, for which clients take a minute, is asked for each time`()
+    throws
+  {
+    try serve { client in
+      let tokens = try (0..<2).map { _ in try token(client, "/v2/token?service=a", [alice]).token }
+      #expect(Set(tokens).count == 2)
     }
   }
 
@@ -83,17 +112,17 @@ import Testing
         (target, [alice, ("HTTP_HOST", "elsewhere")]),
         (target, [alice, ("HTTP_X_FORWARDED_FOR", "10.0.0.1")]),
       ]
-      let answers = others.map { ask(client, $0.0, $0.1) }
-      #expect(Set(answers).count == others.count)
+      let tokens = try others.map { try token(client, $0.0, $0.1).token }
+      #expect(Set(tokens).count == others.count)
       #expect(upstream.requests.count == others.count)
     }
   }
 
   @Test func `anonymous clients share a token only for the same query`() throws {
     try serve { client in
-      let first = ask(client, "/service/token?scope=a")
-      #expect(ask(client, "/service/token?scope=a") == first)
-      #expect(ask(client, "/service/token?scope=b") != first)
+      let first = try token(client, "/service/token?scope=a").token
+      #expect(try token(client, "/service/token?scope=a").token == first)
+      #expect(try token(client, "/service/token?scope=b").token != first)
     }
   }
 
