@@ -17,6 +17,7 @@ from fake_responder import NONSENSE, FakeResponder
 from test_fronts import basic
 
 ALICE, BOB = basic("alice", "a"), basic("bob", "b")
+API_KEY = {"X-JFrog-Art-Api": "carol"}
 TOKEN = "/service/token?service=r&scope=repository:a/b:pull"
 
 
@@ -28,10 +29,12 @@ class Registry(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         credential = self.headers["Authorization"] or ""
+        self.server.hosts.add(self.headers["Host"])
         self.server.seen.append((self.command, self.path, credential))
         path = urllib.parse.urlsplit(self.path).path
-        if path == "/service/token" and credential in self.known:
-            token = f"{self.known[credential]}-{len(self.server.seen)}"
+        name = self.headers["X-JFrog-Art-Api"] or self.known.get(credential)
+        if path == "/service/token" and name:
+            token = f"{name}-{len(self.server.seen)}"
             return self.say(200, {"token": token, "expires_in": 300, "asked": len(self.server.seen)})
         if path == "/v2/" and credential.startswith("Bearer "):
             return self.say(200, {"asked": len(self.server.seen)})
@@ -66,7 +69,7 @@ class Tokens:
     @classmethod
     def setUpClass(cls):
         cls.registry = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Registry)
-        cls.registry.seen = []
+        cls.registry.seen, cls.registry.hosts = [], set()
         threading.Thread(target=cls.registry.serve_forever, daemon=True).start()
         cls.addClassCleanup(cls.registry.server_close)
         cls.addClassCleanup(cls.registry.shutdown)
@@ -82,6 +85,7 @@ class Tokens:
         self.stack.services["bloblo"].stop()  # and has forgotten all
         self.stack.services["bloblo"].start()
         self.registry.seen.clear()
+        self.registry.hosts.clear()
 
     def ask(self, path, headers, method="GET", body=None):
         return stack.request(method, f"http://127.0.0.1:{self.port}{path}", headers, body)
@@ -103,6 +107,19 @@ class Tokens:
         self.assertEqual([token["token"].split("-")[0] for token in first], ["alice", "bob", "alice", "alice"])
         self.assertEqual(self.registry.seen, [
             ("GET", path, headers["Authorization"]) for path, headers in questions])
+
+    def test_a_credential_of_another_kind_is_asked_with(self):
+        for headers, name in ((ALICE, "alice"), ({**ALICE, **API_KEY}, "carol"), (API_KEY, "carol"), (ALICE, "alice")):
+            status, _, body = self.ask(TOKEN, headers)
+            self.assertEqual((status, json.loads(body)["token"].split("-")[0]), (200, name))
+        self.assertEqual(len(self.registry.seen), 3)
+
+    def test_the_registry_is_told_the_clients_host_on_either_way(self):
+        hosts = set()
+        for name, headers in (("a", ALICE), ("b", ALICE), ("c", {**ALICE, **API_KEY})):
+            hosts.add(host := f"{name}.example.com:{self.port}")
+            self.assertEqual(self.ask(TOKEN, {**headers, "Host": host})[0], 200)
+        self.assertEqual(self.registry.hosts, hosts)
 
     def test_refusals_are_the_registrys(self):
         for path, headers in (("/v2/", {}), (TOKEN, {}), (TOKEN, basic("alice", "wrong"))):

@@ -126,6 +126,57 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    "HTTP_X_JFROG_ART_API", "HTTP_PRIVATE_TOKEN", "HTTP_PROXY_AUTHORIZATION", "HTTP_CONTENT_LENGTH",
+    "CONTENT_LENGTH", "HTTP_X_FORWARDED_ACCESS_TOKEN", "HTTP_X_FORWARDED_CLIENT_CERT",
+  ])
+  func `what may be a credential that upstream is not asked with passes`(_ name: String) throws {
+    try serve { client in
+      for (target, params) in [("/service/token", []), ("/v2/", [alice])] {
+        #expect(ask(client, target, params).contains("Status: 200"))
+        #expect(ask(client, target, params + [(name, "7")]).contains("Status: 424"))
+        #expect(ask(client, target, params + [(name, "")]).contains("Status: 200"))
+      }
+      #expect(upstream.requests.count == 2)
+    }
+  }
+
+  @Test func `what clients and those before us send beside it makes no other question`() throws {
+    try serve { client in
+      let first = try token(client, "/service/token", [alice]).token
+      let fields = [
+        "ACCEPT_ENCODING", "CONNECTION", "DOCKER_DISTRIBUTION_API_VERSION", "X_REQUEST_ID",
+        "TRACEPARENT", "X_REAL_IP",
+      ].map { ("HTTP_\($0)", "x") }
+      #expect(try token(client, "/service/token", [alice] + fields).token == first)
+    }
+  }
+
+  @Test func `a cookie is asked with, and is another question`() throws {
+    try serve { client in
+      let tokens = try ["a", "b", "a"].map {
+        try token(client, "/service/token", [("HTTP_COOKIE", $0)]).token
+      }
+      #expect(tokens[0] == tokens[2] && tokens[0] != tokens[1])
+      #expect(upstream.requests.map { $0.lines.filter { $0 == "Cookie: a" }.count } == [1, 0])
+    }
+  }
+
+  @Test(arguments: [("nginx/1.22.1", true), ("Apache", true), ("lighttpd/1.4", false)])
+  func `the registry is told the client's host where the straight way tells it`(
+    _ software: String, _ isTold: Bool
+  ) throws {
+    try serve { client in
+      let params = [("HTTP_HOST", "registry.example.com:80"), ("SERVER_SOFTWARE", software)]
+      for (target, more) in [("/service/token", []), ("/v2/", [alice])] {
+        #expect(ask(client, target, params + more).contains("Status: 200"))
+      }
+      let hosts = upstream.requests.map { $0.lines.filter { $0.lowercased().hasPrefix("host:") } }
+      let host = isTold ? "Host: registry.example.com:80" : "Host: \(upstream.url.dropFirst(7))"
+      #expect(hosts == [[host], [host]])
+    }
+  }
+
   @Test func `what is no token passes, and is asked for again`() throws {
     try serve { client in
       let refused = ("HTTP_AUTHORIZATION", "Basic wrong")
@@ -142,6 +193,7 @@ import Testing
     try serve { client in
       #expect(ask(client, "/service/token", method: "POST").contains("Status: 424"))
       #expect(ask(client, "/service/token?a b").contains("Status: 424"))
+      #expect(ask(client, "/service/token?a#b").contains("Status: 424"))
       #expect(ask(client, "/service/tokens").contains("Status: 424"))
     }
     try serve(["BLOBLO_CACHE_EXPIRATION_MINUTES": "0"]) { client in
