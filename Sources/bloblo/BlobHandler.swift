@@ -34,7 +34,9 @@ final class BlobHandler: RequestHandler {
     ledger = Ledger(log.logger, log.volume)
     locations = Locations(settings, environment: environment, report: ledger.log.wrongParams)
     tee = Tee(settings, log.logger, ledger)
-    pingAndToken = PingAndToken(memory: AnswerMemory(longest: settings.answerLife), askers: askers)
+    pingAndToken = PingAndToken(
+      memory: AnswerMemory(longest: settings.answerLife), askers: askers,
+      frontServer: settings.frontServer)
     // Who wants to be asked every time wants it for each request.
     areAnswersShared = settings.lives.proof > .zero
     asking = ThreadPool(
@@ -109,6 +111,7 @@ final class BlobHandler: RequestHandler {
     guard !pingAndToken.memory.isOff, let kind = PingAndToken.Kind(request) else {
       return pass(request, location, .notABlobRequest)
     }
+    guard request.hasOnlyHarmlessFields else { return pass(request, location, .notRemembered) }
     let key = pingAndToken.key(of: request, in: location)
     if let answer = pingAndToken.memory.answer(to: key, at: .now()) {
       ledger.decided(.remember, RequestFacts(request: request, blob: nil))

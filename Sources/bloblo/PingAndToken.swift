@@ -31,8 +31,9 @@ struct PingAndToken: Sendable {
       } else {
         return nil
       }
-      // It goes upstream as it is: printable, and no other server's name.
-      guard target.first == UInt8(ascii: "/"), target.allSatisfy({ (0x21...0x7E).contains($0) })
+      // It goes upstream as it is: printable, no other server's name, and no end of libcurl's.
+      guard target.first == UInt8(ascii: "/"),
+        target.allSatisfy({ (0x21...0x7E).contains($0) && $0 != UInt8(ascii: "#") })
       else {
         return nil
       }
@@ -41,6 +42,7 @@ struct PingAndToken: Sendable {
 
   let memory: AnswerMemory
   let askers: AskerHasher
+  let frontServer: FrontServerKind
 
   /// Who asks what: the credential, the host and the whole query are in it, so that nobody gets an answer
   /// to another question than the own one.
@@ -62,21 +64,32 @@ struct PingAndToken: Sendable {
     if kind == .ping, !client.hasCredential { return nil }
     var fields = client.fields
     if let accept = request.parameter("HTTP_ACCEPT") { fields.append(HTTPField("Accept", accept)) }
+    if let host = host(of: request, in: location) { fields.append(HTTPField("Host", host)) }
     let target = String(decoding: request.parameter("REQUEST_URI") ?? [], as: UTF8.self)
     let upstream = location.settings.upstream
+    // The answer may be long in coming, and the token ages meanwhile.
+    let now = Moment.now()
     let question = HTTPRequest(.get, upstream.url + target, fields: fields, limits: upstream.limits)
     // Any failure is the registry's to tell: it is asked again.
     guard let answer = try? http.send(question, bodyLimit: 1 << 20), answer.head.status == 200,
       !answer.head.isPage, answer.head.fields.first(named: "content-encoding") == nil
     else { return nil }
-    let now = Moment.now()
     let key = key(of: request, in: location)
     switch kind {
     case .ping: memory.keep(answer, to: key, tokenEnd: client.credentialEnd, at: now)
     case .token:
       guard let token = TokenResponse(answer.body, at: now.unix) else { return nil }
-      memory.keep(answer, to: key, tokenEnd: token.expiration, at: now)
+      memory.keep(answer, token, to: key, at: now)
     }
     return answer
+  }
+
+  /// What the client calls the registry, where the straight way tells the registry so and the setting does
+  /// not: a web server does, our own relay keeps to the setting.
+  private func host(of request: Request, in location: Location) -> [UInt8]? {
+    guard !location.settings.isHostPreserved, frontServer.resolved(for: request) != .none,
+      let host = request.parameter("HTTP_HOST"), !host.isEmpty
+    else { return nil }
+    return host
   }
 }

@@ -216,6 +216,39 @@ struct AnswerMemoryTests {
     #expect(memory.answer(to: key, at: MemoriesTests.later(600)) == nil)
   }
 
+  /// A token of `life` seconds, kept and asked for later.
+  private func token(_ life: Int, _ moments: Moment...) throws -> [String?] {
+    let memory = AnswerMemory(longest: .seconds(600))
+    let body = Array(#"{"token":"abc","expires_in":\#(life)}"#.utf8)
+    let answer = HTTPResponse(head: HTTPResponseHead(status: 200, fields: []), body: body)
+    let token = try #require(TokenResponse(body, at: start.unix))
+    memory.keep(answer, token, to: key, at: start)
+    return moments.map {
+      memory.answer(to: key, at: $0).map { String(decoding: $0.body, as: UTF8.self) }
+    }
+  }
+
+  @Test func `a token's answer says what is left of its life`() throws {
+    let told = try token(
+      300, start, MemoriesTests.later(1), MemoriesTests.later(149), MemoriesTests.later(150))
+    // A second less than is left: the clocks' parts of seconds are not known.
+    #expect(
+      told == [299, 298, 150].map { #"{"expires_in":\#($0),"token":"abc"}"# } + [nil])
+  }
+
+  @Test func `and is no longer given out when that is less than a minute`() throws {
+    let told = try token(100, MemoriesTests.later(39), MemoriesTests.later(40))
+    #expect(told == [#"{"expires_in":60,"token":"abc"}"#, nil])
+    #expect(try token(60, start) == [nil])
+  }
+
+  @Test func `a calendar that was set takes nothing from a token's age`() throws {
+    var (back, forth) = (MemoriesTests.later(100), MemoriesTests.later(100))
+    back.unix = start.unix + -5000
+    forth.unix = start.unix + 5000
+    #expect(try token(300, back, forth) == [#"{"expires_in":199,"token":"abc"}"#, nil])
+  }
+
   @Test(arguments: [(401, 2), (204, 2), (200, AnswerMemory.bodyLimit + 1)])
   func `only a 200 of a sane size is kept`(_ status: Int, _ body: Int) {
     let memory = AnswerMemory(longest: .seconds(600))

@@ -51,6 +51,16 @@ struct TokenTests {
   @Test(arguments: [
     Answer(
       body: #"{"token":"abc","expires_in":300,"issued_at":"2026-01-01T00:00:00Z"}"#, life: 300),
+    // 2023-11-14T22:13:20Z is now: a token that was made before has less left.
+    Answer(
+      body: #"{"token":"abc","expires_in":300,"issued_at":"2023-11-14T22:11:40Z"}"#, life: 200),
+    Answer(
+      body: #"{"token":"abc","expires_in":300,"issued_at":"2023-11-14T22:11:40.123456789Z"}"#,
+      life: 200),
+    Answer(
+      body: #"{"token":"abc","expires_in":300,"issued_at":"2023-11-15T00:11:40.5+02:00"}"#,
+      life: 200),
+    Answer(body: #"{"token":"abc","expires_in":300,"issued_at":null}"#, life: 300),
     Answer(body: #"{"access_token":"abc","expires_in":300}"#, life: 300),
     // Nexus gives no life: the specification's default is 60 s.
     Answer(body: #"{"token":"DockerToken.0b9a3e8e-1111"}"#, life: 60),
@@ -69,5 +79,52 @@ struct TokenTests {
   @Test func `and no longer than the token itself says`() {
     let body = #"{"token":"\#(Self.jwt(#"{"exp":1700000020}"#))","expires_in":300}"#
     #expect(TokenResponse(Array(body.utf8), at: Self.now)?.expiration.seconds == 1_700_000_020)
+  }
+
+  @Test(arguments: ["yesterday", "", "2023-11-14", "2023-11-14T22:11:40", "2023-11-14T22:11:40.Q"])
+  func `a beginning that can't be read was long ago`(_ start: String) throws {
+    let body = #"{"token":"abc","expires_in":300,"issued_at":"\#(start)"}"#
+    let response = try #require(TokenResponse(Array(body.utf8), at: Self.now))
+    #expect(response.expiration < UnixTime(seconds: 0))
+  }
+
+  static func later(_ body: String, _ secondsLeft: Int64 = 200) -> String? {
+    TokenResponse(Array(body.utf8), at: now)?.body(secondsLeft: secondsLeft)
+      .map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  @Test(arguments: [
+    (#"{"token":"abc","expires_in":300}"#, #""token":"abc""#),
+    (
+      #" { "issued_at" : "2023-11-14T22:13:20Z" , "access_token":"a","x":{"expires_in":9,"y":[1,2]} ,"expires_in":3e2 } "#,
+      #""access_token":"a","x":{"expires_in":9,"y":[1,2]} "#
+    ),
+    // What Go takes for the same name goes too; what looks like an end within a string does not count.
+    (
+      #"{"Expires_In":900,"expires_in":300,"token":"abc","n":1.10,"s":"},\"expires_in\":1,\\"}"#,
+      #""token":"abc","n":1.10,"s":"},\"expires_in\":1,\\""#
+    ),
+  ])
+  func `a response says later what is left, and all else as it was`(_ body: String, _ rest: String)
+  {
+    #expect(Self.later(body) == #"{"expires_in":200,\#(rest)}"#)
+  }
+
+  @Test func `nobody is told of less than the minute that clients take for the least`() {
+    let body = #"{"token":"abc","expires_in":300}"#
+    #expect(Self.later(body, 60) == #"{"expires_in":60,"token":"abc"}"#)
+    #expect(Self.later(body, 59) == nil)
+  }
+
+  @Test(arguments: [
+    // Clients would count the default from when they get it.
+    #"{"token":"abc"}"#, #"{"token":"abc","expires_in":null}"#,
+    // expires_in, spelt so that not everybody sees it.
+    #"{"token":"abc","expires_in":300,"expires\u005fin":900}"#,
+    #"{"token":"abc","expires_in":300,"expireſ_in":900}"#,
+  ])
+  func `a response that would be read another way is not given out again`(_ body: String) {
+    #expect(TokenResponse(Array(body.utf8), at: Self.now) != nil)
+    #expect(Self.later(body) == nil)
   }
 }

@@ -17,6 +17,7 @@ from fake_responder import NONSENSE, FakeResponder
 from test_fronts import basic
 
 ALICE, BOB = basic("alice", "a"), basic("bob", "b")
+API_KEY = {"X-JFrog-Art-Api": "carol"}
 TOKEN = "/service/token?service=r&scope=repository:a/b:pull"
 
 
@@ -28,10 +29,12 @@ class Registry(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         credential = self.headers["Authorization"] or ""
+        self.server.hosts.add(self.headers["Host"])
         self.server.seen.append((self.command, self.path, credential))
         path = urllib.parse.urlsplit(self.path).path
-        if path == "/service/token" and credential in self.known:
-            token = f"{self.known[credential]}-{len(self.server.seen)}"
+        name = self.headers["X-JFrog-Art-Api"] or self.known.get(credential)
+        if path == "/service/token" and name:
+            token = f"{name}-{len(self.server.seen)}"
             return self.say(200, {"token": token, "expires_in": 300, "asked": len(self.server.seen)})
         if path == "/v2/" and credential.startswith("Bearer "):
             return self.say(200, {"asked": len(self.server.seen)})
@@ -66,7 +69,7 @@ class Tokens:
     @classmethod
     def setUpClass(cls):
         cls.registry = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Registry)
-        cls.registry.seen = []
+        cls.registry.seen, cls.registry.hosts = [], set()
         threading.Thread(target=cls.registry.serve_forever, daemon=True).start()
         cls.addClassCleanup(cls.registry.server_close)
         cls.addClassCleanup(cls.registry.shutdown)
@@ -82,6 +85,7 @@ class Tokens:
         self.stack.services["bloblo"].stop()  # and has forgotten all
         self.stack.services["bloblo"].start()
         self.registry.seen.clear()
+        self.registry.hosts.clear()
 
     def ask(self, path, headers, method="GET", body=None):
         return stack.request(method, f"http://127.0.0.1:{self.port}{path}", headers, body)
@@ -97,10 +101,26 @@ class Tokens:
         questions = [(TOKEN, ALICE), (TOKEN, BOB), (TOKEN + ",push", ALICE), (TOKEN + "&account=x%2fy", ALICE)]
         first = [json.loads(self.ask(*question)[2]) for question in questions]
         again = [json.loads(self.ask(*question)[2]) for question in questions]
-        self.assertEqual(first, again)
+        for early, late in zip(first, again):
+            self.assertEqual((late["token"], late["asked"]), (early["token"], early["asked"]))
+            self.assertLess(late["expires_in"], early["expires_in"])  # what is left of it
         self.assertEqual([token["token"].split("-")[0] for token in first], ["alice", "bob", "alice", "alice"])
         self.assertEqual(self.registry.seen, [
             ("GET", path, headers["Authorization"]) for path, headers in questions])
+
+    def test_a_credential_of_another_kind_is_asked_with(self):
+        for headers, name in ((ALICE, "alice"), ({**ALICE, **API_KEY}, "carol"), (API_KEY, "carol"), (ALICE, "alice")):
+            status, _, body = self.ask(TOKEN, headers)
+            self.assertEqual((status, json.loads(body)["token"].split("-")[0]), (200, name))
+        self.assertEqual(len(self.registry.seen), 3)
+
+    def test_the_registry_is_told_the_clients_host_on_either_way(self):
+        hosts = set()
+        for name, headers, is_kept in (("a", ALICE, True), ("b", ALICE, True), ("c", {**ALICE, **API_KEY}, False)):
+            hosts.add(host := f"{name}.example.com:{self.port}")
+            status, got, _ = self.ask(TOKEN, {**headers, "Host": host})
+            self.assertEqual((status, got["X-Bloblo"] == "remember"), (200, is_kept))
+        self.assertEqual(self.registry.hosts, hosts)
 
     def test_refusals_are_the_registrys(self):
         for path, headers in (("/v2/", {}), (TOKEN, {}), (TOKEN, basic("alice", "wrong"))):
@@ -129,14 +149,18 @@ class Tokens:
             responder = FakeResponder(self.stack.socket, answer)
             self.stack.socket.chmod(0o777)
             self.registry.seen.clear()
-            if self.front == "nginx":  # which remembers a responder that failed
-                self.stack.services["nginx"].stop()
-                self.stack.services["nginx"].start()
+            self.forget_failures()
             with self.subTest(name):
                 self.assertEqual(self.ask(TOKEN, ALICE)[0], 200)
                 self.assertGreater(len(responder.params), 0)
                 self.assertEqual(self.registry.seen, [("GET", TOKEN, ALICE["Authorization"])])
             responder.close()
+        self.forget_failures()
+
+    def forget_failures(self):
+        if self.front == "nginx":  # which remembers a responder that failed
+            self.stack.services["nginx"].stop()
+            self.stack.services["nginx"].start()
 
 
 class TestNginx(Tokens, unittest.TestCase):

@@ -33,7 +33,7 @@ import Testing
     if target.hasPrefix("/error/token") { return ok(#"{"errors":["no"]}"#) }
     // Nexus gives no life.
     if target.hasPrefix("/v2/token") { return ok(#"{"token":"DockerToken.\#(UUID())"}"#) }
-    return ok(#"{"token":"\#(UUID())","expires_in":300}"#)
+    return ok(#"{"token":"\#(UUID())","expires_in":300,"issued_at":"2100-01-01T00:00:00Z"}"#)
   }
 
   private func serve(_ more: [String: String] = [:], _ body: (FastCGIClient) throws -> Void) throws
@@ -64,13 +64,42 @@ import Testing
   private let alice = ("HTTP_AUTHORIZATION", "Basic YWxpY2U6cHc=")
   private let bob = ("HTTP_AUTHORIZATION", "Basic Ym9iOnB3")
 
-  @Test(arguments: ["/v2/token?service=a&scope=repository:x:pull", "/service/token?scope=a"])
-  func `a token is remembered for the same question`(_ target: String) throws {
+  private struct Token: Decodable, Hashable {
+    let token: String
+    let expiresIn: Int?
+    let issuedAt: String?
+  }
+
+  private func token(
+    _ client: FastCGIClient, _ target: String, _ params: [(String, String)] = []
+  ) throws -> Token {
+    let answer = ask(client, target, params)
+    #expect(answer.contains("Status: 200"))
+    let body = try #require(answer.range(of: "\r\n\r\n")).upperBound
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    return try decoder.decode(Token.self, from: Data(answer[body...].utf8))
+  }
+
+  @Test func `a token is remembered for the same question, with what is left of its life`() throws {
     try serve { client in
-      let first = ask(client, target, [alice])
-      #expect(first.contains("Status: 200") && first.contains("token"))
-      #expect(ask(client, target, [alice]) == first)
+      let target = "/service/token?service=a&scope=repository:x:pull"
+      let first = try token(client, target, [alice])
+      #expect(first.expiresIn == 300)
+      let again = try token(client, target, [alice])
+      #expect(again.token == first.token)
+      // Whoever counts from when the answer comes is right, and nobody counts from elsewhere.
+      #expect(try #require(again.expiresIn) < 300 && again.issuedAt == nil)
       #expect(upstream.requests.count == 1, "upstream is asked once")
+    }
+  }
+
+  @Test func `a token without a life, for which clients take a minute, is asked for each time`()
+    throws
+  {
+    try serve { client in
+      let tokens = try (0..<2).map { _ in try token(client, "/v2/token?service=a", [alice]).token }
+      #expect(Set(tokens).count == 2)
     }
   }
 
@@ -83,17 +112,68 @@ import Testing
         (target, [alice, ("HTTP_HOST", "elsewhere")]),
         (target, [alice, ("HTTP_X_FORWARDED_FOR", "10.0.0.1")]),
       ]
-      let answers = others.map { ask(client, $0.0, $0.1) }
-      #expect(Set(answers).count == others.count)
+      let tokens = try others.map { try token(client, $0.0, $0.1).token }
+      #expect(Set(tokens).count == others.count)
       #expect(upstream.requests.count == others.count)
     }
   }
 
   @Test func `anonymous clients share a token only for the same query`() throws {
     try serve { client in
-      let first = ask(client, "/service/token?scope=a")
-      #expect(ask(client, "/service/token?scope=a") == first)
-      #expect(ask(client, "/service/token?scope=b") != first)
+      let first = try token(client, "/service/token?scope=a").token
+      #expect(try token(client, "/service/token?scope=a").token == first)
+      #expect(try token(client, "/service/token?scope=b").token != first)
+    }
+  }
+
+  @Test(arguments: [
+    "HTTP_X_JFROG_ART_API", "HTTP_PRIVATE_TOKEN", "HTTP_PROXY_AUTHORIZATION", "HTTP_CONTENT_LENGTH",
+    "CONTENT_LENGTH", "HTTP_X_FORWARDED_ACCESS_TOKEN", "HTTP_X_FORWARDED_CLIENT_CERT",
+  ])
+  func `what may be a credential that upstream is not asked with passes`(_ name: String) throws {
+    try serve { client in
+      for (target, params) in [("/service/token", []), ("/v2/", [alice])] {
+        #expect(ask(client, target, params).contains("Status: 200"))
+        #expect(ask(client, target, params + [(name, "7")]).contains("Status: 424"))
+        #expect(ask(client, target, params + [(name, "")]).contains("Status: 200"))
+      }
+      #expect(upstream.requests.count == 2)
+    }
+  }
+
+  @Test func `what clients and those before us send beside it makes no other question`() throws {
+    try serve { client in
+      let first = try token(client, "/service/token", [alice]).token
+      let fields = [
+        "ACCEPT_ENCODING", "CONNECTION", "DOCKER_DISTRIBUTION_API_VERSION", "X_REQUEST_ID",
+        "TRACEPARENT", "X_REAL_IP",
+      ].map { ("HTTP_\($0)", "x") }
+      #expect(try token(client, "/service/token", [alice] + fields).token == first)
+    }
+  }
+
+  @Test func `a cookie is asked with, and is another question`() throws {
+    try serve { client in
+      let tokens = try ["a", "b", "a"].map {
+        try token(client, "/service/token", [("HTTP_COOKIE", $0)]).token
+      }
+      #expect(tokens[0] == tokens[2] && tokens[0] != tokens[1])
+      #expect(upstream.requests.map { $0.lines.filter { $0 == "Cookie: a" }.count } == [1, 0])
+    }
+  }
+
+  @Test(arguments: [("nginx/1.22.1", true), ("Apache", true), ("lighttpd/1.4", false)])
+  func `the registry is told the client's host where the straight way tells it`(
+    _ software: String, _ isTold: Bool
+  ) throws {
+    try serve { client in
+      let params = [("HTTP_HOST", "registry.example.com:80"), ("SERVER_SOFTWARE", software)]
+      for (target, more) in [("/service/token", []), ("/v2/", [alice])] {
+        #expect(ask(client, target, params + more).contains("Status: 200"))
+      }
+      let hosts = upstream.requests.map { $0.lines.filter { $0.lowercased().hasPrefix("host:") } }
+      let host = isTold ? "Host: registry.example.com:80" : "Host: \(upstream.url.dropFirst(7))"
+      #expect(hosts == [[host], [host]])
     }
   }
 
@@ -113,6 +193,7 @@ import Testing
     try serve { client in
       #expect(ask(client, "/service/token", method: "POST").contains("Status: 424"))
       #expect(ask(client, "/service/token?a b").contains("Status: 424"))
+      #expect(ask(client, "/service/token?a#b").contains("Status: 424"))
       #expect(ask(client, "/service/tokens").contains("Status: 424"))
     }
     try serve(["BLOBLO_CACHE_EXPIRATION_MINUTES": "0"]) { client in

@@ -1,5 +1,6 @@
 package import HTTPTransport
 package import Primitives
+package import Registry
 
 /// Whole answers of upstream, each for one asker, host and request target: pings and tokens.
 ///
@@ -21,7 +22,14 @@ package final class AnswerMemory: Sendable {
   /// A larger body is not remembered, in bytes.
   package static let bodyLimit = 16 << 10
 
-  private let answers: AgingMemory<Key, HTTPResponse>
+  private struct Remembered: Sendable {
+    let answer: HTTPResponse
+    /// What the answer says, when it is a token's: a part of that changes with time.
+    let token: TokenResponse?
+    let since: Moment
+  }
+
+  private let answers: AgingMemory<Key, Remembered>
   private let longest: Duration
 
   /// - Parameter longest: the longest life of an answer; zero is none.
@@ -33,19 +41,39 @@ package final class AnswerMemory: Sendable {
   package var isOff: Bool { longest == .zero }
   package var counts: MemoryCounts { answers.counts }
 
+  /// - Returns: a token's answer says what is left of the token's life, to the second and never more.
   package func answer(to key: Key, at now: Moment) -> HTTPResponse? {
-    answers.value(of: key, at: now.steady)
+    guard let remembered = answers.value(of: key, at: now.steady) else { return nil }
+    guard let token = remembered.token else { return remembered.answer }
+    let passed = (now.steady - remembered.since.steady) / 1000
+    // By the clock that went further; the begun second is gone.
+    let time = max(now.unix, remembered.since.unix + passed) + 1
+    guard let body = token.body(secondsLeft: token.expiration - time) else { return nil }
+    return HTTPResponse(head: remembered.answer.head, body: body)
   }
 
-  /// Keeps an answer for half of what is left of the token it depends on: whoever gets it last still has
-  /// the other half to use it.
+  /// Keeps the answer to a ping for half of what is left of the credential that it depends on.
   ///
-  /// - Parameter end: when that token ends; `nil` when none does.
+  /// - Parameter end: when that ends; `nil` when it does not.
   package func keep(_ answer: HTTPResponse, to key: Key, tokenEnd end: UnixTime?, at now: Moment) {
+    keep(Remembered(answer: answer, token: nil, since: now), to: key, end)
+  }
+
+  /// Keeps a token for half of its life, while clients can be told what is left of it: whoever gets it
+  /// last still has the other half to use it.
+  ///
+  /// - Parameter now: when it was asked for.
+  package func keep(_ answer: HTTPResponse, _ token: TokenResponse, to key: Key, at now: Moment) {
+    guard token.body(secondsLeft: token.expiration - now.unix) != nil else { return }
+    keep(Remembered(answer: answer, token: token, since: now), to: key, token.expiration)
+  }
+
+  private func keep(_ remembered: Remembered, to key: Key, _ end: UnixTime?) {
+    let (answer, now) = (remembered.answer, remembered.since)
     guard answer.head.status == 200, answer.body.count <= Self.bodyLimit else { return }
     let half = end.map { Duration.seconds(max(0, $0 - now.unix)) / 2 } ?? longest
     let life = min(half, longest)
     guard life > .zero else { return }
-    answers.keep(answer, of: key, until: now.steady + life.milliseconds, at: now.steady)
+    answers.keep(remembered, of: key, until: now.steady + life.milliseconds, at: now.steady)
   }
 }

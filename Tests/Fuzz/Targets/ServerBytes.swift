@@ -83,6 +83,12 @@ func readTokenResponse(_ bytes: [UInt8]) throws(BrokenPromise) {
   }
   guard let response = TokenResponse(bytes, at: now) else { return }
   try hold(response.expiration - now <= 1_000_000_000, "a token does not live for ever")
+  guard let later = response.body(secondsLeft: 100) else { return }
+  try hold(
+    TokenResponse(later, at: now).map { $0.expiration - now <= 100 } == true,
+    "what is told later is a token and its life")
+  try hold(
+    RegistryAuthority.token(in: later) == RegistryAuthority.token(in: bytes), "of the same token")
 }
 
 /// What S3 says in XML.
