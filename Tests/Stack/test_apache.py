@@ -127,6 +127,18 @@ class TestShippedApache(ShippedFront, unittest.TestCase):
                 pass
         return held
 
+    def test_a_whole_url_in_the_request(self):
+        """Whatever its scheme's spelling: RFC 9110, 4.2.3."""
+        for scheme in ("http", "HTTP", "hTTpS"):
+            for end in ("", "?ns=docker.io"):
+                with self.subTest(scheme=scheme, end=end):
+                    self.responder(self.passes)
+                    connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
+                    self.addCleanup(connection.close)
+                    connection.request("GET", f"{scheme}://registry.example{BLOB}{end}", headers=ALICE)
+                    response = connection.getresponse()
+                    self.assertEqual((response.status, response.read()), (200, CONTENT))
+
     def test_paths_that_are_not_plain_reach_the_responder_as_they_were_sent(self):
         self.assert_reach_the_responder_as_they_were_sent(
             [f"/v2/x/../y/blobs/sha256:{'a' * 64}", f"/v2//x/blobs/sha256:{'a' * 64}"])
