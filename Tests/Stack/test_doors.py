@@ -264,11 +264,31 @@ class TestCGIOfApache(OverAWebServer, Doors):
         settings = "\n".join(f'SetEnv {name} "{value}"' for name, value in cls.settings.items())
         return f"""
     Define BLOBLO_PROGRAM {cls.program}
+    <Directory "{cls.folder}">
+      Require all granted
+    </Directory>
+    {cls.protection("/v2/protected/above")}
     Include bloblo/bloblo-cgi.conf
+    {cls.protection("/v2/protected/below")}
     <LocationMatch "{BLOBS}">
       {settings}
       SetEnv BLOBLO_SPOOL_DIR /var/tmp
     </LocationMatch>"""
+
+    @staticmethod
+    def protection(path):
+        return f"""<Location "{path}">
+      Require expr "%{{HTTP:X-Pass}} == 'open'"
+    </Location>"""
+
+    def test_what_a_site_requires_holds(self):
+        """Whether it stands above the Include or below."""
+        for place in ("above", "below"):
+            with self.subTest(place):
+                path = blob(name=f"protected/{place}")
+                for method in ("GET", "HEAD"):
+                    self.assertEqual(self.ask(method, path)[0], 403)
+                self.assertEqual(self.ask(path=path, headers={**ALICE, "X-Pass": "open"})[0], 404)
 
 
 class TestCGIOfNginx(OverAWebServer, Doors):
