@@ -28,6 +28,14 @@ from test_fronts import ABSENT, ALICE, COLD, COLD_DIGEST, CONTENT, DIGEST, MALLO
 PROGRAM = pathlib.Path(os.environ.get("BLOBLO", stack.ROOT / ".build/release/bloblo")).resolve()
 BLOBS = "^/v2/.+/blobs/[a-z0-9+._-]+:[0-9a-zA-Z=_-]+$"
 
+# Who asks, by the lines of the README.
+CLIENT = """\
+            fastcgi_param REMOTE_ADDR $remote_addr;
+            fastcgi_param HTTP_HOST $http_host;
+            fastcgi_param HTTP_X_REAL_IP $remote_addr;
+            fastcgi_param HTTP_X_FORWARDED_FOR $proxy_add_x_forwarded_for;
+            fastcgi_param HTTP_X_FORWARDED_PROTO $scheme;""".lstrip()
+
 
 def nginx_server(port, inside):
     return f"server {{ listen 127.0.0.1:{port}; {inside} }}"
@@ -303,6 +311,7 @@ class TestCGIOfNginx(OverAWebServer, Doors):
             fastcgi_param REQUEST_METHOD $request_method;
             fastcgi_param REQUEST_URI $request_uri;
             fastcgi_param SERVER_PROTOCOL $server_protocol;
+            {CLIENT}
             {settings}
         }}""")
 
@@ -495,6 +504,7 @@ class TestAuthorizerOfNginx(Authorizer, Doors):
             fastcgi_param BLOBLO_ROLE authorizer;
             fastcgi_param REQUEST_METHOD GET;
             fastcgi_param REQUEST_URI $asked;
+            {CLIENT}
           }}""")
 
     def test_the_role_of_fastcgi(self):
