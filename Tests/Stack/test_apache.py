@@ -146,7 +146,7 @@ class TestShippedApache(ShippedFront, unittest.TestCase):
 
 class LateRegistry:
     """The body of a GET of a blob or a token is sent when something follows on the same connection; it is an
-    answer to what follows. HEADs fail, manifests are right."""
+    answer to what follows. Other methods fail, manifests are right."""
 
     EVIL = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\nevil"
 
@@ -166,7 +166,7 @@ class LateRegistry:
                         pass
                     method, path, _ = first.decode().split()
                     self.heard.append((method, path))
-                    if method == "HEAD":
+                    if method != "GET":
                         say("503 Busy", b"", 0)
                     elif "/manifests/" in path:
                         say("200 OK", path.encode(), len(path))
@@ -218,8 +218,13 @@ class TestPassedHead(unittest.TestCase):
     def test_without_bloblo(self):
         self.assert_no_body_is_left(BLOB)
 
-    def test_of_a_token(self):
-        self.assert_no_body_is_left("/v2/token")
+    def test_what_fails_and_is_no_download_is_told_so(self):
+        """And is not tried as a GET."""
+        for method, path in (("DELETE", BLOB), ("POST", BLOB), ("POST", "/v2/token"), ("HEAD", "/v2/token")):
+            with self.subTest(method=method, path=path):
+                self.registry.heard.clear()
+                self.assertEqual(stack.request(method, self.url + path)[0], 503)
+                self.assertEqual(self.registry.heard, [(method, path)])
 
 
 if __name__ == "__main__":
