@@ -6,6 +6,7 @@ responder and an HTTPS server of our own.
 """
 
 import pathlib
+import re
 import shutil
 import socket
 import ssl
@@ -127,6 +128,15 @@ class Acceleration:
         for name in ("Set-Cookie", "Last-Modified"):
             self.assertIsNone(headers[name])
         self.assertNotIn("AmazonS3", headers["Server"])
+
+    def test_all_that_is_known_of_s3_is_hidden(self):
+        """By each server the same, and what would have the client unpack the bytes first of all."""
+        hidden = set(re.findall(r"^proxy_hide_header (\S+);", (stack.ROOT / "nginx/bloblo-s3-request.conf").read_text(), re.M))
+        self.assertGreater(hidden, {"Content-Encoding", "X-Amz-Tagging-Count", "Seaweed-X-Amz-Etag", "X-Amz-Cf-Id", "X-Rgw-Object-Type"})
+        self.says("200 OK", b"the bytes", *(f"{name}: S3-says-so" for name in hidden - {"Accept-Ranges"}))
+        status, headers, body = self.ask()
+        self.assertEqual((status, body), (200, b"the bytes"))
+        self.assertEqual([name for name, value in headers.items() if "S3-says-so" in value], [])
 
     def test_an_error_of_s3_is_the_registrys_to_answer(self):
         for status in ("301 Moved", "307 Temporary Redirect", "400 Bad Request", "403 Forbidden", "404 Not Found",

@@ -7,12 +7,15 @@ real registry.
 
 import http.client
 import pathlib
+import select
+import socket
 import subprocess
 import time
 import unittest
 
+import faulty
 import stack
-from fake_responder import NONSENSE, plain
+from fake_responder import NONSENSE, FakeResponder, plain
 from shipped_front import ALICE, BLOB, CONTENT, SIGNED, ShippedFront
 
 TIMEOUT = 2
@@ -124,9 +127,104 @@ class TestShippedApache(ShippedFront, unittest.TestCase):
                 pass
         return held
 
+    def test_a_whole_url_in_the_request(self):
+        """Whatever its scheme's spelling: RFC 9110, 4.2.3."""
+        for scheme in ("http", "HTTP", "hTTpS"):
+            for end in ("", "?ns=docker.io"):
+                with self.subTest(scheme=scheme, end=end):
+                    self.responder(self.passes)
+                    connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
+                    self.addCleanup(connection.close)
+                    connection.request("GET", f"{scheme}://registry.example{BLOB}{end}", headers=ALICE)
+                    response = connection.getresponse()
+                    self.assertEqual((response.status, response.read()), (200, CONTENT))
+
     def test_paths_that_are_not_plain_reach_the_responder_as_they_were_sent(self):
         self.assert_reach_the_responder_as_they_were_sent(
             [f"/v2/x/../y/blobs/sha256:{'a' * 64}", f"/v2//x/blobs/sha256:{'a' * 64}"])
+
+
+class LateRegistry:
+    """The body of a GET of a blob or a token is sent when something follows on the same connection; it is an
+    answer to what follows. Other methods fail, manifests are right."""
+
+    EVIL = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\nevil"
+
+    def __init__(self):
+        self.heard = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        faulty.serve_each(self.listener, self.serve)
+
+    def serve(self, connection):
+        def say(status, body, length):
+            connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n".encode() + body)
+        try:
+            with connection, connection.makefile("rb") as lines:
+                while first := lines.readline():
+                    while lines.readline().strip():
+                        pass
+                    method, path, _ = first.decode().split()
+                    self.heard.append((method, path))
+                    if method != "GET":
+                        say("503 Busy", b"", 0)
+                    elif "/manifests/" in path:
+                        say("200 OK", path.encode(), len(path))
+                    else:
+                        say("200 OK", b"", len(self.EVIL))
+                        select.select([connection], [], [], 10)
+                        connection.sendall(self.EVIL)
+        except OSError:
+            pass
+
+
+class TestPassedHead(unittest.TestCase):
+    """Apache makes a GET of it, whose body is nobody's answer."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.registry = LateRegistry()
+        cls.addClassCleanup(cls.registry.listener.close)
+        # All share the connections of one process.
+        one = "Protocols h2c http/1.1\nStartServers 1\nServerLimit 1\nThreadsPerChild 16\nMaxRequestWorkers 16"
+        cls.stack = stack.Stack(stack.options([
+            "up", "--services", "apache", "--registry", f"127.0.0.1:{cls.registry.port}", "--apache-server", one,
+            "--apache-site", "Include bloblo/bloblo.conf\n    Include bloblo/bloblo-tokens.conf"]))
+        cls.addClassCleanup(cls.stack.down)
+        cls.stack.up()
+        cls.url = cls.stack.services["apache"].url
+
+    def setUp(self):
+        self.registry.heard.clear()
+
+    def assert_no_body_is_left(self, path, *words):
+        for number in range(5):
+            for version in ("--http1.1", "--http2-prior-knowledge"):
+                done = subprocess.run(["curl", "--silent", version, "--head", *words, self.url + path],
+                                      capture_output=True, timeout=20)
+                self.assertIn(b" 200", done.stdout.splitlines()[0])
+                self.assertEqual(self.registry.heard[-1], ("GET", path))
+                manifest = f"/v2/team/app/manifests/{number}"
+                self.assertEqual(stack.request("GET", self.url + manifest)[2], manifest.encode())
+
+    def test_of_a_blob(self):
+        responder = FakeResponder(self.stack.socket, TestShippedApache.passes)
+        self.addCleanup(responder.close)
+        self.stack.socket.chmod(0o777)
+        self.assert_no_body_is_left(BLOB)
+        self.assert_no_body_is_left(BLOB, "--header", "Range: bytes=0-")
+        self.assertEqual(len(responder.params), 20)
+
+    def test_without_bloblo(self):
+        self.assert_no_body_is_left(BLOB)
+
+    def test_what_fails_and_is_no_download_is_told_so(self):
+        """And is not tried as a GET."""
+        for method, path in (("DELETE", BLOB), ("POST", BLOB), ("POST", "/v2/token"), ("HEAD", "/v2/token")):
+            with self.subTest(method=method, path=path):
+                self.registry.heard.clear()
+                self.assertEqual(stack.request(method, self.url + path)[0], 503)
+                self.assertEqual(self.registry.heard, [(method, path)])
 
 
 if __name__ == "__main__":

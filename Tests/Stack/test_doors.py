@@ -28,6 +28,14 @@ from test_fronts import ABSENT, ALICE, COLD, COLD_DIGEST, CONTENT, DIGEST, MALLO
 PROGRAM = pathlib.Path(os.environ.get("BLOBLO", stack.ROOT / ".build/release/bloblo")).resolve()
 BLOBS = "^/v2/.+/blobs/[a-z0-9+._-]+:[0-9a-zA-Z=_-]+$"
 
+# Who asks, by the lines of the README.
+CLIENT = """\
+            fastcgi_param REMOTE_ADDR $remote_addr;
+            fastcgi_param HTTP_HOST $http_host;
+            fastcgi_param HTTP_X_REAL_IP $remote_addr;
+            fastcgi_param HTTP_X_FORWARDED_FOR $proxy_add_x_forwarded_for;
+            fastcgi_param HTTP_X_FORWARDED_PROTO $scheme;""".lstrip()
+
 
 def nginx_server(port, inside):
     return f"server {{ listen 127.0.0.1:{port}; {inside} }}"
@@ -264,11 +272,31 @@ class TestCGIOfApache(OverAWebServer, Doors):
         settings = "\n".join(f'SetEnv {name} "{value}"' for name, value in cls.settings.items())
         return f"""
     Define BLOBLO_PROGRAM {cls.program}
+    <Directory "{cls.folder}">
+      Require all granted
+    </Directory>
+    {cls.protection("/v2/protected/above")}
     Include bloblo/bloblo-cgi.conf
+    {cls.protection("/v2/protected/below")}
     <LocationMatch "{BLOBS}">
       {settings}
       SetEnv BLOBLO_SPOOL_DIR /var/tmp
     </LocationMatch>"""
+
+    @staticmethod
+    def protection(path):
+        return f"""<Location "{path}">
+      Require expr "%{{HTTP:X-Pass}} == 'open'"
+    </Location>"""
+
+    def test_what_a_site_requires_holds(self):
+        """Whether it stands above the Include or below."""
+        for place in ("above", "below"):
+            with self.subTest(place):
+                path = blob(name=f"protected/{place}")
+                for method in ("GET", "HEAD"):
+                    self.assertEqual(self.ask(method, path)[0], 403)
+                self.assertEqual(self.ask(path=path, headers={**ALICE, "X-Pass": "open"})[0], 404)
 
 
 class TestCGIOfNginx(OverAWebServer, Doors):
@@ -283,6 +311,7 @@ class TestCGIOfNginx(OverAWebServer, Doors):
             fastcgi_param REQUEST_METHOD $request_method;
             fastcgi_param REQUEST_URI $request_uri;
             fastcgi_param SERVER_PROTOCOL $server_protocol;
+            {CLIENT}
             {settings}
         }}""")
 
@@ -475,6 +504,7 @@ class TestAuthorizerOfNginx(Authorizer, Doors):
             fastcgi_param BLOBLO_ROLE authorizer;
             fastcgi_param REQUEST_METHOD GET;
             fastcgi_param REQUEST_URI $asked;
+            {CLIENT}
           }}""")
 
     def test_the_role_of_fastcgi(self):

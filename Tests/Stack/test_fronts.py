@@ -12,6 +12,7 @@ import os
 import pathlib
 import signal
 import socket
+import subprocess
 import sys
 import time
 import unittest
@@ -392,6 +393,92 @@ class TestApacheAccelerate(Front, unittest.TestCase):
 
 class TestApacheAccelerateTCP(Front, unittest.TestCase):
     front, delivery, tcp = "apache", "accelerate", True
+
+
+class Guarded:
+    """A registry that lets everybody read, whose web server asks for passwords, by the lines of the README."""
+
+    front = "nginx"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.stack = stack.Stack(stack.options([
+            "up", "--services", f"registry,s3,{cls.front},bloblo", "--auth", "none",
+            "--bloblo", os.environ.get("BLOBLO", Front.program)]))
+        cls.addClassCleanup(cls.stack.down)
+        cls.server, cls.s3 = cls.stack.services[cls.front], cls.stack.services["s3"]
+        cls.users = cls.stack.folder / "users"
+        cls.users.write_text(subprocess.run(
+            [stack.program("htpasswd"), "-bnm", "alice", stack.USERS["alice"]], check=True, capture_output=True, text=True).stdout)
+        cls.users.chmod(0o644)
+        cls.port = cls.server.port
+        cls.guard(cls.stack.options)
+        cls.stack.up()
+        Front.push.__func__(cls, CONTENT)
+        Front.fill.__func__(cls, CONTENT)
+
+    def ask(self, method="GET", headers=ALICE):
+        return stack.request(method, f"http://127.0.0.1:{self.port}{blob()}", headers)
+
+    def assert_alice_alone_may(self, status, headers=ALICE):
+        for method in ("GET", "HEAD"):
+            for stranger in ({}, MALLORY, basic("bob", stack.USERS["bob"])):
+                got, answer, _ = self.ask(method, stranger)
+                self.assertEqual((got, answer["WWW-Authenticate"][:5], answer["Location"]), (401, "Basic", None))
+        self.assertEqual(self.ask(headers=headers)[0], status)
+
+    def test_who_has_a_password_is_redirected(self):
+        for _ in range(2):  # what is remembered of one is nobody else's
+            self.assert_alice_alone_may(307)
+
+    def test_a_pass(self):
+        self.assert_alice_alone_may(206, {**ALICE, "Range": "bytes=0-9,20-29"})
+
+    def test_bloblo_is_down(self):
+        bloblo = self.stack.services["bloblo"]
+        bloblo.stop()
+        try:
+            self.assert_alice_alone_may(200)
+        finally:
+            bloblo.start()
+            self.server.stop()  # nginx remembers it
+            self.server.start()
+
+
+class TestNginxServersPasswords(Guarded, unittest.TestCase):
+    @classmethod
+    def guard(cls, options):
+        cls.port = cls.stack.ports.take()
+        options.nginx_http = f"""server {{
+            listen 127.0.0.1:{cls.port};
+            auth_basic           "registry";
+            auth_basic_user_file {cls.users};
+            include snippets/bloblo-locations.conf;
+            location / {{ proxy_pass http://bloblo_registry; }}
+        }}"""
+
+
+class TestNginxLocationsPasswords(Guarded, unittest.TestCase):
+    @classmethod
+    def guard(cls, options):
+        snippets = cls.server.folder / "snippets"
+        snippets.mkdir()
+        (snippets / "bloblo-params-access.conf").write_text(
+            f'auth_basic "registry";\nauth_basic_user_file {cls.users};\n')
+
+
+class TestApachePasswords(Guarded, unittest.TestCase):
+    front = "apache"
+
+    @classmethod
+    def guard(cls, options):
+        options.apache_site = f"""Include bloblo/bloblo.conf
+    <Location "/v2/">
+        AuthType Basic
+        AuthName "registry"
+        AuthUserFile {cls.users}
+        Require valid-user
+    </Location>"""
 
 
 if __name__ == "__main__":

@@ -4,12 +4,14 @@
     python3 Tests/Stack/test_nginx.py
 """
 
+import http.server
+import threading
 import time
 import unittest
 
 import stack
-from fake_responder import STDERR, cuts, plain
-from shipped_front import BLOB, CONTENT, ShippedFront
+from fake_responder import STDERR, FakeResponder, cuts, plain
+from shipped_front import ALICE, BLOB, CONTENT, ShippedFront
 
 READ_TIMEOUT = 1.5
 
@@ -93,6 +95,57 @@ class TestShippedNginx(ShippedFront, unittest.TestCase):
     def test_paths_that_are_not_plain_reach_the_responder_as_they_were_sent(self):
         self.assert_reach_the_responder_as_they_were_sent([
             f"/v2/x/blobs/sha256%3a{'a' * 64}", f"//v2//x/blobs/sha256:{'a' * 64}", f"/v2/y/../x/blobs/sha256:{'a' * 64}"])
+
+
+class ListeningRegistry(http.server.BaseHTTPRequestHandler):
+    """Keeps the fields of each request."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.server.heard.append(self.headers)
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+class TestOneClientToBoth(unittest.TestCase):
+    """The registry may decide by a client's address: bloblo, which asks it first, has to be told the same."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.registry = http.server.ThreadingHTTPServer(("127.0.0.1", 0), ListeningRegistry)
+        cls.registry.heard = []
+        threading.Thread(target=cls.registry.serve_forever, daemon=True).start()
+        cls.addClassCleanup(cls.registry.server_close)
+        cls.addClassCleanup(cls.registry.shutdown)
+        cls.stack = stack.Stack(stack.options([
+            "up", "--services", "nginx", "--registry", f"127.0.0.1:{cls.registry.server_port}"]))
+        cls.addClassCleanup(cls.stack.down)
+        cls.port = cls.stack.ports.take()
+        cls.stack.options.nginx_http = f"""server {{
+            listen 127.0.0.1:{cls.port};
+            include snippets/bloblo-locations.conf;
+            include snippets/bloblo-tokens.conf;
+        }}"""
+        cls.responder = FakeResponder(cls.stack.socket, TestShippedNginx.passes)
+        cls.addClassCleanup(cls.responder.close)
+        cls.stack.up()
+
+    def test_the_responder_hears_of_a_client_what_the_registry_hears(self):
+        forged = {"X-Real-IP": "6.6.6.6", "X-Forwarded-For": "1.2.3.4, 5.6.7.8", "X-Forwarded-Proto": "gopher",
+                  "X-Forwarded-Host": "elsewhere.example", "X-Forwarded-Port": "1", "Forwarded": "for=1.2.3.4"}
+        for path in (BLOB, "/v2/token"):
+            for sent in ({}, forged):
+                with self.subTest(path=path, sent=sent):
+                    status = stack.request("GET", f"http://127.0.0.1:{self.port}{path}", {**ALICE, **sent})[0]
+                    params, fields = self.responder.params[-1], self.registry.heard[-1]
+                    self.assertEqual((status, params["REQUEST_URI"], fields["X-Real-IP"]), (200, path, "127.0.0.1"))
+                    for name in ("Host", *forged):
+                        self.assertEqual(params.get("HTTP_" + name.upper().replace("-", "_")), fields[name], name)
 
 
 if __name__ == "__main__":
