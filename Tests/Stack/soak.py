@@ -28,6 +28,7 @@ import stack
 KIB, MIB = 1024, 1024 * 1024
 SIZES = (1, 4 * KIB, 200 * KIB, 2 * MIB, 12 * MIB)
 TRIES = 6
+KEPT = 4  # threads of a pool that stay however long they are idle: ThreadPool
 QUIET = 30  # seconds: idle threads end, kept connections too
 
 
@@ -249,9 +250,8 @@ class Soak:
         for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
             name = (task / "comm").read_text().strip()
             threads[name] = threads.get(name, 0) + 1
-        print("threads by name:", ", ".join(f"{threads[name]} {name}" for name in sorted(threads)), flush=True)
         self.pause.clear()
-        return {"pid": pid, "memory KiB": int(facts["VmRSS"].split()[0]), "threads": int(facts["Threads"]),
+        return {"pid": pid, "memory KiB": int(facts["VmRSS"].split()[0]), "threads": threads,
                 "descriptors": len(os.listdir(f"/proc/{pid}/fd"))}
 
     def run(self):
@@ -277,8 +277,9 @@ class Soak:
             self.problems.append("bloblo is another process than it was: it crashed")
         if last["memory KiB"] > first["memory KiB"] * 1.25 + 16 * KIB:
             self.problems.append("its memory has grown")
-        if last["threads"] > first["threads"] + 2:
-            self.problems.append("its threads have become more")
+        for name, count in last["threads"].items():
+            if count > max(KEPT, first["threads"].get(name, 0)):
+                self.problems.append(f"its threads named {name} have become more")
         if last["descriptors"] > first["descriptors"] + 8:
             self.problems.append("its descriptors have become more")
         if spool:
