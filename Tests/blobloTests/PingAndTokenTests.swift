@@ -146,7 +146,7 @@ import Testing
       let first = try token(client, "/service/token", [alice]).token
       let fields = [
         "ACCEPT_ENCODING", "CONNECTION", "DOCKER_DISTRIBUTION_API_VERSION", "X_REQUEST_ID",
-        "TRACEPARENT", "X_REAL_IP",
+        "TRACEPARENT", "FORWARDED",
       ].map { ("HTTP_\($0)", "x") }
       #expect(try token(client, "/service/token", [alice] + fields).token == first)
     }
