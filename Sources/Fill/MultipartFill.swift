@@ -45,7 +45,7 @@ final class MultipartFill: Sendable {
   ///   what is up. And what is up leaves the spool.
   init(
     _ source: FillSource, _ spool: Spool, _ pool: ThreadPool<HTTPClient>, parallelParts: Int,
-    lead: Int64? = nil
+    lead: Int64?
   ) {
     self.source = source
     self.spool = spool

@@ -24,6 +24,7 @@ import ctypes
 import hashlib
 import hmac
 import http.client
+import http.server
 import json
 import os
 import pathlib
@@ -34,6 +35,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.parse
 
@@ -213,6 +215,17 @@ class Service:
     @property
     def pid(self):
         return self.process.pid if self.process and self.process.poll() is None else None
+
+
+def serve_http(handler, add_cleanup):
+    """A server on loopback, of a handler of http.server, until the test's cleanup."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    server.handle_error = lambda *_: None  # who has heard enough may leave
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    add_cleanup(server.server_close)
+    add_cleanup(server.shutdown)
+    return server
 
 
 def request(method, url, headers=None, body=None, timeout=10):

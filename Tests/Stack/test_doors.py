@@ -199,10 +199,7 @@ class TestCGI(Doors):
             def log_message(self, *_):
                 pass
 
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slow)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        self.addCleanup(server.server_close)
-        self.addCleanup(server.shutdown)
+        server = stack.serve_http(Slow, self.addCleanup)
         process = self.start(self.program, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, environment={
             "GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": "GET", "REQUEST_URI": "/v2/some/name/manifests/x",
             "BLOBLO_UPSTREAM_URL": f"http://127.0.0.1:{server.server_port}"})
@@ -561,11 +558,8 @@ class Choices:
 
     @classmethod
     def setUpClass(cls):
-        cls.other = http.server.ThreadingHTTPServer(("127.0.0.1", 0), OtherRegistry)
+        cls.other = stack.serve_http(OtherRegistry, cls.addClassCleanup)
         cls.other.seen = []
-        threading.Thread(target=cls.other.serve_forever, daemon=True).start()
-        cls.addClassCleanup(cls.other.server_close)
-        cls.addClassCleanup(cls.other.shutdown)
         super().setUpClass()
         for bucket in cls.buckets:
             assert cls.s3.client.call("PUT", f"/{bucket}")[0] == 200

@@ -5,7 +5,6 @@
 """
 
 import http.server
-import threading
 import time
 import unittest
 
@@ -117,11 +116,8 @@ class TestOneClientToBoth(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.registry = http.server.ThreadingHTTPServer(("127.0.0.1", 0), ListeningRegistry)
+        cls.registry = stack.serve_http(ListeningRegistry, cls.addClassCleanup)
         cls.registry.heard = []
-        threading.Thread(target=cls.registry.serve_forever, daemon=True).start()
-        cls.addClassCleanup(cls.registry.server_close)
-        cls.addClassCleanup(cls.registry.shutdown)
         cls.stack = stack.Stack(stack.options([
             "up", "--services", "nginx", "--registry", f"127.0.0.1:{cls.registry.server_port}"]))
         cls.addClassCleanup(cls.stack.down)

@@ -574,9 +574,7 @@ class AfterPulls(Operating):
             def log_message(self, *_):
                 pass
 
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        self.addCleanup(server.shutdown)
+        server = stack.serve_http(Handler, self.addCleanup)
         dom, _ = browse(f"http://127.0.0.1:{server.server_port}/bloblo/", "--virtual-time-budget=13000", "--dump-dom")
         self.assertIn("It is fresh.", dom)
         self.assertRegex(dom, r'<p id="lost" role="alert">bloblo does not answer since .*status 500')

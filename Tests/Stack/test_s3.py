@@ -274,11 +274,7 @@ class TestServers(Judge, unittest.TestCase):
 
             do_HEAD = do_GET
 
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Registry)
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        self.addCleanup(server.server_close)
-        self.addCleanup(server.shutdown)
+        server = stack.serve_http(Registry, self.addCleanup)
         env = settings(self.stack.services["s3"].url, BLOBLO_UPSTREAM_URL=f"http://127.0.0.1:{server.server_port}")
         for kind, expected in [
                 ("has it", {"upstream": "ok", "upstream.head": "ok", "upstream.proof": "ok", "bucket.blob": "warn"}),
@@ -527,13 +523,7 @@ class TestCredentials(Watcher, unittest.TestCase):
         self.s3 = self.stack.services["s3"]
 
     def serve(self, handler):
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        server.daemon_threads = True
-        server.handle_error = lambda *_: None  # who has heard enough may leave
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        self.addCleanup(server.server_close)
-        self.addCleanup(server.shutdown)
-        return server.server_port
+        return stack.serve_http(handler, self.addCleanup).server_port
 
     def get(self, timeout=60):
         return stack.request("GET", f"{self.stack.services['nginx'].url}/v2/a/blobs/{self.digest}", timeout=timeout)

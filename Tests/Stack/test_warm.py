@@ -265,19 +265,29 @@ class WarmTest(unittest.TestCase):
         ended = self.warm(self.image, AWS_SECRET_ACCESS_KEY="wrong")
         self.assertEqual((ended.returncode, "0 filled" in ended.stdout), (1, True), ended)
 
-    def test_a_slow_store_holds_the_reading_back(self):
-        """What is up leaves the spool, and upstream is never read far ahead of that."""
-        size, part = 48 * MIB, 5 * MIB
+    def large_layer(self, size):
+        """The image is of this layer alone; and S3 is behind a relay."""
         layer = self.registry.layer(size)
         self.registry.tag("v1", [self.registry.image("amd64", [layer])])
         relay = faulty.Relay(self.servers.services["s3"].port)
         self.addCleanup(relay.close)
+        return layer, relay
+
+    def warming(self, relay, parallel):
+        """`warm` at work, by parts of 5 MiB."""
+        environment = self.environment(BLOBLO_S3_ENDPOINT_URL=relay.url, BLOBLO_FILL_PART_SIZE="5MiB",
+                                       BLOBLO_FILL_PARALLEL_PARTS=str(parallel))
+        return subprocess.Popen([test_fill.ARGUMENTS.bloblo, "warm", self.image], env=environment, text=True,
+                                stdout=subprocess.PIPE)
+
+    def test_a_slow_store_holds_the_reading_back(self):
+        """What is up leaves the spool, and upstream is never read far ahead of that."""
+        size = 48 * MIB
+        layer, relay = self.large_layer(size)
         # A part that breaks off goes up again, from what is still in the spool.
         relay.rate, relay.reset_at = 8 * MIB, MIB
-        lead = 2 * 2 * part
-        with subprocess.Popen([test_fill.ARGUMENTS.bloblo, "warm", self.image], text=True, stdout=subprocess.PIPE,
-                              env=self.environment(BLOBLO_S3_ENDPOINT_URL=relay.url, BLOBLO_FILL_PART_SIZE=str(part),
-                                                   BLOBLO_FILL_PARALLEL_PARTS="2")) as warm:
+        lead = 2 * 2 * 5 * MIB
+        with self.warming(relay, parallel=2) as warm:
             seen = []
             while warm.poll() is None:
                 seen += self.written_and_held(warm.pid, size)
@@ -292,14 +302,9 @@ class WarmTest(unittest.TestCase):
 
     def test_a_store_that_stalls_holds_no_reading_back(self):
         """A registry's front would take us for dead."""
-        size, part = 40 * MIB, 5 * MIB
-        layer = self.registry.layer(size)
-        self.registry.tag("v1", [self.registry.image("amd64", [layer])])
-        relay = faulty.Relay(self.servers.services["s3"].port)
-        self.addCleanup(relay.close)
-        with subprocess.Popen([test_fill.ARGUMENTS.bloblo, "warm", self.image], text=True, stdout=subprocess.PIPE,
-                              env=self.environment(BLOBLO_S3_ENDPOINT_URL=relay.url, BLOBLO_FILL_PART_SIZE=str(part),
-                                                   BLOBLO_FILL_PARALLEL_PARTS="1")) as warm:
+        size = 40 * MIB
+        _, relay = self.large_layer(size)
+        with self.warming(relay, parallel=1) as warm:
             # Its upload has begun by then.
             self.assertTrue(test_fill.eventually(lambda: any(
                 held < size for _, held in self.written_and_held(warm.pid, size))))
