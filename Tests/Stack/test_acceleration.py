@@ -135,7 +135,7 @@ class Acceleration:
         self.assertGreater(hidden, {"Content-Encoding", "X-Amz-Tagging-Count", "Seaweed-X-Amz-Etag", "X-Amz-Cf-Id", "X-Rgw-Object-Type"})
         self.says("200 OK", b"the bytes", *(f"{name}: S3-says-so" for name in hidden - {"Accept-Ranges"}))
         status, headers, body = self.ask()
-        self.assertEqual((status, body), (200, b"the bytes"))
+        self.assertEqual((status, body[:100]), (200, b"the bytes"), self.server.tail())
         self.assertEqual([name for name, value in headers.items() if "S3-says-so" in value], [])
 
     def test_an_error_of_s3_is_the_registrys_to_answer(self):
