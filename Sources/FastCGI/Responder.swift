@@ -64,9 +64,11 @@ package final class Responder: Sendable {
   /// - Returns: `false` when some were still in flight after `limit`.
   package func stop(within limit: Duration) -> Bool {
     _ = epoll_ctl(connections.epoll, EPOLL_CTL_DEL, listener.descriptor, nil)
-    // Who has got as far as the backlog is still served.
+    // Who has got as far as the backlog is still served. That of TCP is reset with the listening, but he who
+    // comes to a Unix socket in that instant would never hear that he waits in vain: hence twice.
     acceptAll()
     listener.stopListening()
+    while acceptAll() {}
     connections.stopReading()
     let isDone = connections.waitUntilNone(for: limit)
     _ = eventfd_write(stopSignal, 1)
@@ -103,17 +105,19 @@ package final class Responder: Sendable {
     }
   }
 
-  private func acceptAll() {
+  /// - Returns: whether there may be more.
+  @discardableResult private func acceptAll() -> Bool {
+    defer { connections.watch(listener: listener.descriptor, isNew: false) }
     // Bounded, so that connections that are there get their turn.
     for _ in 0..<64 {
       guard let connection = listener.accept() else {
         // Out of descriptors: the connection stays in the backlog; trying again at once would only burn time.
         if errno == EMFILE || errno == ENFILE { usleep(10_000) }
-        break
+        return false
       }
       _ = connections.add(connection)
     }
-    connections.watch(listener: listener.descriptor, isNew: false)
+    return true
   }
 
   /// Something has come on a connection, or it has ended: looks before it is read.

@@ -37,6 +37,22 @@ struct ListenerTests {
     try FileManager.default.removeItem(atPath: path)
   }
 
+  @Test func `who came before the listening ended is still accepted, and then nobody`() throws {
+    let listener = try Listener(.unix(path: path))
+    let client = try LoopbackSocket.connect(unix: path)
+    listener.stopListening()
+    let accepted = listener.accept()
+    let connection = try #require(accepted)
+    client.send([1])
+    var byte: UInt8 = 0
+    let count = unsafe recv(connection, &byte, 1, 0)
+    #expect(count == 1)
+    close(connection)
+    let next = listener.accept()
+    #expect(next == nil)
+    #expect(throws: (any Error).self) { try LoopbackSocket.connect(unix: path) }
+  }
+
   @Test func `a file that is another's is left`() throws {
     let listener = try Listener(.unix(path: path))
     try FileManager.default.removeItem(atPath: path)

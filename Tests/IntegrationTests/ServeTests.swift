@@ -18,6 +18,7 @@ import Testing
     #expect(try eventually { try site.bucket.openUploads().contains(blob.key) })
     try site.stack.signal("bloblo", "SIGTERM")
     #expect(site.logSays("stopping"))
+    #expect(eventually { !FileManager.default.fileExists(atPath: site.stack.facts.socket) })
     // Those who come now are the registry's at once: nobody waits in the backlog of a program that stops.
     let quick = try site.ask("GET", blob.path(in: "serve/term"), options: ["--max-time", "15"])
     #expect(quick.body == blob.bytes)
