@@ -3,11 +3,12 @@
 SHELL := /bin/bash
 PYTHON := $(CURDIR)/.build/venv/bin/python
 
-.PHONY: help demo dev test build bench lint deb test-deb fuzz soak sanitize install
+.PHONY: help demo dev check test build bench lint deb test-deb fuzz soak sanitize install
 
 help:
 	@echo 'make demo   an image is pushed through nginx and pulled cold and warm; ends by itself'
 	@echo 'make dev    the same servers, to play with until Ctrl-C'
+	@echo 'make check  before each commit: style, unit tests, a pull through nginx and one through Apache'
 	@echo 'make test   unit tests, and integration tests on real servers'
 	@echo 'make build  the release binary, which runs where Swift is not installed: .build/release/bloblo'
 	@echo 'make bench  what a decision, a pull, a fill and a start cost, beside what they are compared with'
@@ -21,25 +22,19 @@ help:
 demo dev: install build
 	@$(PYTHON) Tests/Stack/demo.py $@
 
+# Most of a test's time is waiting, so there are more workers than cores.
+WORKERS ?= 4
+
+check: lint install
+	swift build --build-tests
+	BLOBLO_TEST_PYTHON=$(PYTHON) swift test --skip-build --skip IntegrationTests
+	$(PYTHON) -m pytest -m check -n 2
+
 test: export BLOBLO_WRITTEN := $(CURDIR)/.build/written
 test: install
 	@rm -rf $(BLOBLO_WRITTEN) && mkdir -p $(BLOBLO_WRITTEN)
 	swift build --build-tests
-	$(PYTHON) Tests/Stack/test_nginx.py
-	$(PYTHON) Tests/Stack/test_apache.py
-	$(PYTHON) Tests/Stack/test_acceleration.py
-	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_fronts.py
-	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_tokens.py
-	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_doors.py
-	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_other_fronts.py
-	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_systemd.py
-	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_chunked.py
-	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_operating.py
-	$(PYTHON) Tests/Stack/test_fill.py
-	BLOBLO=.build/debug/bloblo $(PYTHON) Tests/Stack/test_bulkheads.py
-	$(PYTHON) Tests/Stack/test_warm.py
-	$(PYTHON) Tests/Stack/test_s3.py
-	$(PYTHON) Tests/Stack/test_ceph.py
+	$(PYTHON) -m pytest -n $(WORKERS) --durations 20
 	BLOBLO_TEST_PYTHON=$(PYTHON) swift test --skip-build
 	$(PYTHON) Tests/Stack/written.py $(BLOBLO_WRITTEN)
 

@@ -87,6 +87,10 @@ class Ports:
             for claim in filter(None, claims):
                 claim.close()
 
+    def close(self):
+        while self._claims:
+            self._claims.pop().close()
+
     @staticmethod
     def _claim(port):
         claim = socket.socket(socket.AF_UNIX)
@@ -665,6 +669,7 @@ class Stack:
     def down(self):
         for service in reversed(self.services.values()):
             service.stop()
+        self.ports.close()
         written = self.secrets_written()
         if self.options.keep:
             print(f"kept: {self.folder}", file=sys.stderr)

@@ -19,6 +19,8 @@ import tempfile
 import time
 import unittest
 
+import pytest
+
 import stack
 
 SNIPPETS = pathlib.Path("/etc/nginx/snippets")
@@ -38,6 +40,9 @@ def is_installed():
     result = subprocess.run(["dpkg-query", "-W", "-f", "${db:Status-Status}", "bloblo"],
                             capture_output=True, text=True)
     return result.returncode == 0
+
+
+pytestmark = pytest.mark.package
 
 
 class PackageTests(unittest.TestCase):

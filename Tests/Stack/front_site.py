@@ -1,0 +1,58 @@
+"""One bloblo between real servers, as a test sees it."""
+
+import contextlib
+import json
+
+import stack
+from fakes.client import ALICE, blob_path, push
+from fakes.waiting import eventually
+
+
+class Site:
+    """A started stack with one front, "nginx" or "apache", and what tests ask of it."""
+
+    def __init__(self, servers, front):
+        self.servers = servers
+        self.name = front
+        self.front = servers.services[front]
+        self.url = self.front.url
+        self.registry = servers.services.get("registry")
+        self.s3 = servers.services.get("s3")
+        self.bloblo = servers.services.get("bloblo")
+
+    def push(self, content, repository="some/name", headers=ALICE):
+        """Pushes a blob through the front; its digest."""
+        return push(self.url, content, repository, headers)
+
+    def ask(self, method, path, headers=ALICE, **more):
+        """One request to the front, redirects not followed: (status, fields, body)."""
+        return stack.request(method, self.url + path, headers, **more)
+
+    def get(self, digest, repository="some/name", headers=ALICE, **more):
+        return self.ask("GET", blob_path(digest, repository), headers, **more)
+
+    def fill(self, digest, repository="some/name", seconds=30):
+        """Pulls a blob until it is sent to the bucket; its presigned or internal answer's (status, fields)."""
+        def is_warm():
+            status, fields, _ = self.get(digest, repository)
+            return fields["X-Bloblo"] == "redirect" and (status, fields)
+        return eventually(is_warm, seconds, otherwise=self.bloblo.tail)
+
+    def lines(self, *words):
+        """bloblo's log lines that have all these words."""
+        return [json.loads(line) for line in self.bloblo.log.read_text(errors="replace").splitlines()
+                if line.startswith("{") and all(word in line for word in words)]
+
+    @contextlib.contextmanager
+    def restarted(self, **settings):
+        """bloblo with other settings, for the length of a `with`."""
+        before = self.servers.options.env
+        self.bloblo.stop()
+        self.servers.options.env = {**before, **settings}
+        try:
+            self.bloblo.start()
+            yield self.bloblo
+        finally:
+            self.bloblo.stop()
+            self.servers.options.env = before
+            self.bloblo.start()

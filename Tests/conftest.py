@@ -1,0 +1,150 @@
+"""What all Python tests share: the program under test, the seed and the order, and fixtures of real servers.
+
+Settings of the run:
+
+    BLOBLO       the program under test; without it the debug build
+    --seed N     replays the order and the random choices of an earlier run, whose header names N
+"""
+
+import contextlib
+import os
+import pathlib
+import random
+import signal
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "Tests/Stack"))
+# Before any test module reads it.
+os.environ["BLOBLO"] = str(pathlib.Path(os.environ.get("BLOBLO", ROOT / ".build/debug/bloblo")).resolve())
+
+import stack  # noqa: E402
+from front_site import Site  # noqa: E402
+
+
+# The run
+
+
+def pytest_addoption(parser):
+    parser.addoption("--seed", type=int, help="of the order of tests, and of what they choose at random")
+
+
+def pytest_configure(config):
+    # SIGTERM ends a run as Ctrl-C does: fixtures are torn down.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    workers_seed = getattr(config, "workerinput", {}).get("seed")
+    chosen = config.getoption("seed")
+    config.option.loadscopereorder = False  # the order below, not by number of tests
+    config.seed = next(seed for seed in (workers_seed, chosen, random.SystemRandom().randrange(1 << 32))
+                       if seed is not None)
+
+
+def pytest_report_header(config):
+    return f"bloblo: {os.environ['BLOBLO']}\nseed: {config.seed} (replay with --seed {config.seed})"
+
+
+def scope(nodeid):
+    """Tests of one scope share servers, so they run on one worker: a class, or a module and its front."""
+    place, _, name = nodeid.rpartition("::")
+    words = set(name.partition("[")[2].rstrip("]").split("-"))
+    return "@".join([place, *sorted(words & {"nginx", "apache"})])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Shuffles modules, scopes and the tests in them; scopes with a long test start first."""
+    draw = random.Random(config.seed)
+    items.sort(key=lambda item: item.nodeid)  # each worker draws the same numbers
+    rank = {}
+    for item in items:
+        for key in (item.module.__name__, scope(item.nodeid), item.nodeid):
+            rank.setdefault(key, draw.random())
+    long = {scope(item.nodeid) for item in items if item.get_closest_marker("long")}
+    items.sort(key=lambda item: (scope(item.nodeid) not in long, rank[item.module.__name__],
+                                 rank[scope(item.nodeid)], rank[item.nodeid]))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    """Each worker of pytest-xdist hears of the seed."""
+    node.workerinput["seed"] = node.config.seed
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduler(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return scope(nodeid)
+
+    return Scheduler(config, log)
+
+
+@pytest.fixture
+def chance(request):
+    """A random.Random of this test's own: the run's seed and the test's name give the same choices again."""
+    return random.Random(f"{request.config.seed}:{request.node.nodeid}")
+
+
+# Servers
+
+
+@pytest.fixture
+def ports():
+    """Claims on free loopback ports: `ports.take()`."""
+    claims = stack.Ports()
+    yield claims
+    claims.close()
+
+
+@pytest.fixture
+def serve(request):
+    """Starts a handler of http.server on loopback until the end of the test; the server."""
+    return lambda handler: stack.serve_http(handler, request.addfinalizer)
+
+
+@contextlib.contextmanager
+def stacks():
+    """A function that makes and starts stacks, which end together."""
+    with contextlib.ExitStack() as ends:
+        def make(services, *words, env=None, start=True, **options):
+            """`services` as in stack.py; `words` are further options of it, `options` such as have no words."""
+            chosen = stack.options(["up", "--services", services, "--bloblo", os.environ["BLOBLO"], *words])
+            chosen.env |= env or {}
+            for name, value in options.items():
+                setattr(chosen, name, value)
+            servers = stack.Stack(chosen)
+            ends.callback(servers.down)
+            return servers.up() if start else servers
+
+        yield make
+
+
+@pytest.fixture
+def make_stack():
+    """make_stack("registry,s3,nginx,bloblo", env={…}): real servers of this test's own."""
+    with stacks() as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def make_shared_stack():
+    """The same, for fixtures of module scope."""
+    with stacks() as make:
+        yield make
+
+
+@pytest.fixture(scope="module", params=["nginx", "apache"])
+def front(request):
+    """The name of a front; a test that has it runs with each of them."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def site(front):
+    """registry, SeaweedFS, the front and bloblo with the shipped files; the module shares them."""
+    with stacks() as make:
+        yield Site(make(f"registry,s3,{front},bloblo"), front)
