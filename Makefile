@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 PYTHON := $(CURDIR)/.build/venv/bin/python
 
-.PHONY: help demo dev check test build bench lint deb test-deb fuzz soak sanitize install
+.PHONY: help demo dev check test build bench lint deb test-deb fuzz soak sanitize
 
 help:
 	@echo 'make demo   an image is pushed through nginx and pulled cold and warm; ends by itself'
@@ -19,53 +19,54 @@ help:
 	@echo 'make sanitize  unit tests and some integration tests under the thread and the address sanitizer'
 	@echo 'make lint   what the formatter would change'
 
-demo dev: install build
+demo dev: install-demo build
 	@$(PYTHON) Tests/Stack/demo.py $@
 
 # Most of a test's time is waiting, so there are more workers than cores.
 WORKERS ?= 4
 
-check: lint install
+check: lint install-check
 	swift build --build-tests
 	BLOBLO_TEST_PYTHON=$(PYTHON) swift test --skip-build --skip IntegrationTests
 	$(PYTHON) -m pytest -m check -n 2
 
 test: export BLOBLO_WRITTEN := $(CURDIR)/.build/written
-test: install
+test: install-test
 	@rm -rf $(BLOBLO_WRITTEN) && mkdir -p $(BLOBLO_WRITTEN)
 	swift build --build-tests
 	$(PYTHON) -m pytest -n $(WORKERS) --durations 20
 	BLOBLO_TEST_PYTHON=$(PYTHON) swift test --skip-build
 	$(PYTHON) Tests/Stack/written.py $(BLOBLO_WRITTEN)
 
-build: install
+build: install-build
 	swift build -c release --product bloblo --static-swift-stdlib --explicit-target-dependency-import-check error
 
-bench: install build
+bench: install-test build
 	@Benchmarks/install
 	$(PYTHON) Benchmarks/bench
 
 lint:
 	swift format lint --strict --recursive Package.swift Sources Tests
 
-deb: install
+deb: install-build
 	packaging/deb
 
-test-deb: deb
+test-deb: deb install-test
 	$(PYTHON) Tests/Stack/test_package.py .build/deb/*.deb
 
 FUZZ_SECONDS ?= 60
 
-fuzz: install
+fuzz: install-build
 	Tests/Fuzz/run $(FUZZ_SECONDS)
 
 SOAK_SECONDS ?= 1800
 
-soak: install build
+soak: install-demo build
 	$(PYTHON) Tests/Stack/soak.py --seconds $(SOAK_SECONDS)
 
-sanitize: install
+sanitize: install-test
 	Tests/Sanitizers/run
 
-install:
-	@Tests/Stack/install
+# install-build, install-demo, install-check, install-test: what the commands above need.
+install-%:
+	@Tests/Stack/install $*

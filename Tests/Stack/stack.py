@@ -245,6 +245,17 @@ def request(method, url, headers=None, body=None, timeout=10):
         connection.close()
 
 
+def bcrypt(password):
+    """What docker-registry wants in an htpasswd file; by libcrypt, which every Debian has.
+
+    Source: <https://manpages.debian.org/bookworm/libcrypt-dev/crypt_gensalt.3.en.html>
+    """
+    library = ctypes.CDLL("libcrypt.so.1")
+    library.crypt.restype = library.crypt_gensalt.restype = ctypes.c_char_p
+    salt = os.urandom(16)
+    return library.crypt(password.encode(), library.crypt_gensalt(b"$2y$", ctypes.c_ulong(5), salt, len(salt))).decode()
+
+
 class Registry(Service):
     """Debian's docker-registry with its files below the folder; one line per request in access.log."""
 
@@ -267,10 +278,7 @@ class Registry(Service):
         }
         if self.stack.options.auth == "htpasswd":
             users = self.folder / "htpasswd"
-            users.write_text("".join(
-                subprocess.run([program("htpasswd"), "-Bbn", user, password], check=True,
-                               capture_output=True, text=True).stdout.strip() + "\n"
-                for user, password in USERS.items()))
+            users.write_text("".join(f"{user}:{bcrypt(password)}\n" for user, password in USERS.items()))
             config["auth"] = {"htpasswd": {"realm": "the demo registry", "path": str(users)}}
         path = self.folder / "config.json"
         path.write_text(json.dumps(config))  # JSON is YAML
