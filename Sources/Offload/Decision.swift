@@ -1,6 +1,6 @@
 package import Registry
 
-/// What becomes of a request for a blob; its cases are the leaves of the README's flowchart.
+/// What becomes of a request for a blob; its cases are the leaves of the flowchart in docs/requests.md.
 package enum Decision: Sendable {
   /// The registry answers.
   case pass(PassReason)

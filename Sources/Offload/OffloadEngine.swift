@@ -4,7 +4,7 @@ package import Registry
 
 /// Decides what becomes of a request, by what is remembered, and else by asking upstream and the bucket.
 ///
-/// The order is the README's: parse (done: there is a `BlobRequest`), proof, HEAD, presence, redirect or
+/// The order is that of docs/requests.md: parse (done: there is a `BlobRequest`), proof, HEAD, presence, redirect or
 /// fill. Doubt, at any step, is a pass.
 package struct OffloadEngine: Sendable {
   package struct Policy: Sendable {

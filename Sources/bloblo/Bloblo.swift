@@ -35,7 +35,7 @@ struct Bloblo: ParsableCommand {
       registry whether this client may read this blob, and sends the client to a presigned S3 URL; a blob \
       that is not in the bucket yet is given to the client and put there in the same reading.
 
-      Settings are environment variables, BLOBLO_… and AWS_…: man bloblo and the README explain each.
+      Settings are environment variables, BLOBLO_… and AWS_…: man bloblo and docs/settings.md explain each.
 
       Example: BLOBLO_LISTEN_ADDR=unix:/run/bloblo.sock BLOBLO_UPSTREAM_URL=http://127.0.0.1:5000 \
       BLOBLO_S3_BUCKET_NAME=layers AWS_REGION=eu-west-1 bloblo

@@ -6,7 +6,7 @@ import Testing
 
 /// What operators read must be what the program knows.
 struct DocumentedSettingsTests {
-  @Test(arguments: ["bloblo.env", "man/bloblo.1", "../README.md"])
+  @Test(arguments: ["bloblo.env", "man/bloblo.1", "../docs/settings.md"])
   func `every setting is explained`(file: String) throws {
     let words = Set(try text(file).split { !$0.isUppercase && !$0.isNumber && $0 != "_" })
     let missing = UnknownSettings.known.filter { !words.contains($0[...]) }

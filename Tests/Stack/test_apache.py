@@ -46,7 +46,7 @@ class TestShippedApache(ShippedFront, unittest.TestCase):
     options = "--read-timeout", str(TIMEOUT), "--apache-server", "Protocols h2c http/1.1"
     passes = staticmethod(plain("Status: 424 Failed Dependency\r\nX-Bloblo: pass\r\nContent-Length: 0"))
     nonsense = {**NONSENSE, **FOREIGN}
-    heard_head = "GET"  # ErrorDocument has made a GET of it: see README
+    heard_head = "GET"  # ErrorDocument has made a GET of it: see docs/fronts.md
 
     def marked(self, head, mark):
         return f"{head}\r\nX-Bloblo: {mark}"
@@ -79,7 +79,7 @@ class TestShippedApache(ShippedFront, unittest.TestCase):
             self.assertEqual((name, response.status, response.read()), (name, 200, CONTENT))
 
     def test_http_2(self):
-        """The same, but for malformed headers: see the README."""
+        """The same, but for malformed headers: see docs/fronts.md."""
         roads = {name: NONSENSE[name] for name in NONSENSE.keys() - {"no header", "a header without an end"}}
         for name, answer in {"pass": self.passes, "redirect": self.redirects, **roads}.items():
             self.responder(answer)

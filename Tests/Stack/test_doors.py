@@ -28,7 +28,7 @@ from test_fronts import ABSENT, ALICE, COLD, COLD_DIGEST, CONTENT, DIGEST, MALLO
 PROGRAM = pathlib.Path(os.environ.get("BLOBLO", stack.ROOT / ".build/release/bloblo")).resolve()
 BLOBS = "^/v2/.+/blobs/[a-z0-9+._-]+:[0-9a-zA-Z=_-]+$"
 
-# Who asks, by the lines of the README.
+# Who asks, by the lines of docs/fronts.md.
 CLIENT = """\
             fastcgi_param REMOTE_ADDR $remote_addr;
             fastcgi_param HTTP_HOST $http_host;
@@ -459,7 +459,7 @@ class Authorizer:
 
 
 class TestAuthorizerOfApache(Authorizer, Doors):
-    """mod_authnz_fcgi, by the lines of the README."""
+    """mod_authnz_fcgi, by the lines of docs/fronts.md."""
 
     services, more = "registry,s3,apache,bloblo", ("--tcp",)
 

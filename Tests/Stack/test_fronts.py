@@ -396,7 +396,7 @@ class TestApacheAccelerateTCP(Front, unittest.TestCase):
 
 
 class Guarded:
-    """A registry that lets everybody read, whose web server asks for passwords, by the lines of the README."""
+    """A registry that lets everybody read, whose web server asks for passwords, by the lines of docs/fronts.md."""
 
     front = "nginx"
 

@@ -330,7 +330,7 @@ class Log(Operating):
         digest = self.push_and_fill()
         self.assertEqual(307, self.ask(digest, "explained-1", Range="bytes=0-1")[0])
         self.assertEqual(401, self.get(digest, {"X-Request-Id": "explained-2"})[0])
-        chapter = (stack.ROOT / "README.md").read_text().split("\n### Log\n")[1].split("\n#")[0]
+        chapter = (stack.ROOT / "docs/operations.md").read_text().split("\n## Log\n")[1].split("\n#")[0]
         explained = set(re.findall(r"`([a-z.0-9-]+)`", chapter)) | {"time", "level", "message"}
         for line in self.lines('"decision":'):
             self.assertLessEqual(set(line), explained)
@@ -515,7 +515,7 @@ class AfterPulls(Operating):
             self.assertTrue(named)
             self.assertEqual(set(), named - there, path)
         helped = set(re.findall(r"^# HELP (bloblo_\w+)", self.page("metrics")[1], re.M))
-        chapter = (stack.ROOT / "README.md").read_text().split("\n### Metrics\n")[1].split("\n#")[0]
+        chapter = (stack.ROOT / "docs/operations.md").read_text().split("\n## Metrics\n")[1].split("\n#")[0]
         self.assertEqual(helped, set(re.findall(r"\bbloblo_[a-z0-9_]+\b", chapter)))
 
     def test_the_page_in_a_browser(self):

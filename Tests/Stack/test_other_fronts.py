@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Caddy, HAProxy and lighttpd of Debian before bloblo, by the snippets of the README; skipped where they
+"""Caddy, HAProxy and lighttpd of Debian before bloblo, by the snippets of docs/fronts.md; skipped where they
 are not installed.
 
     python3 Tests/Stack/test_other_fronts.py
@@ -155,7 +155,7 @@ class OtherFront:
     def test_bloblo_is_down_or_hangs(self):
         bloblo = self.stack.services["bloblo"]
         if not self.fails_open:
-            self.skipTest("this front can't: see the README")
+            self.skipTest("this front can't: see docs/fronts.md")
         bloblo.signal(signal.SIGSTOP)
         try:
             self.assertEqual(self.ask()[0], 200)
@@ -171,7 +171,7 @@ class OtherFront:
 
     def test_nonsense(self):
         if not self.fails_open:
-            self.skipTest("this front can't: see the README")
+            self.skipTest("this front can't: see docs/fronts.md")
         bloblo = self.stack.services["bloblo"]
         bloblo.stop()
         try:
@@ -185,7 +185,7 @@ class OtherFront:
             bloblo.start()
 
 
-# What Caddy takes for a whole answer, and what HAProxy itself ends of: see the README.
+# What Caddy takes for a whole answer, and what HAProxy itself ends of: see docs/fronts.md.
 UNSEEN = {"a record that is cut", "another request's answer", "a header without an end", "half a header"}
 
 

@@ -47,7 +47,7 @@ struct Check: ParsableCommand {
       settings = try Settings(environment: environment)
     } catch {
       for problem in error.problems {
-        report.fail("settings", problem, "set it as the README's table of settings says")
+        report.fail("settings", problem, "docs/settings.md explains each setting")
       }
       let problems = credentialProblems(environment, beside: error)
       if !problems.isEmpty {

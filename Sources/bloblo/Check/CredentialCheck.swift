@@ -4,7 +4,7 @@ import S3
 
 /// Where the credential comes from, and how long it lives.
 struct CredentialCheck {
-  static let advice = "see the README's list of sources, and which settings each needs"
+  static let advice = "docs/s3.md lists the sources of credentials and the settings of each"
 
   private let settings: Settings
 

@@ -132,7 +132,7 @@ struct FrontCheck {
       "front.guard",
       "the web server guards /v2/ (status \(front)) and not the blobs' location, and the registry is open: "
         + "everybody gets blobs",
-      "guard the server, or both locations: see \"Does nginx itself guard a registry that is open?\" in the README"
+      "guard the server, or both locations: docs/fronts.md says how"
     )
   }
 

@@ -79,7 +79,7 @@ struct PresignCheck {
     else { return }
     refused(
       url.string, "presign.expiry", "a URL past its life", &report, &http,
-      "this server gives a blob to whoever ever had a URL for it: see the README's table of servers"
+      "this server gives a blob to whoever ever had a URL for it: docs/s3.md lists the servers that bloblo was verified on"
     )
   }
 

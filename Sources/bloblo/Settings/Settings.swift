@@ -5,7 +5,7 @@ import Offload
 import Registry
 import S3
 
-/// All that can be set, read once at start. The README's table says what each means.
+/// All that can be set, read once at start. docs/settings.md says what each means.
 struct Settings: Sendable {
   var listenAddress: ListenAddress
   var listenMode: UInt32
