@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT / "Tests/Stack"))
 os.environ["BLOBLO"] = str(pathlib.Path(os.environ.get("BLOBLO", ROOT / ".build/debug/bloblo")).resolve())
 
 import stack  # noqa: E402
-from front_site import Site  # noqa: E402
+from front_site import Site, stacks  # noqa: E402
 
 
 # The run
@@ -106,21 +106,11 @@ def serve(request):
     return lambda handler: stack.serve_http(handler, request.addfinalizer)
 
 
-@contextlib.contextmanager
-def stacks():
-    """A function that makes and starts stacks, which end together."""
-    with contextlib.ExitStack() as ends:
-        def make(services, *words, env=None, start=True, **options):
-            """`services` as in stack.py; `words` are further options of it, `options` such as have no words."""
-            chosen = stack.options(["up", "--services", services, "--bloblo", os.environ["BLOBLO"], *words])
-            chosen.env |= env or {}
-            for name, value in options.items():
-                setattr(chosen, name, value)
-            servers = stack.Stack(chosen)
-            ends.callback(servers.down)
-            return servers.up() if start else servers
-
-        yield make
+@pytest.fixture
+def ends():
+    """What a test ends at its end: `ends.callback(f, …)`."""
+    with contextlib.ExitStack() as stack_of_ends:
+        yield stack_of_ends
 
 
 @pytest.fixture

@@ -2,10 +2,28 @@
 
 import contextlib
 import json
+import os
 
 import stack
 from fakes.client import ALICE, blob_path, push
 from fakes.waiting import eventually
+
+
+@contextlib.contextmanager
+def stacks():
+    """A function that makes and starts stacks, which end together."""
+    with contextlib.ExitStack() as ends:
+        def make(services, *words, env=None, start=True, **options):
+            """`services` as in stack.py; `words` are further options of it, `options` such as have no words."""
+            chosen = stack.options(["up", "--services", services, "--bloblo", os.environ["BLOBLO"], *words])
+            chosen.env |= env or {}
+            for name, value in options.items():
+                setattr(chosen, name, value)
+            servers = stack.Stack(chosen)
+            ends.callback(servers.down)
+            return servers.up() if start else servers
+
+        yield make
 
 
 class Site:
