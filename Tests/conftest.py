@@ -20,6 +20,8 @@ sys.path.insert(0, str(ROOT / "Tests/Stack"))
 # Before any test module reads it.
 os.environ["BLOBLO"] = str(pathlib.Path(os.environ.get("BLOBLO", ROOT / ".build/debug/bloblo")).resolve())
 
+pytest.register_assert_rewrite("front_site", "operating", "fakes")
+
 import stack  # noqa: E402
 from front_site import Site, stacks  # noqa: E402
 

@@ -1,0 +1,125 @@
+"""One thing is broken at a time, S3, registry, credential or disk; page, log, metrics and readiness say which
+within seconds. Pictures of the page are left in .build/screenshots, to be looked at.
+"""
+
+import json
+import time
+
+import pytest
+
+import stack
+from fakes.waiting import eventually
+from operating import MIB, operating, small_file_system, take_pictures
+
+
+@pytest.fixture(scope="module")
+def shared():
+    with operating() as site:
+        yield site
+
+
+@pytest.fixture
+def site(shared):
+    shared.heal()
+    return shared
+
+
+def test_s3_does_not_answer(site):
+    digest = site.push_and_fill()
+    before = site.passes("s3")
+    site.s3_relay.stalled = True
+    site.assert_told("bucket", ["bloblo-blobs", "BLOBLO_S3_ENDPOINT_URL"], is_ready=False)
+    assert 200 == site.get(digest)[0], "the pull works"
+    assert site.passes("s3") > before
+    assert "S3 does not answer as it should" in site.text()
+    take_pictures(site.nginx.url + "/bloblo/", "broken")
+    site.s3_relay.heal()
+    site.assert_well_again("bucket")
+
+
+def test_a_dead_s3_does_not_fill_the_log(site):
+    digest = site.push_and_fill()
+    site.s3_relay.refuse = b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    site.s3_relay.cut()
+    before, start = len(site.lines("S3 did not answer as it should")), time.monotonic()
+    asked = site.passes("s3")
+    # For up to a second what is remembered of the bucket holds.
+    eventually(lambda: site.get(digest)[0] == 200)
+    for _ in range(300):
+        site.get(digest)
+    lines = site.lines("S3 did not answer as it should")[before:]
+    assert site.passes("s3") - asked >= 300
+    assert len(lines) >= 1, "the first is told at once"
+    assert len(lines) <= 2 + (time.monotonic() - start) // 10
+    # The rest comes as a number, and no more request is needed for that.
+    told = eventually(lambda: [line for line in site.lines("S3 did not answer as it should")[before:]
+                               if line.get("repeated")], 30)
+    assert sum(line["repeated"] for line in told) >= 200
+    site.s3_relay.heal()
+    site.assert_well_again("bucket")
+
+
+def test_the_bucket_is_not_there(site):
+    with site.restarted(BLOBLO_S3_BUCKET_NAME="no-such-bucket"):
+        site.assert_told("bucket", ["no-such-bucket", "404", "Create the bucket"], is_ready=False)
+
+
+def test_the_credential_is_wrong(site):
+    with site.restarted(AWS_SECRET_ACCESS_KEY="not-" + stack.SECRET_KEY):
+        site.assert_told("bucket", ["403 SignatureDoesNotMatch", "The secret key is not the access key's"], is_ready=False)
+
+
+def test_the_credential_ends(site):
+    said = site.folder / "credential.json"
+    source = f"[default]\ncredential_process = cat {said}\n"
+    (site.folder / "config").write_text(source)
+    end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 8))
+    said.write_text(json.dumps({"Version": 1, "AccessKeyId": stack.ACCESS_KEY,
+                                "SecretAccessKey": stack.SECRET_KEY, "Expiration": end}))
+    with site.restarted(AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="",
+                        AWS_CONFIG_FILE=str(site.folder / "config")):
+        left = site.metrics()["bloblo_credential_remaining_seconds"]
+        assert 0 < left <= 8, left
+        said.unlink()
+        site.assert_told("credential", ["There is no credential", "Mend the source"], is_ready=False)
+        assert 0 == site.metrics()["bloblo_credential_remaining_seconds"]
+
+
+def test_the_registry_does_not_answer(site):
+    digest = site.push_and_fill()
+    before = site.passes("upstream-unreachable")
+    site.registry_relay.stalled = True
+    site.assert_told("upstream", ["does not answer", "BLOBLO_UPSTREAM_URL"], is_ready=True)
+    assert 200 == site.get(digest)[0], "nginx has its own way to the registry"
+    assert site.passes("upstream-unreachable") > before
+    assert site.lines("upstream did not answer", '"warning"')
+    site.registry_relay.heal()
+    site.assert_well_again("upstream")
+
+
+def test_the_registry_is_none(site):
+    with site.restarted(BLOBLO_UPSTREAM_URL=site.registry.url + "/elsewhere"):
+        site.assert_told("upstream", ["status 404", "BLOBLO_UPSTREAM_URL"], is_ready=True)
+
+
+def test_the_spool_is_gone(site):
+    before = site.metrics()['bloblo_fills_failed_total{cause="spool"}']
+    moved = site.bloblo.spool.with_name("moved")
+    site.bloblo.spool.rename(moved)
+    try:
+        digest = site.push()
+        assert 200 == site.get(digest)[0], "the pull works"
+        site.assert_told("spool", [str(site.bloblo.spool), "BLOBLO_SPOOL_DIR"], is_ready=True)
+        assert before + 1 == site.metrics()['bloblo_fills_failed_total{cause="spool"}']
+        assert site.lines("not filled", digest, "spool")
+    finally:
+        moved.rename(site.bloblo.spool)
+    site.assert_well_again("spool")
+
+
+def test_the_disk_is_full(site, ends):
+    with site.restarted(BLOBLO_SPOOL_DIR=small_file_system(ends, "4m")):
+        site.assert_told("spool", ["is full", "Make room"], is_ready=True)
+        digest = site.push(5 * MIB)
+        assert 200 == site.get(digest)[0], "the pull works"
+        assert 1 == site.metrics()['bloblo_fills_failed_total{cause="spool"}']
