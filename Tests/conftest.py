@@ -85,6 +85,11 @@ def pytest_xdist_make_scheduler(config, log):
     return Scheduler(config, log)
 
 
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("root") and os.geteuid() != 0:
+        pytest.skip("needs root")
+
+
 @pytest.fixture
 def chance(request):
     """A random.Random of this test's own: the run's seed and the test's name give the same choices again."""

@@ -117,6 +117,7 @@ def test_the_spool_is_gone(site):
     site.assert_well_again("spool")
 
 
+@pytest.mark.root
 def test_the_disk_is_full(site, ends):
     with site.restarted(BLOBLO_SPOOL_DIR=small_file_system(ends, "4m")):
         site.assert_told("spool", ["is full", "Make room"], is_ready=True)

@@ -1,15 +1,13 @@
-#!/usr/bin/env python3
 """The shipped units under a real systemd, behind a real nginx: started, watched, restarted, killed, while
 clients pull.
 
-    python3 Tests/Stack/test_systemd.py
-
 systemd is PID 1 of namespaces of its own, on a copy of this machine's files that is forgotten afterwards
 (overlayfs on tmpfs); it starts nothing but the journal, the bus and bloblo. It takes root and the right to
-mount: where that is missing, all of this is skipped, and says so.
+mount: where that is missing, all of this is skipped.
 """
 
 import concurrent.futures
+import contextlib
 import os
 import pathlib
 import shutil
@@ -18,12 +16,13 @@ import subprocess
 import tempfile
 import threading
 import time
-import unittest
+
+import pytest
 
 import stack
-from test_fronts import ALICE, CONTENT, Front, blob
-
-PROGRAM = pathlib.Path(os.environ.get("BLOBLO", stack.ROOT / ".build/release/bloblo")).resolve()
+from fakes.client import ALICE, blob_path, push
+from fakes.waiting import eventually
+from front_site import stacks
 
 # Within the namespaces: the machine's files under an overlay, units, program and settings in their places.
 SET_UP = """
@@ -65,79 +64,69 @@ def namespaces_are_allowed():
         capture_output=True).returncode == 0
 
 
-@unittest.skipUnless(namespaces_are_allowed(), "no right to make namespaces and mount in them")
-class TestSystemd(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.shared = pathlib.Path(tempfile.mkdtemp(prefix="units-"))
-        cls.addClassCleanup(shutil.rmtree, cls.shared, ignore_errors=True)
-        cls.shared.chmod(0o755)
-        (cls.shared / "run").mkdir()
-        (cls.shared / "root").mkdir()
-        shutil.copytree(stack.ROOT / "packaging/systemd", cls.shared / "units")
-        shutil.copy(PROGRAM, cls.shared / "bloblo")
+class Unit:
+    """bloblo.service and its socket under a systemd of the test's own, behind nginx."""
+
+    def __init__(self, make, ends):
+        self.shared = pathlib.Path(ends.enter_context(
+            tempfile.TemporaryDirectory(prefix="units-", ignore_cleanup_errors=True)))
+        self.shared.chmod(0o755)
+        (self.shared / "run").mkdir()
+        (self.shared / "root").mkdir()
+        shutil.copytree(stack.ROOT / "packaging/systemd", self.shared / "units")
+        shutil.copy(os.environ["BLOBLO"], self.shared / "bloblo")
         # The shipped 30 s are too long for a test.
-        (cls.shared / "short.conf").write_text("[Service]\nWatchdogSec=3s\n")
-        cls.stack = stack.Stack(stack.options(["up", "--services", "registry,s3,nginx", "--read-timeout", "8"]))
-        cls.addClassCleanup(cls.stack.down)
-        cls.stack.socket = cls.shared / "run/bloblo.sock"
-        cls.stack.up()
-        cls.server, cls.registry, cls.s3 = (cls.stack.services[name] for name in ("nginx", "registry", "s3"))
-        settings = stack.Bloblo(cls.stack).environment()
-        (cls.shared / "bloblo.env").write_text("".join(
+        (self.shared / "short.conf").write_text("[Service]\nWatchdogSec=3s\n")
+        self.stack = make("registry,s3,nginx", "--read-timeout", "8", start=False)
+        self.stack.socket = self.shared / "run/bloblo.sock"
+        self.stack.up()
+        self.server, self.s3 = self.stack.services["nginx"], self.stack.services["s3"]
+        settings = stack.Bloblo(self.stack).environment()
+        (self.shared / "bloblo.env").write_text("".join(
             f"{name}={value}\n" for name, value in settings.items()
             if name.startswith(("BLOBLO_", "AWS_")) and name not in ("BLOBLO_LISTEN_ADDR", "BLOBLO_SPOOL_DIR")))
-        cls.systemd = subprocess.Popen(
+        self.systemd = subprocess.Popen(
             ["unshare", "-m", "-p", "-u", "-i", "-C", "-f", "--kill-child", "bash", "-c",
-             SET_UP.format(folder=cls.shared / "root", shared=cls.shared)],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=cls.prepared())
-        cls.addClassCleanup(cls.end)
-        deadline = time.monotonic() + 30
-        while cls.systemctl("is-active", "bloblo.service") != "active":
-            assert cls.systemd.poll() is None, cls.systemd.stdout.read()
-            assert time.monotonic() < deadline, cls.systemctl("status", "bloblo.service", "bloblo.socket")
-            time.sleep(0.1)
-        Front.push.__func__(cls, CONTENT)
-        Front.fill.__func__(cls, CONTENT)
+             SET_UP.format(folder=self.shared / "root", shared=self.shared)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=self.prepared())
+        ends.callback(self.end)
+        eventually(lambda: self.systemctl("is-active", "bloblo.service") == "active",
+                   otherwise=lambda: self.systemctl("status", "bloblo.service", "bloblo.socket"))
+        self.content = os.urandom(3_000_000)
+        self.digest = push(self.server.url, self.content)
+        eventually(lambda: self.ask()[0] == 307)
 
-    @classmethod
-    def prepared(cls):
+    def ask(self, **more):
+        return stack.request("GET", self.server.url + blob_path(self.digest), ALICE, **more)
+
+    def prepared(self):
         """A cgroup of its own, so that those that systemd makes can be removed; an end when we end."""
         mounts = [line.split() for line in pathlib.Path("/proc/mounts").read_text().splitlines()]
         places = [pathlib.Path(mount[1]) for mount in mounts if mount[2] == "cgroup2"]
-        cls.cgroup = None
+        self.cgroup = None
         if places:
             own = pathlib.Path("/proc/self/cgroup").read_text().split("0::")[1].split()[0]
-            cls.cgroup = pathlib.Path(f"{places[0]}{own}/bloblo-test-{os.getpid()}")
-            cls.cgroup.mkdir()
+            self.cgroup = pathlib.Path(f"{places[0]}{own}/bloblo-test-{os.getpid()}")
+            self.cgroup.mkdir()
         dies = stack.dies_with_parent(signal.SIGKILL, os.getpid())
 
         def prepare():
             dies()
-            if cls.cgroup:
-                (cls.cgroup / "cgroup.procs").write_text(str(os.getpid()))
+            if self.cgroup:
+                (self.cgroup / "cgroup.procs").write_text(str(os.getpid()))
         return prepare
 
-    @classmethod
-    def end(cls):
-        cls.systemd.kill()  # and with it PID 1 of the namespaces, and all that is in them
-        cls.systemd.wait()
-        cls.systemd.stdout.close()
-        if cls.cgroup:
-            deadline = time.monotonic() + 10
-            while "populated 1" in (cls.cgroup / "cgroup.events").read_text() and time.monotonic() < deadline:
-                time.sleep(0.05)
-            for folder, _, _ in os.walk(cls.cgroup, topdown=False):
+    def end(self):
+        self.systemd.kill()  # and with it PID 1 of the namespaces, and all that is in them
+        self.systemd.wait()
+        self.systemd.stdout.close()
+        if self.cgroup:
+            eventually(lambda: "populated 0" in (self.cgroup / "cgroup.events").read_text())
+            for folder, _, _ in os.walk(self.cgroup, topdown=False):
                 os.rmdir(folder)
 
-    def setUp(self):
-        self.wait_until(lambda: self.show("SubState") == "running", "running")
-        self.server.stop()  # nginx remembers a responder that failed
-        self.server.start()
-
-    @classmethod
-    def systemctl(cls, *words):
-        children = pathlib.Path(f"/proc/{cls.systemd.pid}/task/{cls.systemd.pid}/children").read_text().split()
+    def systemctl(self, *words):
+        children = pathlib.Path(f"/proc/{self.systemd.pid}/task/{self.systemd.pid}/children").read_text().split()
         if not children:
             return ""
         done = subprocess.run(["nsenter", "-t", children[0], "-m", "-p", "-u", "-i", "-C", "systemctl", "--no-pager", *words],
@@ -147,11 +136,11 @@ class TestSystemd(unittest.TestCase):
     def show(self, name):
         return self.systemctl("show", "--value", "-p", name, "bloblo.service")
 
-    def wait_until(self, is_true, what):
-        deadline = time.monotonic() + 30
-        while not is_true():
-            self.assertLess(time.monotonic(), deadline, f"{what}: {self.systemctl('status', 'bloblo.service')}")
-            time.sleep(0.1)
+    def wait_until_running(self, restarts=None):
+        """Until the unit is up; and if `restarts` is given, has been started again more often than that."""
+        eventually(lambda: (restarts is None or int(self.show("NRestarts")) > restarts)
+                   and self.show("SubState") == "running",
+                   otherwise=lambda: self.systemctl("status", "bloblo.service"))
 
     def process(self):
         """bloblo's pid as it is outside of the namespaces."""
@@ -162,24 +151,27 @@ class TestSystemd(unittest.TestCase):
                     return int(folder.name)
             except (OSError, IndexError):
                 pass
-        self.fail("it does not run")
+        pytest.fail("it does not run")
 
-    def pulls_while(self, act, least=50):
-        """16 clients pull while `act` runs; every pull must end with the right bytes."""
-        is_over, wrong, count = threading.Event(), [], [0, 0]
+    def pulls_while(self, act):
+        """16 clients pull while `act` runs, and once more when it is over; every pull must end with the right
+        bytes. Returns how many pulls were redirected.
+        """
+        is_over, wrong, redirects = threading.Event(), [], []
 
         def pull():
-            while not is_over.is_set():
+            is_last = False
+            while not is_last:
+                is_last = is_over.is_set()
                 try:
-                    status, headers, body = stack.request("GET", self.server.url + blob(), ALICE, timeout=30)
+                    status, headers, body = self.ask(timeout=30)
                     if status == 307:
-                        count[1] += 1
+                        redirects.append(1)
                         status, headers, body = stack.request("GET", headers["Location"])
-                    if (status, body == CONTENT) != (200, True):
+                    if (status, body == self.content) != (200, True):
                         wrong.append((status, len(body)))
                 except Exception as error:
                     wrong.append(repr(error))
-                count[0] += 1
 
         with concurrent.futures.ThreadPoolExecutor(16) as pool:
             pulls = [pool.submit(pull) for _ in range(16)]
@@ -189,74 +181,90 @@ class TestSystemd(unittest.TestCase):
                 is_over.set()
             for each in pulls:
                 each.result()
-        self.assertEqual(wrong, [])
-        self.assertGreater(count[0], least)
-        return count
-
-    def test_it_is_ready_confined_and_serves(self):
-        self.assertEqual(self.show("SubState"), "running")  # of Type=notify: READY=1 came
-        self.assertEqual(self.systemctl("is-active", "bloblo.socket"), "active")
-        status = dict(line.split(":\t", 1) for line in pathlib.Path(f"/proc/{self.process()}/status").read_text().splitlines()
-                      if ":\t" in line)
-        self.assertNotIn("0", status["Uid"].split())
-        self.assertEqual((int(status["CapEff"], 16), int(status["CapBnd"], 16)), (0, 0))
-        self.assertEqual((status["NoNewPrivs"], status["Seccomp"]), ("1", "2"))
-        headers = stack.request("GET", self.server.url + blob(), ALICE)[1]
-        self.assertEqual(headers["X-Bloblo"], "redirect")
-        socket = self.stack.socket.stat()
-        self.assertEqual(oct(socket.st_mode & 0o777), "0o660")
-
-    def test_a_restart_fails_no_pull(self):
-        def act():
-            for _ in range(3):
-                before = self.show("MainPID")
-                self.assertEqual(self.systemctl("restart", "bloblo.service"), "")
-                self.assertNotEqual(self.show("MainPID"), before)
-                time.sleep(0.5)
-        # Most requests wait in the socket. nginx may send one on a kept connection in the instant of its end,
-        # twice, and then ask the registry for the next ten seconds.
-        self.assertGreater(self.pulls_while(act)[1], 0)
-        self.assertEqual(self.show("Result"), "success")
-
-    def test_killed_it_comes_back(self):
-        before = int(self.show("NRestarts"))
-        def act():
-            os.kill(self.process(), signal.SIGKILL)
-            self.wait_until(lambda: int(self.show("NRestarts")) > before and self.show("SubState") == "running", "back")
-        self.pulls_while(act, least=16)
-
-    def test_hanging_it_is_killed_by_the_watchdog(self):
-        before = int(self.show("NRestarts"))
-        def act():
-            os.kill(self.process(), signal.SIGSTOP)
-            self.wait_until(lambda: int(self.show("NRestarts")) > before and self.show("SubState") == "running", "back")
-        self.pulls_while(act, least=16)
-
-    def test_it_lives_longer_than_the_watchdog_waits(self):
-        before = self.show("MainPID")
-        self.pulls_while(lambda: time.sleep(5))
-        self.assertEqual(self.show("MainPID"), before)
-
-    def test_wrong_settings_are_not_tried_for_ever(self):
-        child = pathlib.Path(f"/proc/{self.systemd.pid}/task/{self.systemd.pid}/children").read_text().split()[0]
-        folder = f"/proc/{child}/root/etc/systemd/system/bloblo.service.d"
-        path = pathlib.Path(folder) / "wrong.conf"
-        path.write_text("[Service]\nEnvironment=BLOBLO_DELIVERY=nonsense\n")
-        try:
-            self.systemctl("daemon-reload")
-            before = self.show("NRestarts")
-            self.systemctl("restart", "bloblo.service")
-            time.sleep(2.5)  # RestartSec, twice
-            self.assertEqual((self.show("SubState"), self.show("ExecMainStatus"), self.show("NRestarts")),
-                             ("failed", "78", "0"))
-        finally:
-            path.unlink()
-            self.systemctl("daemon-reload")
-            self.systemctl("reset-failed", "bloblo.service", "bloblo.socket")
-            self.systemctl("start", "bloblo.socket", "bloblo.service")
-        self.wait_until(lambda: self.show("SubState") == "running", "started")
+        assert wrong == []
+        return len(redirects)
 
 
-if __name__ == "__main__":
-    stack.end_by_signal()
-    unittest.main(verbosity=2)
+@pytest.fixture(scope="module")
+def shared():
+    if not namespaces_are_allowed():
+        pytest.skip("no right to make namespaces and mount in them")
+    with stacks() as make, contextlib.ExitStack() as ends:
+        yield Unit(make, ends)
+
+
+@pytest.fixture
+def unit(shared):
+    shared.wait_until_running()
+    shared.server.stop()  # nginx remembers a responder that failed
+    shared.server.start()
+    return shared
+
+
+def test_it_is_ready_confined_and_serves(unit):
+    assert unit.show("SubState") == "running"  # of Type=notify: READY=1 came
+    assert unit.systemctl("is-active", "bloblo.socket") == "active"
+    status = dict(line.split(":\t", 1) for line in pathlib.Path(f"/proc/{unit.process()}/status").read_text().splitlines()
+                  if ":\t" in line)
+    assert "0" not in status["Uid"].split()
+    assert (int(status["CapEff"], 16), int(status["CapBnd"], 16)) == (0, 0)
+    assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+    headers = unit.ask()[1]
+    assert headers["X-Bloblo"] == "redirect"
+    socket = unit.stack.socket.stat()
+    assert oct(socket.st_mode & 0o777) == "0o660"
+
+
+def test_a_restart_fails_no_pull(unit):
+    def act():
+        for _ in range(3):
+            before = unit.show("MainPID")
+            assert unit.systemctl("restart", "bloblo.service") == ""
+            assert unit.show("MainPID") != before
+            time.sleep(0.5)
+    # Most requests wait in the socket. nginx may send one on a kept connection in the instant of its end,
+    # twice, and then ask the registry for the next ten seconds.
+    assert unit.pulls_while(act) > 0
+    assert unit.show("Result") == "success"
+
+
+def test_killed_it_comes_back(unit):
+    before = int(unit.show("NRestarts"))
+    def act():
+        os.kill(unit.process(), signal.SIGKILL)
+        unit.wait_until_running(before)
+    unit.pulls_while(act)
+
+
+def test_hanging_it_is_killed_by_the_watchdog(unit):
+    before = int(unit.show("NRestarts"))
+    def act():
+        os.kill(unit.process(), signal.SIGSTOP)
+        unit.wait_until_running(before)
+    unit.pulls_while(act)
+
+
+def test_it_lives_longer_than_the_watchdog_waits(unit):
+    before = unit.show("MainPID")
+    unit.pulls_while(lambda: time.sleep(5))
+    assert unit.show("MainPID") == before
+
+
+def test_wrong_settings_are_not_tried_for_ever(unit):
+    child = pathlib.Path(f"/proc/{unit.systemd.pid}/task/{unit.systemd.pid}/children").read_text().split()[0]
+    folder = f"/proc/{child}/root/etc/systemd/system/bloblo.service.d"
+    path = pathlib.Path(folder) / "wrong.conf"
+    path.write_text("[Service]\nEnvironment=BLOBLO_DELIVERY=nonsense\n")
+    try:
+        unit.systemctl("daemon-reload")
+        before = unit.show("NRestarts")
+        unit.systemctl("restart", "bloblo.service")
+        time.sleep(2.5)  # RestartSec, twice
+        assert (unit.show("SubState"), unit.show("ExecMainStatus"), unit.show("NRestarts")) == \
+                         ("failed", "78", "0")
+    finally:
+        path.unlink()
+        unit.systemctl("daemon-reload")
+        unit.systemctl("reset-failed", "bloblo.service", "bloblo.socket")
+        unit.systemctl("start", "bloblo.socket", "bloblo.service")
+    unit.wait_until_running()
