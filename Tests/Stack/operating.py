@@ -11,9 +11,9 @@ import re
 import subprocess
 import tempfile
 
-import faulty
 import stack
 from fakes.client import ALICE, push
+from fakes.relay import Relay
 from fakes.waiting import eventually
 
 PROGRAM = os.environ["BLOBLO"]
@@ -35,7 +35,7 @@ class Operating:
         services = self.stack.services
         self.bloblo, self.nginx, self.s3 = services["bloblo"], services["nginx"], services["s3"]
         self.registry = services["registry"]
-        self.s3_relay, self.registry_relay = faulty.Relay(self.s3.port), faulty.Relay(self.registry.port)
+        self.s3_relay, self.registry_relay = Relay(self.s3.port), Relay(self.registry.port)
         ends.callback(self.s3_relay.close)
         ends.callback(self.registry_relay.close)
         options.env = {"BLOBLO_S3_ENDPOINT_URL": self.s3_relay.url,

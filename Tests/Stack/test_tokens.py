@@ -10,8 +10,8 @@ import urllib.parse
 import pytest
 
 import stack
-from fake_responder import NONSENSE, FakeResponder
 from fakes.client import basic
+from fakes.responder import NONSENSE, FakeResponder
 from front_site import stacks
 
 ALICE, BOB = basic("alice", "a"), basic("bob", "b")
