@@ -3,7 +3,7 @@ internal import Registry
 extension PassReason {
   /// A reason without what differs from request to request: figures are counted by it.
   package enum Kind: Int, Sendable, CaseIterable {
-    case notABlobRequest, loop, notRemembered, wrongParams, delivery, conditional, range
+    case notABlobRequest, loop, deletion, notRemembered, wrongParams, delivery, conditional, range
     case otherValidator, upstreamStatus, upstreamPage, upstreamRedirect, upstreamDigest
     case upstreamUnreachable, unknownSize, smallBlob, store, storeDenied, noAcceleration, longURL,
       busy
@@ -14,6 +14,7 @@ extension PassReason {
       switch self {
       case .notABlobRequest: "not-a-blob-request"
       case .loop: "loop"
+      case .deletion: "delete"
       case .notRemembered: "not-remembered"
       case .wrongParams: "wrong-params"
       case .delivery: "delivery"
@@ -45,6 +46,7 @@ extension PassReason {
     switch self {
     case .notABlobRequest: .notABlobRequest
     case .loop: .loop
+    case .deletion: .deletion
     case .notRemembered: .notRemembered
     case .wrongParams: .wrongParams
     case .delivery: .delivery
