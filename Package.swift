@@ -114,7 +114,7 @@ let package = Package(
     tests("OffloadTests", "Offload", "Registry", "HTTPTransport", "Primitives"),
     tests(
       "blobloTests", "bloblo", "FastCGI", "Offload", "Primitives", "Registry", "S3", "TestSupport",
-      .product(name: "Logging", package: "swift-log")),
+      "Threading", .product(name: "Logging", package: "swift-log")),
     tests("ArchitectureTests"),
     tests(
       "FillTests", "Fill", "Hashing", "HTTPTransport", "Primitives", "Registry", "S3",

@@ -6,7 +6,6 @@ internal import Threading
 /// to the standard output.
 ///
 /// Source: RFC 3875.
-@safe
 final class CGIRequest: Request, @unchecked Sendable {
   // @unchecked: as the request; `ending` is shared with the thread that waits for it.
 
@@ -17,7 +16,7 @@ final class CGIRequest: Request, @unchecked Sendable {
   init(output: Int32) {
     self.output = output
     ending = Monitor(nil)
-    unsafe super.init(.responder, environ, isOfOwnProcess: true)
+    super.init(.responder, .ofProcess(), isOfOwnProcess: true)
   }
 
   deinit { abort() }
@@ -36,7 +35,9 @@ final class CGIRequest: Request, @unchecked Sendable {
     }
   }
 
-  override package func send(file: Int32, offset: Int64, count: Int64) -> Bool {
+  override package func send(
+    file: Int32, _ owner: AnyObject?, offset: Int64, count: Int64
+  ) -> Bool {
     var at = off_t(offset)
     let end = off_t(offset + count)
     while at < end {

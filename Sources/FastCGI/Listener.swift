@@ -60,7 +60,8 @@ package struct Listener: ~Copyable, Sendable {
 
   /// A new connection, or `nil` when there is none to have now; `errno` says why.
   func accept() -> Int32? {
-    let descriptor = accept4(self.descriptor, nil, nil, Int32(SOCK_CLOEXEC.rawValue))
+    let flags = Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+    let descriptor = accept4(self.descriptor, nil, nil, flags)
     guard descriptor >= 0 else { return nil }
     if isTCP { setOption(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, Int32(1)) }
     return descriptor

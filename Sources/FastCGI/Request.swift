@@ -1,10 +1,7 @@
-internal import Glibc
-
 /// One request that a web server has made, and the way to answer it, over FastCGI or as a CGI process.
 ///
 /// It ends by `finish()`, or by `abort()`; one that is let go of without either is aborted, so that the
 /// web server sees a broken answer and asks the registry.
-@safe
 package class Request: @unchecked Sendable {
   // @unchecked: one thread at a time has the request; it goes from one to the next through a queue.
 
@@ -13,34 +10,24 @@ package class Request: @unchecked Sendable {
     case responder, authorizer, other
   }
 
-  /// `NAME=value`, ended by a null pointer: libfcgi's params and a process's environment look the same.
-  typealias Params = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
-
   package let role: Role
   /// Whether the process was started for this request alone; its settings are among the params then.
   package let isOfOwnProcess: Bool
-  private let params: Params?
-  /// How long the names of the first params are: a look-up compares few names byte by byte.
-  private let nameLengths: InlineArray<48, UInt8>
+  private let params: Params
+  /// Whether bytes of a body have come.
+  var hasSentBody = false
 
-  /// - Parameter params: must live as long as the request.
-  @unsafe init(_ role: Role, _ params: Params?, isOfOwnProcess: Bool) {
+  init(_ role: Role, _ params: Params, isOfOwnProcess: Bool) {
     self.role = role
     self.isOfOwnProcess = isOfOwnProcess
-    unsafe self.params = unsafe params
-    nameLengths = unsafe lengths(of: params)
+    self.params = params
   }
 
   /// Lends the value of a param; `nil` when there is none. The first of duplicates counts.
   package final func withParameter<Result>(_ name: StaticString, _ body: (Span<UInt8>) -> Result)
     -> Result?
   {
-    name.withUTF8Buffer { name in
-      guard let value = unsafe value(of: name) else { return nil }
-      let bytes = unsafe UnsafeBufferPointer(
-        start: UnsafeRawPointer(value).assumingMemoryBound(to: UInt8.self), count: strlen(value))
-      return body(unsafe bytes.span)
-    }
+    name.withUTF8Buffer { unsafe params.withValue(of: $0, body) }
   }
 
   /// A copy of the value of a param.
@@ -52,22 +39,17 @@ package class Request: @unchecked Sendable {
   package final func forEachParameter(
     prefix: StaticString, _ body: (_ name: String, _ value: Span<UInt8>) -> Void
   ) {
-    prefix.withUTF8Buffer { prefix in
-      guard var entry = unsafe params else { return }
-      while let pair = unsafe entry.pointee {
-        unsafe entry += 1
-        guard unsafe begins(pair, with: prefix),
-          let equals = unsafe strchr(pair, Int32(UInt8(ascii: "=")))
-        else {
-          continue
-        }
-        let name = unsafe UnsafeRawBufferPointer(start: pair, count: pair.distance(to: equals))
-        let value = unsafe UnsafeBufferPointer(
-          start: UnsafeRawPointer(equals + 1).assumingMemoryBound(to: UInt8.self),
-          count: strlen(equals + 1))
-        unsafe body(String(decoding: name, as: UTF8.self), value.span)
-      }
+    prefix.withUTF8Buffer { unsafe params.forEach(prefix: $0, body) }
+  }
+
+  /// Whether the request has a body, or says that one will come. Source: RFC 3875 §4.1.2; RFC 9112 §6.
+  package final var hasBody: Bool {
+    if hasSentBody { return true }
+    let isOfLength = withParameter("CONTENT_LENGTH") { length in
+      for i in length.indices where length[i] != UInt8(ascii: "0") { return true }
+      return false
     }
+    return isOfLength == true || withParameter("HTTP_TRANSFER_ENCODING") { $0.count > 0 } == true
   }
 
   /// Answers with a head and a small body, and ends the request.
@@ -90,6 +72,9 @@ package class Request: @unchecked Sendable {
 
   // What each door does its own way.
 
+  /// Whether nobody waits for the answer any more, as far as is known.
+  package var isGone: Bool { false }
+
   /// Adds bytes to the answer; they may wait in a buffer for more.
   ///
   /// - Returns: `false` when the web server has gone.
@@ -97,8 +82,15 @@ package class Request: @unchecked Sendable {
 
   /// Adds `count` bytes of a file to the body, without a copy of ours.
   ///
+  /// - Parameter owner: keeps the file open until they are sent.
   /// - Returns: `false` when the web server has gone, or takes nothing for minutes.
-  package func send(file: Int32, offset: Int64, count: Int64) -> Bool { false }
+  package func send(file: Int32, _ owner: AnyObject?, offset: Int64, count: Int64) -> Bool { false }
+
+  /// Sends what waits; whether the web server has taken all of it, or has gone. On the loop's thread.
+  package var isDrained: Bool { true }
+
+  /// Calls `body`, on the loop's thread, when the web server has taken all that was sent, or has gone.
+  package func whenDrained(_ body: @escaping () -> Void) { body() }
 
   /// Tells the web server that we are alive while there is nothing to send.
   ///
@@ -110,53 +102,4 @@ package class Request: @unchecked Sendable {
 
   /// Breaks the answer off, so that the web server can't take it for a whole one.
   package func abort() {}
-
-  /// FCGX_GetParam without a C string for the name.
-  @unsafe private final func value(of name: UnsafeBufferPointer<UInt8>) -> UnsafePointer<CChar>? {
-    guard let params = unsafe params, let wanted = name.baseAddress else { return nil }
-    var i = 0
-    while i < nameLengths.count {
-      let length = nameLengths[i]
-      if length == 0 { return nil }
-      if Int(length) == name.count, let pair = unsafe params[i],
-        unsafe memcmp(pair, wanted, name.count) == 0
-      {
-        return unsafe UnsafePointer(pair + name.count + 1)
-      }
-      i += 1
-    }
-    var entry = unsafe params + i
-    while let pair = unsafe entry.pointee {
-      if unsafe begins(pair, with: name), unsafe pair[name.count] == CChar(UInt8(ascii: "=")) {
-        return unsafe UnsafePointer(pair + name.count + 1)
-      }
-      unsafe entry += 1
-    }
-    return nil
-  }
-}
-
-/// The lengths of the names of the first params, 0 behind the last; 255 for a longer one, and for what has
-/// no name.
-@unsafe private func lengths(of params: Request.Params?) -> InlineArray<48, UInt8> {
-  var lengths = InlineArray<48, UInt8>(repeating: 0)
-  guard let params = unsafe params else { return lengths }
-  for i in lengths.indices {
-    guard let pair = unsafe params[i] else { break }
-    let equals = unsafe strchr(pair, Int32(UInt8(ascii: "=")))
-    let length = unsafe equals.map { unsafe pair.distance(to: $0) } ?? 255
-    lengths[i] = length == 0 ? 255 : UInt8(clamping: length)
-  }
-  return lengths
-}
-
-/// Whether the C string begins with `name`.
-@unsafe private func begins(
-  _ pair: UnsafeMutablePointer<CChar>, with name: UnsafeBufferPointer<UInt8>
-) -> Bool {
-  for i in 0..<name.count {
-    // A NUL differs from every byte of a name, so this stops at the string's end.
-    guard unsafe UInt8(bitPattern: pair[i]) == name[i] else { return false }
-  }
-  return true
 }

@@ -3,7 +3,8 @@ internal import Registry
 extension PassReason {
   /// A reason without what differs from request to request: figures are counted by it.
   package enum Kind: Int, Sendable, CaseIterable {
-    case notABlobRequest, loop, deletion, notRemembered, wrongParams, delivery, conditional, range
+    case notABlobRequest, loop, notRemembered, wrongParams, requestBody, delivery, conditional,
+      range
     case otherValidator, upstreamStatus, upstreamPage, upstreamRedirect, upstreamDigest
     case upstreamUnreachable, unknownSize, smallBlob, store, storeDenied, noAcceleration, longURL,
       busy
@@ -14,9 +15,9 @@ extension PassReason {
       switch self {
       case .notABlobRequest: "not-a-blob-request"
       case .loop: "loop"
-      case .deletion: "delete"
       case .notRemembered: "not-remembered"
       case .wrongParams: "wrong-params"
+      case .requestBody: "request-body"
       case .delivery: "delivery"
       case .conditional: "conditional"
       case .range: "range"
@@ -46,9 +47,9 @@ extension PassReason {
     switch self {
     case .notABlobRequest: .notABlobRequest
     case .loop: .loop
-    case .deletion: .deletion
     case .notRemembered: .notRemembered
     case .wrongParams: .wrongParams
+    case .requestBody: .requestBody
     case .delivery: .delivery
     case .conditional: .conditional
     case .range: .range

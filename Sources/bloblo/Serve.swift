@@ -48,8 +48,8 @@ struct Serve: ParsableCommand {
     let probe = Probe(
       health, handler.locations.standard, settings.credentials, handler.tee.filler, logger,
       round: handler.tick)
-    let responder = Responder(listener, handler: handler)
-    guard responder.start(threads: 1) else {
+    let responder = Responder(listener, on: EventLoop(), handler: handler)
+    guard responder.start() else {
       complain(["bloblo: the system gives no threads"])
       throw ExitCode(EX_OSERR)
     }

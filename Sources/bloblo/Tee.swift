@@ -89,7 +89,8 @@ final class Tee: Sendable {
       switch reader.progress(beyond: offset, within: .seconds(2)) {
       case .available(let end):
         let count = min(end - offset, Self.pieceBytes)
-        isGood = request.send(file: reader.descriptor, offset: offset, count: count)
+        isGood = request.send(
+          file: reader.descriptor, nil, offset: offset, count: count)
         if isGood { offset += count }
       case .waiting: isGood = request.keepAlive()
       case .broken: isGood = false

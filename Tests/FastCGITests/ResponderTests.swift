@@ -21,10 +21,14 @@ private final class Handler: RequestHandler {
     case "/alive":
       _ = request.keepAlive()
       request.answer(ResponseHead(status: 200), body: Array("alive".utf8))
+    case "/much":
+      request.answer(ResponseHead(status: 200), body: [UInt8](repeating: 1, count: 16 << 20))
     case "/file":
       guard let file = FileHandle(forReadingAtPath: "/proc/self/exe") else { return }
       request.begin(ResponseHead(status: 200))
-      if request.send(file: file.fileDescriptor, offset: 5, count: 200_000) { request.finish() }
+      if request.send(file: file.fileDescriptor, file, offset: 5, count: 200_000) {
+        request.finish()
+      }
     default: request.answer(ResponseHead(status: 200), body: Array(path.utf8))
     }
   }
@@ -47,8 +51,9 @@ private final class Handler: RequestHandler {
     let listener = try Listener(.tcp(host: "", port: 0))
     port = listener.port ?? 0
     responder = Responder(
-      listener, limits: ConnectionLimits(read: .seconds(20), write: .seconds(20)), handler: handler)
-    #expect(responder.start(threads: 1))
+      listener, on: EventLoop(),
+      limits: ConnectionLimits(read: .seconds(20), write: .seconds(20)), handler: handler)
+    #expect(responder.start())
   }
 
   private func connect() throws -> FastCGIClient { try #require(FastCGIClient(port: port)) }
@@ -78,6 +83,77 @@ private final class Handler: RequestHandler {
     stop()
   }
 
+  @Test func `a thousand connections with the beginning of a request hold nobody up`() throws {
+    var limit = rlimit()
+    let kind = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    #expect(unsafe getrlimit(kind, &limit) == 0)
+    limit.rlim_cur = max(limit.rlim_cur, min(limit.rlim_max, 8192))
+    #expect(unsafe setrlimit(kind, &limit) == 0)
+    let beginnings = try (0..<1000).map { _ in try connect() }
+    let bytes = FastCGIClient.request([("REQUEST_URI", "/slow")])
+    for client in beginnings { client.socket.send(Array(bytes.prefix(9))) }
+    let (whole, cut) = (try connect(), try connect())
+    let start = ContinuousClock.now
+    cut.socket.send(Array(bytes.prefix(20)))
+    #expect(whole.ask("/whole").text.hasSuffix("/whole"))
+    cut.socket.send(Array(bytes.dropFirst(20)))
+    #expect(cut.answer().text.hasSuffix("/slow"))
+    #expect(ContinuousClock.now - start < .seconds(2))
+    stop()
+  }
+
+  @Test func `the beginning of a request is not waited for without end`() throws {
+    let listener = try Listener(.tcp(host: "", port: 0))
+    let client = try #require(FastCGIClient(port: listener.port ?? 0))
+    let responder = Responder(
+      listener, on: EventLoop(), limits: ConnectionLimits(read: .milliseconds(50)), handler: handler
+    )
+    #expect(responder.start())
+    client.socket.send(Array(FastCGIClient.request([("A", "b")]).prefix(9)))
+    #expect(client.socket.receive().isEmpty)
+    #expect(responder.stop(within: .seconds(30)))
+    stop()
+  }
+
+  @Test(arguments: [true, false])
+  func `nobody waits for a body that nobody wants`(isKept: Bool) throws {
+    let client = try connect()
+    let bytes = FastCGIClient.request(
+      [("REQUEST_URI", "/x"), ("CONTENT_LENGTH", "700")], body: [UInt8](repeating: 1, count: 700),
+      keep: isKept)
+    client.socket.send(Array(bytes.dropLast(600)))
+    let answer = client.answer()
+    #expect(answer.isEnded && answer.text.hasSuffix("/x"))
+    client.socket.send(Array(bytes.suffix(600)))
+    if isKept {
+      #expect(client.ask("/y").text.hasSuffix("/y"))
+    } else {
+      #expect(client.socket.receive().isEmpty)
+    }
+    stop()
+  }
+
+  @Test func `nothing but what is meant stands in our records`() throws {
+    let client = try connect()
+    client.socket.send(FastCGIClient.record(9, [15, 0] + Array("FCGI_MPXS_CONNS".utf8), id: 0))
+    #expect(
+      client.socket.receive(exactly: 26)
+        == [1, 10, 0, 0, 0, 18, 0, 0, 15, 1] + Array("FCGI_MPXS_CONNS0".utf8))
+    client.socket.send(FastCGIClient.request([("REQUEST_URI", "/x")]))
+    let records = client.answer().records
+    #expect(records.last == FastCGIClient.Record(type: 3, content: [UInt8](repeating: 0, count: 8)))
+    stop()
+  }
+
+  @Test func `a web server that takes nothing holds nobody up`() throws {
+    let lazy = try connect()
+    lazy.socket.send(FastCGIClient.request([("REQUEST_URI", "/much")]))
+    let quick = try connect()
+    #expect(quick.ask("/quick").text.hasSuffix("/quick"))
+    #expect(lazy.answer().output.count > 16 << 20)
+    stop()
+  }
+
   @Test func `hostile bytes end their own connection only`() throws {
     try hostile(port)
     stop()
@@ -95,8 +171,8 @@ private final class Handler: RequestHandler {
     // It knows of the limit from its start.
     let listener = try Listener(.tcp(host: "", port: 0))
     let port = listener.port ?? 0
-    let responder = Responder(listener, handler: handler)
-    #expect(responder.start(threads: 1))
+    let responder = Responder(listener, on: EventLoop(), handler: handler)
+    #expect(responder.start())
     try hostile(port)
     #expect(responder.stop(within: .seconds(30)))
     stop()
@@ -189,8 +265,8 @@ private final class Handler: RequestHandler {
     let client = try #require(FastCGIClient(port: listener.port ?? 0))
     client.socket.send(FastCGIClient.request([("REQUEST_URI", "/x")]))
     client.socket.endSending()
-    let responder = Responder(listener, handler: handler)
-    #expect(responder.start(threads: 1))
+    let responder = Responder(listener, on: EventLoop(), handler: handler)
+    #expect(responder.start())
     #expect(client.answer().text.hasSuffix("/x"))
     #expect(client.socket.hasEnded)
     #expect(responder.stop(within: .seconds(30)))

@@ -2,6 +2,7 @@ import FastCGI
 import Foundation
 import TestSupport
 import Testing
+import Threading
 
 @testable import bloblo
 
@@ -46,8 +47,8 @@ import Testing
     let listener = try Listener(.tcp(host: "", port: 0))
     let port = listener.port ?? 0
     let responder = Responder(
-      listener, handler: BlobHandler(settings, environment: environment, Log(settings)))
-    #expect(responder.start(threads: 1))
+      listener, on: EventLoop(), handler: BlobHandler(settings, environment: environment, Log(settings)))
+    #expect(responder.start())
     defer { _ = responder.stop(within: .seconds(5)) }
     try body(#require(FastCGIClient(port: port)))
   }

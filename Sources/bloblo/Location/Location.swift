@@ -1,5 +1,4 @@
 import Offload
-import Registry
 import S3
 
 /// A registry and its bucket, and how blobs get from there to clients.
@@ -12,16 +11,15 @@ final class Location: Sendable {
   /// What of a request goes upstream.
   let upstreamParameters: [UpstreamParameter]
 
-  /// - Parameter number: 0 is of the requests whose web server says nothing else.
   init(
-    _ number: UInt32, _ settings: LocationSettings, _ credentials: SigningCredentials,
+    _ id: LocationID, _ settings: LocationSettings, _ credentials: SigningCredentials,
     _ memories: Memories
   ) {
-    id = LocationID(number, registry: RegistryID(url: settings.upstream.url))
+    self.id = id
     self.settings = settings
     // Another location may be on another server, with a clock of its own.
     store = settings.store(
-      credentials, clock: number == 0 ? credentials.clock : ServerClock())
+      credentials, clock: id == .standard ? credentials.clock : ServerClock())
     engine = OffloadEngine(
       upstream: settings.upstream, store: store, policy: settings.policy, memories: memories)
     front = FrontServer(redirectStatus: settings.redirectStatus)

@@ -23,8 +23,7 @@ extension HTTPRequest {
       else { return }
       fields.append(HTTPField(field, value.withArray { $0 }))
     }
-    let via = request.parameter("HTTP_VIA") ?? []
-    fields.append(HTTPField("Via", via + (via.isEmpty ? "" : ", ").utf8 + "1.1 bloblo".utf8))
+    fields.append(HTTPField("Via", "1.1 bloblo"))
     if fields.first(named: RequestID.field.lowercased()) == nil {
       fields.append(HTTPField(RequestID.field, RequestID(request).bytes))
     }

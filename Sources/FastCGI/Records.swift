@@ -1,0 +1,102 @@
+internal import CFastCGI
+
+/// The head of a record. Source: FastCGI 1.0 §3.3.
+///
+///     version  type  requestId(2)  contentLength(2)  paddingLength  reserved
+struct RecordHeader {
+  static let byteCount = Int(FCGI_HEADER_LEN)
+  /// As much as a record holds, in whole words.
+  static let contentLimit = 65_528
+
+  let type: Int32
+  let id: UInt16
+  let contentLength: Int
+  let paddingLength: Int
+
+  init(type: Int32, id: UInt16, contentLength: Int) {
+    self.type = type
+    self.id = id
+    self.contentLength = contentLength
+    paddingLength = 0
+  }
+
+  /// - Returns: `nil` for another version of the protocol.
+  init?(_ bytes: InlineArray<8, UInt8>) {
+    guard bytes[0] == UInt8(FCGI_VERSION_1) else { return nil }
+    type = Int32(bytes[1])
+    id = UInt16(bytes[2]) << 8 | UInt16(bytes[3])
+    contentLength = Int(bytes[4]) << 8 | Int(bytes[5])
+    paddingLength = Int(bytes[6])
+  }
+
+  var bytes: InlineArray<8, UInt8> {
+    [
+      UInt8(FCGI_VERSION_1), UInt8(truncatingIfNeeded: type), UInt8(id >> 8), UInt8(id & 0xFF),
+      UInt8(contentLength >> 8), UInt8(contentLength & 0xFF), 0, 0,
+    ]
+  }
+}
+
+extension [UInt8] {
+  mutating func append(_ header: RecordHeader) {
+    let bytes = header.bytes
+    for i in bytes.indices { append(bytes[i]) }
+  }
+
+  /// Adds bytes of an answer's stream, in as many records as they need.
+  mutating func append(output: Span<UInt8>, ofRequest id: UInt16) {
+    var at = 0
+    while at < output.count {
+      let end = Swift.min(output.count, at + RecordHeader.contentLimit)
+      append(RecordHeader(type: FCGI_STDOUT, id: id, contentLength: end - at))
+      unsafe output.extracting(at..<end).withUnsafeBufferPointer {
+        unsafe append(contentsOf: $0)
+      }
+      at = end
+    }
+  }
+
+  /// Ends the answer's stream, and the request. Source: FastCGI 1.0 §5.5.
+  mutating func append(endOfRequest id: UInt16) {
+    append(RecordHeader(type: FCGI_STDOUT, id: id, contentLength: 0))
+    append(endOfRequest: id, protocolStatus: FCGI_REQUEST_COMPLETE)
+  }
+
+  mutating func append(endOfRequest id: UInt16, protocolStatus: Int32) {
+    append(RecordHeader(type: FCGI_END_REQUEST, id: id, contentLength: 8))
+    append(contentsOf: [0, 0, 0, 0, UInt8(truncatingIfNeeded: protocolStatus), 0, 0, 0])
+  }
+
+  /// An empty record of the error stream, which web servers read and ignore: their read timeout starts anew.
+  mutating func append(signOfLifeOfRequest id: UInt16) {
+    append(RecordHeader(type: FCGI_STDERR, id: id, contentLength: 0))
+  }
+
+  /// Source: FastCGI 1.0 §4.2.
+  mutating func append(unknownType type: Int32) {
+    append(RecordHeader(type: FCGI_UNKNOWN_TYPE, id: 0, contentLength: 8))
+    append(contentsOf: [UInt8(truncatingIfNeeded: type), 0, 0, 0, 0, 0, 0, 0])
+  }
+
+  /// Answers FCGI_GET_VALUES: those of the asked names that we know. Source: FastCGI 1.0 §4.1.
+  ///
+  /// - Parameter connectionLimit: how many connections we take at a time; each has one request at a time.
+  mutating func append(valuesOf names: Params, connectionLimit: Int) {
+    let known: [(StaticString, String)] = [
+      ("FCGI_MAX_CONNS", String(connectionLimit)), ("FCGI_MAX_REQS", String(connectionLimit)),
+      ("FCGI_MPXS_CONNS", "0"),
+    ]
+    var content: [UInt8] = []
+    for (name, value) in known {
+      name.withUTF8Buffer { name in
+        guard unsafe names.withValue(of: name, { _ in true }) == true else { return }
+        content.append(length: name.count)
+        content.append(length: value.utf8.count)
+        unsafe content.append(contentsOf: name)
+        content.append(contentsOf: value.utf8)
+      }
+    }
+    append(RecordHeader(type: FCGI_GET_VALUES_RESULT, id: 0, contentLength: content.count))
+    append(contentsOf: content)
+  }
+}

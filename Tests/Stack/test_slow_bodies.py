@@ -1,0 +1,60 @@
+"""Bodies of GETs that come byte by byte, which Apache streams to bloblo: nobody waits for what nobody wants."""
+
+import os
+import socket
+import threading
+import time
+
+import pytest
+
+import faulty
+import stack
+
+
+@pytest.fixture(scope="module")
+def site():
+    registry = faulty.Registry()
+    options = ["up", "--services", "s3,apache,nginx,bloblo", "--registry", f"127.0.0.1:{registry.port}"]
+    if program := os.environ.get("BLOBLO"):
+        options += ["--bloblo", program]
+    servers = stack.Stack(stack.options(options))
+    try:
+        servers.up()
+        servers.path = f"/v2/good/blobs/{registry.add(1000)}"
+        yield servers
+    finally:
+        servers.down()
+        registry.close()
+
+
+@pytest.mark.parametrize("front", ["apache", "nginx"])
+def test_a_body_in_drops_holds_nobody_up(site, front):
+    address = site.services[front].url
+    host, port = address.removeprefix("http://").split(":")
+    stop = threading.Event()
+    clients = [socket.create_connection((host, int(port))) for _ in range(36)]
+    try:
+        for client in clients:
+            client.sendall(f"GET {site.path} HTTP/1.1\r\nHost: a\r\nContent-Length: 4000\r\n\r\n".encode())
+
+        def drip():
+            while not stop.wait(0.2):
+                for client in clients:
+                    try:
+                        client.sendall(b"x")
+                    except OSError:
+                        pass  # answered and closed
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        time.sleep(1)
+        for number in range(5):
+            start = time.monotonic()
+            status = stack.request("GET", address + site.path, {"Authorization": f"Bearer {front}{number}"})[0]
+            assert status in (200, 307)
+            assert time.monotonic() - start < 1.5
+    finally:
+        stop.set()
+        thread.join()
+        for client in clients:
+            client.close()
