@@ -20,9 +20,11 @@ sys.path.insert(0, str(ROOT / "Tests/Stack"))
 # Before any test module reads it.
 os.environ["BLOBLO"] = str(pathlib.Path(os.environ.get("BLOBLO", ROOT / ".build/debug/bloblo")).resolve())
 
-pytest.register_assert_rewrite("front_site", "operating", "fakes")
+pytest.register_assert_rewrite("front_site", "operating", "s3_servers", "fakes")
 
 import stack  # noqa: E402
+from fakes.authority import Authority  # noqa: E402
+from fakes.registry import Registry  # noqa: E402
 from front_site import Site, stacks  # noqa: E402
 
 
@@ -105,6 +107,20 @@ def ports():
     claims = stack.Ports()
     yield claims
     claims.close()
+
+
+@pytest.fixture
+def fake_registry():
+    """A registry whose blobs the test adds: fakes/registry.py."""
+    registry = Registry()
+    yield registry
+    registry.close()
+
+
+@pytest.fixture
+def authority(tmp_path):
+    """A private certificate authority: fakes/authority.py."""
+    return Authority(tmp_path)
 
 
 @pytest.fixture
