@@ -27,6 +27,8 @@ package enum PassReason: Sendable, Equatable {
   case notABlobRequest
   /// The request has come through bloblo already: its upstream asks bloblo again.
   case loop
+  /// A DELETE of a blob: relayed, so that what it deletes is forgotten.
+  case deletion
   /// A ping or a token request that upstream did not answer with a 200 that can be kept.
   case notRemembered
   /// The web server's params for this location are wrong.

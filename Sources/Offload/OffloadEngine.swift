@@ -47,14 +47,25 @@ package struct OffloadEngine: Sendable {
     if request.method == .get, storeBreaker.isResting(at: now.steady) {
       return .pass(.store("it did not answer; it is left alone for some seconds"))
     }
-    guard let proof = memories.proof(for: request.question, at: now) else { return nil }
+    // A client decides by a HEAD whether it must push: only the registry's answer of now is good enough.
+    guard request.method == .get,
+      let proof = memories.proofs.proof(for: request.question, at: now)
+    else { return nil }
     return decideAtOnce(request, proof, at: now)
   }
 
   /// Whether only the bucket must be asked: an upstream that stalls is no reason to make such a request
   /// wait with those that it stalls.
   package func isProven(_ request: BlobRequest, at now: Moment) -> Bool {
-    memories.isProven(request.question, at: now)
+    request.method == .get && memories.proofs.isProven(request.question, at: now)
+  }
+
+  /// Whether the request may wait for the answer to an equal one that was asked before.
+  ///
+  /// Not a HEAD, and not just after a deletion: that question may be from before it.
+  package func mayShareAnswer(_ request: BlobRequest, at now: Moment) -> Bool {
+    memories.lives.proof > .zero && request.method == .get
+      && !memories.proofs.isDeletedLately(request.question, at: now)
   }
 
   private func decideAtOnce(
@@ -84,7 +95,7 @@ package struct OffloadEngine: Sendable {
     var trace = Trace()
     let proof: BlobProof
     do throws(Unproven) {
-      proof = try prove(request.question, client, credentialEnd, &http, now, &trace)
+      proof = try prove(request, client, credentialEnd, &http, now, &trace)
     } catch {
       return Finding(answer: .unproven(error), store: .unasked, trace: trace)
     }
@@ -171,13 +182,18 @@ package struct OffloadEngine: Sendable {
   // MARK: asking
 
   private func prove(
-    _ question: Question, _ client: ClientFields, _ credentialEnd: () -> UnixTime?,
+    _ request: BlobRequest, _ client: ClientFields, _ credentialEnd: () -> UnixTime?,
     _ http: inout HTTPClient, _ now: Moment, _ trace: inout Trace
   ) throws(Unproven) -> BlobProof {
-    if let known = memories.proof(for: question, at: now) { return known }
+    let question = request.question
+    if request.method == .get,
+      let known = memories.proofs.proof(for: question, at: now)
+    {
+      return known
+    }
     guard !upstreamBreaker.isOpen(at: now.steady) else {
       return try staleProof(
-        question, now, or: .unreachable("it did not answer; it is left alone for some seconds"))
+        request, now, or: .unreachable("it did not answer; it is left alone for some seconds"))
     }
     do throws(Unproven) {
       let start = ContinuousClock.now
@@ -185,27 +201,28 @@ package struct OffloadEngine: Sendable {
       let proof = try upstream.prove(question.path, for: client, by: &http)
       trace.upstreamStatus = proof.status
       upstreamBreaker.record(isSuccess: true, at: now.steady)
-      memories.keep(proof, for: question, credentialEnd: credentialEnd(), at: now)
+      memories.proofs.keep(proof, for: question, credentialEnd: credentialEnd(), at: now)
       return proof
     } catch {
       if case .status(let status) = error { trace.upstreamStatus = status }
       guard error.isTrouble else {
         upstreamBreaker.record(isSuccess: true, at: now.steady)
-        memories.forgetProof(for: question, error)
+        memories.proofs.forget(question, error, at: now)
         throw error
       }
       upstreamBreaker.record(isSuccess: false, at: Moment.now().steady)
-      return try staleProof(question, now, or: error)
+      return try staleProof(request, now, or: error)
     }
   }
 
-  /// What was proved before, and may serve while upstream is in trouble.
+  /// What was proved before, and may serve while upstream is in trouble; for a HEAD only where
+  /// `BLOBLO_PROOF_STALE` says so.
   private func staleProof(
-    _ question: Question, _ now: Moment, or error: Unproven
+    _ request: BlobRequest, _ now: Moment, or error: Unproven
   ) throws(Unproven) -> BlobProof {
-    guard let stale = memories.proof(for: question, at: now, isStaleGood: true) else {
-      throw error
-    }
+    guard request.method == .get || memories.lives.staleProof > .zero,
+      let stale = memories.proofs.proof(for: request.question, at: now, isStaleGood: true)
+    else { throw error }
     return stale
   }
 

@@ -3,8 +3,8 @@ internal import Registry
 extension PassReason {
   /// A reason without what differs from request to request: figures are counted by it.
   package enum Kind: Int, Sendable, CaseIterable {
-    case notABlobRequest, loop, notRemembered, wrongParams, requestBody, delivery, conditional,
-      range
+    case notABlobRequest, loop, deletion, notRemembered, wrongParams, requestBody, delivery
+    case conditional, range
     case otherValidator, upstreamStatus, upstreamPage, upstreamRedirect, upstreamDigest
     case upstreamUnreachable, unknownSize, smallBlob, store, storeDenied, noAcceleration, longURL,
       busy
@@ -15,6 +15,7 @@ extension PassReason {
       switch self {
       case .notABlobRequest: "not-a-blob-request"
       case .loop: "loop"
+      case .deletion: "delete"
       case .notRemembered: "not-remembered"
       case .wrongParams: "wrong-params"
       case .requestBody: "request-body"
@@ -47,6 +48,7 @@ extension PassReason {
     switch self {
     case .notABlobRequest: .notABlobRequest
     case .loop: .loop
+    case .deletion: .deletion
     case .notRemembered: .notRemembered
     case .wrongParams: .wrongParams
     case .requestBody: .requestBody

@@ -42,9 +42,8 @@ extension UpstreamRegistry {
 /// to https, or to a repository's canonical name, is given to everyone.
 func isStorage(location: [UInt8], _ digest: Digest) -> Bool {
   let encodedPath = location.prefix { $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#") }
-  var path = Array(encodedPath)
   // A login may nest the path it returns to; what is still encoded after this is not to be trusted.
-  for _ in 0..<4 where path.contains(UInt8(ascii: "%")) { path = percentDecoded(path) }
+  let path = percentDecoded(Array(encodedPath), times: 4)
   guard !path.contains(UInt8(ascii: "%")) else { return false }
   var segments = String(decoding: path, as: UTF8.self).lowercased().split(
     separator: "/", omittingEmptySubsequences: false)
@@ -59,33 +58,6 @@ func isStorage(location: [UInt8], _ digest: Digest) -> Bool {
   let afterVersion = segments[version...]
   return !zip(afterVersion, afterVersion.dropFirst()).contains {
     $0 == "blobs" && $1.hasPrefix("\(digest)")
-  }
-}
-
-/// Undoes one percent-encoding; a `%` without two hexadecimal digits stays.
-private func percentDecoded(_ text: [UInt8]) -> [UInt8] {
-  var decoded: [UInt8] = []
-  decoded.reserveCapacity(text.count)
-  var at = 0
-  while at < text.count {
-    if text[at] == UInt8(ascii: "%"), at + 2 < text.count, let high = hexDigit(text[at + 1]),
-      let low = hexDigit(text[at + 2])
-    {
-      decoded.append(high << 4 | low)
-      at += 3
-    } else {
-      decoded.append(text[at])
-      at += 1
-    }
-  }
-  return decoded
-}
-
-private func hexDigit(_ byte: UInt8) -> UInt8? {
-  switch byte {
-  case 0x30...0x39: byte - 0x30
-  case 0x41...0x46, 0x61...0x66: (byte | 0x20) - 0x57
-  default: nil
   }
 }
 

@@ -13,6 +13,8 @@ struct BlobExchange: Sendable {
   var trace: Trace?
   /// Under which upstream was asked.
   var id: RequestID?
+  /// Whether others may wait for the answer to this one's question.
+  var isAskedForOthers = false
   /// Whether it was found out once before, and had changed meanwhile.
   var isAskedAgain = false
 

@@ -24,8 +24,7 @@ extension BlobHandler {
       let isUpstreamDown = reason.kind == .upstreamUnreachable
       return location.front.pass(request, kind, isUpstreamDown: isUpstreamDown)
     }
-    let relay = Relay(
-      upstream: location.settings.upstream, isHostPreserved: location.settings.isHostPreserved)
+    let relay = Relay(location)
     let isTaken = relaying.submit { http in relay.answer(request, by: &http) }
     if !isTaken { request.refuse(503, "too many requests at a time: BLOBLO_STREAM_THREADS") }
   }

@@ -14,7 +14,6 @@ final class BlobHandler: RequestHandler {
   let askers = AskerHasher()
   let pingAndToken: PingAndToken
   private let flights = Flights()
-  private let areAnswersShared: Bool
   let tee: Tee
   private let pages: Pages?
   let frontServer: FrontServerKind
@@ -37,8 +36,6 @@ final class BlobHandler: RequestHandler {
     pingAndToken = PingAndToken(
       memory: AnswerMemory(longest: settings.answerLife), askers: askers,
       frontServer: settings.frontServer)
-    // Who wants to be asked every time wants it for each request.
-    areAnswersShared = settings.lives.proof > .zero
     asking = ThreadPool(
       name: "ask", threadLimit: settings.threads, queueLimit: settings.threads * 4
     ) { HTTPClient() }
@@ -86,7 +83,10 @@ final class BlobHandler: RequestHandler {
     let isLoop = request.isLoop
     let blob = isLoop ? nil : BlobRequest(request, in: location, askers)
     guard !isLoop else { return pass(request, location, .loop) }
-    guard request.role == .responder, let blob else { return handleOther(request, location) }
+    guard request.role == .responder, let blob else {
+      if let deletion = BlobDeletion(request) { return delete(deletion, request, location) }
+      return handleOther(request, location)
+    }
     guard !request.hasBody else { return pass(request, location, .requestBody) }
     let exchange = BlobExchange(
       request: request, blob: blob, location: location, stopwatch: stopwatch)
@@ -138,11 +138,16 @@ final class BlobHandler: RequestHandler {
   }
 
   private func ask(_ exchange: BlobExchange, _ id: RequestID) {
-    if areAnswersShared, flights.join(exchange) { return }
-    let isProven = exchange.location.engine.isProven(exchange.blob, at: .now())
-    let isTaken = (isProven ? looking : asking).submit { [self] http in
+    var exchange = exchange
+    let engine = exchange.location.engine
+    if engine.mayShareAnswer(exchange.blob, at: .now()) {
+      if flights.join(exchange) { return }
+      exchange.isAskedForOthers = true
+    }
+    let isProven = engine.isProven(exchange.blob, at: .now())
+    let isTaken = (isProven ? looking : asking).submit { [self, exchange] http in
       let client = ClientFields(exchange.request, in: exchange.location, id)
-      let finding = exchange.location.engine.find(
+      let finding = engine.find(
         exchange.blob, for: client, credentialEnd: client.credentialEnd, by: &http, at: .now())
       ledger.asked(finding.trace)
       land(exchange, finding)
@@ -162,7 +167,7 @@ final class BlobHandler: RequestHandler {
   }
 
   private func others(than exchange: BlobExchange) -> [BlobExchange] {
-    areAnswersShared ? flights.land(exchange) : []
+    exchange.isAskedForOthers ? flights.land(exchange) : []
   }
 
   private func carryOut(_ decision: Decision, _ exchange: BlobExchange) {

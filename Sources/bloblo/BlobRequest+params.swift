@@ -62,13 +62,20 @@ extension Request {
 
   private func has(_ name: StaticString) -> Bool { withParameter(name) { $0.count > 0 } ?? false }
 
+  var isDelete: Bool { withParameter("REQUEST_METHOD") { $0.equals("DELETE") } ?? false }
+
   /// Whether the request has come through bloblo already: then its upstream is the web server that asks
   /// bloblo, and without this it would ask itself for ever.
-  var isLoop: Bool {
+  ///
+  /// A DELETE goes on through a second bloblo and a third: each must hear its answer.
+  var isLoop: Bool { passages > (isDelete ? 2 : 0) }
+
+  /// How often the request has come through a bloblo.
+  private var passages: Int {
     withParameter("HTTP_VIA") { via in
-      via.count >= 6
-        && (0...(via.count - 6)).contains { via.extracting($0..<($0 + 6)).equals("bloblo") }
-    } ?? false
+      guard via.count >= 6 else { return 0 }
+      return (0...(via.count - 6)).count { via.extracting($0..<($0 + 6)).equals("bloblo") }
+    } ?? 0
   }
 }
 

@@ -4,22 +4,14 @@ import Synchronization
 /// Questions that are being asked now: whoever has the same one waits for the same answer, and costs no
 /// thread meanwhile.
 final class Flights: Sendable {
-  /// A HEAD needs less of an answer than a GET.
-  private struct Key: Hashable {
-    let question: Question
-    let method: BlobRequest.Method
-
-    init(_ blob: BlobRequest) { (question, method) = (blob.question, blob.method) }
-  }
-
-  private let waiting = Mutex<[Key: [BlobExchange]]>([:])
+  private let waiting = Mutex<[Question: [BlobExchange]]>([:])
 
   /// Joins those who wait for the same answer.
   ///
   /// - Returns: `false` for the first one, who has to ask, and then to `land`.
   func join(_ exchange: BlobExchange) -> Bool {
     waiting.withLock { waiting in
-      let key = Key(exchange.blob)
+      let key = exchange.blob.question
       guard waiting[key] != nil else {
         waiting[key] = []
         return false
@@ -33,6 +25,6 @@ final class Flights: Sendable {
   ///
   /// - Returns: those who have joined meanwhile.
   func land(_ exchange: BlobExchange) -> [BlobExchange] {
-    waiting.withLock { $0.removeValue(forKey: Key(exchange.blob)) ?? [] }
+    waiting.withLock { $0.removeValue(forKey: exchange.blob.question) ?? [] }
   }
 }

@@ -149,6 +149,36 @@ struct RememberingTests {
     #expect(engine.decideAtOnce(get, at: later(30)) == nil, "the proof's life is over")
   }
 
+  @Test func `a HEAD always asks, and its proof serves the GET behind it`() {
+    let engine = engine(Memories.Lives(proof: .seconds(30), presence: .seconds(300)))
+    let head = BlobRequest(.head, question)
+    for turn in 1...3 {
+      #expect(engine.decideAtOnce(head, at: start) == nil)
+      #expect(!engine.isProven(head, at: start))
+      #expect(!engine.mayShareAnswer(head, at: start))
+      #expect(engine.decide(head, at: start).leaf == "answer 10")
+      #expect(servers.state.withLock { $0.proofs } == turn)
+    }
+    #expect(engine.decide(get, at: start).leaf == "redirect")
+    #expect(servers.state.withLock { $0.proofs } == 3)
+    #expect(engine.mayShareAnswer(get, at: start))
+    servers.state.withLock { $0.answer = .failure(.status(404)) }
+    #expect(engine.decide(head, at: start).leaf == "pass upstream-status")
+    #expect(engine.decide(get, at: start).leaf == "pass upstream-status", "the HEAD heard it first")
+  }
+
+  @Test func `a HEAD that the registry does not answer passes, if nothing else is set`() {
+    let lives = Memories.Lives(proof: .seconds(30), presence: .seconds(300))
+    var staleLives = lives
+    staleLives.staleProof = .seconds(600)
+    let (fresh, stale) = (engine(lives), engine(staleLives))
+    let head = BlobRequest(.head, question)
+    for engine in [fresh, stale] { _ = engine.decide(head, at: start) }
+    servers.state.withLock { $0.answer = .failure(.status(503)) }
+    #expect(fresh.decide(head, at: later(1)).leaf == "pass upstream-status")
+    #expect(stale.decide(head, at: later(1)).leaf == "answer 10")
+  }
+
   @Test func `a bucket that does not answer any more is not redirected to`() {
     let engine = engine(Memories.Lives(proof: .seconds(300), presence: .seconds(300)))
     #expect(engine.decide(get, at: start).leaf == "redirect")

@@ -14,34 +14,34 @@ struct MemoriesTests {
 
   @Test func `a proof is remembered for its life, and not a moment longer`() {
     let memories = Memories(Memories.Lives(proof: .seconds(30)))
-    memories.keep(
+    memories.proofs.keep(
       BlobProof(size: 7), for: .sample(), credentialEnd: nil, at: Self.start)
-    #expect(memories.proof(for: .sample(), at: Self.later(29))?.size == 7)
-    #expect(memories.proof(for: .sample(), at: Self.later(30)) == nil)
+    #expect(memories.proofs.proof(for: .sample(), at: Self.later(29))?.size == 7)
+    #expect(memories.proofs.proof(for: .sample(), at: Self.later(30)) == nil)
   }
 
   @Test func `with a life of zero nothing is remembered`() {
     let memories = Memories(Memories.Lives())
-    memories.keep(BlobProof(size: 7), for: .sample(), credentialEnd: nil, at: Self.start)
+    memories.proofs.keep(BlobProof(size: 7), for: .sample(), credentialEnd: nil, at: Self.start)
     memories.keep(.present(StoredBlob(size: 7), nil), of: .a, in: LocationID(0), at: Self.start)
-    #expect(memories.proof(for: .sample(), at: Self.start) == nil)
+    #expect(memories.proofs.proof(for: .sample(), at: Self.start) == nil)
     #expect(memories.presence(of: .a, in: LocationID(0), at: Self.start) == nil)
   }
 
   @Test func `a proof ends with the credential it was given to`() {
     let memories = Memories(Memories.Lives(proof: .seconds(30), staleProof: .seconds(600)))
-    memories.keep(
+    memories.proofs.keep(
       BlobProof(size: 7), for: .sample(), credentialEnd: Self.start.unix + 10, at: Self.start)
-    #expect(memories.proof(for: .sample(), at: Self.later(9)) != nil)
-    #expect(memories.proof(for: .sample(), at: Self.later(10)) == nil)
-    #expect(memories.proof(for: .sample(), at: Self.later(10), isStaleGood: true) == nil)
+    #expect(memories.proofs.proof(for: .sample(), at: Self.later(9)) != nil)
+    #expect(memories.proofs.proof(for: .sample(), at: Self.later(10)) == nil)
+    #expect(memories.proofs.proof(for: .sample(), at: Self.later(10), isStaleGood: true) == nil)
   }
 
   @Test func `a clock that is set back lengthens nothing`() {
     let memories = Memories(Memories.Lives(proof: .seconds(30)))
-    memories.keep(BlobProof(size: 7), for: .sample(), credentialEnd: nil, at: Self.start)
+    memories.proofs.keep(BlobProof(size: 7), for: .sample(), credentialEnd: nil, at: Self.start)
     let setBack = Moment(unix: Self.start.unix + -3600, steady: Self.start.steady + 30_000)
-    #expect(memories.proof(for: .sample(), at: setBack) == nil)
+    #expect(memories.proofs.proof(for: .sample(), at: setBack) == nil)
   }
 
   @Test(arguments: [
@@ -50,46 +50,73 @@ struct MemoriesTests {
   ])
   func `a proof is for one asker, location, repository and blob`(_ other: Question) {
     let memories = Memories(Memories.Lives(proof: .seconds(30)))
-    memories.keep(BlobProof(size: 7), for: .sample(), credentialEnd: nil, at: Self.start)
-    #expect(memories.proof(for: other, at: Self.start) == nil)
+    memories.proofs.keep(BlobProof(size: 7), for: .sample(), credentialEnd: nil, at: Self.start)
+    #expect(memories.proofs.proof(for: other, at: Self.start) == nil)
   }
 
   @Test func `a refusal ends what was allowed before`() {
     for scope in ProofScope.allCases {
       let memories = Memories(
         Memories.Lives(proof: .seconds(30), scope: scope, staleProof: .seconds(600)))
-      memories.keep(BlobProof(size: 7), for: .sample(), credentialEnd: nil, at: Self.start)
-      memories.forgetProof(for: .sample(), .status(401))
-      #expect(memories.proof(for: .sample(), at: Self.start, isStaleGood: true) == nil)
+      memories.proofs.keep(BlobProof(size: 7), for: .sample(), credentialEnd: nil, at: Self.start)
+      memories.proofs.forget(.sample(), .status(401), at: Self.start)
+      #expect(memories.proofs.proof(for: .sample(), at: Self.start, isStaleGood: true) == nil)
     }
   }
 
   @Test func `in scope repository a reader and a content make a proof`() {
     let memories = Memories(Memories.Lives(proof: .seconds(30), scope: .repository))
-    memories.keep(
+    memories.proofs.keep(
       BlobProof(size: 7), for: .sample(asker: 1, digest: .a), credentialEnd: nil, at: Self.start)
-    memories.keep(
+    memories.proofs.keep(
       BlobProof(size: 8), for: .sample(asker: 2, digest: .b), credentialEnd: nil, at: Self.start)
-    #expect(memories.proof(for: .sample(asker: 1, digest: .b), at: Self.start)?.size == 8)
-    #expect(memories.proof(for: .sample(asker: 2, digest: .a), at: Self.start)?.size == 7)
+    #expect(memories.proofs.proof(for: .sample(asker: 1, digest: .b), at: Self.start)?.size == 8)
+    #expect(memories.proofs.proof(for: .sample(asker: 2, digest: .a), at: Self.start)?.size == 7)
     // Neither the reader alone nor the content alone does.
-    #expect(memories.proof(for: .sample(asker: 3, digest: .a), at: Self.start) == nil)
-    #expect(memories.proof(for: .sample(asker: 1, name: "x/y", digest: .a), at: Self.start) == nil)
+    #expect(memories.proofs.proof(for: .sample(asker: 3, digest: .a), at: Self.start) == nil)
+    #expect(
+      memories.proofs.proof(for: .sample(asker: 1, name: "x/y", digest: .a), at: Self.start) == nil)
   }
 
   @Test func `in scope repository an unknown blob says nothing of the reader`() {
     let memories = Memories(Memories.Lives(proof: .seconds(30), scope: .repository))
-    memories.keep(BlobProof(size: 7), for: .sample(), credentialEnd: nil, at: Self.start)
-    memories.forgetProof(for: .sample(digest: .b), .status(404))
-    #expect(memories.proof(for: .sample(), at: Self.start) != nil)
+    memories.proofs.keep(BlobProof(size: 7), for: .sample(), credentialEnd: nil, at: Self.start)
+    memories.proofs.forget(.sample(digest: .b), .status(404), at: Self.start)
+    #expect(memories.proofs.proof(for: .sample(), at: Self.start) != nil)
+  }
+
+  @Test func `in scope repository nothing outlives a proof's life`() {
+    let memories = Memories(Memories.Lives(proof: .seconds(30), scope: .repository))
+    memories.proofs.keep(
+      BlobProof(size: 7), for: .sample(asker: 1), credentialEnd: nil, at: Self.start)
+    // Others go on reading the repository: that says nothing of this blob.
+    for second in stride(from: 10, to: 300, by: 10) as StrideTo<Int64> {
+      memories.proofs.keep(
+        BlobProof(size: 7), for: .sample(asker: 1, digest: .b), credentialEnd: nil,
+        at: Self.later(second))
+      let proof = memories.proofs.proof(for: .sample(asker: 1), at: Self.later(second))
+      #expect((proof != nil) == (second < 30), "after \(second) s")
+    }
+  }
+
+  @Test func `in scope repository only one who reads it has news of its contents`() {
+    for refusal in [Unproven.status(404), .otherDigest, .status(401), .status(403)] {
+      let memories = Memories(Memories.Lives(proof: .seconds(30), scope: .repository))
+      memories.proofs.keep(
+        BlobProof(size: 7), for: .sample(asker: 1), credentialEnd: nil, at: Self.start)
+      memories.proofs.forget(.sample(asker: 2), refusal, at: Self.start)
+      #expect(memories.proofs.proof(for: .sample(asker: 1), at: Self.start) != nil, "\(refusal)")
+      memories.proofs.forget(.sample(asker: 1), refusal, at: Self.start)
+      #expect(memories.proofs.proof(for: .sample(asker: 1), at: Self.start) == nil, "\(refusal)")
+    }
   }
 
   @Test func `a stale proof serves only when it is asked for, and for its time`() {
     let memories = Memories(Memories.Lives(proof: .seconds(30), staleProof: .seconds(60)))
-    memories.keep(BlobProof(size: 7), for: .sample(), credentialEnd: nil, at: Self.start)
-    #expect(memories.proof(for: .sample(), at: Self.later(89)) == nil)
-    #expect(memories.proof(for: .sample(), at: Self.later(89), isStaleGood: true) != nil)
-    #expect(memories.proof(for: .sample(), at: Self.later(90), isStaleGood: true) == nil)
+    memories.proofs.keep(BlobProof(size: 7), for: .sample(), credentialEnd: nil, at: Self.start)
+    #expect(memories.proofs.proof(for: .sample(), at: Self.later(89)) == nil)
+    #expect(memories.proofs.proof(for: .sample(), at: Self.later(89), isStaleGood: true) != nil)
+    #expect(memories.proofs.proof(for: .sample(), at: Self.later(90), isStaleGood: true) == nil)
   }
 
   @Test func `an object is not remembered beyond its own expiration`() {

@@ -47,7 +47,8 @@ import Threading
     let listener = try Listener(.tcp(host: "", port: 0))
     let port = listener.port ?? 0
     let responder = Responder(
-      listener, on: EventLoop(), handler: BlobHandler(settings, environment: environment, Log(settings)))
+      listener, on: EventLoop(),
+      handler: BlobHandler(settings, environment: environment, Log(settings)))
     #expect(responder.start())
     defer { _ = responder.stop(within: .seconds(5)) }
     try body(#require(FastCGIClient(port: port)))

@@ -34,10 +34,28 @@ package struct Question: Spread, Sendable {
 }
 
 /// Which registry and bucket a request is for: what is remembered of one is never used for another.
-package struct LocationID: Hashable, Sendable {
+package struct LocationID: Sendable {
   private let number: UInt32
+  package let registry: RegistryID
 
-  package init(_ number: UInt32) { self.number = number }
+  package init(_ number: UInt32, registry: RegistryID = RegistryID(url: "")) {
+    self.number = number
+    self.registry = registry
+  }
+}
+
+extension LocationID: Hashable {
+  package static func == (a: LocationID, b: LocationID) -> Bool { a.number == b.number }
+
+  package func hash(into hasher: inout Hasher) { hasher.combine(number) }
+}
+
+/// Which registry a location asks: several may ask the same one, and hear of each other's deletions.
+package struct RegistryID: Hashable, Sendable {
+  private let number: Int
+
+  /// - Parameter url: of the upstream. Two of the same number only forget more than they must.
+  package init(url: String) { number = url.hashValue }
 }
 
 extension Digest {

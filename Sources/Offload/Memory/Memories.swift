@@ -24,103 +24,43 @@ package final class Memories: Sendable {
     }
   }
 
-  /// How long a repository is known to have a blob: content is immutable, though it can be deleted.
-  static let contentLife = Duration.seconds(3600)
   /// How long an object is known to be absent, and no longer than one is known to be there.
   static let absenceLife = Duration.seconds(2)
 
   package let lives: Lives
-  private let proofs: AgingMemory<Question, RememberedProof>
-  /// For the scope `repository`: this asker reads this repository…
-  private let readers: AgingMemory<Reader, RememberedProof.Life>
-  /// …and this repository has this blob.
-  private let contents: AgingMemory<Content, BlobProof>
+  let proofs: ProofMemory
+  private let deletions = Deletions()
   private let presences: AgingMemory<StoredKey, Presence>
 
   /// - Parameter limit: entries of each memory.
   package init(_ lives: Lives, limit: Int = 32_768) {
     self.lives = lives
-    proofs = AgingMemory(limit: limit)
-    readers = AgingMemory(limit: limit)
-    contents = AgingMemory(limit: limit)
+    proofs = ProofMemory(lives, deletions, limit: limit)
     presences = AgingMemory(limit: limit)
   }
 
   package var counts: [(name: String, counts: MemoryCounts)] {
-    [
-      ("proof", proofs.counts), ("reader", readers.counts), ("content", contents.counts),
-      ("presence", presences.counts),
-    ]
+    proofs.counts + [("presence", presences.counts)]
   }
 
   /// A blob's size in bytes, if anything remembered tells it. For the figures, never for a decision.
   func knownSize(of question: Question, at now: Moment) -> Int64? {
-    if let size = proofs.peek(question, at: now.steady)?.proof.size { return size }
-    if let size = contents.peek(Content(question), at: now.steady)?.size { return size }
+    if let size = proofs.knownSize(of: question, at: now) { return size }
     let key = StoredKey(location: question.location, digest: question.path.digest)
     guard case .present(let blob, _)? = presences.peek(key, at: now.steady) else { return nil }
     return blob.size
   }
 
-  // MARK: proofs
-
-  /// A proof that still holds.
+  /// A blob was deleted in a registry: all that was learnt of it before is void, for everybody.
   ///
-  /// - Parameter isStaleGood: whether one whose life is over may serve, since upstream does not answer.
-  func proof(for question: Question, at now: Moment, isStaleGood: Bool = false) -> BlobProof? {
-    guard lives.proof > .zero else { return nil }
-    switch lives.scope {
-    case .blob:
-      guard let known = proofs.value(of: question, at: now.steady) else { return nil }
-      return known.life.holds(at: now, isStaleGood: isStaleGood) ? known.proof : nil
-    case .repository:
-      guard let life = readers.value(of: Reader(question), at: now.steady),
-        life.holds(at: now, isStaleGood: isStaleGood)
-      else { return nil }
-      return contents.value(of: Content(question), at: now.steady)
+  /// - Parameters:
+  ///   - path: `nil` when it can't be told which.
+  ///   - locations: all of that registry's.
+  package func noteDeletion(of path: BlobPath?, in locations: [LocationID], at now: Moment) {
+    for location in locations {
+      deletions.note(path, in: location.registry, at: now.steady)
+      if let path { forgetPresence(of: path.digest, in: location) }
     }
-  }
-
-  /// Whether a proof is remembered, for who only looks on.
-  func isProven(_ question: Question, at now: Moment) -> Bool {
-    guard lives.proof > .zero else { return false }
-    switch lives.scope {
-    case .blob:
-      return proofs.peek(question, at: now.steady)?.life.holds(at: now, isStaleGood: false) ?? false
-    case .repository:
-      guard let life = readers.peek(Reader(question), at: now.steady) else { return false }
-      return life.holds(at: now, isStaleGood: false)
-        && contents.peek(Content(question), at: now.steady) != nil
-    }
-  }
-
-  /// - Parameter credentialEnd: when the credential ends by its own word; no proof outlives it.
-  func keep(
-    _ proof: BlobProof, for question: Question, credentialEnd: UnixTime?, at now: Moment
-  ) {
-    guard lives.proof > .zero else { return }
-    let life = RememberedProof.Life(lives, credentialEnd: credentialEnd, at: now)
-    guard life.staleEnd > now.steady else { return }
-    switch lives.scope {
-    case .blob:
-      proofs.keep(
-        RememberedProof(proof: proof, life: life), of: question, until: life.staleEnd,
-        at: now.steady)
-    case .repository:
-      readers.keep(life, of: Reader(question), until: life.staleEnd, at: now.steady)
-      contents.keep(
-        proof, of: Content(question), until: now.steady + Self.contentLife.milliseconds,
-        at: now.steady)
-    }
-  }
-
-  /// Upstream has refused: what it allowed before is over.
-  func forgetProof(for question: Question, _ refusal: Unproven) {
-    proofs.forget(question)
-    guard lives.scope == .repository else { return }
-    contents.forget(Content(question))
-    // That there is no such blob says nothing of who may read the repository.
-    if refusal != .status(404) { readers.forget(Reader(question)) }
   }
 
   // MARK: presence
@@ -135,9 +75,11 @@ package final class Memories: Sendable {
     return if case .present? = found { found } else { nil }
   }
 
+  /// - Parameter now: when the bucket was asked; an answer from before a deletion is not kept.
   package func keep(
     _ presence: Presence, of digest: Digest, in location: LocationID, at now: Moment
   ) {
+    guard now.steady > deletions.last(of: digest, in: location.registry) else { return }
     var life = lives.presence
     switch presence {
     case .absent: life = min(life, Self.absenceLife)
@@ -153,56 +95,6 @@ package final class Memories: Sendable {
   package func forgetPresence(of digest: Digest, in location: LocationID) {
     presences.forget(StoredKey(location: location, digest: digest))
   }
-}
-
-/// What a proof is taken for.
-package enum ProofScope: String, Sendable, CaseIterable {
-  /// This credential reads this blob in this repository.
-  case blob
-  /// This credential reads this repository; and, apart from that, this repository has this blob.
-  case repository
-}
-
-struct RememberedProof: Sendable {
-  struct Life: Sendable {
-    /// `Moment.steady`.
-    let end: Int64
-    let staleEnd: Int64
-
-    init(_ lives: Memories.Lives, credentialEnd: UnixTime?, at now: Moment) {
-      let credential = credentialEnd.map { now.steady + ($0 - now.unix) * 1000 } ?? .max
-      end = min(now.steady + lives.proof.milliseconds, credential)
-      staleEnd = min(now.steady + (lives.proof + lives.staleProof).milliseconds, credential)
-    }
-
-    func holds(at now: Moment, isStaleGood: Bool) -> Bool {
-      now.steady < (isStaleGood ? staleEnd : end)
-    }
-  }
-
-  let proof: BlobProof
-  let life: Life
-}
-
-private struct Reader: Spread, Sendable {
-  let location: LocationID
-  let asker: Asker
-  let name: RepositoryName
-
-  var spread: UInt64 { asker.low }
-
-  init(_ question: Question) {
-    (location, asker, name) = (question.location, question.asker, question.path.name)
-  }
-}
-
-private struct Content: Spread, Sendable {
-  let location: LocationID
-  let path: BlobPath
-
-  var spread: UInt64 { path.digest.spread }
-
-  init(_ question: Question) { (location, path) = (question.location, question.path) }
 }
 
 private struct StoredKey: Spread, Sendable {

@@ -1,4 +1,5 @@
 import Offload
+import Registry
 import S3
 
 /// A registry and its bucket, and how blobs get from there to clients.
@@ -11,15 +12,16 @@ final class Location: Sendable {
   /// What of a request goes upstream.
   let upstreamParameters: [UpstreamParameter]
 
+  /// - Parameter number: 0 is of the requests whose web server says nothing else.
   init(
-    _ id: LocationID, _ settings: LocationSettings, _ credentials: SigningCredentials,
+    _ number: UInt32, _ settings: LocationSettings, _ credentials: SigningCredentials,
     _ memories: Memories
   ) {
-    self.id = id
+    id = LocationID(number, registry: RegistryID(url: settings.upstream.url))
     self.settings = settings
     // Another location may be on another server, with a clock of its own.
     store = settings.store(
-      credentials, clock: id == .standard ? credentials.clock : ServerClock())
+      credentials, clock: number == 0 ? credentials.clock : ServerClock())
     engine = OffloadEngine(
       upstream: settings.upstream, store: store, policy: settings.policy, memories: memories)
     front = FrontServer(redirectStatus: settings.redirectStatus)

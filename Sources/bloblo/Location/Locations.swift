@@ -1,5 +1,6 @@
 import FastCGI
 import Offload
+import Primitives
 import S3
 import Synchronization
 
@@ -32,7 +33,7 @@ final class Locations: Sendable {
     report: @escaping @Sendable (_ problems: [String]) -> Void
   ) {
     memories = Memories(settings.lives)
-    standard = Location(.standard, settings.location, settings.credentials, memories)
+    standard = Location(0, settings.location, settings.credentials, memories)
     credentials = settings.credentials
     // Of the environment only what is read again: no secret is kept here.
     self.environment = environment.filter {
@@ -48,6 +49,15 @@ final class Locations: Sendable {
     [standard] + others.withLock { $0.locations.values.compactMap(\.self) }
   }
 
+  /// Ends a deletion for every location that asks the same registry.
+  func end(
+    _ deletion: BlobDeletion, _ outcome: BlobDeletion.Outcome, in location: Location,
+    at now: Moment
+  ) {
+    let ids = all.map(\.id).filter { $0.registry == location.id.registry }
+    deletion.end(outcome, in: ids, memories, at: now)
+  }
+
   /// - Returns: `nil` when the request's params are wrong.
   func location(of request: Request) -> Location? {
     // A CGI process has its settings from the same place, and read them at its start.
@@ -59,13 +69,13 @@ final class Locations: Sendable {
       // A number is never used twice: what is remembered of a location dies with it.
       others.lastID += 1
       if others.locations.count >= Self.limit { others.locations.removeAll() }
-      let location = make(key, LocationID(others.lastID))
+      let location = make(key, others.lastID)
       others.locations[key] = .some(location)
       return location
     }
   }
 
-  private func make(_ key: [UInt8], _ id: LocationID) -> Location? {
+  private func make(_ key: [UInt8], _ number: UInt32) -> Location? {
     var environment = environment
     for line in key.split(separator: 0) {
       let pair = line.split(separator: UInt8(ascii: "="), maxSplits: 1)
@@ -79,7 +89,7 @@ final class Locations: Sendable {
       report(reader.problems)
       return nil
     }
-    return Location(id, settings, credentials, memories)
+    return Location(number, settings, credentials, memories)
   }
 }
 
@@ -102,9 +112,4 @@ extension Request {
     }
     return all
   }
-}
-
-extension LocationID {
-  /// Of requests whose web server says nothing else.
-  static let standard = LocationID(0)
 }

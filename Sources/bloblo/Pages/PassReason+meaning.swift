@@ -6,6 +6,8 @@ extension PassReason.Kind {
     switch self {
     case .notABlobRequest: "Not a blob's plain path: the web server sends us more than it must."
     case .loop: "BLOBLO_UPSTREAM_URL leads back to bloblo: set the registry's own address."
+    case .deletion:
+      "A DELETE of a blob: bloblo relays it, and forgets what the registry has deleted. Normal."
     case .notRemembered: "A ping or token request whose answer can't be kept. Normal."
     case .wrongParams: "A location of the web server sets wrong params: see the log."
     case .requestBody: "A GET or HEAD with a body: only the registry can judge it. Normal."

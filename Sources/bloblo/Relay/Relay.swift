@@ -1,5 +1,6 @@
 import FastCGI
 import HTTPTransport
+import Offload
 import Registry
 
 /// Gives a client the registry's own answer: a pass, where no web server can hand the request on.
@@ -7,7 +8,16 @@ struct Relay {
   let upstream: UpstreamRegistry
   let isHostPreserved: Bool
 
-  func answer(_ request: Request, by http: inout HTTPClient) {
+  init(_ location: Location) {
+    upstream = location.settings.upstream
+    isHostPreserved = location.settings.isHostPreserved
+  }
+
+  /// - Parameter onOutcome: called once, before the client hears anything.
+  func answer(
+    _ request: Request, by http: inout HTTPClient,
+    onOutcome: @escaping @Sendable (BlobDeletion.Outcome) -> Void = { _ in }
+  ) {
     if request.isLoop {
       return request.refuse(508, "the registry's address leads back to bloblo: BLOBLO_UPSTREAM_URL")
     }
@@ -18,12 +28,13 @@ struct Relay {
       return request.refuse(
         501, "bloblo relays GET, HEAD and DELETE; route the rest to the registry")
     }
-    let receiver = RelayReceiver(request)
+    let receiver = RelayReceiver(request, onHead: { onOutcome(.answered($0.status)) })
     do {
       try http.stream(relayed, to: receiver)
       request.finish()
     } catch {
       guard !receiver.hasBegun else { return request.abort() }
+      onOutcome([.connect, .invalid].contains(error.kind) ? .unsent : .unknown)
       request.refuse(error.kind == .timeout ? 504 : 502, "the registry does not answer")
     }
   }
@@ -32,12 +43,17 @@ struct Relay {
 /// Hands a response on as it comes.
 private final class RelayReceiver: HTTPReceiver {
   private let request: Request
+  private let onHead: (HTTPResponseHead) -> Void
   private(set) var hasBegun = false
 
-  init(_ request: Request) { self.request = request }
+  init(_ request: Request, onHead: @escaping (HTTPResponseHead) -> Void) {
+    self.request = request
+    self.onHead = onHead
+  }
 
   func receive(head: HTTPResponseHead) -> Bool {
     hasBegun = true
+    onHead(head)
     var answer = ResponseHead(status: head.status, capacity: 1024)
     let connection = (head.fields.first(named: "connection")?.value ?? []).tokens
     for field in head.fields {

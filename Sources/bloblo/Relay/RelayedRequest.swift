@@ -23,7 +23,8 @@ extension HTTPRequest {
       else { return }
       fields.append(HTTPField(field, value.withArray { $0 }))
     }
-    fields.append(HTTPField("Via", "1.1 bloblo"))
+    let via = request.parameter("HTTP_VIA") ?? []
+    fields.append(HTTPField("Via", via + (via.isEmpty ? "" : ", ").utf8 + "1.1 bloblo".utf8))
     if fields.first(named: RequestID.field.lowercased()) == nil {
       fields.append(HTTPField(RequestID.field, RequestID(request).bytes))
     }

@@ -1,0 +1,168 @@
+internal import Primitives
+internal import Registry
+
+/// The proofs that are remembered; bounded, and only of what was allowed.
+final class ProofMemory: Sendable {
+  private let lives: Memories.Lives
+  private let proofs: AgingMemory<Question, RememberedProof>
+  /// For the scope `repository`: this asker reads this repository…
+  private let readers: AgingMemory<Reader, RememberedProof.Life>
+  /// …and this repository has this blob.
+  private let contents: AgingMemory<Content, RememberedProof>
+  private let deletions: Deletions
+
+  /// - Parameter limit: entries of each memory.
+  init(_ lives: Memories.Lives, _ deletions: Deletions, limit: Int) {
+    self.lives = lives
+    self.deletions = deletions
+    proofs = AgingMemory(limit: limit)
+    readers = AgingMemory(limit: limit)
+    contents = AgingMemory(limit: limit)
+  }
+
+  var counts: [(name: String, counts: MemoryCounts)] {
+    [("proof", proofs.counts), ("reader", readers.counts), ("content", contents.counts)]
+  }
+
+  /// A blob's size in bytes, if a proof tells it. For the figures, never for a decision.
+  func knownSize(of question: Question, at now: Moment) -> Int64? {
+    proofs.peek(question, at: now.steady)?.proof.size
+      ?? contents.peek(Content(question), at: now.steady)?.proof.size
+  }
+
+  /// A proof that still holds.
+  ///
+  /// - Parameter isStaleGood: whether one whose life is over may serve, since upstream does not answer.
+  func proof(for question: Question, at now: Moment, isStaleGood: Bool = false) -> BlobProof? {
+    guard lives.proof > .zero else { return nil }
+    let known: RememberedProof?
+    switch lives.scope {
+    case .blob: known = proofs.value(of: question, at: now.steady)
+    case .repository:
+      guard let life = readers.value(of: Reader(question), at: now.steady),
+        life.holds(at: now, isStaleGood: isStaleGood)
+      else { return nil }
+      known = contents.value(of: Content(question), at: now.steady)
+    }
+    guard let known, known.life.holds(at: now, isStaleGood: isStaleGood),
+      known.life.start > lastDeletion(of: question)
+    else { return nil }
+    return known.proof
+  }
+
+  /// Whether a proof is remembered, for who only looks on.
+  func isProven(_ question: Question, at now: Moment) -> Bool {
+    guard lives.proof > .zero else { return false }
+    let known: RememberedProof?
+    switch lives.scope {
+    case .blob: known = proofs.peek(question, at: now.steady)
+    case .repository:
+      guard isReader(question, at: now) else { return false }
+      known = contents.peek(Content(question), at: now.steady)
+    }
+    return known?.life.holds(at: now, isStaleGood: false) ?? false
+      && known.map { $0.life.start > lastDeletion(of: question) } ?? false
+  }
+
+  /// - Parameters:
+  ///   - credentialEnd: when the credential ends by its own word; no proof outlives it.
+  ///   - now: when upstream was asked.
+  func keep(
+    _ proof: BlobProof, for question: Question, credentialEnd: UnixTime?, at now: Moment
+  ) {
+    guard lives.proof > .zero, !isDeletedLately(question, at: now) else { return }
+    let life = RememberedProof.Life(lives, credentialEnd: credentialEnd, at: now)
+    guard life.staleEnd > now.steady else { return }
+    switch lives.scope {
+    case .blob:
+      proofs.keep(
+        RememberedProof(proof: proof, life: life), of: question, until: life.staleEnd,
+        at: now.steady)
+    case .repository:
+      readers.keep(life, of: Reader(question), until: life.staleEnd, at: now.steady)
+      // That the repository has the blob is true beyond this credential's end, but not beyond a proof's.
+      let contentLife = RememberedProof.Life(lives, credentialEnd: nil, at: now)
+      contents.keep(
+        RememberedProof(proof: proof, life: contentLife), of: Content(question),
+        until: contentLife.staleEnd, at: now.steady)
+    }
+  }
+
+  /// Upstream has refused: what it allowed this asker before is over.
+  func forget(_ question: Question, _ refusal: Unproven, at now: Moment) {
+    proofs.forget(question)
+    guard lives.scope == .repository else { return }
+    switch refusal {
+    case .status(404), .otherDigest:
+      // Registries answer 404 to strangers too. Only of one who reads the repository it is news of the blob,
+      // and it is no news of the reader.
+      if isReader(question, at: now) { contents.forget(Content(question)) }
+    default: readers.forget(Reader(question))
+    }
+  }
+
+  /// Whether answers to questions from before a deletion may still be on their way.
+  func isDeletedLately(_ question: Question, at now: Moment) -> Bool {
+    now.steady <= lastDeletion(of: question) + lives.proof.milliseconds
+  }
+
+  private func lastDeletion(of question: Question) -> Int64 {
+    deletions.last(of: question.path, in: question.location.registry)
+  }
+
+  private func isReader(_ question: Question, at now: Moment) -> Bool {
+    readers.peek(Reader(question), at: now.steady)?.holds(at: now, isStaleGood: false) ?? false
+  }
+}
+
+/// What a proof is taken for.
+package enum ProofScope: String, Sendable, CaseIterable {
+  /// This credential reads this blob in this repository.
+  case blob
+  /// This credential reads this repository; and, apart from that, this repository has this blob.
+  case repository
+}
+
+struct RememberedProof: Sendable {
+  struct Life: Sendable {
+    /// When upstream was asked; all as `Moment.steady`.
+    let start: Int64
+    let end: Int64
+    let staleEnd: Int64
+
+    init(_ lives: Memories.Lives, credentialEnd: UnixTime?, at now: Moment) {
+      let credential = credentialEnd.map { now.steady + ($0 - now.unix) * 1000 } ?? .max
+      start = now.steady
+      end = min(now.steady + lives.proof.milliseconds, credential)
+      staleEnd = min(now.steady + (lives.proof + lives.staleProof).milliseconds, credential)
+    }
+
+    func holds(at now: Moment, isStaleGood: Bool) -> Bool {
+      now.steady < (isStaleGood ? staleEnd : end)
+    }
+  }
+
+  let proof: BlobProof
+  let life: Life
+}
+
+private struct Reader: Spread, Sendable {
+  let location: LocationID
+  let asker: Asker
+  let name: RepositoryName
+
+  var spread: UInt64 { asker.low }
+
+  init(_ question: Question) {
+    (location, asker, name) = (question.location, question.asker, question.path.name)
+  }
+}
+
+private struct Content: Spread, Sendable {
+  let location: LocationID
+  let path: BlobPath
+
+  var spread: UInt64 { path.digest.spread }
+
+  init(_ question: Question) { (location, path) = (question.location, question.path) }
+}
