@@ -53,7 +53,7 @@ def scope(nodeid):
     """Tests of one scope share servers, so they run on one worker: a class, or a module and its front."""
     place, _, name = nodeid.rpartition("::")
     words = set(name.partition("[")[2].rstrip("]").split("-"))
-    return "@".join([place, *sorted(words & {"nginx", "apache"})])
+    return "@".join([place, *sorted(words & {"nginx", "apache", "caddy", "haproxy", "lighttpd"})])
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,10 +1,6 @@
-#!/usr/bin/env python3
 """Pulls of zstd:chunked layers, which ask for several ranges in one request: skopeo into an overlay store, as
-podman and CRI-O do, through nginx and Apache.
-
-    python3 Tests/Stack/test_chunked.py
-
-It takes root and the right to mount: where that is missing, all of this is skipped, and says so.
+podman and CRI-O do, through nginx and Apache. It takes root and the right to mount: where that is missing, it is
+skipped.
 """
 
 import hashlib
@@ -14,17 +10,14 @@ import os
 import pathlib
 import random
 import re
-import shutil
 import subprocess
 import tarfile
-import tempfile
-import time
-import unittest
+
+import pytest
 
 import stack
-from test_fronts import ALICE
-
-PROGRAM = os.environ.get("BLOBLO", str(stack.ROOT / ".build/release/bloblo"))
+from fakes.client import ALICE
+from fakes.waiting import eventually
 
 
 def is_mount_allowed():
@@ -62,36 +55,29 @@ def layout(folder, files):
     (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [manifest]}))
 
 
-@unittest.skipUnless(is_mount_allowed(), "no right to mount overlays")
-class TestChunked(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="chunked-"))
-        cls.addClassCleanup(shutil.rmtree, cls.folder)
-        cls.stack = stack.Stack(stack.options([
-            "up", "--services", "registry,s3,nginx,apache,bloblo", "--bloblo", PROGRAM]))
-        cls.addClassCleanup(cls.stack.down)
-        cls.stack.up()
-        cls.registry = cls.stack.services["registry"]
-        (cls.folder / "policy.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
+class Chunked:
+    """An image in two versions, of which a tenth of the files differ."""
+
+    def __init__(self, servers, folder):
+        self.stack, self.folder, self.registry = servers, folder, servers.services["registry"]
+        (folder / "policy.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
         numbers = random.Random(5)  # Always the same: skopeo 1.9.3 fails on some contents ("short write").
         files = {f"data/{i:03}": numbers.randbytes(numbers.randrange(3000, 30000)) for i in range(300)}
-        layout(cls.folder / "one", files)
-        layout(cls.folder / "two", files | {f"data/{i:03}": numbers.randbytes(9000) for i in range(0, 300, 10)})
+        layout(folder / "one", files)
+        layout(folder / "two", files | {f"data/{i:03}": numbers.randbytes(9000) for i in range(0, 300, 10)})
         for name in ("one", "two"):
-            cls.skopeo("--dest-tls-verify=false", "--dest-creds", f"alice:{stack.USERS['alice']}",
-                       "--dest-compress-format", "zstd:chunked", f"oci:{cls.folder}/{name}",
-                       f"docker://{cls.registry.address}/some/image:{name}")
-        manifest = stack.request("GET", cls.registry.url + "/v2/some/image/manifests/two", {
+            self.skopeo("--dest-tls-verify=false", "--dest-creds", f"alice:{stack.USERS['alice']}",
+                        "--dest-compress-format", "zstd:chunked", f"oci:{folder}/{name}",
+                        f"docker://{self.registry.address}/some/image:{name}")
+        manifest = stack.request("GET", self.registry.url + "/v2/some/image/manifests/two", {
             **ALICE, "Accept": "application/vnd.oci.image.manifest.v1+json"})[2]
-        [cls.layer] = json.loads(manifest)["layers"]
+        [self.layer] = json.loads(manifest)["layers"]
 
-    @classmethod
-    def skopeo(cls, *words):
+    def skopeo(self, *words):
         done = subprocess.run(
-            ["unshare", "-m", "skopeo", "--policy", cls.folder / "policy.json", "copy", *words],
-            env={**os.environ, "CONTAINERS_STORAGE_CONF": str(cls.folder / "storage.conf"), "TMPDIR": str(cls.folder)},
-            capture_output=True, text=True, timeout=60)
+            ["unshare", "-m", "skopeo", "--policy", self.folder / "policy.json", "copy", *words],
+            env={**os.environ, "CONTAINERS_STORAGE_CONF": str(self.folder / "storage.conf"),
+                 "TMPDIR": str(self.folder)}, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stderr
 
     def pull(self, front, name, store):
@@ -99,30 +85,31 @@ class TestChunked(unittest.TestCase):
                     f"docker://127.0.0.1:{self.stack.services[front].port}/some/image:{name}",
                     f"containers-storage:[overlay@{store}/graph+{store}/run]localhost/image:{name}")
 
-    def sent_by_the_registry(self, digest):
-        """Bytes of the blob, by its log, which it writes after the answer."""
-        time.sleep(0.3)
+    def sent_by_the_registry(self):
+        """Bytes of the layer, by its log, which it writes after the answer."""
         return sum(int(size) for size in re.findall(
-            rf'"GET \S*/blobs/{digest}\S* HTTP/1.1" 20[06] (\d+)', self.registry.access_log.read_text()))
-
-    def test_a_pull_of_what_has_changed(self):
-        for front in ("nginx", "apache"):
-            with self.subTest(front=front):
-                store = self.folder / front
-                (self.folder / "storage.conf").write_text(
-                    f'[storage]\ndriver = "overlay"\nrunroot = "{store}/run"\ngraphroot = "{store}/graph"\n'
-                    '[storage.options]\npull_options = {enable_partial_images = "true"}\n')
-                self.pull(front, "one", store)
-                before = self.sent_by_the_registry(self.layer["digest"])
-                self.pull(front, "two", store)
-                # A tenth of the files is new, and as much of the layer is sent.
-                sent = self.sent_by_the_registry(self.layer["digest"]) - before
-                self.assertGreater(sent, 30 * 9000)
-                self.assertLess(sent, self.layer["size"] // 4)
-        self.assertRegex(self.stack.services["nginx"].access_log.read_text(),
-                         self.layer["digest"] + r'" 206 \d+ "[^"]*" "bytes=\d+-\d+,\d+-')
+            rf'"GET \S*/blobs/{self.layer["digest"]}\S* HTTP/1.1" 20[06] (\d+)', self.registry.access_log.read_text()))
 
 
-if __name__ == "__main__":
-    stack.end_by_signal()
-    unittest.main(verbosity=2)
+@pytest.fixture
+def chunked(make_stack, tmp_path):
+    if not is_mount_allowed():
+        pytest.skip("no right to mount overlays")
+    return Chunked(make_stack("registry,s3,nginx,apache,bloblo"), tmp_path)
+
+
+def test_a_pull_of_what_has_changed(chunked, subtests):
+    for front in ("nginx", "apache"):
+        with subtests.test(front=front):
+            store = chunked.folder / front
+            (chunked.folder / "storage.conf").write_text(
+                f'[storage]\ndriver = "overlay"\nrunroot = "{store}/run"\ngraphroot = "{store}/graph"\n'
+                '[storage.options]\npull_options = {enable_partial_images = "true"}\n')
+            chunked.pull(front, "one", store)
+            before = chunked.sent_by_the_registry()
+            chunked.pull(front, "two", store)
+            # A tenth of the files is new, and as much of the layer is sent.
+            eventually(lambda: chunked.sent_by_the_registry() - before > 30 * 9000)
+            assert chunked.sent_by_the_registry() - before < chunked.layer["size"] // 4
+    assert re.search(chunked.layer["digest"] + r'" 206 \d+ "[^"]*" "bytes=\d+-\d+,\d+-',
+                     chunked.stack.services["nginx"].access_log.read_text())

@@ -1,22 +1,16 @@
-#!/usr/bin/env python3
-"""Caddy, HAProxy and lighttpd of Debian before bloblo, by the snippets of docs/fronts.md; skipped where they
-are not installed.
+"""Caddy, HAProxy and lighttpd of Debian before bloblo, by the snippets of docs/fronts.md."""
 
-    python3 Tests/Stack/test_other_fronts.py
-"""
-
-import pathlib
-import shutil
 import signal
 import subprocess
-import sys
-import time
-import unittest
+
+import pytest
 
 import stack
-from fake_responder import NONSENSE, FakeResponder
-from test_doors import Doors
-from test_fronts import ALICE, COLD, COLD_DIGEST, CONTENT, DIGEST, MALLORY, blob
+from doors import Doors, running
+from fakes.blobs import COLD, COLD_DIGEST, CONTENT, DIGEST, MALLORY, blob
+from fakes.client import ALICE
+from fakes.responder import NONSENSE, FakeResponder
+from fakes.waiting import eventually
 
 CADDY = """\
 {
@@ -99,109 +93,100 @@ $HTTP["url"] =~ "^/v2/.+/blobs/[a-z0-9]+:[0-9a-fA-F]+$" {
 }
 """
 
-
-class OtherFront:
-    services = "registry,s3,bloblo,nginx"
-    fails_open = True
-
-    @classmethod
-    def setUpClass(cls):
-        program = cls.command[0]
-        if not shutil.which(program, path="/usr/bin:/usr/sbin"):
-            raise unittest.SkipTest(f"{program} is not installed")
-        super().setUpClass()
-        host, port = cls.stack.registry_address.split(":")
-        text = cls.text
-        for word, value in (("PORT", cls.port), ("SOCKET", cls.stack.socket), ("REGISTRY", f"{host}:{port}"),
-                            ("HOST", host), ("UPSTREAM", port), ("FOLDER", cls.folder)):
-            text = text.replace(word, str(value))
-        path = cls.folder / "front.conf"
-        path.write_text(text)
-        log = (cls.folder / "front.log").open("wb")
-        process = subprocess.Popen([*cls.command, str(path)], stdout=log, stderr=log, cwd=cls.folder,
-                                   env={"HOME": str(cls.folder), "PATH": "/usr/bin:/usr/sbin"})
-        cls.addClassCleanup(process.wait)
-        cls.addClassCleanup(process.terminate)
-        cls.addClassCleanup(log.close)
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                stack.request("GET", f"http://127.0.0.1:{cls.port}/v2/")
-                return
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise AssertionError((cls.folder / "front.log").read_text())
-                time.sleep(0.05)
-
-    def ask(self, method="GET", path=blob(), headers=ALICE):
-        return stack.request(method, f"http://127.0.0.1:{self.port}{path}", headers)
-
-    def test_a_warm_blob(self):
-        status, headers, _ = self.ask()
-        self.assertEqual((status, headers["Docker-Content-Digest"]), (307, DIGEST))
-        self.assertEqual(stack.request("GET", headers["Location"])[2], CONTENT)
-
-    def test_a_head(self):
-        status, headers, body = self.ask("HEAD")
-        self.assertEqual((status, headers["Content-Length"], body), (200, str(len(CONTENT)), b""))
-
-    def test_what_is_passed(self):
-        for headers in ({}, MALLORY):
-            status, got, body = self.ask(headers=headers)
-            self.assertEqual((status, got["WWW-Authenticate"]), (401, 'Basic realm="the demo registry"'))
-        status, _, body = self.ask(path=blob(COLD_DIGEST), headers={**ALICE, "Range": "bytes=5-9"})
-        self.assertEqual((status, body), (206, COLD[5:10]))
-
-    def test_bloblo_is_down_or_hangs(self):
-        bloblo = self.stack.services["bloblo"]
-        if not self.fails_open:
-            self.skipTest("this front can't: see docs/fronts.md")
-        bloblo.signal(signal.SIGSTOP)
-        try:
-            self.assertEqual(self.ask()[0], 200)
-        finally:
-            bloblo.signal(signal.SIGCONT)
-        bloblo.stop()
-        try:
-            self.assertEqual(self.ask()[0], 200)
-            self.assertEqual(self.ask("HEAD")[0], 200)
-        finally:
-            bloblo.start()
-
-
-    def test_nonsense(self):
-        if not self.fails_open:
-            self.skipTest("this front can't: see docs/fronts.md")
-        bloblo = self.stack.services["bloblo"]
-        bloblo.stop()
-        try:
-            for name in sorted(NONSENSE.keys() - UNSEEN):
-                responder = FakeResponder(self.stack.socket, NONSENSE[name])
-                with self.subTest(name):
-                    status, _, body = self.ask()
-                    self.assertEqual((status, body == CONTENT, len(responder.params) > 0), (200, True, True))
-                responder.close()
-        finally:
-            bloblo.start()
-
-
+COMMANDS = {"caddy": (CADDY, "caddy", "run", "--adapter", "caddyfile", "--config"),
+            "haproxy": (HAPROXY, "haproxy", "-db", "-f"), "lighttpd": (LIGHTTPD, "lighttpd", "-D", "-f")}
 # What Caddy takes for a whole answer, and what HAProxy itself ends of: see docs/fronts.md.
 UNSEEN = {"a record that is cut", "another request's answer", "a header without an end", "half a header"}
+# Lighttpd can't: see docs/fronts.md.
+fails_open = pytest.mark.parametrize("other", ["caddy", "haproxy"], indirect=True, scope="module")
 
 
-class TestCaddy(OtherFront, Doors):
-    text, command = CADDY, ("caddy", "run", "--adapter", "caddyfile", "--config")
+class OtherFront(Doors):
+    """The server of COMMANDS at `port`, beside nginx by which the blobs came."""
+
+    def begin(self, text, *command):
+        host, port = self.stack.registry_address.split(":")
+        for word, value in (("PORT", self.port), ("SOCKET", self.stack.socket), ("REGISTRY", f"{host}:{port}"),
+                            ("HOST", host), ("UPSTREAM", port), ("FOLDER", self.folder)):
+            text = text.replace(word, str(value))
+        path, log = self.folder / "front.conf", self.folder / "front.log"
+        path.write_text(text)
+        with log.open("wb") as output:
+            process = subprocess.Popen([stack.program(command[0]), *command[1:], str(path)], stdout=output,
+                                       stderr=output, cwd=self.folder,
+                                       env={"HOME": str(self.folder), "PATH": "/usr/bin:/usr/sbin"})
+        self.ends.callback(process.wait)
+        self.ends.callback(process.terminate)
+
+        def answers():
+            try:
+                return stack.request("GET", f"http://127.0.0.1:{self.port}/v2/")
+            except OSError:
+                return None
+        eventually(answers, otherwise=log.read_text)
 
 
-class TestHAProxy(OtherFront, Doors):
-    text, command = HAPROXY, ("haproxy", "-db", "-f")
+@pytest.fixture(scope="module", params=COMMANDS)
+def other(request):
+    return request.param
 
 
-class TestLighttpd(OtherFront, Doors):
-    text, command, fails_open = LIGHTTPD, ("lighttpd", "-D", "-f"), False
+@pytest.fixture(scope="module")
+def shared(other):
+    with running(OtherFront) as site:
+        site.begin(*COMMANDS[other])
+        yield site
 
 
-del Doors
+@pytest.fixture
+def site(shared):
+    with shared.one_test() as site:
+        yield site
 
-if __name__ == "__main__":
-    stack.run_tests(sys.modules["__main__"])
+
+def ask(site, method="GET", path=blob(), headers=ALICE):
+    return stack.request(method, f"http://127.0.0.1:{site.port}{path}", headers)
+
+
+def test_a_warm_blob(site):
+    status, headers, _ = ask(site)
+    assert (status, headers["Docker-Content-Digest"]) == (307, DIGEST)
+    assert stack.request("GET", headers["Location"])[2] == CONTENT
+
+
+def test_a_head(site):
+    status, headers, body = ask(site, "HEAD")
+    assert (status, headers["Content-Length"], body) == (200, str(len(CONTENT)), b"")
+
+
+def test_what_is_passed(site):
+    for headers in ({}, MALLORY):
+        status, got, body = ask(site, headers=headers)
+        assert (status, got["WWW-Authenticate"]) == (401, 'Basic realm="the demo registry"')
+    status, _, body = ask(site, path=blob(COLD_DIGEST), headers={**ALICE, "Range": "bytes=5-9"})
+    assert (status, body) == (206, COLD[5:10])
+
+
+@fails_open
+def test_bloblo_is_down_or_hangs(site):
+    site.bloblo.signal(signal.SIGSTOP)
+    site.ends.callback(site.bloblo.start)
+    site.ends.callback(site.bloblo.signal, signal.SIGCONT)
+    assert ask(site)[0] == 200
+    site.bloblo.signal(signal.SIGCONT)
+    site.bloblo.stop()
+    assert ask(site)[0] == 200
+    assert ask(site, "HEAD")[0] == 200
+
+
+@fails_open
+def test_nonsense(site, subtests):
+    site.bloblo.stop()
+    site.ends.callback(site.bloblo.start)
+    for name in sorted(NONSENSE.keys() - UNSEEN):
+        responder = FakeResponder(site.stack.socket, NONSENSE[name])
+        site.ends.callback(responder.close)
+        with subtests.test(name):
+            status, _, body = ask(site)
+            assert (status, body == CONTENT, len(responder.params) > 0) == (200, True, True)
+        responder.close()
