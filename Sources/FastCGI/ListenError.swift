@@ -1,3 +1,5 @@
+internal import Primitives
+
 /// Why there is no listening socket.
 package struct ListenError: Error, Sendable, CustomStringConvertible {
   package let description: String

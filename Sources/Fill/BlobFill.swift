@@ -11,8 +11,11 @@ final class BlobFill: Sendable {
     var phase = Phase.asking
     /// Bytes in the spool.
     var written: Int64 = 0
+    /// Of the whole blob, once it is known.
+    var size: Int64?
     var followers = 0
     var hasTurn: Bool
+    var pace: FillPace
   }
 
   fileprivate enum Phase {
@@ -24,21 +27,24 @@ final class BlobFill: Sendable {
     case broken(FillError)
   }
 
+  /// Who comes to a reading that has stood still for this long had better ask the registry.
+  private static let stallLimit = Duration.seconds(4)
+
   let digest: Digest
-  let size: Int64
   private let onAdvance: (@Sendable (Int64) -> Void)?
   private let start = ContinuousClock.now
   private let state: Monitor<State>
 
-  /// - Parameter hasTurn: `false` for one that waits in the queue.
+  /// - Parameters:
+  ///   - size: `nil` when only upstream's answer will tell.
+  ///   - hasTurn: `false` for one that waits in the queue.
   init(
-    _ digest: Digest, size: Int64, hasTurn: Bool = true,
+    _ digest: Digest, size: Int64?, hasTurn: Bool = true,
     onAdvance: (@Sendable (Int64) -> Void)? = nil
   ) {
     self.digest = digest
-    self.size = size
     self.onAdvance = onAdvance
-    state = Monitor(State(hasTurn: hasTurn))
+    state = Monitor(State(size: size, hasTurn: hasTurn, pace: FillPace(at: start)))
   }
 
   // MARK: for those who read along
@@ -73,7 +79,7 @@ final class BlobFill: Sendable {
   var progress: FillProgress {
     state.withLock { state in
       FillProgress(
-        digest: digest, size: size, written: state.written, followers: state.followers,
+        digest: digest, size: state.size, written: state.written, followers: state.followers,
         isWaiting: !state.hasTurn)
     }
   }
@@ -86,16 +92,41 @@ final class BlobFill: Sendable {
   /// Whether it has been there for longer than `limit`.
   func isOlder(than limit: Duration) -> Bool { ContinuousClock.now - start > limit }
 
-  /// It waits no longer.
-  func takeTurn() { state.withLock { $0.hasTurn = true } }
+  /// Whether it may be joined by one who takes it for a blob of `size`: that must not be another's.
+  func isOf(size: Int64?) -> Bool {
+    state.withLock { $0.size == nil || size == nil || $0.size == size }
+  }
 
+  /// Whether bytes are missing, and next to none have come lately.
+  func isStandingStill(at now: ContinuousClock.Instant) -> Bool {
+    state.withLock { state in
+      state.written != state.size && state.pace.isStandingStill(for: Self.stallLimit, at: now)
+    }
+  }
+
+  /// It waits no longer.
+  func takeTurn() {
+    state.withLock { state in
+      state.hasTurn = true
+      state.pace = FillPace(at: .now)
+    }
+  }
+
+  /// - Parameter spool: as large as the blob.
   func begin(_ head: HTTPResponseHead, _ spool: Spool) {
-    state.update { $0.phase = .reading(head, spool) }
+    state.update { state in
+      state.size = spool.bytes
+      state.phase = .reading(head, spool)
+    }
   }
 
   /// Bytes are in the spool up to here.
   func advance(to offset: Int64) {
-    state.update { $0.written = offset }
+    let now = ContinuousClock.now
+    state.update { state in
+      state.written = offset
+      state.pace.advance(to: offset, at: now)
+    }
     onAdvance?(offset)
   }
 
@@ -184,7 +215,7 @@ package struct BlobReader: Sendable {
     self.follower = follower
   }
 
-  package var size: Int64 { follower.fill.size }
+  package var size: Int64 { spool.bytes }
 
   /// The file that bytes are read from, by offset; open while this value lives.
   package var descriptor: Int32 { spool.descriptor }

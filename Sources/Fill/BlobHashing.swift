@@ -48,10 +48,10 @@ final class BlobHashing: Sendable {
   func verify() -> Result<Void, FillError> {
     Result { () throws(FillError) in
       var hash = HashFunction(fill.digest.algorithm)
-      let cutter = parts.map { PartCutter(size: fill.size, partBytes: $0.bytes, $0.take) }
+      let cutter = parts.map { PartCutter(size: spool.bytes, partBytes: $0.bytes, $0.take) }
       var piece = [UInt8](repeating: 0, count: Self.pieceBytes)
       var offset: Int64 = 0
-      while offset < fill.size {
+      while offset < spool.bytes {
         guard let end = try fill.waitForBytes(beyond: offset) else { continue }
         let count = try spool.read(into: &piece, at: offset, upTo: end)
         let bytes = piece.span.extracting(0..<count)

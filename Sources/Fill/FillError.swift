@@ -1,3 +1,5 @@
+internal import Primitives
+
 /// Why a blob did not come into the bucket.
 package enum FillError: Error, Sendable, Equatable {
   /// A system call on the spool failed: what was done, and errno.
@@ -20,7 +22,7 @@ package enum FillError: Error, Sendable, Equatable {
 extension FillError: CustomStringConvertible {
   package var description: String {
     switch self {
-    case .spool(let doing, let code): "spool: \(doing): error \(code)"
+    case .spool(let doing, let code): "spool: \(doing): \(systemWords(for: code))"
     case .noRoom(let bytes): "spool: no room for \(bytes) bytes below BLOBLO_SPOOL_MAX_BYTES"
     case .stale: "waited too long in the queue"
     case .upstream(let words): "upstream: \(words)"

@@ -4,8 +4,8 @@ package import Threading
 /// How far a fill has come.
 package struct FillProgress: Sendable {
   package let digest: Digest
-  /// In bytes.
-  package let size: Int64
+  /// In bytes; `nil` until upstream has told it.
+  package let size: Int64?
   /// Bytes that have come from upstream.
   package let written: Int64
   /// Clients that read along.
@@ -17,7 +17,7 @@ package struct FillProgress: Sendable {
 extension Filler {
   /// The fills that run or wait, the largest first.
   package var progress: [FillProgress] {
-    table.all.map(\.progress).sorted { $0.size > $1.size }
+    table.all.map(\.progress).sorted { ($0.size ?? 0) > ($1.size ?? 0) }
   }
 
   /// Bytes of the spool that are in use, of those that may be.

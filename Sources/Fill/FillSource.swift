@@ -6,24 +6,30 @@ internal import Threading
 /// What one fill reads, and where it puts it.
 package struct FillSource: Sendable {
   let request: SingleUseRequest
+  /// Who is asked: its URL without the blob's path, and the Host that is sent.
+  private let registry: String
   package let digest: Digest
-  /// In bytes, as upstream gave it.
-  package let size: Int64
+  /// In bytes, as upstream gave it; `nil` when only its answer to the reading will.
+  package let size: Int64?
   package let bucket: BucketClient
   package let key: ObjectKey
   /// Whether a wrong object stands under the key: then an object that is there is no reason to stop.
   package let isReplacement: Bool
-  /// Called once the object can be read.
-  package let onPublished: @Sendable () -> Void
+  /// Called with the size once the object can be read.
+  package let onPublished: @Sendable (Int64) -> Void
 
-  /// - Parameter request: GET of the whole blob, with the credential of the client that has proved its
-  ///   right to it. It is let go of when the reading is over, before the upload is.
+  /// - Parameters:
+  ///   - request: GET of the whole blob, with the credential of the client that has proved its
+  ///     right to it. It is let go of when the reading is over, before the upload is.
+  ///   - registry: the URL that all blobs' paths of this registry come behind.
   package init(
-    request: HTTPRequest, digest: Digest, size: Int64, bucket: BucketClient, key: ObjectKey,
+    request: HTTPRequest, registry: String, digest: Digest, size: Int64?, bucket: BucketClient,
+    key: ObjectKey,
     isReplacement: Bool,
-    onPublished: @escaping @Sendable () -> Void = {}
+    onPublished: @escaping @Sendable (Int64) -> Void = { _ in }
   ) {
     self.request = SingleUseRequest(request)
+    self.registry = registry + " " + (request.fields.first(named: "host")?.text ?? "")
     self.digest = digest
     self.size = size
     self.bucket = bucket
@@ -32,8 +38,33 @@ package struct FillSource: Sendable {
     self.onPublished = onPublished
   }
 
-  /// The object's own name in the table of fills.
-  var name: String { bucket.bucket.url(for: key, on: bucket.bucket.endpoint) }
+  /// Its own name in the table of fills: the object's, and the registry's that is read.
+  ///
+  /// Only who asks the same registry by the same Host reads along: the bytes are not verified yet, and another
+  /// registry has not promised them.
+  var name: String {
+    let object = bucket.bucket.url(for: key, on: bucket.bucket.endpoint)
+    return "\(object)\n\(registry)"
+  }
+
+  func target(size: Int64) -> FillTarget {
+    FillTarget(digest: digest, size: size, bucket: bucket, key: key, isReplacement: isReplacement)
+  }
+}
+
+/// What a fill publishes.
+struct FillTarget: Sendable {
+  let digest: Digest
+  /// In bytes.
+  let size: Int64
+  let bucket: BucketClient
+  let key: ObjectKey
+  let isReplacement: Bool
+
+  /// What is written beside the object, so that whoever finds it later knows of what it is.
+  var metadata: [(String, String)] {
+    [("bloblo-digest", "\(digest)"), ("bloblo-size", String(size))]
+  }
 }
 
 /// A request that is used once: the credential in it does not outlive its use, nor a long wait for it.

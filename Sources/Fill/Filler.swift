@@ -43,6 +43,9 @@ package final class Filler: Sendable {
   let budget: SpoolBudget
   let table = FillTable()
   let readers: ThreadPool<HTTPClient>
+  /// Each reads one answer of upstream's: a fill has up to three at a time, the one that leads, a newer one, and
+  /// one that is about to end.
+  let connections: ThreadPool<HTTPClient>
   let hashers: ThreadPool<Void>
   let uploaders: ThreadPool<HTTPClient>
 
@@ -51,6 +54,9 @@ package final class Filler: Sendable {
     self.observer = observer
     budget = SpoolBudget(limit: limits.spoolBytes)
     readers = ThreadPool(name: "fill", threadLimit: limits.fills, queueLimit: 0) { HTTPClient() }
+    connections = ThreadPool(
+      name: "upstream", threadLimit: limits.fills * 3, queueLimit: limits.fills
+    ) { HTTPClient() }
     // Nobody waits for what these do; somebody may wait for whom they would keep from a processor.
     hashers = ThreadPool(name: "hash", threadLimit: limits.fills, queueLimit: .max) {
       Thread.giveWay()
@@ -66,6 +72,8 @@ package final class Filler: Sendable {
     case follower(FillFollower)
     /// The blob has just come into the bucket.
     case published
+    /// One runs, and has stood still for some seconds: the registry itself may be faster.
+    case standsStill
     /// No more fills may run.
     case none
   }
@@ -73,9 +81,9 @@ package final class Filler: Sendable {
   /// Reads along with the fill of this blob that runs, or with a new one.
   package func follow(_ source: FillSource) -> Following {
     switch start(source, queueLimit: 0) {
-    // A client does not wait for the queue; nor do its upstream and another's, that gives another size,
-    // mean the same blob.
-    case .fill(let fill) where fill.isWaiting || fill.size != source.size: .none
+    // A client does not wait for the queue; nor is what has another size the same blob.
+    case .fill(let fill) where fill.isWaiting || !fill.isOf(size: source.size): .none
+    case .fill(let fill) where fill.isStandingStill(at: .now): .standsStill
     case .fill(let fill): .follower(FillFollower(fill))
     case .published: .published
     case .none: .none
@@ -100,7 +108,7 @@ package final class Filler: Sendable {
     _ source: FillSource, by http: inout HTTPClient, onAdvance: @escaping @Sendable (Int64) -> Void
   ) throws(FillError) -> Bool {
     let fill = BlobFill(source.digest, size: source.size, onAdvance: onAdvance)
-    return try readAndPublish(fill, source, isShared: false, &http) == .stored
+    return try readAndPublish(fill, source, isShared: false, &http).0 == .stored
   }
 
   /// Takes no more fills, and waits for those that run; what is not done by then is given up, and its
@@ -111,6 +119,7 @@ package final class Filler: Sendable {
       table.giveUp()
       _ = table.waitUntilEmpty(within: .seconds(5))
     }
+    connections.close()
     hashers.close()
     uploaders.close()
   }
@@ -136,12 +145,12 @@ package final class Filler: Sendable {
     do throws(FillError) {
       guard !table.isGivenUp else { throw .stopping }
       guard !fill.isOlder(than: limits.queueTime) else { throw .stale }
-      let ending = try readAndPublish(fill, source, isShared: true, &http)
-      source.onPublished()
+      let (ending, size) = try readAndPublish(fill, source, isShared: true, &http)
+      source.onPublished(size)
       switch ending {
       case .stored:
-        observer.published(source.digest, size: source.size, after: ContinuousClock.now - start)
-      case .elsewhere: observer.found(source.digest, size: source.size)
+        observer.published(source.digest, size: size, after: ContinuousClock.now - start)
+      case .elsewhere: observer.found(source.digest, size: size)
       }
       return true
     } catch {
@@ -154,19 +163,18 @@ package final class Filler: Sendable {
   /// - Parameter isShared: whether clients may read along.
   private func readAndPublish(
     _ fill: BlobFill, _ source: FillSource, isShared: Bool, _ http: inout HTTPClient
-  ) throws(FillError) -> Publication {
-    guard let reservation = budget.reserve(source.size, isPatient: !isShared) else {
-      throw .noRoom(source.size)
-    }
-    let spool = try Spool(in: limits.spoolFolder, reservation)
-    let partSize = PartSize(for: source.size, preferred: limits.partBytes).bytes
-    guard source.size > partSize else {
-      try read(fill, source, spool, nil, &http)
+  ) throws(FillError) -> (Publication, size: Int64) {
+    let reading = try reading(fill, source, isShared: isShared)
+    let spool = try reading.begin { [table] in table.isGivenUp ? .stopping : nil }
+    let target = source.target(size: spool.bytes)
+    let partSize = PartSize(for: spool.bytes, preferred: limits.partBytes).bytes
+    guard spool.bytes > partSize else {
+      try finish(reading, fill, nil)
       try BlobHashing(fill, spool, nil).verify().get()
-      return try put(source, spool, &http)
+      return (try put(target, spool, &http), spool.bytes)
     }
     let upload = MultipartFill(
-      source, spool, uploaders, parallelParts: limits.parallelParts,
+      target, spool, uploaders, parallelParts: limits.parallelParts,
       lead: isShared ? nil : 2 * partSize * Int64(limits.parallelParts))
     defer {
       if upload.isBeginningLost {
@@ -177,89 +185,99 @@ package final class Filler: Sendable {
     do throws(FillError) {
       let hashing = BlobHashing(fill, spool, .init(bytes: partSize) { upload.add($0) })
       let isAlongside = hashing.start(on: hashers)
-      try read(fill, source, spool, upload, &http)
+      try finish(reading, fill, upload)
       if isAlongside { try hashing.waitForVerdict() } else { try hashing.verify().get() }
-      let publication = try complete(upload, source, &http)
-      if publication == .elsewhere { abort(upload, source, &http) }
-      return publication
+      let publication = try complete(upload, target, &http)
+      if publication == .elsewhere { abort(upload, target, &http) }
+      return (publication, spool.bytes)
     } catch {
       // At once: whoever waits for bytes need not wait for the upload's end.
       fill.breakOff(error)
-      abort(upload, source, &http)
+      abort(upload, target, &http)
       // The bytes of others may be there though ours are not wanted any more.
-      if upload.isElsewhere { return .elsewhere }
+      if upload.isElsewhere { return (.elsewhere, spool.bytes) }
       throw error
     }
   }
 
-  private func read(
-    _ fill: BlobFill, _ source: FillSource, _ spool: Spool, _ upload: MultipartFill?,
-    _ http: inout HTTPClient
-  ) throws(FillError) {
+  private func reading(
+    _ fill: BlobFill, _ source: FillSource, isShared: Bool
+  ) throws(FillError) -> UpstreamReading {
+    // Where the size is known, upstream is not asked for what there is no room for.
+    let spool: Spool? =
+      if let size = source.size { try makeSpool(size, isPatient: !isShared) } else { nil }
     // It was let go of while it waited.
-    guard var request = source.request.take() else { throw .stale }
-    let patience = request.limits.stall
-    // As patient as the web server in front of a registry; see `UpstreamReading.isStillWanted`.
-    request.limits.stall = max(request.limits.stall, .seconds(900))
-    let table = table
-    let pace: (Int64) -> Void = { upload?.holdBack(at: $0) }
-    let reading = UpstreamReading(fill, spool, patience: patience, pace: pace) {
+    guard let request = source.request.take() else { throw .stale }
+    let connections = connections
+    return UpstreamReading(
+      fill, source, request, patience: request.limits.stall, spool,
+      .init {
+        connections.submit($0)
+      } makeSpool: { [self] size throws(FillError) in
+        try makeSpool(size, isPatient: false)
+      })
+  }
+
+  private func makeSpool(_ size: Int64, isPatient: Bool) throws(FillError) -> Spool {
+    guard let reservation = budget.reserve(size, isPatient: isPatient) else { throw .noRoom(size) }
+    return try Spool(in: limits.spoolFolder, reservation)
+  }
+
+  private func finish(
+    _ reading: UpstreamReading, _ fill: BlobFill, _ upload: MultipartFill?
+  ) throws(FillError) {
+    try reading.finish(with: upload) { [table] in
       if table.isGivenUp { return .stopping }
       // Where nothing can be published any more, only clients can want the rest.
       guard let end = upload?.end, fill.breakOffUnlessFollowed(end) else { return nil }
       return end
     }
-    do throws(TransportError) {
-      try http.stream(request, to: reading)
-    } catch {
-      throw reading.failure ?? .upstream(error.message)
-    }
-    try reading.checkLength()
   }
 
-  private func put(_ source: FillSource, _ spool: Spool, _ http: inout HTTPClient) throws(FillError)
-    -> Publication
+  private func put(_ target: FillTarget, _ spool: Spool, _ http: inout HTTPClient)
+    throws(FillError) -> Publication
   {
-    if source.isPublished(over: &http) { return .elsewhere }
-    let body = HTTPBody.file(descriptor: spool.descriptor, offset: 0, count: source.size)
-    let sha256 = try sha256(of: source, spool)
-    return try publisher(source).publish(&http) { http, isConditional throws(S3Error) in
-      try source.bucket.put(
-        source.key, body, sha256: sha256, onlyIfAbsent: isConditional, over: &http, now: .now())
+    if target.isPublished(over: &http) { return .elsewhere }
+    let body = HTTPBody.file(descriptor: spool.descriptor, offset: 0, count: target.size)
+    let sha256 = try sha256(of: target, spool)
+    return try publisher(target).publish(&http) { http, isConditional throws(S3Error) in
+      try target.bucket.put(
+        target.key, body, sha256: sha256, metadata: target.metadata, onlyIfAbsent: isConditional,
+        over: &http, now: .now())
     }
   }
 
   /// A blob's own digest is what S3 is to check, if it is a SHA-256.
-  private func sha256(of source: FillSource, _ spool: Spool) throws(FillError) -> [UInt8] {
-    if source.digest.algorithm == .sha256, let digest = Hex.decode(source.digest.encoded.span) {
+  private func sha256(of target: FillTarget, _ spool: Spool) throws(FillError) -> [UInt8] {
+    if target.digest.algorithm == .sha256, let digest = Hex.decode(target.digest.encoded.span) {
       return digest
     }
-    return try spool.sha256(count: source.size)
+    return try spool.sha256(count: target.size)
   }
 
-  private func complete(_ upload: MultipartFill, _ source: FillSource, _ http: inout HTTPClient)
+  private func complete(_ upload: MultipartFill, _ target: FillTarget, _ http: inout HTTPClient)
     throws(FillError) -> Publication
   {
     let outcome = try upload.waitForParts { [table] in table.isGivenUp }
     guard case .parts(let multipart, let parts) = outcome else { return .elsewhere }
-    return try publisher(source).publish(&http) { http, isConditional throws(S3Error) in
-      try source.bucket.completeMultipartUpload(
+    return try publisher(target).publish(&http) { http, isConditional throws(S3Error) in
+      try target.bucket.completeMultipartUpload(
         multipart, parts, onlyIfAbsent: isConditional, over: &http, now: .now())
     }
   }
 
-  private func publisher(_ source: FillSource) -> Publisher {
-    Publisher(source: source) { [table] in !table.isGivenUp }
+  private func publisher(_ target: FillTarget) -> Publisher {
+    Publisher(target: target) { [table] in !table.isGivenUp }
   }
 
-  private func abort(_ upload: MultipartFill, _ source: FillSource, _ http: inout HTTPClient) {
+  private func abort(_ upload: MultipartFill, _ target: FillTarget, _ http: inout HTTPClient) {
     guard let multipart = upload.abandon() else { return }
     do throws(S3Error) {
       try Retry.run { () throws(S3Error) in
-        try source.bucket.abortMultipartUpload(multipart, over: &http, now: .now())
+        try target.bucket.abortMultipartUpload(multipart, over: &http, now: .now())
       }
     } catch {
-      observer.leftUpload(of: source.digest, .store(error.description))
+      observer.leftUpload(of: target.digest, .store(error.description))
     }
   }
 }

@@ -34,7 +34,7 @@ final class MultipartFill: Sendable {
   /// Between two looks whether another instance has been faster.
   private static let lookInterval = Duration.seconds(2)
 
-  private let source: FillSource
+  private let target: FillTarget
   private let spool: Spool
   private let pool: ThreadPool<HTTPClient>
   private let parallelParts: Int
@@ -44,10 +44,10 @@ final class MultipartFill: Sendable {
   /// - Parameter lead: for a fill that nobody can read along with: how many bytes the reading may be ahead of
   ///   what is up. And what is up leaves the spool.
   init(
-    _ source: FillSource, _ spool: Spool, _ pool: ThreadPool<HTTPClient>, parallelParts: Int,
+    _ target: FillTarget, _ spool: Spool, _ pool: ThreadPool<HTTPClient>, parallelParts: Int,
     lead: Int64?
   ) {
-    self.source = source
+    self.target = target
     self.spool = spool
     self.pool = pool
     self.parallelParts = parallelParts
@@ -164,7 +164,7 @@ final class MultipartFill: Sendable {
       state.nextLook = now + Self.lookInterval
       return true
     }
-    guard isTime, source.isPublished(over: &http) else { return }
+    guard isTime, target.isPublished(over: &http) else { return }
     state.update { state in
       state.isElsewhere = true
       state.waiting = []
@@ -176,7 +176,8 @@ final class MultipartFill: Sendable {
     if isOver || upload != nil { return upload }
     let new = try Retry.run(goesOn) { () throws(S3Error) in
       do throws(S3Error) {
-        return try source.bucket.createMultipartUpload(source.key, over: &http, now: .now())
+        return try target.bucket.createMultipartUpload(
+          target.key, metadata: target.metadata, over: &http, now: .now())
       } catch {
         if error.mayHaveWorked { state.withLock { $0.isBeginningLost = true } }
         throw error
@@ -193,7 +194,7 @@ final class MultipartFill: Sendable {
     guard let upload else { preconditionFailure("a part without an upload") }
     let body = HTTPBody.file(descriptor: spool.descriptor, offset: part.offset, count: part.count)
     return try Retry.run(goesOn) { () throws(S3Error) in
-      try source.bucket.uploadPart(
+      try target.bucket.uploadPart(
         upload, number: part.number, body, sha256: part.sha256, over: &http, now: .now())
     }
   }
@@ -215,7 +216,7 @@ extension MultipartFill.State {
   }
 }
 
-extension FillSource {
+extension FillTarget {
   /// Whether an object of the right size stands under the key. Doubt is "no": then the upload decides.
   func isPublished(over http: inout HTTPClient) -> Bool {
     do throws(S3Error) {

@@ -17,19 +17,19 @@ enum Publication: Sendable {
 struct Publisher {
   typealias Attempt = (inout HTTPClient, _ isConditional: Bool) throws(S3Error) -> UploadOutcome
 
-  let source: FillSource
+  let target: FillTarget
   let goesOn: () -> Bool
 
   func publish(_ http: inout HTTPClient, _ attempt: Attempt) throws(FillError) -> Publication {
     do throws(S3Error) {
-      if try tryToPublish(!source.isReplacement, &http, attempt) != .alreadyThere { return .stored }
-      if source.isPublished(over: &http) { return .elsewhere }
+      if try tryToPublish(!target.isReplacement, &http, attempt) != .alreadyThere { return .stored }
+      if target.isPublished(over: &http) { return .elsewhere }
       // A wrong object has come there meanwhile.
       _ = try tryToPublish(false, &http, attempt)
       return .stored
     } catch {
       // The answer may be lost and the object be there.
-      if source.isPublished(over: &http) { return .elsewhere }
+      if target.isPublished(over: &http) { return .elsewhere }
       throw .store(error.description)
     }
   }
@@ -37,11 +37,6 @@ struct Publisher {
   private func tryToPublish(
     _ isConditional: Bool, _ http: inout HTTPClient, _ attempt: Attempt
   ) throws(S3Error) -> UploadOutcome {
-    do throws(S3Error) {
-      return try Retry.run(goesOn) { () throws(S3Error) in try attempt(&http, isConditional) }
-    } catch {
-      guard error.isUnknownCondition, isConditional else { throw error }
-      return try tryToPublish(false, &http, attempt)
-    }
+    try Retry.run(goesOn) { () throws(S3Error) in try attempt(&http, isConditional) }
   }
 }

@@ -53,11 +53,6 @@ extension S3Error {
     default: false
     }
   }
-
-  /// Whether the server does not know `If-None-Match` on writes.
-  var isUnknownCondition: Bool {
-    if case .refused(_, let refusal) = self { refusal.isNotImplemented } else { false }
-  }
 }
 
 /// Codes that say "not now", whatever status they come with: a completion fails with a 200, a write that

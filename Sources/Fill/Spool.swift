@@ -7,14 +7,16 @@ internal import Hashing
 final class Spool: Sendable {
   let descriptor: Int32
   private let reservation: SpoolBudget.Reservation
+  /// As many bytes as the blob has.
+  let bytes: Int64
 
   /// Opens a file in `folder` with room for the whole blob, so that a full disk shows now and not in the
   /// middle of a body.
   init(in folder: String, _ reservation: consuming SpoolBudget.Reservation) throws(FillError) {
+    bytes = reservation.bytes
     self.reservation = reservation
     descriptor = openNameless(in: folder)
     guard descriptor >= 0 else { throw .spool("open \(folder)", errno) }
-    let bytes = self.reservation.bytes
     if let code = makeRoom(bytes, ofAll: self.reservation.bytesOfAll, descriptor) {
       throw .spool("allocate \(bytes) bytes in \(folder)", code)
     }

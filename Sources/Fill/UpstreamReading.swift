@@ -1,128 +1,244 @@
 internal import HTTPTransport
+internal import Primitives
 internal import Registry
+internal import Threading
 
-/// Takes upstream's answer into the spool, and tells those who read there.
+/// Takes upstream's answer into the spool, over as many connections as it needs.
 ///
-/// libcurl reads much at once and hands it on by 16 KiB. What it has read is written in one piece: when it
-/// looks up from its work, and at the latest when there is as much as it reads at once.
-final class UpstreamReading: HTTPReceiver {
-  private static let pieceBytes = 128 << 10
+/// The rules are `ReadingPlan`'s. Here is who writes, and who is shown what was written.
+final class UpstreamReading: Sendable {
+  private struct State {
+    /// With the client's credential; `nil` when the reading is over.
+    var request: HTTPRequest?
+    var plan: ReadingPlan
+    var spool: Spool?
+    /// A strong validator of the bytes that the spool begins with.
+    var validator: [UInt8]?
+    var end: Result<Void, FillError>?
+    var patience: Patience
+  }
+
+  /// What a reading works with.
+  struct Means: Sendable {
+    /// Runs a connection on a thread of its own; `false` when there is none.
+    let submit: @Sendable (@escaping @Sendable (inout HTTPClient) -> Void) -> Bool
+    let makeSpool: @Sendable (Int64) throws(FillError) -> Spool
+  }
 
   private let fill: BlobFill
-  private let spool: Spool
-  private let pace: (Int64) -> Void
-  private let whyStop: () -> FillError?
-  /// What has come and is not in the spool yet.
-  private var piece: [UInt8] = []
-  /// Where the spool ends.
-  private var offset: Int64 = 0
-  private var patience: Patience
-  /// Why this side stopped the reading.
-  private(set) var failure: FillError?
+  private let source: FillSource
+  private let means: Means
+  private let state: Monitor<State>
+  /// The upload that grows with the spool, once there is one.
+  private let upload = Monitor<MultipartFill?>(nil)
 
   /// - Parameters:
   ///   - patience: how long it may crawl while no client reads along.
-  ///   - pace: told where the spool ends; takes as long as the next piece shall wait.
-  ///   - whyStop: asked at each piece, and at least about once a second.
+  ///   - spool: as large as the blob, where its size is known.
   init(
-    _ fill: BlobFill, _ spool: Spool, patience: Duration, pace: @escaping (Int64) -> Void,
-    whyStop: @escaping () -> FillError?
+    _ fill: BlobFill, _ source: FillSource, _ request: HTTPRequest, patience: Duration,
+    _ spool: Spool?, _ means: Means
   ) {
     self.fill = fill
-    self.spool = spool
-    self.patience = Patience(time: patience)
-    self.pace = pace
-    self.whyStop = whyStop
+    self.source = source
+    self.means = means
+    let now = ContinuousClock.now
+    state = Monitor(
+      State(
+        request: request, plan: ReadingPlan(at: now), spool: spool,
+        patience: Patience(time: patience, since: now)))
   }
 
-  /// Only a full 200 of exactly the size that was promised is worth reading.
-  func receive(head: HTTPResponseHead) -> Bool {
-    if let words = whyUnusable(head) { return stop(.upstream(words)) }
-    fill.begin(head, spool)
-    return true
-  }
+  // MARK: for the one who fills
 
-  func receive(body bytes: Span<UInt8>) -> Bool {
-    guard offset + Int64(piece.count + bytes.count) <= fill.size else {
-      return stop(.long(fill.size))
-    }
-    unsafe bytes.withUnsafeBufferPointer { unsafe piece.append(contentsOf: $0) }
-    return piece.count < Self.pieceBytes || advance()
-  }
-
-  /// libcurl asks after each of its readings, and about once a second while there are none.
+  /// Asks upstream, and waits for its answer.
   ///
+  /// - Returns: a spool as large as the blob, which grows from now on.
+  func begin(unless whyStop: () -> FillError?) throws(FillError) -> Spool {
+    try run(until: { $0.plan.isBegun ? $0.spool : nil }, unless: whyStop)
+  }
+
+  /// Waits until the whole blob is in the spool.
+  func finish(with upload: MultipartFill?, unless whyStop: () -> FillError?) throws(FillError) {
+    self.upload.withLock { $0 = upload }
+    defer {
+      self.upload.withLock { $0 = nil }
+      state.withLock { $0.request = nil }
+    }
+    try run(
+      until: { state in
+        if case .success? = state.end { () } else { nil }
+      }, unless: whyStop)
+  }
+
+  private func run<Result: Sendable>(
+    until isDone: (borrowing State) -> Result?, unless whyStop: () -> FillError?
+  ) throws(FillError) -> Result {
+    while true {
+      if let reason = whyStop() ?? whyImpatient() { stop(reason) }
+      let now = ContinuousClock.now
+      let next: Next<Result> = state.withLock { state in
+        if case .failure(let error)? = state.end { return .failed(error) }
+        if let result = isDone(state) { return .done(result) }
+        switch state.plan.step(at: now) {
+        case .open: return .open(state.plan.open(at: now), from: state.plan.offset)
+        case .wait(let instant): return .wait(for: min(instant - now, .seconds(1)))
+        case .fail(let error): return .failed(error)
+        }
+      }
+      switch next {
+      case .done(let result): return result
+      case .failed(let error):
+        stop(error)
+        throw error
+      case .open(let number, let offset): open(number, from: offset)
+      case .wait(let time):
+        // Any end of a connection, and the first answer, wake this.
+        let count = state.withLock { $0.plan.changes }
+        let _: Void? = state.wait(for: time) { state in
+          state.end != nil || state.plan.changes != count || isDone(state) != nil ? () : nil
+        }
+      }
+    }
+  }
+
+  private enum Next<Result: Sendable>: Sendable {
+    case done(Result)
+    case failed(FillError)
+    case open(Int, from: Int64)
+    case wait(for: Duration)
+  }
+
+  private func open(_ number: Int, from offset: Int64) {
+    let (request, validator) = state.withLock { ($0.request, $0.validator) }
+    guard let request else { return }
+    let attempt = UpstreamAttempt.Plan(
+      number: number, request: request, offset: offset, validator: validator)
+    let isTaken = means.submit { [self] http in
+      guard number > 0 else { return UpstreamAttempt(attempt, self).run(by: &http) }
+      // A connection that was kept may lead to the same trouble.
+      var new = HTTPClient()
+      UpstreamAttempt(attempt, self).run(by: &new)
+    }
+    if !isTaken { end(number, .upstream("no thread to read with"), isRefusal: false) }
+  }
+
+  private func stop(_ error: FillError) {
+    state.update { if $0.end == nil { $0.end = .failure(error) } }
+  }
+
   /// A client that reads along bears as slow an upstream as it would without us; where there is none,
   /// a place among the fills is worth more.
-  func isStillWanted() -> Bool {
-    guard advance() else { return false }
-    guard patience.isOver(at: offset) else { return true }
-    let reason = FillError.upstream("fewer than \(Patience.bytes) bytes in \(patience.time)")
-    return fill.breakOffUnlessFollowed(reason) ? stop(reason) : true
-  }
-
-  /// Whether all bytes came; their digest is `BlobHashing`'s to compare.
-  func checkLength() throws(FillError) {
-    guard advance() else { throw failure ?? .short(fill.size, offset) }
-    guard offset == fill.size else { throw .short(fill.size, offset) }
-  }
-
-  /// Writes what has come.
-  private func advance() -> Bool {
-    if let reason = whyStop() { return stop(reason) }
-    guard !piece.isEmpty else { return true }
-    do throws(FillError) {
-      try spool.write(piece.span, at: offset)
-    } catch {
-      return stop(error)
+  private func whyImpatient() -> FillError? {
+    let now = ContinuousClock.now
+    let isOver = state.withLock { $0.end == nil && $0.patience.isOver(at: $0.plan.offset, now) }
+    guard isOver else { return nil }
+    let reason = state.withLock {
+      FillError.upstream("fewer than \(FillPace.leastBytes) bytes in \($0.patience.time)")
     }
-    offset += Int64(piece.count)
-    piece.removeAll(keepingCapacity: true)
-    fill.advance(to: offset)
-    pace(offset)
+    return fill.breakOffUnlessFollowed(reason) ? reason : nil
+  }
+
+  // MARK: for the connections
+
+  func isWanted(_ number: Int) -> Bool {
+    state.withLock { state in
+      if case .failure? = state.end { return false }
+      return state.plan.isWanted(number)
+    }
+  }
+
+  /// Judges an answer.
+  ///
+  /// - Returns: at which byte of the blob its body begins; `nil` when it is of no use.
+  func accept(_ head: HTTPResponseHead, _ attempt: UpstreamAttempt.Plan) -> Result<
+    Int64, FillError
+  > {
+    let answer = UpstreamAnswer(head)
+    if attempt.number > 0 {
+      let size = state.withLock { $0.spool?.bytes } ?? 0
+      return answer.start(ofRestFrom: attempt.offset, size: size, fill.digest)
+    }
+    return Result { () throws(FillError) in
+      let size = try answer.size(ofWhole: source.size, fill.digest)
+      let known = state.withLock { $0.spool }
+      let spool = if let known { known } else { try means.makeSpool(size) }
+      let now = ContinuousClock.now
+      fill.begin(head, spool)
+      state.update { state in
+        state.spool = spool
+        state.validator = answer.strongValidator
+        state.plan.begin(at: now)
+        if size == 0 { state.end = .success(()) }
+      }
+      return 0
+    }
+  }
+
+  /// Takes bytes of the blob that begin at `position`, of which some may be there.
+  ///
+  /// - Returns: whether the connection is to go on.
+  func write(_ piece: [UInt8], at position: Int64, by number: Int) -> Bool {
+    let now = ContinuousClock.now
+    let isWanted = state.withLock { state -> Bool in
+      if case .failure? = state.end { return false }
+      guard state.plan.isWanted(number), let spool = state.spool else { return false }
+      let (old, end) = (state.plan.offset, position + Int64(piece.count))
+      guard end <= spool.bytes else {
+        state.end = .failure(.long(spool.bytes))
+        return false
+      }
+      guard end > old else {
+        state.plan.approach(by: number, at: now)
+        return true
+      }
+      do throws(FillError) {
+        let known = Int(old - position)
+        try spool.write(piece.span.extracting(known...), at: old)
+      } catch {
+        state.end = .failure(error)
+        return false
+      }
+      state.plan.advance(to: end, by: number, at: now)
+      fill.advance(to: end)
+      if end == spool.bytes { state.end = .success(()) }
+      return true
+    }
+    guard isWanted else {
+      state.update { _ in }
+      return false
+    }
+    let (offset, isOver) = state.withLock { ($0.plan.offset, $0.end != nil) }
+    if isOver { state.update { _ in } }
+    upload.withLock { $0 }?.holdBack(at: offset)
     return true
   }
 
-  private func whyUnusable(_ head: HTTPResponseHead) -> String? {
-    guard head.status == 200 else { return "want status 200, got \(head.status)" }
-    guard head.contentLength == fill.size else {
-      return
-        "want Content-Length \(fill.size), got \(head.contentLength.map(String.init) ?? "none")"
+  /// A connection has ended.
+  ///
+  /// - Parameter error: `nil` when its answer came whole.
+  func end(_ number: Int, _ error: FillError?, isRefusal: Bool) {
+    let now = ContinuousClock.now
+    state.update { state in
+      let short = state.spool.map { FillError.short($0.bytes, state.plan.offset) }
+      state.plan.end(
+        number, error ?? short ?? .upstream("no answer"), isRefusal: isRefusal, at: now)
     }
-    if let encoding = head.fields.first(named: "content-encoding") {
-      return "Content-Encoding \(encoding.text)"
-    }
-    if head.isPage { return "a page for people" }
-    if let digest = head.fields.first(named: "docker-content-digest"),
-      digest.value != fill.digest.bytes
-    {
-      return "Docker-Content-Digest \(digest.text)"
-    }
-    return nil
-  }
-
-  private func stop(_ error: FillError) -> Bool {
-    failure = error
-    return false
   }
 }
 
 /// How long a reading may crawl: the deadline of a fill is one by progress, not by size.
 private struct Patience {
-  static let bytes: Int64 = 64 << 10
-
   let time: Duration
-  private var offset: Int64 = 0
-  private var since = ContinuousClock.now
+  private var pace: FillPace
 
-  init(time: Duration) { self.time = time }
+  init(time: Duration, since now: ContinuousClock.Instant) {
+    self.time = time
+    pace = FillPace(at: now)
+  }
 
-  /// Whether `bytes` have not come within `time`.
-  mutating func isOver(at offset: Int64) -> Bool {
-    let now = ContinuousClock.now
-    if offset - self.offset >= Self.bytes {
-      (self.offset, since) = (offset, now)
-    }
-    return now - since > time
+  mutating func isOver(at offset: Int64, _ now: ContinuousClock.Instant) -> Bool {
+    pace.advance(to: offset, at: now)
+    return pace.isStandingStill(for: time, at: now)
   }
 }

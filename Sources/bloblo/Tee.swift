@@ -46,10 +46,11 @@ final class Tee: Sendable {
         for: blob.path,
         from: ClientFields(
           exchange.request, in: location, exchange.id ?? RequestID(exchange.request))),
+      registry: location.settings.upstream.url,
       digest: blob.path.digest, size: size, bucket: location.store.bucket(for: blob.path.name),
       key: key,
       isReplacement: isReplacement
-    ) {
+    ) { size in
       location.engine.remember(
         StoredBlob(size: size), of: blob.path.digest, in: location.id, at: .now())
     }
@@ -60,6 +61,7 @@ final class Tee: Sendable {
       switch filler.follow(source) {
       case .follower(let follower): stream(follower, exchange, orPass: pass)
       case .published: askAgain()
+      case .standsStill: pass(.cold(.upstream("the reading of it stands still")))
       case .none: pass(.cold(.limit))
       }
     }

@@ -79,15 +79,15 @@ import Testing
   {
     let sha256 = HashedBytes.sha256(Self.blob)
     let digest = try #require(Digest("sha256:" + Hex.string(sha256.span)))
-    let source = FillSource(
-      request: HTTPRequest(.get, "http://nowhere/"), digest: digest, size: 4, bucket: s3.client,
-      key: try ObjectKey("\(digest)"), isReplacement: isReplacement)
+    let target = FillTarget(
+      digest: digest, size: 4, bucket: s3.client, key: try ObjectKey("\(digest)"),
+      isReplacement: isReplacement)
     var http = HTTPClient()
     do throws(FillError) {
-      return try Publisher(source: source, goesOn: goesOn).publish(&http) {
+      return try Publisher(target: target, goesOn: goesOn).publish(&http) {
         http, isConditional throws(S3Error) in
-        try source.bucket.put(
-          source.key, .bytes(Self.blob), sha256: sha256, onlyIfAbsent: isConditional, over: &http,
+        try target.bucket.put(
+          target.key, .bytes(Self.blob), sha256: sha256, onlyIfAbsent: isConditional, over: &http,
           now: .now())
       }
     } catch {

@@ -146,20 +146,6 @@ struct BucketClientTests {
     }
   }
 
-  @Test func `a server that knows no conditions says so`() {
-    var http = ScriptedClient(
-      501, body: "<Error><Code>NotImplemented</Code><Message>m</Message></Error>")
-    let error = #expect(throws: S3Error.self) {
-      try client.put(key, .none, sha256: digest, onlyIfAbsent: true, over: &http, now: Self.now)
-    }
-    guard case .refused(.putObject, let refusal) = error else {
-      Issue.record("\(String(describing: error))")
-      return
-    }
-    #expect(refusal.isNotImplemented)
-    #expect(refusal == S3Refusal(status: 501, code: "NotImplemented", message: "m"))
-  }
-
   @Test func `what can be told of a refusal is told`() {
     for (body, words) in [
       (Self.accessDenied, "PutObject: status 403 AccessDenied: Access Denied"),

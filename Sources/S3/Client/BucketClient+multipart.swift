@@ -7,18 +7,25 @@ internal import XML
 ///
 /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html>
 extension BucketClient {
+  /// - Parameter metadata: as for `put`.
+  ///
   /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html>
   package func createMultipartUpload<Client: HTTPSending & ~Copyable>(
-    _ key: ObjectKey, over client: inout Client, now: UnixTime
+    _ key: ObjectKey, metadata: [(String, String)] = [], over client: inout Client, now: UnixTime
   ) throws(S3Error) -> MultipartUpload {
-    var fields = uploadOptions.fields
-    // Without it S3 refuses the parts' checksums.
-    fields.append(HTTPField("x-amz-checksum-algorithm", "SHA256"))
+    let response = try sendUpload(with: .checksums) { features throws(S3Error) in
+      var fields = uploadOptions.fields(metadata)
+      // Without it S3 refuses the parts' checksums.
+      if features.contains(.checksums) {
+        fields.append(HTTPField("x-amz-checksum-algorithm", "SHA256"))
+      }
+      return UploadAnswer(
+        try send(
+          .createMultipartUpload, .post, key, query: [("uploads", "")], fields: fields,
+          over: &client, now: now))
+    }.response(.createMultipartUpload)
     let document = try document(
-      .createMultipartUpload, "InitiateMultipartUploadResult",
-      send(
-        .createMultipartUpload, .post, key, query: [("uploads", "")], fields: fields, over: &client,
-        now: now))
+      .createMultipartUpload, "InitiateMultipartUploadResult", response)
     guard let id = document.text(of: "UploadId"), !id.isEmpty else {
       throw .unexpectedAnswer(.createMultipartUpload, reason: "an answer without UploadId")
     }
@@ -37,16 +44,25 @@ extension BucketClient {
   ) throws(S3Error) -> UploadedPart {
     precondition(UploadedPart.numbers.contains(number), "a part numbered \(number)")
     let checksum = Base64.string(sha256.span)
-    let response = try send(
-      .uploadPart, .put, upload.key,
-      query: [("partNumber", String(number)), ("uploadId", upload.id.text)],
-      fields: [HTTPField("x-amz-checksum-sha256", checksum)], body: body,
-      payloadHash: .sha256(sha256), over: &client, now: now)
+    var isWithChecksum = false
+    let response = try sendUpload(with: .checksums) { features throws(S3Error) in
+      isWithChecksum = features.contains(.checksums)
+      return UploadAnswer(
+        try send(
+          .uploadPart, .put, upload.key,
+          query: [("partNumber", String(number)), ("uploadId", upload.id.text)],
+          fields: isWithChecksum ? [HTTPField("x-amz-checksum-sha256", checksum)] : [], body: body,
+          payloadHash: .sha256(sha256), over: &client, now: now))
+    }.response(.uploadPart)
     guard response.head.status == 200 else { throw .refused(.uploadPart, S3Refusal(response)) }
-    guard let eTag = response.head.eTag else {
-      throw .unexpectedAnswer(.uploadPart, reason: "status 200 without an ETag")
+    guard let eTag = response.head.eTag, !eTag.isEmpty else {
+      throw .unexpectedAnswer(
+        .uploadPart,
+        reason: "status 200 without an ETag: the upload can't be completed without it; "
+          + "does a proxy before S3 take it away?")
     }
-    return UploadedPart(number: number, eTag: eTag, checksumSHA256: checksum)
+    return UploadedPart(
+      number: number, eTag: eTag, checksumSHA256: isWithChecksum ? checksum : nil)
   }
 
   /// Makes the object.
@@ -63,14 +79,18 @@ extension BucketClient {
     over client: inout Client, now: UnixTime
   ) throws(S3Error) -> UploadOutcome {
     let body = UploadedPart.document(of: parts)
-    var fields = [HTTPField("Content-Type", "application/xml")]
-    if onlyIfAbsent { fields.append(.ifAbsent) }
     var hash = HashFunction(.sha256)
     hash.update(body.span)
-    let response = try send(
-      .completeMultipartUpload, .post, upload.key, query: [("uploadId", upload.id.text)],
-      fields: fields, body: .bytes(body), payloadHash: .sha256(hash.finalize()), over: &client,
-      now: now)
+    let payloadHash = PayloadHash.sha256(hash.finalize())
+    let response = try sendUpload(with: onlyIfAbsent ? .conditions : []) {
+      features throws(S3Error) in
+      var fields = [HTTPField("Content-Type", "application/xml")]
+      if features.contains(.conditions) { fields.append(.ifAbsent) }
+      return UploadAnswer(
+        try send(
+          .completeMultipartUpload, .post, upload.key, query: [("uploadId", upload.id.text)],
+          fields: fields, body: .bytes(body), payloadHash: payloadHash, over: &client, now: now))
+    }.response(.completeMultipartUpload)
     if onlyIfAbsent && response.head.status == 412 { return .alreadyThere }
     let document = try document(
       .completeMultipartUpload, "CompleteMultipartUploadResult", response)

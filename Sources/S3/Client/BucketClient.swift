@@ -3,7 +3,7 @@ internal import Hashing
 package import Primitives
 
 /// The requests to one bucket, each signed and sent once, or twice where the answer tells the
-/// bucket's true region or S3's time; whether to try again else is the caller's to say.
+/// bucket's true region, S3's time or another address; whether to try again else is the caller's to say.
 ///
 /// Cheap to copy: what is kept is in the site and in the HTTP client, which each thread brings.
 package struct BucketClient: Sendable {
@@ -93,20 +93,26 @@ package struct BucketClient: Sendable {
   ///
   /// - Parameters:
   ///   - sha256: of the body, 32 bytes. S3 compares, and keeps it with the object.
-  ///   - onlyIfAbsent: an object that is there is left as it is. A server that can't (501) throws a
-  ///     refusal that `isNotImplemented`; some ignore it.
+  ///   - metadata: names and values that are kept beside the object; ASCII.
+  ///   - onlyIfAbsent: an object that is there is left as it is, by servers that can.
   ///
   /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>
   package func put<Client: HTTPSending & ~Copyable>(
-    _ key: ObjectKey, _ body: HTTPBody, sha256: [UInt8], onlyIfAbsent: Bool = false,
-    over client: inout Client, now: UnixTime
+    _ key: ObjectKey, _ body: HTTPBody, sha256: [UInt8], metadata: [(String, String)] = [],
+    onlyIfAbsent: Bool = false, over client: inout Client, now: UnixTime
   ) throws(S3Error) -> UploadOutcome {
-    var fields = uploadOptions.fields
-    fields.append(HTTPField("x-amz-checksum-sha256", Base64.encode(sha256.span)))
-    if onlyIfAbsent { fields.append(.ifAbsent) }
-    let response = try send(
-      .putObject, .put, key, fields: fields, body: body, payloadHash: .sha256(sha256),
-      over: &client, now: now)
+    let wanted: UploadFeatures = onlyIfAbsent ? .all : .checksums
+    let response = try sendUpload(with: wanted) { features throws(S3Error) in
+      var fields = uploadOptions.fields(metadata)
+      if features.contains(.checksums) {
+        fields.append(HTTPField("x-amz-checksum-sha256", Base64.encode(sha256.span)))
+      }
+      if features.contains(.conditions) { fields.append(.ifAbsent) }
+      return UploadAnswer(
+        try send(
+          .putObject, .put, key, fields: fields, body: body, payloadHash: .sha256(sha256),
+          over: &client, now: now))
+    }.response(.putObject)
     switch response.head.status {
     case 200: return .stored(response.head.eTag)
     case 412 where onlyIfAbsent: return .alreadyThere
@@ -142,12 +148,11 @@ package struct BucketClient: Sendable {
       operation: operation, method: method, key: key, query: query,
       fields: fields + uploadOptions.payerFields, body: body, payloadHash: payloadHash,
       bodyLimit: bodyLimit)
-    var isRepeated = false
-    while true {
-      let (response, isWorthRepeating) = try send(request, over: &client, now: now)
-      guard isWorthRepeating, !isRepeated else { return response }
-      isRepeated = true
-    }
+    let (first, isWorthRepeating) = try send(request, over: &client, now: now)
+    let response =
+      isWorthRepeating ? try send(request, over: &client, now: now).response : first
+    guard let target = bucket.endpoint.target(ofRedirect: response.head) else { return response }
+    return try send(request, to: target, over: &client, now: now).response
   }
 
   private struct Unsigned {
@@ -164,12 +169,12 @@ package struct BucketClient: Sendable {
 
   /// - Returns: the response, and whether it was refused for a region or a time that is known better now.
   private func send<Client: HTTPSending & ~Copyable>(
-    _ unsigned: Unsigned, over client: inout Client, now: UnixTime
-  ) throws(S3Error) -> (HTTPResponse, Bool) {
+    _ unsigned: Unsigned, to target: String? = nil, over client: inout Client, now: UnixTime
+  ) throws(S3Error) -> (response: HTTPResponse, isWorthRepeating: Bool) {
     let time = site.clock.time(at: now)
     guard let (number, signer) = site.signer(at: time) else { throw .noCredential }
     var request = HTTPRequest(
-      unsigned.method, url(of: unsigned.key, unsigned.query), fields: unsigned.fields,
+      unsigned.method, target ?? url(of: unsigned.key, unsigned.query), fields: unsigned.fields,
       body: unsigned.body, limits: limits.bounding(unsigned.operation))
     signer.sign(&request, payloadHash: unsigned.payloadHash, now: time)
     let start = ContinuousClock.now

@@ -18,6 +18,7 @@ package final class BucketSite: Sendable {
   private let credentials: CredentialStore
   private let presignCredentials: CredentialStore
   package let clock: ServerClock
+  let known = KnownFeatures()
   private let observer: (any BucketObserver)?
 
   /// - Parameters:

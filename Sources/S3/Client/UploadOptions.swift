@@ -33,7 +33,9 @@ package struct UploadOptions: Hashable, Sendable {
   }
 
   /// Fields of PutObject and CreateMultipartUpload, with the type that every blob has.
-  var fields: [HTTPField] {
+  ///
+  /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html>
+  func fields(_ metadata: [(String, String)]) -> [HTTPField] {
     var fields = [HTTPField("Content-Type", "application/octet-stream")]
     if let serverSideEncryption {
       fields.append(HTTPField("x-amz-server-side-encryption", serverSideEncryption))
@@ -49,6 +51,7 @@ package struct UploadOptions: Hashable, Sendable {
         HTTPField(
           "x-amz-tagging", tags.map { $0.naming(repository: "").encoded }.joined(separator: "&")))
     }
+    for (name, value) in metadata { fields.append(HTTPField("x-amz-meta-\(name)", value)) }
     if let storageClass { fields.append(HTTPField("x-amz-storage-class", storageClass)) }
     return fields
   }

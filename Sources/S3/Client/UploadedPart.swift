@@ -7,10 +7,10 @@ package struct UploadedPart: Hashable, Sendable {
   package let number: Int
   /// With its quotes.
   package let eTag: String
-  /// Base 64.
-  package let checksumSHA256: String
+  /// Base 64; nil where the server takes none.
+  package let checksumSHA256: String?
 
-  package init(number: Int, eTag: String, checksumSHA256: String) {
+  package init(number: Int, eTag: String, checksumSHA256: String?) {
     self.number = number
     self.eTag = eTag
     self.checksumSHA256 = checksumSHA256
@@ -21,7 +21,8 @@ package struct UploadedPart: Hashable, Sendable {
     var text = "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
     for part in parts {
       text += "<Part><PartNumber>\(part.number)</PartNumber><ETag>\(escaped(part.eTag))</ETag>"
-      text += "<ChecksumSHA256>\(part.checksumSHA256)</ChecksumSHA256></Part>"
+      if let sum = part.checksumSHA256 { text += "<ChecksumSHA256>\(sum)</ChecksumSHA256>" }
+      text += "</Part>"
     }
     text += "</CompleteMultipartUpload>"
     return Array(text.utf8)

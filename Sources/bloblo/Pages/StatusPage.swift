@@ -171,8 +171,8 @@ struct StatusPage {
         fill.isWaiting
         ? "waiting"
         : """
-        <progress max="\(fill.size)" value="\(fill.written)" aria-label="\(short(fill.digest))">\
-        </progress> \(bytesInWords(fill.written)) of \(bytesInWords(fill.size))
+        <progress max="\(fill.size ?? 0)" value="\(fill.written)" aria-label="\(short(fill.digest))">\
+        </progress> \(bytesInWords(fill.written)) of \(fill.size.map(bytesInWords) ?? "?")
         """
       return """
         <tr><td data-label="Blob"><code>\(short(fill.digest))</code></td>\

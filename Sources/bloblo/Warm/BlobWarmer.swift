@@ -45,7 +45,7 @@ final class BlobWarmer: Sendable {
       if stored?.size == blob.size { return report.present(blob) }
       guard let request = try locate(blob, session, &http) else { return report.skipped(blob) }
       let source = FillSource(
-        request: request, digest: blob.digest, size: blob.size,
+        request: request, registry: "", digest: blob.digest, size: blob.size,
         bucket: settings.bucket.naming(session.reference.name), key: key,
         isReplacement: stored != nil)
       if try fill(source, blob, &http) { report.filled(blob) } else { report.present(blob) }

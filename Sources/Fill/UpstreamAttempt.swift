@@ -1,0 +1,86 @@
+internal import HTTPTransport
+
+/// One connection of a reading.
+///
+/// libcurl reads much at once and hands it on by 16 KiB. What it has read is written in one piece: when it
+/// looks up from its work, and at the latest when there is as much as it reads at once.
+final class UpstreamAttempt: HTTPReceiver {
+  /// What is to be asked for.
+  struct Plan: Sendable {
+    /// From 0; the first asks for the whole blob, the others for the rest.
+    let number: Int
+    let request: HTTPRequest
+    /// What the spool lacks begins here.
+    let offset: Int64
+    let validator: [UInt8]?
+  }
+
+  private static let pieceBytes = 128 << 10
+
+  private let plan: Plan
+  private let reading: UpstreamReading
+  /// What has come and is not in the spool yet.
+  private var piece: [UInt8] = []
+  /// Where in the blob `piece` begins.
+  private var position: Int64 = 0
+  /// Why the answer is of no use.
+  private var failure: FillError?
+  private var isRefusal = false
+
+  init(_ plan: Plan, _ reading: UpstreamReading) {
+    self.plan = plan
+    self.reading = reading
+  }
+
+  func run(by http: inout HTTPClient) {
+    var words: String?
+    do throws(TransportError) {
+      try http.stream(request, to: self)
+    } catch {
+      words = error.message
+    }
+    _ = advance()
+    // What a broken body lacks is said by its length.
+    let error = failure ?? (position == 0 ? words.map { .upstream($0) } : nil)
+    reading.end(plan.number, error, isRefusal: isRefusal)
+  }
+
+  private var request: HTTPRequest {
+    var request = plan.request
+    // As patient as the web server in front of a registry; see `ReadingPlan.silence`.
+    request.limits.stall = max(request.limits.stall, ReadingPlan.silence)
+    guard plan.number > 0 else { return request }
+    request.fields.append(HTTPField("Range", "bytes=\(plan.offset)-"))
+    if let validator = plan.validator { request.fields.append(HTTPField("If-Range", validator)) }
+    return request
+  }
+
+  func receive(head: HTTPResponseHead) -> Bool {
+    switch reading.accept(head, plan) {
+    case .success(let start):
+      position = start
+      return true
+    case .failure(let error):
+      failure = error
+      isRefusal = head.status == 401
+      return false
+    }
+  }
+
+  func receive(body bytes: Span<UInt8>) -> Bool {
+    unsafe bytes.withUnsafeBufferPointer { unsafe piece.append(contentsOf: $0) }
+    return piece.count < Self.pieceBytes || advance()
+  }
+
+  /// libcurl asks after each of its readings, and about once a second while there are none.
+  func isStillWanted() -> Bool { advance() && reading.isWanted(plan.number) }
+
+  /// Writes what has come.
+  private func advance() -> Bool {
+    guard !piece.isEmpty else { return true }
+    guard reading.write(piece, at: position, by: plan.number) else { return false }
+    position += Int64(piece.count)
+    piece.removeAll(keepingCapacity: true)
+    return true
+  }
+}
