@@ -52,8 +52,9 @@ def pytest_report_header(config):
 def scope(nodeid):
     """Tests of one scope share servers, so they run on one worker: a class, or a module and its front."""
     place, _, name = nodeid.rpartition("::")
-    words = set(name.partition("[")[2].rstrip("]").split("-"))
-    return "@".join([place, *sorted(words & {"nginx", "apache", "caddy", "haproxy", "lighttpd"})])
+    words = name.partition("[")[2].rstrip("]").split("-")
+    fronts = ("nginx", "apache", "caddy", "haproxy", "lighttpd")
+    return "@".join([place, *sorted(word for word in words if word.startswith(fronts))])
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -49,11 +49,11 @@ class Site:
     def get(self, digest, repository="some/name", headers=ALICE, **more):
         return self.ask("GET", blob_path(digest, repository), headers, **more)
 
-    def fill(self, digest, repository="some/name", headers=ALICE, seconds=30):
-        """Pulls a blob until it is sent to the bucket; its presigned or internal answer's (status, fields)."""
+    def fill(self, digest, repository="some/name", headers=ALICE, seconds=30, word="redirect"):
+        """Pulls a blob until it comes from the bucket, as X-Bloblo says by `word`; that answer's (status, fields)."""
         def is_warm():
             status, fields, _ = self.get(digest, repository, headers)
-            return fields["X-Bloblo"] == "redirect" and (status, fields)
+            return fields["X-Bloblo"] == word and (status, fields)
         return eventually(is_warm, seconds, otherwise=self.bloblo.tail)
 
     def lines(self, *words):
