@@ -1,0 +1,146 @@
+"""What the site says of a request reaches the registry on every road through Apache, and bloblo's question; a
+client's own word of it never does.
+
+    .build/venv/bin/python -m pytest Tests/Stack/test_apache_fields.py
+"""
+
+import subprocess
+import urllib.parse
+
+import pytest
+
+import stack
+from apache_sites import BLOB, CONTENT, DIGEST, Sites, recorder
+from fake_responder import FakeResponder, plain
+from test_apache_guards import ALICE, MALLORY
+
+USER = 'RequestHeader set X-SSO-User "expr=%{REMOTE_USER}"'
+# A field that the site sets is bloblo's too by one line, as apache/example-identity.conf has it.
+ASKED = 'ProxyFCGISetEnvIf "true" BLOBLO_FIELD_X_SSO_USER "%{HTTP:X-SSO-User}"'
+GUARD = """<{} "{}">
+    AuthType Basic
+    AuthName site
+    AuthUserFile {}
+    Require valid-user
+    {}
+</{}>"""
+PLACES = {"/v2/": ("Location", "/v2/"), "/": ("Location", "/"), "a repository": ("LocationMatch", "^/v2/secret/")}
+
+
+def the_sites(users):
+    for place, (section, path) in PLACES.items():
+        for where in ("above", "below", "in the section"):
+            guard = GUARD.format(section, path, users, USER if where == "in the section" else "", section)
+            said = "" if where == "in the section" else USER
+            yield f"{place}, {where}", (
+                f"{said}\n{ASKED}\n{guard}\n«Include»" if where == "above" else f"«Include»\n{guard}\n{said}\n{ASKED}")
+    yield "credential of its own", f"""«Include»
+        RequestHeader set Authorization "Basic c2l0ZTpzaXRl"
+        {GUARD.format("Location", "/", users, "", "Location")}"""
+    yield "no credential", f"""«Include»
+        RequestHeader unset Authorization
+        {GUARD.format("Location", "/", users, USER, "Location")}
+        {ASKED}"""
+    yield "a variable of a rule above", f"""RewriteEngine on
+        RewriteCond %{{LA-U:REMOTE_USER}} (.+)
+        RewriteRule ^ - [E=RU:%1]
+        RequestHeader set X-SSO-User %{{RU}}e
+        {ASKED}
+        «Include»
+        {GUARD.format("Location", "/v2/", users, "", "Location")}"""
+
+
+S3_IS_DOWN = plain(f"Status: 423\r\nX-Bloblo: accelerate\r\nX-Bloblo-Target: /{DIGEST}?X-Amz-Signature=ab\r\n"
+                   f"X-Bloblo-Digest: {DIGEST}\r\nContent-Length: 0")
+ROADS = {"passes": plain("Status: 424\r\nX-Bloblo: pass\r\nContent-Length: 0"),
+         "fails": plain("Status: 500\r\nContent-Length: 0"), "is down": None, "S3 fails": S3_IS_DOWN}
+
+
+@pytest.fixture(scope="module")
+def registry():
+    with recorder() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def s3():
+    """Which knows no object."""
+    with recorder() as server:
+        server.statuses["GET"] = 404
+        yield server
+
+
+@pytest.fixture(scope="module")
+def sites(registry, s3, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("fields")
+    users = folder / "users"
+    users.write_text(subprocess.run([stack.program("htpasswd"), "-bnm", "alice", stack.USERS["alice"]],
+                                    check=True, capture_output=True, text=True).stdout)
+    for path in (folder, *folder.parents[:-2]):
+        path.chmod(0o755)
+    includes = "Include bloblo/bloblo.conf\nInclude bloblo/bloblo-tokens.conf\nInclude bloblo/bloblo-accelerate.conf"
+    port = stack.Ports().take()
+    server = (f"Define BLOBLO_S3 http://127.0.0.1:{s3.server_port}\nDefine BLOBLO_S3_GATE 127.0.0.1:{port}\n"
+              "Include bloblo/bloblo-s3-gate.conf")
+    with Sites(dict(the_sites(users)), "--services", "apache", "--registry", f"127.0.0.1:{registry.server_port}",
+               server=server, includes=includes) as all_sites:
+        yield all_sites
+
+
+@pytest.fixture(params=ROADS)
+def responder(request, sites, registry, s3):
+    registry.heard.clear()
+    s3.heard.clear()
+    if ROADS[request.param] is None:
+        yield None
+        return
+    responder = FakeResponder(sites.stack.socket, ROADS[request.param])
+    sites.stack.socket.chmod(0o777)
+    yield responder
+    responder.close()
+
+
+FORGED = {**ALICE, "X-Bloblo-Authorization": "Basic forged", "X-SSO-User": "admin", "BLOBLO-FIELD-X-SSO-USER": "admin", "Cookie": "a=b", "If-Range": '"x"'}
+
+
+def test_the_sites_word_goes_to_the_registry_on_every_road(sites, registry, responder, s3):
+    wrong = []
+    for site in sites.ports:
+        for method, path in (("GET", BLOB), ("HEAD", BLOB), ("GET", BLOB + "?ns=x"), ("DELETE", BLOB), ("GET", "/v2/"),
+                             ("GET", "/v2/token?a=b"), ("GET", "/v2/secret/app/manifests/1"), ("POST", "/v2/secret/app/blobs/uploads/")):
+            if responder and responder.answer is S3_IS_DOWN and "blobs/sha256" not in path:
+                continue  # no answer for a token
+            if "repository" in site and not path.startswith("/v2/secret/"):
+                continue
+            registry.heard.clear()
+            status, _, body = sites.ask(site, method, path, FORGED)
+            heard = [(path, fields["X-SSO-User"], fields["Authorization"], fields["Cookie"], fields["If-Range"])
+                     if "X-Bloblo-Authorization" not in fields else "X-Bloblo-Authorization" for _, path, fields, _ in registry.heard]
+            wanted = (path, "alice", ALICE["Authorization"], "a=b", '"x"')
+            if site == "credential of its own":
+                wanted = (path, "admin", "Basic c2l0ZTpzaXRl", "a=b", '"x"')  # no field of this site's
+            if site == "no credential":
+                wanted = (path, "alice", None, "a=b", '"x"')
+            if method == "DELETE" and responder is None:
+                continue  # see test_a_delete…
+            if heard != [wanted]:
+                wrong.append((site, method, path, status, heard))
+    assert not wrong, "\n".join(map(str, wrong))
+    for _, path, fields, _ in s3.heard:
+        for name in ("Authorization", "X-Bloblo-Authorization", "Cookie", "If-Range", "Referer", "X-Forwarded-For"):
+            assert name not in fields
+    if responder:
+        for params in responder.params:
+            assert not {"HTTP_X_BLOBLO_AUTHORIZATION"} & params.keys()
+            if "Basic c2l0ZTpzaXRl" == params.get("HTTP_AUTHORIZATION"):
+                assert "BLOBLO_FIELD_X_SSO_USER" not in params
+            else:
+                assert (params["BLOBLO_FIELD_X_SSO_USER"], params["HTTP_X_SSO_USER"]) == ("alice", "alice")
+
+
+def test_who_has_no_name_is_refused_by_apache(sites, registry, responder):
+    for site in sites.ports:
+        for headers in ({"X-SSO-User": "admin"}, {**MALLORY, "X-SSO-User": "admin"}):
+            for method in ("GET", "HEAD", "DELETE"):
+                assert sites.ask(site, method, BLOB, headers)[0] == 401
+    assert registry.heard == []
