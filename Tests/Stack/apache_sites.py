@@ -20,11 +20,17 @@ class Recorder(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def answer(self):
-        length = int(self.headers["Content-Length"] or 0)
-        body = self.rfile.read(length)
+        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+        if self.headers["Transfer-Encoding"] == "chunked":
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
         self.server.heard.append((self.command, self.path, self.headers, body))
         content = CONTENT if "/blobs/sha256:" in self.path else b"{}"
         self.send_response(self.server.statuses.get(self.command, 200))
+        for name, value in self.server.fields.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         self.send_header("Docker-Content-Digest", DIGEST)
         self.end_headers()
@@ -38,10 +44,13 @@ class Recorder(http.server.BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def recorder():
+def recorder(context=None):
+    """With a TLS context: https."""
     cleanups = []
     server = stack.serve_http(Recorder, lambda function, *words: cleanups.append(function))
-    server.heard, server.statuses = [], {}
+    if context:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.heard, server.statuses, server.fields = [], {}, {}
     try:
         yield server
     finally:

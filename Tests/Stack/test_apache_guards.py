@@ -12,7 +12,7 @@ import pytest
 
 import stack
 from apache_sites import BLOB, CONTENT, DIGEST, SIGNED, Sites
-from fake_responder import FakeResponder, plain
+from fakes.responder import FakeResponder, plain
 
 # What a module of the site's may answer, and where: Apache's phases before the fixups.
 PHASES = "AccessChecker", "CheckUserID", "AuthChecker"
