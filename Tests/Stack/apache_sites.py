@@ -59,12 +59,15 @@ def recorder(context=None):
 
 
 class Sites:
-    """One Apache; `sites` has the text of each virtual host by its name, with «Include» where the shipped
-    files come."""
+    """One Apache; `sites(folder)` has the text of each virtual host by its name, with «Include» where the shipped
+    files come. What it writes to the folder Apache can read (pytest's own folders it can't)."""
 
     def __init__(self, sites, *options, modules=(), server="", includes="Include bloblo/bloblo.conf"):
         self.stack = stack.Stack(stack.options(["up", *options]))
         self.apache = self.stack.services["apache"]
+        folder = self.stack.folder / "sites"
+        folder.mkdir()
+        sites = sites(folder)
         self.ports = {name: self.stack.ports.take() for name in sites}
         responder = self.stack.responder_address
         lines = [f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so" for name in modules]

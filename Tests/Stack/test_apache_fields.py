@@ -26,7 +26,10 @@ GUARD = """<{} "{}">
 PLACES = {"/v2/": ("Location", "/v2/"), "/": ("Location", "/"), "a repository": ("LocationMatch", "^/v2/secret/")}
 
 
-def the_sites(users):
+def the_sites(folder):
+    users = folder / "users"
+    users.write_text(subprocess.run([stack.program("htpasswd"), "-bnm", "alice", stack.USERS["alice"]],
+                                    check=True, capture_output=True, text=True).stdout)
     for place, (section, path) in PLACES.items():
         for where in ("above", "below", "in the section"):
             guard = GUARD.format(section, path, users, USER if where == "in the section" else "", section)
@@ -70,18 +73,12 @@ def s3():
 
 
 @pytest.fixture(scope="module")
-def sites(registry, s3, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("fields")
-    users = folder / "users"
-    users.write_text(subprocess.run([stack.program("htpasswd"), "-bnm", "alice", stack.USERS["alice"]],
-                                    check=True, capture_output=True, text=True).stdout)
-    for path in (folder, *folder.parents[:-2]):
-        path.chmod(0o755)
+def sites(registry, s3):
     includes = "Include bloblo/bloblo.conf\nInclude bloblo/bloblo-tokens.conf\nInclude bloblo/bloblo-accelerate.conf"
     port = stack.Ports().take()
     server = (f"Define BLOBLO_S3 http://127.0.0.1:{s3.server_port}\nDefine BLOBLO_S3_GATE 127.0.0.1:{port}\n"
               "Include bloblo/bloblo-s3-gate.conf")
-    with Sites(dict(the_sites(users)), "--services", "apache", "--registry", f"127.0.0.1:{registry.server_port}",
+    with Sites(lambda folder: dict(the_sites(folder)), "--services", "apache", "--registry", f"127.0.0.1:{registry.server_port}",
                server=server, includes=includes) as all_sites:
         yield all_sites
 
@@ -112,7 +109,7 @@ def test_the_sites_word_goes_to_the_registry_on_every_road(sites, registry, resp
             if "repository" in site and not path.startswith("/v2/secret/"):
                 continue
             registry.heard.clear()
-            status, _, body = sites.ask(site, method, path, FORGED)
+            status, answer, body = sites.ask(site, method, path, FORGED)
             heard = [(path, fields["X-SSO-User"], fields["Authorization"], fields["Cookie"], fields["If-Range"])
                      if "X-Bloblo-Authorization" not in fields else "X-Bloblo-Authorization" for _, path, fields, _ in registry.heard]
             wanted = (path, "alice", ALICE["Authorization"], "a=b", '"x"')
@@ -121,7 +118,7 @@ def test_the_sites_word_goes_to_the_registry_on_every_road(sites, registry, resp
             if site == "no credential":
                 wanted = (path, "alice", None, "a=b", '"x"')
             if heard != [wanted]:
-                wrong.append((site, method, path, status, heard))
+                wrong.append((site, method, path[-12:], status, heard, dict(answer), body[:200]))
     assert not wrong, "\n".join(map(str, wrong))
     for _, path, fields, _ in s3.heard:
         for name in ("Authorization", "X-Bloblo-Authorization", "Cookie", "If-Range", "Referer", "X-Forwarded-For"):

@@ -33,8 +33,6 @@ def authority(tmp_path_factory):
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                     "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
                     "-keyout", folder / "key.pem", "-out", folder / "cert.pem"], check=True, capture_output=True)
-    for path in (folder, *folder.parents[:-2]):
-        path.chmod(0o755)
     return folder
 
 
@@ -53,25 +51,25 @@ def tls_registry(authority):
 
 
 @pytest.fixture(scope="module")
-def sites(registry, tls_registry, authority, tmp_path_factory):
-    programs = tmp_path_factory.mktemp("programs")
-    for path in (programs, *programs.parents[:-2]):
-        path.chmod(0o755)
-    for name in ("env", "missing"):
-        (programs / name).write_text(PROGRAM)
-        (programs / name).chmod(0o755)
+def sites(registry, tls_registry, authority):
     here, tls = f"http://127.0.0.1:{registry.server_port}", tls_registry.server_port
-    texts = {
-        "plain": f'«Include»\nScriptAlias "/cgi/" "{programs}/"\n<Directory "{programs}">\nRequire all granted\n</Directory>\n'
-                 "ErrorDocument 401 /cgi/env\nErrorDocument 404 /cgi/missing",
-        "a rule above": f'RewriteEngine on\nRewriteRule "^/v2/(.*)" "{here}/v2/$1" [P]\n«Include»',
-        "another's ProxyPass above": f'ProxyPass "/" "{here}/"\n«Include»',
-        "below a path": f"Define BLOBLO_REGISTRY {here}{PATH}\n«Include»",
-        "https": f"Define BLOBLO_REGISTRY https://localhost:{tls}\nDefine BLOBLO_REGISTRY_CA {authority}/cert.pem\n«Include»",
-        "https below a path": f"Define BLOBLO_REGISTRY https://localhost:{tls}{PATH}\n«Include»",
-        "https of another name": f"Define BLOBLO_REGISTRY https://127.0.0.1:{tls}\n«Include»",
-        "https of nobody known": f"Define BLOBLO_REGISTRY https://localhost:{tls}\nDefine BLOBLO_REGISTRY_CA none\n«Include»",
-    }
+
+    def texts(folder):
+        for name in ("env", "missing"):
+            (folder / name).write_text(PROGRAM)
+            (folder / name).chmod(0o755)
+        return {
+            "plain": f'«Include»\nScriptAlias "/cgi/" "{folder}/"\n<Directory "{folder}">\nRequire all granted\n</Directory>\n'
+                     "ErrorDocument 401 /cgi/env\nErrorDocument 404 /cgi/missing",
+            "a rule above": f'RewriteEngine on\nRewriteRule "^/v2/(.*)" "{here}/v2/$1" [P]\n«Include»',
+            "another's ProxyPass above": f'ProxyPass "/" "{here}/"\n«Include»',
+            "below a path": f"Define BLOBLO_REGISTRY {here}{PATH}\n«Include»",
+            "https": f"Define BLOBLO_REGISTRY https://localhost:{tls}\nDefine BLOBLO_REGISTRY_CA {authority}/cert.pem\n«Include»",
+            "https below a path": f"Define BLOBLO_REGISTRY https://localhost:{tls}{PATH}\n«Include»",
+            "https of another name": f"Define BLOBLO_REGISTRY https://127.0.0.1:{tls}\n«Include»",
+            "https of nobody known": f"Define BLOBLO_REGISTRY https://localhost:{tls}\nDefine BLOBLO_REGISTRY_CA none\n«Include»",
+        }
+
     with Sites(texts, "--services", "apache", "--registry", f"127.0.0.1:{registry.server_port}",
                server="Protocols h2c http/1.1",
                includes="Include bloblo/bloblo.conf\nInclude bloblo/bloblo-tokens.conf\nInclude bloblo/bloblo-pages.conf") as all_sites:
@@ -130,8 +128,8 @@ def test_without_its_words_or_as_a_conf_of_the_server_the_file_says_what_to_do(s
 
 def test_a_conf_of_the_server_breaks_no_site(registry):
     """Whose Define lines stand before it."""
-    sites = {"other": f'ProxyPass "/v2/" "http://127.0.0.1:{registry.server_port}/v2/" nocanon'}
-    with Sites(sites, "--services", "apache", "--registry", f"127.0.0.1:{registry.server_port}",
+    text = f'ProxyPass "/v2/" "http://127.0.0.1:{registry.server_port}/v2/" nocanon'
+    with Sites(lambda _: {"other": text}, "--services", "apache", "--registry", f"127.0.0.1:{registry.server_port}",
                server="Include bloblo/bloblo.conf") as wrong:
         registry.heard.clear()
         for method in ("GET", "HEAD"):
