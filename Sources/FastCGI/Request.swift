@@ -13,6 +13,8 @@ package class Request: @unchecked Sendable {
   package let role: Role
   /// Whether the process was started for this request alone; its settings are among the params then.
   package let isOfOwnProcess: Bool
+  /// What this request is called in logs, once whoever handles it has said so.
+  package final var identifier: [UInt8]?
   private let params: Params
   /// Whether bytes of a body have come.
   var hasSentBody = false

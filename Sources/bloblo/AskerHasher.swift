@@ -31,6 +31,11 @@ final class AskerHasher: Sendable {
       // It goes upstream too, among those that a request was forwarded for.
       state.append(request, "REMOTE_ADDR")
       for other in others { state.append(request, other) }
+      // What the web server says of the user. The names count: an empty value takes a field away.
+      request.forEachParameter(prefix: SiteFields.prefix) { name, value in
+        state.append(Array(name.utf8).span)
+        state.append(value)
+      }
       return state.hash()
     }
   }
@@ -38,11 +43,13 @@ final class AskerHasher: Sendable {
 extension AskerHasher.State {
   /// Adds the value of a param, with its length; an absent one is as an empty one, which is not sent.
   fileprivate mutating func append(_ request: Request, _ parameter: StaticString) {
-    let isThere: Void? = request.withParameter(parameter) { value in
-      append(count: value.count)
-      unsafe value.withUnsafeBufferPointer { unsafe text.append(contentsOf: $0) }
-    }
+    let isThere: Void? = request.withParameter(parameter) { append($0) }
     if isThere == nil { append(count: 0) }
+  }
+
+  fileprivate mutating func append(_ value: Span<UInt8>) {
+    append(count: value.count)
+    unsafe value.withUnsafeBufferPointer { unsafe text.append(contentsOf: $0) }
   }
 
   /// The hash of key and text; only the key is left.

@@ -30,14 +30,13 @@ extension ClientFields {
   /// - Parameter id: sent along, and no part of who asks.
   init(_ request: Request, in location: Location, _ id: RequestID) {
     var fields: [HTTPField] = []
-    fields.reserveCapacity(UpstreamParameter.all.count + 3)
+    fields.reserveCapacity(UpstreamParameter.all.count + 4)
     for known in location.upstreamParameters {
       guard let value = request.parameter(known.parameter), !value.isEmpty else { continue }
       fields.append(HTTPField(known.field, value))
     }
-    if let address = request.parameter("REMOTE_ADDR"), !address.isEmpty {
-      fields.tell(address)
-    }
+    fields.appendAddress(of: request)
+    fields.replace(by: SiteFields(request))
     // How a request that comes back to us is known.
     fields.append(HTTPField("Via", "1.1 bloblo"))
     fields.append(HTTPField(RequestID.field, id.bytes))
@@ -49,24 +48,26 @@ extension ClientFields {
   /// - Returns: `nil` for a credential that does not say; the distant past for one that should and can't
   ///   be read.
   var credentialEnd: UnixTime? {
-    guard let field = fields.first(where: { $0.name == "Authorization" }) else { return nil }
+    guard let field = fields.first(named: "authorization") else { return nil }
     return BearerToken(authorization: field.value)?.expiration
   }
 }
 
 extension [HTTPField] {
-  /// Has the registry hear from whom the web server has the request, as if that passed it on: whatever a client
-  /// claims stands before it. A web server may have said it already.
-  fileprivate mutating func tell(_ address: [UInt8]) {
-    if let i = firstIndex(where: { $0.name == "X-Real-IP" }) {
-      self[i] = HTTPField("X-Real-IP", address)
+  /// Appends the peer's address to `X-Forwarded-For`, as a proxy does: the registry hears from whom the web
+  /// server has the request, and whatever a client claims stands before it. A web server may have said it
+  /// already. `X-Real-IP`, if there is one, is that address.
+  mutating func appendAddress(of request: Request) {
+    guard let address = request.parameter("REMOTE_ADDR"), !address.isEmpty else { return }
+    if let i = firstIndex(where: { $0.name.lowercased() == "x-real-ip" }) {
+      self[i] = HTTPField(self[i].name, address)
     }
-    guard let i = firstIndex(where: { $0.name == "X-Forwarded-For" }) else {
+    guard let i = firstIndex(where: { $0.name.lowercased() == "x-forwarded-for" }) else {
       return append(HTTPField("X-Forwarded-For", address))
     }
     let claimed = self[i].value
     let last = claimed[(claimed.lastIndex(of: UInt8(ascii: ",")).map { $0 + 1 } ?? 0)...]
     guard !last.drop(while: { $0 == UInt8(ascii: " ") }).elementsEqual(address) else { return }
-    self[i] = HTTPField("X-Forwarded-For", claimed + [UInt8](", ".utf8) + address)
+    self[i] = HTTPField(self[i].name, claimed + [UInt8](", ".utf8) + address)
   }
 }

@@ -25,9 +25,14 @@ extension Request {
   /// another than to the client.
   var hasOnlyHarmlessFields: Bool {
     var isHarmless = true
+    let site = SiteFields(self)
     forEachParameter(prefix: "HTTP_") { name, value in
       // An empty one is how a web server takes a field away.
-      if value.count > 0, !harmless.contains(name) { isHarmless = false }
+      if value.count > 0, !harmless.contains(name),
+        !site.replaces(fieldName(name.dropFirst(5)).lowercased())
+      {
+        isHarmless = false
+      }
     }
     // Nor do we send a body.
     let length = parameter("CONTENT_LENGTH") ?? []

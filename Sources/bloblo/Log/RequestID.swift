@@ -6,12 +6,17 @@ struct RequestID: Sendable, CustomStringConvertible {
 
   let bytes: [UInt8]
 
-  /// The one that came with the request, if it is sane, or a new one.
+  /// The one that came with the request, if it is sane, or a new one; the same each time.
   init(_ request: Request) {
+    if let known = request.identifier {
+      bytes = known
+      return
+    }
     let own: [UInt8]?? = request.withParameter("HTTP_X_REQUEST_ID") { value in
       Self.isSane(value) ? unsafe value.withUnsafeBufferPointer { unsafe Array($0) } : nil
     }
     bytes = (own ?? nil) ?? Self.made()
+    request.identifier = bytes
   }
 
   var description: String { String(decoding: bytes, as: UTF8.self) }

@@ -12,27 +12,40 @@ extension HTTPRequest {
       [.get, .head, .delete].contains(method),
       let target = request.target, let target = sendable(target)
     else { return nil }
-    var fields: [HTTPField] = []
-    let connection = (request.parameter("HTTP_CONNECTION") ?? []).tokens
-    request.forEachParameter(prefix: "HTTP_") { name, value in
-      let field = name.dropFirst(5).lowercased().split(separator: "_").map(capitalized)
-        .joined(separator: "-")
-      let lowercased = field.lowercased()
-      guard !isHopByHop(lowercased), !connection.contains(lowercased), lowercased != "via",
-        lowercased != "host" || isHostPreserved, value.count > 0
-      else { return }
-      fields.append(HTTPField(field, value.withArray { $0 }))
-    }
+    var fields = relayedFields(request, isHostPreserved: isHostPreserved)
     let via = request.parameter("HTTP_VIA") ?? []
     fields.append(HTTPField("Via", via + (via.isEmpty ? "" : ", ").utf8 + "1.1 bloblo".utf8))
-    if fields.first(named: RequestID.field.lowercased()) == nil {
-      fields.append(HTTPField(RequestID.field, RequestID(request).bytes))
-    }
+    fields.append(HTTPField(RequestID.field, RequestID(request).bytes))
     var limits = upstream.limits
     // The client waits for this answer itself, as it would without us.
     limits.head = .seconds(60)
     self.init(method, upstream.url + target, fields: fields, limits: limits)
   }
+}
+
+/// The client's fields, and what the web server says of the client, as a proxy sends them on.
+private func relayedFields(_ request: Request, isHostPreserved: Bool) -> [HTTPField] {
+  var fields: [HTTPField] = []
+  let connection = (request.parameter("HTTP_CONNECTION") ?? []).tokens
+  request.forEachParameter(prefix: "HTTP_") { parameter, value in
+    let name = fieldName(parameter.dropFirst(5))
+    let lowercased = name.lowercased()
+    guard !isHopByHop(lowercased), lowercased != "via", lowercased != "x-request-id",
+      lowercased != "host" || isHostPreserved,
+      !connection.contains(lowercased) || isOfWholeWay(lowercased), value.count > 0
+    else { return }
+    fields.append(HTTPField(name, value.withArray { $0 }))
+  }
+  fields.appendAddress(of: request)
+  fields.replace(by: SiteFields(request))
+  return fields
+}
+
+/// Fields that the web server may have set, and a client can't take away by naming them in `Connection`.
+private func isOfWholeWay(_ lowercased: String) -> Bool {
+  lowercased.hasPrefix("x-forwarded-")
+    || ["authorization", "cookie", "forwarded", "host", "x-real-ip"]
+      .contains(lowercased)
 }
 
 /// Fields of one connection. Source: RFC 9110 §7.6.1, and `Proxy`, which no client may set for a CGI
@@ -60,10 +73,6 @@ private func sendable(_ target: [UInt8]) -> String? {
     }
   }
   return String(decoding: sendable, as: UTF8.self)
-}
-
-private func capitalized(_ word: Substring) -> String {
-  word.prefix(1).uppercased() + word.dropFirst()
 }
 
 extension [UInt8] {
