@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT / "Tests/Stack"))
 # Before any test module reads it.
 os.environ["BLOBLO"] = str(pathlib.Path(os.environ.get("BLOBLO", ROOT / ".build/debug/bloblo")).resolve())
 
-pytest.register_assert_rewrite("front_site", "operating", "s3_servers", "fakes")
+pytest.register_assert_rewrite("front_site", "operating", "s3_servers", "doors", "filling", "fakes")
 
 import stack  # noqa: E402
 from fakes.authority import Authority  # noqa: E402
@@ -33,6 +33,11 @@ from front_site import Site, stacks  # noqa: E402
 
 def pytest_addoption(parser):
     parser.addoption("--seed", type=int, help="of the order of tests, and of what they choose at random")
+    scale = parser.getgroup("scale", "how large the largest tests of filling are")
+    scale.addoption("--clients", type=int, default=100, help="that pull one blob together")
+    scale.addoption("--size", type=int, default=128, help="of that blob, MiB")
+    scale.addoption("--memory", type=int, default=64, help="that bloblo may have meanwhile, MiB")
+    scale.addoption("--kills", type=int, default=100, help="of a bloblo that fills")
 
 
 def pytest_configure(config):

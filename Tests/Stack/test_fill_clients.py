@@ -1,0 +1,159 @@
+"""Clients of a fill: many are one GET upstream, none holds up another, and their end is not the fill's."""
+
+import concurrent.futures
+import contextlib
+import http.client
+import threading
+import time
+
+import pytest
+
+from fakes.relay import slow_down
+from fakes.waiting import eventually
+from filling import MIB, fixtures, path
+
+shared, site = fixtures(rate=100 * MIB)
+
+
+@pytest.mark.long
+def test_many_clients_are_one_upstream_get(site, pytestconfig):
+    count, memory = pytestconfig.getoption("clients"), pytestconfig.getoption("memory")
+    size = pytestconfig.getoption("size") * MIB
+    digest = site.registry.add(size)
+    with concurrent.futures.ThreadPoolExecutor(count) as pool:
+        # The last tenth comes late, and reads along from the start.
+        def client(number):
+            time.sleep(0.05 if number % 10 == 0 else 0)
+            return site.pull(digest, timeout=300)
+        pulls = list(pool.map(client, range(count)))
+    wrong = [pull for pull in pulls if (pull.status, pull.count) != (200, size) or f"sha256:{pull.sha256}" != digest]
+    assert not wrong, site.log()
+    assert site.registry.gets[digest] == 1, site.log()
+    assert site.registry.bytes[digest] == size
+    site.assert_published(digest)
+    assert site.pull(digest).status == 307
+    assert site.memory() < memory * MIB
+
+
+def test_who_comes_late_reads_along_from_the_start(site, ends):
+    size = 24 * MIB
+    digest = site.registry.add(size)
+    site.registry.gate = gate = threading.Event()
+    ends.callback(gate.set)
+    with contextlib.ExitStack() as stack:
+        def client(number):
+            connection = stack.enter_context(contextlib.closing(
+                http.client.HTTPConnection(site.nginx.split("//")[1], timeout=60)))
+            # Each has a credential of its own, and so needs a proof of its own.
+            connection.request("GET", path(digest), headers={"Authorization": f"Basic {number}"})
+            return connection.getresponse()
+        answers = [client(0)]
+        eventually(lambda: site.registry.bytes.get(digest) == size // 2)
+        answers += [client(number) for number in range(1, 6)]
+        halves = [answer.read(size // 2) for answer in answers]
+        # All of the first half, and upstream has given no more.
+        assert set(halves) == {site.registry.blobs[digest][:size // 2]}
+        assert (site.registry.gets[digest], site.registry.bytes[digest]) == (1, size // 2)
+        assert site.s3.client.size(digest) is None
+        gate.set()
+        for answer in answers:
+            assert answer.read() == site.registry.blobs[digest][size // 2:]
+    assert site.registry.gets[digest] == 1
+    assert len(site.registry.proofs[digest]) == 6
+    site.assert_published(digest)
+
+
+def test_who_comes_at_the_very_end_costs_no_second_read(site, subtests, chance):
+    # Small blobs are filled in the time between a client's question to the bucket and its answer.
+    def client(digest, number, start):
+        start.wait()
+        time.sleep(chance.uniform(0, 0.05))
+        pull = site.pull(digest, headers={"Authorization": f"Basic {number}"})
+        return pull.status == 307 or (pull.status == 200 and f"sha256:{pull.sha256}" == digest)
+    for lives in ({}, {"BLOBLO_PRESENCE_TTL": "0s", "BLOBLO_PROOF_TTL": "0s"}):
+        with subtests.test(**lives), site.restarted(**lives), concurrent.futures.ThreadPoolExecutor(12) as pool:
+            for _ in range(15):
+                digest, start = site.registry.add(50_000), threading.Event()
+                pulls = [pool.submit(client, digest, number, start) for number in range(12)]
+                start.set()
+                assert all(pull.result() for pull in pulls), site.log()
+                assert site.registry.gets[digest] == 1, site.log()
+
+
+def test_a_slow_client_holds_up_neither_the_bucket_nor_others(site):
+    digest = site.registry.add(20 * MIB)
+    with site.slow_client(digest) as slow:
+        fast = site.pull(digest)
+        assert fast.seen == (200, 20 * MIB, digest.split(":")[1])
+        site.assert_published(digest)
+        # It would take half an hour.
+        assert slow.is_alive()
+        assert site.registry.gets[digest] == 1
+
+
+def test_a_store_that_stalls_holds_up_no_client(site):
+    digest, other = site.registry.add(20 * MIB), site.registry.add(MIB)
+    pulls = []
+    first = threading.Thread(target=lambda: pulls.append(site.pull(digest)))
+    first.start()
+    eventually(lambda: site.registry.gets.get(digest))
+    site.relay.stalled = True
+    first.join()
+    assert pulls[0].seen == (200, 20 * MIB, digest.split(":")[1]), site.log()
+    # A third client asks for another blob: whether it is there S3 does not say, so the registry answers.
+    third = site.pull(other)
+    assert third.seen == (200, MIB, other.split(":")[1])
+    site.relay.stalled = False
+    site.assert_published(digest, 40)
+
+
+def test_a_slow_client_and_a_stalled_store_disturb_nobody(site):
+    digest, other = site.registry.add(20 * MIB), site.registry.add(20 * MIB)
+    with site.slow_client(digest) as slow:
+        eventually(lambda: site.uploads(digest), otherwise=site.log)
+        site.relay.stalled = True
+        assert site.pull(digest).seen == (200, 20 * MIB, digest.split(":")[1])
+        assert site.pull(other).seen == (200, 20 * MIB, other.split(":")[1])
+        assert slow.is_alive()
+        assert site.registry.gets[digest] == 1
+        site.relay.heal()
+        site.assert_published(digest, 60)
+        assert slow.is_alive()
+
+
+def test_a_slow_client_keeps_its_room_in_the_spool(site):
+    first, second = site.registry.add(16 * MIB), site.registry.add(16 * MIB)
+    with site.restarted(BLOBLO_SPOOL_MAX_BYTES="20MiB"):
+        with site.slow_client(first):
+            site.assert_published(first)
+            # Its bytes are still in the spool: another blob has no room, and passes.
+            assert site.spool_files() == 1
+            assert site.pull(second).seen == (200, 16 * MIB, second.split(":")[1])
+            assert site.said(second, "no room"), site.log()
+        eventually(lambda: site.spool_files() == 0)
+        site.pull(second)
+        site.assert_published(second)
+
+
+def test_the_end_of_the_client_is_not_the_end_of_the_fill(site):
+    digest = site.registry.add(20 * MIB)
+    with contextlib.closing(http.client.HTTPConnection(site.nginx.split("//")[1])) as connection:
+        connection.request("GET", path(digest))
+        connection.getresponse().read(1000)
+    site.assert_published(digest)
+
+
+def test_what_nobody_needs_is_not_read(site):
+    site.registry.rate = 10 * MIB
+    digest = site.registry.add(100 * MIB)
+    with contextlib.closing(http.client.HTTPConnection(site.nginx.split("//")[1])) as connection:
+        connection.request("GET", path(digest))
+        connection.getresponse().read(1000)
+        site.relay.refuse = slow_down(403, "AccessDenied")
+        site.relay.cut()
+        eventually(lambda: site.registry.bytes.get(digest, 0) > 20 * MIB)
+    eventually(lambda: site.spool_files() == 0, otherwise=site.log)
+    assert site.registry.bytes[digest] < 60 * MIB
+    site.registry.rate = site.rate
+    site.relay.heal()
+    site.assert_absent(digest)

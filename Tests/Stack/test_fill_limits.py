@@ -1,0 +1,182 @@
+"""Modes and limits: background and off, queue, spool, concurrency and disk."""
+
+import concurrent.futures
+import contextlib
+import os
+import pathlib
+import subprocess
+import tempfile
+import threading
+import time
+
+import pytest
+
+from fakes.waiting import eventually
+from filling import MIB, fixtures
+from operating import small_file_system
+
+shared, site = fixtures()
+
+
+def passes(site, digest, size):
+    assert site.pull(digest).seen == (200, size, digest.split(":")[1]), site.log()
+    site.assert_absent(digest)
+
+
+def spool_bytes(site):
+    folder, total = f"/proc/{site.bloblo.pid}/fd", 0
+    for each in os.listdir(folder):
+        with contextlib.suppress(OSError):
+            if str(site.bloblo.spool) in os.readlink(f"{folder}/{each}"):
+                total += os.stat(f"{folder}/{each}").st_blocks * 512
+    return total
+
+
+@contextlib.contextmanager
+def ext2():
+    """The folder of a small file system that can't promise room."""
+    with tempfile.TemporaryDirectory() as folder:
+        image, point = pathlib.Path(folder) / "image", pathlib.Path(folder) / "point"
+        point.mkdir()
+        with image.open("wb") as file:
+            file.truncate(24 * MIB)
+        subprocess.run(["/sbin/mkfs.ext2", "-q", "-F", image], check=True)
+        if subprocess.run(["mount", "-o", "loop", image, point], capture_output=True).returncode:
+            pytest.skip("no loop devices here")
+        try:
+            yield point
+        finally:
+            subprocess.run(["umount", "-l", point], check=True)
+
+
+def test_background(site):
+    with site.restarted(BLOBLO_FILL="background"):
+        digest = site.registry.add(20 * MIB)
+        pull = site.pull(digest, headers={"Authorization": "Basic YTpi"})
+        assert pull.seen == (200, 20 * MIB, digest.split(":")[1])
+        assert pull.headers.get("X-Bloblo") != "tee"
+        site.assert_published(digest)
+        assert site.registry.gets[digest] == 2
+        # The client's own GET, and the fill's with the credential it was given.
+        assert site.registry.credentials[digest] == ["Basic YTpi"] * 2
+
+
+def test_a_range_queues_a_fill_in_the_background(site):
+    with site.restarted(BLOBLO_FILL="background"):
+        digest = site.registry.add(MIB)
+        pull = site.pull(digest, headers={"Range": "bytes=5-9"})
+        assert (pull.status, pull.body) == (206, site.registry.blobs[digest][5:10])
+        site.assert_published(digest)
+
+
+def test_the_queue_is_bounded(site):
+    site.registry.rate = MIB
+    with site.restarted(BLOBLO_FILL="background", BLOBLO_FILL_CONCURRENCY="1", BLOBLO_FILL_QUEUE="1",
+                        BLOBLO_STOP_TIMEOUT="0s"):
+        before = len(site.lines("cold-limit"))
+        digests = [site.registry.add(3 * MIB) for _ in range(4)]
+        for digest in digests:
+            pull = site.pull(digest, headers={"Range": "bytes=0-0"})
+            assert pull.status == 206
+        assert len(site.lines("cold-limit")) - before == 2
+        for digest in digests[:2]:
+            site.assert_published(digest)
+        assert site.s3.client.size(digests[3]) is None
+
+
+def test_a_range_of_a_cold_blob_passes_and_fills_nothing(site):
+    digest = site.registry.add(MIB)
+    pull = site.pull(digest, headers={"Range": "bytes=5-9"})
+    assert (pull.status, pull.body) == (206, site.registry.blobs[digest][5:10])
+    assert site.registry.gets[digest] == 1
+    site.assert_absent(digest)
+
+
+def test_off(site):
+    with site.restarted(BLOBLO_FILL="off"):
+        digest = site.registry.add(MIB)
+        assert site.pull(digest).seen == (200, MIB, digest.split(":")[1])
+        site.assert_absent(digest)
+
+
+def test_beyond_the_spool(site):
+    with site.restarted(BLOBLO_SPOOL_MAX_BYTES="1MiB"):
+        passes(site, site.registry.add(MIB + 1), MIB + 1)
+        digest = site.registry.add(MIB)
+        site.pull(digest)
+        site.assert_published(digest)
+
+
+def test_the_spool_is_never_larger_than_it_may_be(site):
+    site.registry.rate = 4 * MIB
+    with site.restarted(BLOBLO_SPOOL_MAX_BYTES="9MiB"), concurrent.futures.ThreadPoolExecutor(8) as pool:
+        digests = [site.registry.add(4 * MIB) for _ in range(8)]
+        pulls = [pool.submit(site.pull, digest) for digest in digests]
+        most = 0
+        while not all(pull.done() for pull in pulls):
+            most = max(most, spool_bytes(site))
+            time.sleep(0.02)
+        assert all(pull.result().count == 4 * MIB for pull in pulls)
+        assert most <= 9 * MIB
+        assert most >= 8 * MIB
+
+
+def test_beyond_concurrency_and_threads(site, subtests):
+    for limit in ("BLOBLO_FILL_CONCURRENCY", "BLOBLO_STREAM_THREADS"):
+        site.registry.rate = 4 * MIB
+        with subtests.test(limit=limit), site.restarted(**{limit: "1"}):
+            before = len(site.lines("cold-limit"))
+            first, second = site.registry.add(8 * MIB), site.registry.add(MIB)
+            with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                pull = pool.submit(site.pull, first)
+                eventually(lambda: site.registry.gets.get(first))
+                assert site.pull(second).seen == (200, MIB, second.split(":")[1])
+                assert len(site.lines("cold-limit")) - before == 1, site.log()
+                assert pull.result().count == 8 * MIB
+            # Who is passed on has begun no fill: upstream is read for the client alone.
+            site.assert_published(first)
+            site.assert_absent(second)
+            assert site.registry.gets[second] == 1
+
+
+@pytest.mark.root
+def test_a_full_disk(site, ends):
+    with site.restarted(BLOBLO_SPOOL_DIR=small_file_system(ends, "4m")):
+        passes(site, site.registry.add(5 * MIB), 5 * MIB)
+        digest = site.registry.add(MIB)
+        site.pull(digest)
+        site.assert_published(digest)
+
+
+@pytest.mark.root
+def test_a_disk_that_fills_up_meanwhile(site, subtests):
+    # ext2 can't promise room: the disk is full in the middle of the body, which can only break off.
+    with ext2() as folder, site.restarted(BLOBLO_SPOOL_DIR=str(folder)):
+        for size in (6 * MIB, 14 * MIB):
+            with subtests.test(size=size), concurrent.futures.ThreadPoolExecutor(1) as pool:
+                digest = site.registry.add(size)
+                site.registry.gate = gate = threading.Event()
+                pull = pool.submit(site.pull, digest)
+                eventually(lambda: site.registry.bytes.get(digest) == size // 2)
+                with (folder / "other").open("wb") as other, contextlib.suppress(OSError):
+                    while True:
+                        other.write(bytes(65536))
+                        other.flush()
+                gate.set()
+                assert not pull.result().is_whole
+                assert site.lines("spool: write: No space left on device"), site.log()
+                site.assert_absent(digest)
+                # The client tries again, and the registry answers.
+                passes(site, digest, size)
+                (folder / "other").unlink()
+        # Two that fit alone and not together: the second is passed on, whole.
+        first, second = site.registry.add(14 * MIB), site.registry.add(14 * MIB)
+        site.registry.gate = gate = threading.Event()
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            pull = pool.submit(site.pull, first)
+            eventually(lambda: site.registry.bytes.get(first) == 7 * MIB)
+            assert site.pull(second).seen == (200, 14 * MIB, second.split(":")[1])
+            gate.set()
+            assert pull.result().seen == (200, 14 * MIB, first.split(":")[1])
+        site.assert_published(first)
+        assert site.s3.client.size(second) is None
