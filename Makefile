@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 PYTHON := $(CURDIR)/.build/venv/bin/python
 
-.PHONY: help demo dev check test build bench lint deb test-deb fuzz soak sanitize
+.PHONY: help demo dev check test build bench lint deb image test-deb fuzz soak sanitize
 
 help:
 	@echo 'make demo   an image is pushed through nginx and pulled cold and warm; ends by itself'
@@ -13,6 +13,7 @@ help:
 	@echo 'make build  the release binary, which runs where Swift is not installed: .build/release/bloblo'
 	@echo 'make bench  what a decision, a pull, a fill and a start cost, beside what they are compared with'
 	@echo 'make deb    a Debian package in .build/deb, checked by lintian'
+	@echo 'make image  the container image in .build/image, with its bill of materials'
 	@echo 'make test-deb  the package is installed, used and purged on this machine; needs root'
 	@echo 'make fuzz   every reader of foreign bytes, fed by libFuzzer; FUZZ_SECONDS for each (default 60)'
 	@echo 'make soak   pulls, faults and restarts for SOAK_SECONDS (default 1800), then a look at what bloblo holds'
@@ -50,6 +51,9 @@ lint:
 
 deb: install-build
 	packaging/deb
+
+image: install-build
+	packaging/image
 
 test-deb: deb install-test
 	$(PYTHON) Tests/Stack/test_package.py .build/deb/*.deb
