@@ -40,6 +40,8 @@ final class Connection: EventSource, @unchecked Sendable {
   private var isWatchingOutput = false
   private var readTimer: LoopTimer?
   private var writeTimer: LoopTimer?
+  /// Runs while a request waits for the first byte of its answer.
+  private var silenceTimer: LoopTimer?
   private var onDrained: (() -> Void)?
   private(set) var isGone = false
 
@@ -162,6 +164,7 @@ final class Connection: EventSource, @unchecked Sendable {
     readTimer = nil
     phase = .answering(request.start)
     reactor.handler.handle(request)
+    if isAnswering(request.start.id) { giveSignsOfLife(request.start.id) }
   }
 
   /// A request whose beginning is there must come whole within some seconds; so must a body that is dropped.
@@ -186,11 +189,27 @@ final class Connection: EventSource, @unchecked Sendable {
 
   // MARK: answering
 
+  /// Gives signs of life until the answer begins, so that a web server can leave a responder that hangs after a
+  /// few seconds, and wait longer for one that is asking the registry.
+  private func giveSignsOfLife(_ id: UInt16) {
+    silenceTimer = loop.after(reactor.limits.silence) { [weak self] in
+      guard let self, keepAlive(id) else { return }
+      giveSignsOfLife(id)
+    }
+  }
+
+  private func endSilence() {
+    guard let timer = silenceTimer else { return }
+    timer.cancel()
+    silenceTimer = nil
+  }
+
   /// Adds bytes to the answer; they are sent with what follows, or when there are many.
   ///
   /// - Returns: `false` when the web server has gone.
   func write(_ bytes: Span<UInt8>, ofRequest id: UInt16) -> Bool {
     guard isAnswering(id) else { return false }
+    endSilence()
     reactor.lendBuffer(to: &output)
     output.tail.append(output: bytes, ofRequest: id)
     if output.tail.count >= 64 << 10 { flush() }
@@ -202,6 +221,7 @@ final class Connection: EventSource, @unchecked Sendable {
     file: Int32, _ owner: AnyObject?, offset: Int64, count: Int64, ofRequest id: UInt16
   ) -> Bool {
     guard isAnswering(id) else { return false }
+    endSilence()
     output.append(file: file, owner, offset: offset, count: count, ofRequest: id)
     flush()
     return isAnswering(id)
@@ -230,6 +250,7 @@ final class Connection: EventSource, @unchecked Sendable {
   /// Ends the answer; the connection may bring the next request.
   func finish(_ id: UInt16) {
     guard case .answering(let start) = phase, start.id == id else { return }
+    endSilence()
     reactor.lendBuffer(to: &output)
     output.tail.append(endOfRequest: id)
     reader.isAnswered = true
@@ -318,6 +339,7 @@ final class Connection: EventSource, @unchecked Sendable {
     phase = .closed
     readTimer?.cancel()
     writeTimer?.cancel()
+    endSilence()
     loop.forget(descriptor)
     _ = Glibc.close(descriptor)
     reactor.forget(self)

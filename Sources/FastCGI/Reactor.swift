@@ -85,9 +85,14 @@ package struct ConnectionLimits: Sendable {
   package var read: Duration
   /// For room to write, when none comes: a web server that passes a body to a slow client makes us wait.
   package var write: Duration
+  /// Between signs of life, while an answer has not begun.
+  package var silence: Duration
 
-  package init(read: Duration = .seconds(5), write: Duration = .seconds(300)) {
+  package init(
+    read: Duration = .seconds(5), write: Duration = .seconds(300), silence: Duration = .seconds(1)
+  ) {
     self.read = read
     self.write = write
+    self.silence = silence
   }
 }

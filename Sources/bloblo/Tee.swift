@@ -35,7 +35,8 @@ final class Tee: Sendable {
     orAskAgain askAgain: @escaping @Sendable () -> Void
   ) {
     let (blob, location) = (exchange.blob, exchange.location)
-    let mode = location.settings.fill
+    var mode = location.settings.fill
+    if mode == .tee, exchange.request.hasEndlessCuts { mode = .background }
     if mode == .off { return pass(.cold(.fillIsOff)) }
     if mode == .tee, blob.range != .whole { return pass(.cold(.range)) }
     guard let key = try? location.store.key(of: blob.path.digest) else {

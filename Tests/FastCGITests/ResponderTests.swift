@@ -231,6 +231,18 @@ private final class Handler: RequestHandler {
     stop()
   }
 
+  @Test func `a request that waits for its answer gives signs of life until it begins`() throws {
+    let client = try connect()
+    client.socket.send(FastCGIClient.request([("REQUEST_URI", "/hold")]))
+    #expect(handler.waitForHeld())
+    for _ in 0..<2 { #expect(client.next() == FastCGIClient.Record(type: 7, content: [])) }
+    handler.release()
+    let late = client.answer()
+    #expect(late.isEnded && late.text.hasSuffix("late"))
+    #expect(client.ask("/next").records.allSatisfy { $0.type != 7 })
+    stop()
+  }
+
   @Test func `a file goes out whole, and the connection goes on`() throws {
     let client = try connect()
     let answer = client.ask("/file")

@@ -515,7 +515,7 @@ class Apache(Service):
             site = replaced(site, "Include bloblo/bloblo.conf", self.stack.options.apache_site)
         files = dict(shipped)
         if timeout := self.stack.options.read_timeout:
-            files["bloblo.conf"] = replaced(shipped["bloblo.conf"], "timeout=20 ", f"timeout={timeout} ")
+            files["bloblo.conf"] = replaced(shipped["bloblo.conf"], "timeout=4 ", f"timeout={timeout} ")
         if s3 := self.stack.bucket_url:
             site = replaced(site, "#Define BLOBLO_S3      https://my-bucket.s3.eu-west-1.amazonaws.com",
                             f"Define BLOBLO_S3 {s3}")

@@ -109,7 +109,8 @@ def guarded():
     server = ('AuthnzFcgiDefineProvider authn gone "fcgi://127.0.0.1:%d/"\n'
               "AuthnCacheEnable\nAuthnCacheSOCache shmcb" % closed_port())
     with Sites(sites, "--services", "registry,apache", "--auth", "none",
-               modules=("lua", "ldap", "authnz_ldap", "authn_socache"), server=server) as all_sites:
+               modules=("lua", "ldap", "authnz_ldap", "authn_socache"), server=server,
+               includes="Include bloblo/bloblo.conf\nInclude bloblo/bloblo-tokens.conf") as all_sites:
         all_sites.refusals, all_sites.texts = refusals, texts
         all_sites.push(all_sites.stack.services["registry"].url)
         yield all_sites
@@ -131,16 +132,19 @@ def test_a_refusal_is_the_clients_answer(guarded, responder):
     wrong = []
     for site, status in guarded.refusals.items():
         people = {"nobody": {}, "mallory": MALLORY, **({"alice": ALICE} if site.startswith(PHASES) else {})}
-        for method in ("GET", "HEAD"):
+        asked = [("GET", BLOB), ("HEAD", BLOB), ("DELETE", BLOB)]
+        if "repository" not in site:
+            asked += [("GET", "/v2/"), ("GET", "/v2/token")]
+        for method, path in asked:
             for who, headers in people.items():
                 # A wrong password, or none, may be refused before what fails is asked.
                 wanted = {status, 401} if who != "alice" and "AuthType Basic" in guarded.texts[site] and (
                     who == "nobody" or site.startswith("Auth")) else {status}
-                got, answer, body = guarded.ask(site, method, BLOB + "?refused", headers)
+                got, answer, body = guarded.ask(site, method, path + "?refused", headers)
                 if status in (423, 424):  # which are bloblo's words, and nobody else's
                     wanted |= {403, 404}
-                if got not in wanted or answer["Location"] or CONTENT[:20] in body:
-                    wrong.append((site, method, who, got, answer["Location"], len(body)))
+                if got not in wanted or answer["Location"] or CONTENT[:20] in body or body == b"{}":
+                    wrong.append((site, method, path[:12], who, got, answer["Location"], len(body)))
     assert not wrong, "\n".join(map(str, wrong))
     assert "?refused" not in guarded.stack.services["registry"].access_log.read_text()
     if responder:

@@ -1,0 +1,134 @@
+"""Bodies that break off and a bloblo that hangs or waits, behind Apache: over HTTP/1.1 and HTTP/2.
+
+    .build/venv/bin/python -m pytest Tests/Stack/test_apache_lasting.py
+"""
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+import stack
+from apache_sites import BLOB, CONTENT, DIGEST, Recorder, Sites, recorder
+from fakes.client import ALICE, push
+from fakes.responder import FakeResponder
+from front_site import stacks
+
+VERSIONS = {"1.1": "--http1.1", "2": "--http2-prior-knowledge"}
+
+
+def curl(version, url, *words):
+    """(HTTP version, status, X-Bloblo, bytes, curl's exit status, seconds)"""
+    started = time.monotonic()
+    done = subprocess.run(
+        ["curl", "--silent", VERSIONS[version], "--max-time", "20", "--user", f"alice:{stack.USERS['alice']}", *words,
+         "--write-out", "%{stderr}%{http_version} %{http_code} %header{x-bloblo}", url], capture_output=True, timeout=30)
+    spoken, status, mark = done.stderr.decode().split(" ")
+    return spoken, int(status), mark, done.stdout, done.returncode, time.monotonic() - started
+
+
+@pytest.fixture(scope="module")
+def servers():
+    with stacks() as make:
+        yield make("registry,s3,apache,bloblo", "--apache-server", "Protocols h2c http/1.1")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_cold_blob_is_read_along_where_a_cut_would_be_seen(servers, version):
+    content = os.urandom(300_000)
+    url = servers.services["apache"].url
+    digest = push(url, content)
+    path = f"/v2/some/name/blobs/{digest}"
+    spoken, status, mark, body, code, _ = curl(version, url + path)
+    assert (spoken, status, mark, code) == (version, 200, "tee" if version == "1.1" else "pass", 0)
+    assert body == content
+    deadline = time.monotonic() + 20
+    while servers.services["s3"].client.size(digest) != len(content):  # by either way
+        assert time.monotonic() < deadline, servers.services["bloblo"].tail()
+        time.sleep(0.05)
+    assert curl(version, url + path)[1] == 307
+
+
+def test_a_bloblo_that_hangs_costs_each_request_few_seconds(servers):
+    url = servers.services["apache"].url
+    content = os.urandom(1000)
+    path = f"/v2/some/name/blobs/{push(url, content)}"
+    servers.services["bloblo"].signal(signal.SIGSTOP)
+    try:
+        for version in VERSIONS:
+            _, status, mark, body, _, seconds = curl(version, url + path)
+            assert (status, mark, body) == (200, "pass", content)
+            assert seconds < 8
+    finally:
+        servers.services["bloblo"].signal(signal.SIGCONT)
+    assert stack.request("HEAD", url + path, ALICE)[1]["X-Bloblo"] == "answer"
+
+
+class Slow(Recorder):
+    """A registry whose HEAD takes longer than Apache waits for a word of bloblo's."""
+
+    def answer(self):
+        if self.command == "HEAD":
+            time.sleep(7)
+        super().answer()
+
+    do_GET = do_HEAD = answer
+
+
+def test_a_bloblo_that_waits_is_waited_for():
+    with recorder() as registry, stacks() as make:
+        registry.RequestHandlerClass = Slow
+        servers = make("apache,bloblo", "--registry", f"127.0.0.1:{registry.server_port}",
+                       env={"BLOBLO_UPSTREAM_TIMEOUT": "12s", "BLOBLO_S3_ENDPOINT_URL": "http://127.0.0.1:1"})
+        status, fields, _ = stack.request("HEAD", servers.services["apache"].url + BLOB, timeout=20)
+        assert (status, fields["X-Bloblo"], fields["Docker-Content-Digest"]) == (200, "answer", DIGEST)
+
+
+class Cut(Recorder):
+    """A registry that breaks a blob off in the middle."""
+
+    def answer(self):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(CONTENT)))
+        self.end_headers()
+        self.wfile.write(CONTENT[:20_000])
+        self.wfile.flush()
+        time.sleep(0.2)
+        self.close_connection = True
+
+    do_GET = answer
+
+
+@pytest.fixture(scope="module")
+def site():
+    with recorder() as registry:
+        registry.RequestHandlerClass = Cut
+        with Sites(lambda _: {"plain": "«Include»"}, "--services", "apache", "--registry",
+                   f"127.0.0.1:{registry.server_port}", server="Protocols h2c http/1.1") as site:
+            yield site
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_pass_that_breaks_off_is_seen_at_once(site, version):
+    _, status, _, body, code, seconds = curl(version, site.url("plain") + BLOB)
+    assert (status, body) == (200, CONTENT[:20_000])
+    assert code != 0 and seconds < 4
+
+
+@pytest.mark.parametrize("length", (f"\r\nContent-Length: {len(CONTENT)}", ""))
+def test_a_tee_that_breaks_off_is_seen_at_once(site, length):
+    def dies(_, connection):
+        connection.out(f"Status: 200\r\nX-Bloblo: tee{length}\r\n\r\n".encode() + CONTENT[:20_000])
+        time.sleep(0.2)
+        connection.cut()
+
+    responder = FakeResponder(site.stack.socket, dies)
+    site.stack.socket.chmod(0o777)
+    try:
+        _, status, _, body, code, seconds = curl("1.1", site.url("plain") + BLOB)
+        assert (status, body) == (200, CONTENT[:20_000])
+        assert code != 0 and seconds < 4
+    finally:
+        responder.close()
