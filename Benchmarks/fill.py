@@ -37,8 +37,8 @@ def said(values):
 
 def coalescing(chosen):
     size = chosen.size or 256
-    sys.exit(subprocess.run([sys.executable, ROOT / "Tests/Stack/test_fill.py", "--bloblo", chosen.bloblo, "--size",
-                             str(size), "--clients", "100", "Coalescing"]).returncode)
+    sys.exit(subprocess.run([sys.executable, "-m", "pytest", "-s", f"--size={size}", "Tests/Stack/test_fill_clients.py",
+                             "-k", "many_clients"], cwd=ROOT, env={**os.environ, "BLOBLO": chosen.bloblo}).returncode)
 
 
 def store(chosen):

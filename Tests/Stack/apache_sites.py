@@ -3,12 +3,12 @@
 import contextlib
 import hashlib
 import http.server
-import os
+import random
 import textwrap
 
 import stack
 
-CONTENT = os.urandom(60_000)
+CONTENT = random.Random(1).randbytes(60_000)
 DIGEST = "sha256:" + hashlib.sha256(CONTENT).hexdigest()
 BLOB = f"/v2/secret/app/blobs/{DIGEST}"
 SIGNED = f"https://bucket.s3.example/{DIGEST}?X-Amz-Signature=ab"

@@ -87,15 +87,43 @@ class Moto(stack.Service):
         return stack.S3Client(self.url).call("PUT", f"/{stack.BUCKET}")[0] in (200, 409)
 
 
+class LocalStack(stack.Service):
+    """In host mode: its own pins are at odds with moto's, so it has a virtual environment of its own.
+
+    Source: <https://docs.localstack.cloud/references/configuration/>
+    """
+
+    name = "localstack"
+    patience = 2
+    access_key = secret_key = "test"
+
+    def __init__(self, owner):
+        super().__init__(owner)
+        self.port = owner.ports.take()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.client = stack.S3Client(self.url, self.access_key, self.secret_key)
+
+    def environment(self):
+        return {**os.environ, "SERVICES": "s3", "S3_SKIP_SIGNATURE_VALIDATION": "0", "EAGER_SERVICE_LOADING": "1",
+                "GATEWAY_LISTEN": f"127.0.0.1:{self.port}", "SKIP_SSL_CERT_DOWNLOAD": "1", "DISABLE_EVENTS": "1",
+                "LOCALSTACK_VOLUME_DIR": str(self.folder / "volume"), "TMPDIR": str(self.folder)}
+
+    def command(self):
+        return stack.ROOT / ".build/venv-localstack/bin/python", "-m", "localstack.runtime.main"
+
+    def answers(self):
+        return self.client.call("PUT", f"/{stack.BUCKET}")[0] in (200, 409)
+
+
 def boto(url):
     session = botocore.session.Session()
     session.set_credentials(stack.ACCESS_KEY, stack.SECRET_KEY)
     return session.create_client("s3", endpoint_url=url, region_name=stack.REGION)
 
 
-def judge(url, **wrong):
+def judge(url, access_key=stack.ACCESS_KEY, secret_key=stack.SECRET_KEY, **wrong):
     """Runs `check` and `presign`; all is ok but what is named: subject with _ for . and its level."""
-    env = settings(url)
+    env = settings(url, AWS_ACCESS_KEY_ID=access_key, AWS_SECRET_ACCESS_KEY=secret_key)
     status, lines = check(env)
     levels = {subject: level for subject, (level, _) in lines.items()}
     # There is no registry, and these servers know no lifecycle until they are told one.
@@ -111,7 +139,7 @@ def judge(url, **wrong):
     assert run("presign", "sha256:" + "0" * 64, env=env).returncode == 1
     body = os.urandom(1000)
     digest = "sha256:" + hashlib.sha256(body).hexdigest()
-    client = stack.S3Client(url)
+    client = stack.S3Client(url, access_key, secret_key)
     assert client.call("PUT", f"/{stack.BUCKET}/{digest}", body)[0] == 200
     done = run("presign", digest, env=env)
     assert done.returncode == 0, done.stderr

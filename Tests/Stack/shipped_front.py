@@ -4,12 +4,13 @@ import base64
 import hashlib
 import http.client
 import os
+import random
 import time
 
 import stack
 from fake_responder import NONSENSE, FakeResponder, plain
 
-CONTENT = os.urandom(100_000)
+CONTENT = random.Random(2).randbytes(100_000)
 DIGEST = "sha256:" + hashlib.sha256(CONTENT).hexdigest()
 BLOB = f"/v2/some/name/blobs/{DIGEST}"
 ALICE = {"Authorization": "Basic " + base64.b64encode(f"alice:{stack.USERS['alice']}".encode()).decode()}

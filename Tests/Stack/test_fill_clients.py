@@ -32,6 +32,8 @@ def test_many_clients_are_one_upstream_get(site, pytestconfig):
     assert site.registry.bytes[digest] == size
     site.assert_published(digest)
     assert site.pull(digest).status == 307
+    print(f"{count} clients × {size // MIB} MiB: upstream GETs {site.registry.gets[digest]}, "
+          f"peak memory {site.memory() / MIB:.1f} MiB")
     assert site.memory() < memory * MIB
 
 

@@ -14,7 +14,7 @@ from fakes.handler import Handler
 from fakes.relay import Relay
 from fakes.waiting import eventually
 from front_site import Site, stacks
-from s3_servers import NEXT_KEY, NEXT_SECRET, JuiceFS, JuiceFSElsewhere, Moto, boto, check, judge, run, settings
+from s3_servers import NEXT_KEY, NEXT_SECRET, JuiceFS, JuiceFSElsewhere, LocalStack, Moto, boto, check, judge, run, settings
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +57,18 @@ def test_juicefs(start):
 def test_moto(start):
     # It checks nothing, and is found out.
     judge(start(Moto).url, presign_expiry="FAIL", presign_signature="FAIL")
+
+
+def test_localstack(start, fake_registry, make_stack):
+    server = start(LocalStack)
+    judge(server.url, server.access_key, server.secret_key)
+    env = settings(server.url, AWS_ACCESS_KEY_ID=server.access_key, AWS_SECRET_ACCESS_KEY=server.secret_key)
+    site = before(fake_registry, make_stack, env)
+    for size in (1000, 12_000_000):  # one PUT; parts
+        digest = fake_registry.add(size)
+        assert site.get(digest)[::2] == (200, fake_registry.blobs[digest])
+        _, fields = site.fill(digest)
+        assert stack.request("GET", fields["Location"])[::2] == (200, fake_registry.blobs[digest])
 
 
 def test_true_region_is_found_out(start, fake_registry, make_stack):
