@@ -4,12 +4,13 @@ client's own word of it never does.
     .build/venv/bin/python -m pytest Tests/Stack/test_apache_fields.py
 """
 
+import os
 import subprocess
 
 import pytest
 
 import stack
-from apache_sites import BLOB, DIGEST, Sites, recorder
+from apache_sites import BLOB, DIGEST, Recorder, Sites, recorder
 from fakes.responder import FakeResponder, plain
 from test_apache_guards import ALICE, MALLORY
 
@@ -117,6 +118,9 @@ def test_the_sites_word_goes_to_the_registry_on_every_road(sites, registry, resp
                 wanted = (path, "admin", "Basic c2l0ZTpzaXRl", "a=b", '"x"')  # no field of this site's
             if site == "no credential":
                 wanted = (path, "alice", None, "a=b", '"x"')
+            if responder and "blobs/sha256" in path:
+                # bloblo asks as the registry is asked.
+                assert (responder.params[-1].get("HTTP_AUTHORIZATION") or None) == wanted[2], site
             if heard != [wanted]:
                 wrong.append((site, method, path[-12:], status, heard, dict(answer), body[:200]))
     assert not wrong, "\n".join(map(str, wrong))
@@ -125,11 +129,47 @@ def test_the_sites_word_goes_to_the_registry_on_every_road(sites, registry, resp
             assert name not in fields
     if responder:
         for params in responder.params:
-            assert not {"HTTP_X_BLOBLO_AUTHORIZATION"} & params.keys()
+            assert "forged" not in str(params)
             if "Basic c2l0ZTpzaXRl" == params.get("HTTP_AUTHORIZATION"):
                 assert "BLOBLO_FIELD_X_SSO_USER" not in params
             else:
                 assert (params["BLOBLO_FIELD_X_SSO_USER"], params["HTTP_X_SSO_USER"]) == ("alice", "alice")
+
+
+class Named(Recorder):
+    """A registry that believes the web server who asks."""
+
+    def answer(self):
+        if self.headers.get_all("X-SSO-User") == ["alice"]:
+            return super().answer()
+        self.server.heard.append((self.command, self.path, self.headers, b""))
+        self.send_response(401)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_GET = do_HEAD = answer
+
+
+def test_bloblo_asks_in_the_users_name():
+    with recorder() as server:
+        server.RequestHandlerClass = Named
+        guard = "<Location />\nAuthType Basic\nAuthName site\nAuthUserFile {}/users\nRequire valid-user\n</Location>"
+
+        def texts(folder):
+            (folder / "users").write_text(subprocess.run(
+                [stack.program("htpasswd"), "-bnm", "alice", stack.USERS["alice"]],
+                check=True, capture_output=True, text=True).stdout)
+            return {"named": f"«Include»\nInclude example-identity.conf\n{guard.format(folder)}",
+                    "open": "«Include»\nInclude example-identity.conf"}
+
+        with Sites(texts, "--services", "apache,bloblo", "--bloblo", os.environ["BLOBLO"],
+                   "--registry", f"127.0.0.1:{server.server_port}", "--env", "BLOBLO_S3_ENDPOINT_URL=http://127.0.0.1:1") as site:
+            for fields in ({}, {"X-SSO-User": "bob"}):
+                status, answer, _ = site.ask("named", "HEAD", headers={**ALICE, **fields})
+                assert (status, answer["X-Bloblo"]) == (200, "answer")
+            for fields in ({}, {"X-SSO-User": "alice"}, {"BLOBLO-FIELD-X-SSO-USER": "alice"}, {"X_SSO_User": "alice"}):
+                for method, path in (("HEAD", BLOB), ("GET", BLOB), ("GET", "/v2/a/manifests/1")):
+                    assert site.ask("open", method, path, fields)[0] == 401
 
 
 def test_who_has_no_name_is_refused_by_apache(sites, registry, responder):
