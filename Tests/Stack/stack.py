@@ -423,6 +423,9 @@ class Nginx(Service):
         if timeout := self.stack.options.read_timeout:
             locations = self.replaced(locations, "fastcgi_read_timeout 20s;", f"fastcgi_read_timeout {timeout};")
         files = {**shipped, "bloblo-upstreams.conf": upstreams, "bloblo-locations.conf": locations}
+        if authority := self.stack.options.registry_ca:
+            files["bloblo-registry-tls.conf"] = self.replaced(
+                shipped["bloblo-registry-tls.conf"], "/etc/ssl/certs/ca-certificates.crt", authority)
         if s3 := self.stack.bucket_url:
             for name in ("bloblo-s3", "bloblo-accelerate"):
                 site = self.replaced(site, f"#include snippets/{name}.conf;", f"include snippets/{name}.conf;")
@@ -739,6 +742,7 @@ def options(arguments=None):
     parser.add_argument("--read-timeout", metavar="TIME", help="nginx's fastcgi_read_timeout instead of the shipped one")
     parser.add_argument("--tcp", action="store_true", help="web servers ask bloblo by TCP, not by a Unix socket")
     parser.add_argument("--bucket", metavar="URL", help="the endpoint that accelerating web servers read, if another")
+    parser.add_argument("--registry-ca", metavar="FILE", help="the authorities that nginx trusts as the registry")
     parser.add_argument("--bucket-ca", metavar="FILE", help="the authorities they trust there")
     parser.add_argument("--cache", action="store_true", help="nginx accelerates with bloblo-accelerate-cache.conf")
     parser.add_argument("--nginx-http", default="", help="more for nginx's http {}")

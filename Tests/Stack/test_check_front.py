@@ -52,8 +52,8 @@ def same(text):
 
 def small(text):
     text = stack.Nginx.replaced(text, "fastcgi_buffer_size 64k;", "fastcgi_buffer_size 4k;")
-    text = stack.Nginx.replaced(text, "fastcgi_buffers 16 64k;", "fastcgi_buffers 16 4k;")
-    return stack.Nginx.replaced(text, "fastcgi_busy_buffers_size 128k;", "fastcgi_busy_buffers_size 8k;")
+    text = stack.Nginx.replaced(text, "fastcgi_buffers 6 16k;", "fastcgi_buffers 16 4k;")
+    return stack.Nginx.replaced(text, "fastcgi_busy_buffers_size 64k;", "fastcgi_busy_buffers_size 8k;")
 
 
 @pytest.mark.parametrize("front,change,token,level", [

@@ -172,8 +172,8 @@ struct FrontCheck {
   }
 
   private func advice(to count: Int) -> String {
-    "header buffers too small: nginx: fastcgi_buffer_size 64k; fastcgi_buffers 16 64k; "
-      + "fastcgi_busy_buffers_size 128k, as shipped; its error log says \"upstream sent too big header\". "
+    "header buffers too small: nginx: fastcgi_buffer_size 64k; fastcgi_buffers 6 16k; "
+      + "fastcgi_busy_buffers_size 64k, as shipped; its error log says \"upstream sent too big header\". "
       + "Apache takes 8 KiB a line, whatever is set: \(LongestURL.tokenAdvice)"
   }
 

@@ -47,7 +47,7 @@ struct PresignCheck {
     } else {
       report.warn(
         "presign.length", "a Location of \(bytes) bytes is more than nginx's default of 4k takes",
-        "fastcgi_buffer_size 64k, fastcgi_buffers 16 64k, as in the shipped configuration")
+        "fastcgi_buffer_size 64k, fastcgi_buffers 6 16k, as in the shipped configuration")
     }
   }
 

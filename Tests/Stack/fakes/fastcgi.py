@@ -16,6 +16,7 @@ class Connection:
     def __init__(self, raw):
         self.raw = raw
         self.id = 0
+        self.stdin_bytes = 0
 
     def exactly(self, count):
         data = b""
@@ -38,6 +39,8 @@ class Connection:
             kind, content = self.record()
             if kind == PARAMS:
                 params += content
+            if kind == STDIN:
+                self.stdin_bytes += len(content)
             if kind == STDIN and not content:
                 return self.pairs(params)
 
@@ -55,7 +58,7 @@ class Connection:
 
         while at < len(data):
             name, value = length(), length()
-            pairs[data[at:at + name].decode()] = data[at + name:at + name + value].decode()
+            pairs.setdefault(data[at:at + name].decode(), data[at + name:at + name + value].decode())  # as bloblo does
             at += name + value
         return pairs
 

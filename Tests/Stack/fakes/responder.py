@@ -13,6 +13,7 @@ class FakeResponder:
     def __init__(self, path, answer):
         self.answer = answer
         self.params = []
+        self.bytes = 0  # of all bodies
         pathlib.Path(path).unlink(missing_ok=True)
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(str(path))
@@ -35,6 +36,7 @@ class FakeResponder:
             while True:
                 params = connection.request()
                 self.params.append(params)
+                self.bytes = max(self.bytes, connection.stdin_bytes)
                 self.answer(params, connection)
         except (EOFError, OSError):
             connection.raw.close()
