@@ -10,6 +10,7 @@ import contextlib
 import os
 import pathlib
 import random
+import shutil
 import signal
 import sys
 
@@ -167,3 +168,21 @@ def site(front):
     """registry, SeaweedFS, the front and bloblo with the shipped files; the module shares them."""
     with stacks() as make:
         yield Site(make(f"registry,s3,{front},bloblo"), front)
+
+
+@pytest.fixture
+def alone(serve, ports):
+    """Starts a bloblo without a web server: `alone(BLOBLO_…="…")`; with `tcp=True` on a port."""
+    from fakes.alone import Alone
+    from fakes.waiting import eventually
+
+    with contextlib.ExitStack() as ends:
+        def make(tcp=False, start=True, **more):
+            bloblo = Alone(serve, port=ports.take() if tcp else None, **more)
+            ends.callback(shutil.rmtree, bloblo.folder, ignore_errors=True)
+            ends.callback(bloblo.end)
+            if start:
+                bloblo.start()
+                eventually(bloblo.answers)
+            return bloblo
+        yield make

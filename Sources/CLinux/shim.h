@@ -26,3 +26,7 @@ int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions
 
 /* Of poll.h, which shows it only with _GNU_SOURCE. */
 static const short clinux_pollrdhup = 0x2000;
+
+/* prctl is variadic; 4 is PR_SET_DUMPABLE. Its header would define others' types here first. */
+int prctl(int option, ...);
+static inline int clinux_set_dumpable(int value) { return prctl(4, (long)value, 0L, 0L, 0L); }

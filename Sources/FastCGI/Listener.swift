@@ -7,7 +7,7 @@ internal import Glibc
 /// listens on all addresses, and lets the umask choose the mode.
 package struct Listener: ~Copyable, Sendable {
   let descriptor: Int32
-  let isTCP: Bool
+  package let isTCP: Bool
   package let address: ListenAddress
   private let socketFile: SocketFile?
 

@@ -32,6 +32,11 @@ struct EasyHandle: ~Copyable {
     try check(unsafe ccurl_setopt_string(raw, option, value))
   }
 
+  /// Unsets an option that takes a string.
+  func unset(_ option: CURLoption) throws(TransportError) {
+    try check(unsafe ccurl_setopt_pointer(raw, option, nil))
+  }
+
   /// The list must live until the transfer is over.
   func setFields(_ fields: borrowing FieldList) throws(TransportError) {
     try check(unsafe ccurl_setopt_pointer(raw, CURLOPT_HTTPHEADER, fields.raw))

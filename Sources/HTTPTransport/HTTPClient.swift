@@ -1,14 +1,24 @@
 internal import CCurl
+internal import Synchronization
 
 /// A blocking HTTP/1.1 client: one thread's own, its connections kept warm.
 ///
 /// What goes out is what the caller gave: no redirect is followed, no proxy and no netrc of the
 /// environment is used, no header is added, no encoding asked for or undone.
 package struct HTTPClient: ~Copyable {
-  private let handle: EasyHandle
+  private var handle: EasyHandle
+  /// The authorities that the handle's connections were checked by.
+  private var generation: Int
 
   package init() {
     handle = EasyHandle()
+    generation = authoritiesGeneration.load(ordering: .relaxed)
+  }
+
+  /// Has every client of the process read the files of authorities anew, and close the connections that were
+  /// checked by the old ones, before its next request.
+  package static func renewAuthorities() {
+    authoritiesGeneration.wrappingAdd(1, ordering: .relaxed)
   }
 
   /// Sends the request and gives the whole response back.
@@ -47,6 +57,11 @@ package struct HTTPClient: ~Copyable {
     for own in ["Accept", "Expect", "Content-Type"]
     where request.fields.first(named: own.lowercased()) == nil { fields.remove(own) }
 
+    let newest = authoritiesGeneration.load(ordering: .relaxed)
+    if generation != newest {
+      handle = EasyHandle()
+      generation = newest
+    }
     handle.reset()
     try setCommon(request.url, request.limits)
     try setMethod(request)
@@ -88,7 +103,13 @@ package struct HTTPClient: ~Copyable {
     // After a name that was not found libcurl 7.88 still holds the old buffer, and refuses: that is as large.
     try? handle.set(CURLOPT_BUFFERSIZE, 128 << 10)
     try handle.set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(limits.connect))
-    if let file = limits.authoritiesFile { try handle.set(CURLOPT_CAINFO, file) }
+    // libcurl keeps what it has read of such files for a day: renewed ones must count within a minute.
+    try handle.set(CURLOPT_CA_CACHE_TIMEOUT, 60)
+    if let file = limits.authoritiesFile {
+      try handle.set(CURLOPT_CAINFO, file)
+      // Debian builds libcurl with the system's folder as a default, and OpenSSL trusts both.
+      try handle.unset(CURLOPT_CAPATH)
+    }
   }
 
   private func setMethod(_ request: HTTPRequest) throws(TransportError) {
@@ -109,6 +130,9 @@ package struct HTTPClient: ~Copyable {
     }
   }
 }
+
+/// Counts the renewals of the files of authorities.
+private let authoritiesGeneration = Atomic(0)
 
 extension HTTPBody {
   /// The number of bytes.

@@ -37,6 +37,10 @@ package enum PassReason: Sendable, Equatable {
   case delivery
   /// A GET or HEAD with a body, which only the registry can make sense of.
   case requestBody
+  /// Offloading is switched off for all blobs.
+  case switchedOff
+  /// `bloblo purge` has taken the blob out of the bucket a moment ago.
+  case purged
   /// `If-None-Match` and its kin.
   case conditional
   /// Several ranges, a HEAD with a range, or a unit that is not bytes.

@@ -3,7 +3,9 @@ internal import Registry
 extension PassReason {
   /// A reason without what differs from request to request: figures are counted by it.
   package enum Kind: Int, Sendable, CaseIterable {
-    case notABlobRequest, loop, deletion, notRemembered, wrongParams, requestBody, delivery
+    case notABlobRequest, loop, deletion, notRemembered, wrongParams, requestBody, delivery,
+      switchedOff
+    case purged
     case conditional, range
     case otherValidator, upstreamStatus, upstreamPage, upstreamRedirect, upstreamDigest
     case upstreamUnreachable, unknownSize, smallBlob, store, storeDenied, noAcceleration, longURL,
@@ -20,6 +22,8 @@ extension PassReason {
       case .wrongParams: "wrong-params"
       case .requestBody: "request-body"
       case .delivery: "delivery"
+      case .switchedOff: "switched-off"
+      case .purged: "purged"
       case .conditional: "conditional"
       case .range: "range"
       case .otherValidator: "if-range"
@@ -53,6 +57,8 @@ extension PassReason {
     case .wrongParams: .wrongParams
     case .requestBody: .requestBody
     case .delivery: .delivery
+    case .switchedOff: .switchedOff
+    case .purged: .purged
     case .conditional: .conditional
     case .range: .range
     case .otherValidator: .otherValidator

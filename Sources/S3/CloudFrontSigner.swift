@@ -1,5 +1,6 @@
 package import Hashing
 package import Primitives
+internal import Synchronization
 
 /// Signs URLs of a CloudFront distribution, in the short form that has only an end: the canned policy.
 ///
@@ -14,7 +15,7 @@ package struct CloudFrontSigner: Sendable {
   package let endpoint: Endpoint
   /// `K…`: names the public key to CloudFront.
   private let keyPairID: String
-  private let key: PrivateKey
+  private let key: RenewableKey
 
   /// - Throws: `PrivateKey.Failure` when the key can't sign.
   package init(
@@ -22,9 +23,12 @@ package struct CloudFrontSigner: Sendable {
   ) throws(PrivateKey.Failure) {
     self.endpoint = endpoint
     self.keyPairID = keyPairID
-    self.key = key
+    self.key = RenewableKey(key)
     _ = try key.signSHA1(Array("probe".utf8).span)
   }
+
+  /// Signs by another signer's key from now on, in all copies of this one.
+  package func renewKey(from other: CloudFrontSigner) { key.renew(other.key.current) }
 
   /// - Parameters:
   ///   - lifetime: from the beginning of the span that `now` is in, `span` seconds long.
@@ -42,7 +46,7 @@ package struct CloudFrontSigner: Sendable {
         "\",\"Condition\":{\"DateLessThan\":{\"AWS:EpochTime\":\(expiration.seconds)}}}]}".utf8)
     let signature: [UInt8]
     do {
-      signature = try self.key.signSHA1(policy.span)
+      signature = try self.key.current.signSHA1(policy.span)
     } catch {
       throw .cannotSign
     }
@@ -64,6 +68,17 @@ package struct CloudFrontSigner: Sendable {
       }
     }
   }
+}
+
+/// A key that can be exchanged while it is used.
+private final class RenewableKey: Sendable {
+  private let key: Mutex<PrivateKey>
+
+  init(_ key: PrivateKey) { self.key = Mutex(key) }
+
+  var current: PrivateKey { key.withLock { $0 } }
+
+  func renew(_ key: PrivateKey) { self.key.withLock { $0 = key } }
 }
 
 /// A URL that its bearer may GET. It shows itself as `<redacted>`.

@@ -2,7 +2,7 @@
 internal import CLinux
 internal import Glibc
 
-/// SIGTERM and SIGINT, and SIGUSR1 and SIGUSR2, taken by one thread that waits for them instead of by a
+/// SIGTERM and SIGINT, SIGHUP, SIGUSR1 and SIGUSR2, taken by one thread that waits for them instead of by a
 /// handler.
 package struct StopSignals: Sendable {
   private var set = sigset_t()
@@ -12,6 +12,7 @@ package struct StopSignals: Sendable {
     unsafe sigemptyset(&set)
     unsafe sigaddset(&set, SIGTERM)
     unsafe sigaddset(&set, SIGINT)
+    unsafe sigaddset(&set, SIGHUP)
     unsafe sigaddset(&set, SIGUSR1)
     unsafe sigaddset(&set, SIGUSR2)
     unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
@@ -21,7 +22,15 @@ package struct StopSignals: Sendable {
   package enum Event: Sendable {
     /// The interval is over.
     case time
-    case sigusr1, sigusr2
+    case sighup, sigusr1, sigusr2
+  }
+
+  /// Calls `end` when another one that stops comes, on a thread of its own.
+  ///
+  /// - Parameter end: does not return.
+  package func watchForSecond(_ end: @escaping @Sendable (_ name: String) -> Never) {
+    let signals = self
+    Thread.start("signals") { end(signals.wait()) }?.detach()
   }
 
   /// Waits for one that stops.
@@ -45,6 +54,7 @@ package struct StopSignals: Sendable {
       }
       if signal == SIGINT { return "SIGINT" }
       if signal == SIGTERM { return "SIGTERM" }
+      if signal == SIGHUP { meanwhile(.sighup) }
       if signal == SIGUSR1 { meanwhile(.sigusr1) }
       if signal == SIGUSR2 { meanwhile(.sigusr2) }
       if signal < 0, errno == EAGAIN { meanwhile(.time) }

@@ -1,3 +1,5 @@
+// Whichever of the two is read first defines timespec.
+internal import CLinux
 internal import Glibc
 
 /// Something that an event loop calls later, unless it is cancelled before.

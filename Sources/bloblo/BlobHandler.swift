@@ -16,6 +16,11 @@ final class BlobHandler: RequestHandler {
   private let flights = Flights()
   let tee: Tee
   private let pages: Pages?
+  let notices: Notices
+  let offloading: OffloadSwitch
+  private let purges: Purges
+  private let control: Control
+  private let frontFiles: FrontFiles
   let frontServer: FrontServerKind
   let ledger: Ledger
   /// Threads that wait for upstream, and for S3 after it.
@@ -25,17 +30,27 @@ final class BlobHandler: RequestHandler {
   /// Threads that relay the registry's answers, each as slowly as its client.
   let relaying: ThreadPool<HTTPClient>
 
-  /// - Parameter health: for the pages; a process of one request has none.
+  /// - Parameters:
+  ///   - health: for the pages; a process of one request has none.
+  ///   - isTCP: whether any local user can connect, and set params.
   init(
-    _ settings: Settings, environment: [String: String], _ log: Log, _ health: Health? = nil
+    _ settings: Settings, environment: [String: String], _ log: Log, _ health: Health? = nil,
+    isTCP: Bool = false
   ) {
+    notices = Notices(log.logger)
+    frontFiles = FrontFiles(notices)
+    offloading = OffloadSwitch(file: settings.passFile, notices)
     frontServer = settings.frontServer
     ledger = Ledger(log.logger, log.volume)
-    locations = Locations(settings, environment: environment, report: ledger.log.wrongParams)
+    locations = Locations(
+      settings, environment: environment, rule: ParamRule(named: settings.params, isTCP: isTCP),
+      report: ledger.log.wrongParams)
     tee = Tee(settings, log.logger, ledger)
     pingAndToken = PingAndToken(
       memory: AnswerMemory(longest: settings.answerLife), askers: askers,
       frontServer: settings.frontServer)
+    purges = Purges(locations)
+    control = Control(purges, locations, tee.filler)
     asking = ThreadPool(
       name: "ask", threadLimit: settings.threads, queueLimit: settings.threads * 4
     ) { HTTPClient() }
@@ -51,7 +66,8 @@ final class BlobHandler: RequestHandler {
     }
     let (asking, looking, relaying, tee) = (asking, looking, relaying, tee)
     let operation = Operation(
-      ledger: ledger, health: health, history: History(at: .now()), locations: locations,
+      ledger: ledger, health: health, notices: notices, frontFiles: frontFiles,
+      history: History(at: .now()), locations: locations,
       answers: pingAndToken.memory, filler: tee.filler, credentials: settings.credentials,
       pools: {
         [
@@ -69,13 +85,26 @@ final class BlobHandler: RequestHandler {
   func tick() {
     let now = Moment.now()
     ledger.log.tellRepeated(at: now)
+    frontFiles.tick(at: now)
+    purges.tick(at: now)
+    tellDroppedLines()
     tee.filler.dropStaleCredentials()
     pages?.operation.history.take(ledger.figures.bytes, at: now.unix)
+  }
+
+  private func tellDroppedLines() {
+    let count = LogSink.standardError.takeDropped()
+    guard count > 0 else { return notices.lower(.droppedLogLines) }
+    notices.raise(
+      .droppedLogLines,
+      "\(count) lines were dropped in the last seconds: the reader of the error stream is slow, or has stopped."
+    )
   }
 
   /// On a reactor's thread: what memory can decide is decided here, the rest goes to threads that wait.
   func handle(_ request: Request) {
     let stopwatch = ledger.figures.isTimed() ? Stopwatch() : nil
+    frontFiles.look(at: request)
     guard let location = locations.location(of: request) else {
       return pass(request, locations.standard, .wrongParams)
     }
@@ -90,6 +119,7 @@ final class BlobHandler: RequestHandler {
     guard !request.hasBody else { return pass(request, location, .requestBody) }
     let exchange = BlobExchange(
       request: request, blob: blob, location: location, stopwatch: stopwatch)
+    if offloading.isOff { return pass(exchange, .switchedOff) }
     if let decision = location.engine.decideAtOnce(blob, at: .now()) {
       carryOut(decision, exchange)
     } else {
@@ -107,7 +137,7 @@ final class BlobHandler: RequestHandler {
 
   /// A ping or a token, or something that is not ours.
   private func handleOther(_ request: Request, _ location: Location) {
-    if CheckPage.answer(request) { return }
+    if CheckPage.answer(request) || control.answer(request) { return }
     if let pages, pages.answer(request) { return }
     guard !pingAndToken.memory.isOff, let kind = PingAndToken.Kind(request) else {
       return pass(request, location, .notABlobRequest)
@@ -172,6 +202,7 @@ final class BlobHandler: RequestHandler {
 
   private func carryOut(_ decision: Decision, _ exchange: BlobExchange) {
     let (request, blob, location) = (exchange.request, exchange.blob, exchange.location)
+    if purges.hold(blob.path.digest, decision) { return pass(exchange, .purged) }
     switch decision {
     case .pass(let reason): pass(exchange, reason)
     case .answer(let proof, let size):

@@ -1,10 +1,14 @@
 import ArgumentParser
 import FastCGI
 import Glibc
+import Threading
 
 @main
 enum Program {
   static func main() {
+    CoreFiles.forbid()
+    // Before the first line is written: a reader of the log that has gone must not end the process.
+    signal(SIGPIPE, SIG_IGN)
     // Before all else: in CGI the start is most of a request, and the arguments are the client's.
     if CGIProcess.isThisOne { leave(serveCGI()) }
     let arguments = CommandLine.arguments.dropFirst()
@@ -41,7 +45,10 @@ struct Bloblo: ParsableCommand {
       BLOBLO_S3_BUCKET_NAME=layers AWS_REGION=eu-west-1 bloblo
       """,
     version: blobloVersion,
-    subcommands: [Serve.self, Check.self, Presign.self, Sweep.self, Warm.self],
+    subcommands: [
+      Serve.self, Check.self, Presign.self, Sweep.self, Warm.self, Offload.self,
+      Purge.self,
+    ],
     defaultSubcommand: Serve.self)
 }
 

@@ -8,6 +8,7 @@ import Glibc
 ///
 /// Source: OPENSSL_cleanup(3)
 func leave(_ status: Int32) -> Never {
+  LogSink.standardError.flush(within: .seconds(1))
   // What commands have printed is still in the buffer.
   fflush(nil)
   _exit(status)

@@ -18,11 +18,15 @@ struct Presign: ParsableCommand {
   @Argument(help: "The blob's digest, sha256:… or sha512:….")
   var digest: String
 
+  @OptionGroup var file: EnvironmentFileOption
+
   func run() throws {
     guard let digest = Digest(digest) else {
       throw ValidationError("want a digest such as sha256: and 64 lower-case hexadecimal digits")
     }
-    let settings = try ToolSettings(processEnvironment().withProfile())
+    let (environment, file) = try file.read()
+    self.file.announce(file)
+    let settings = try ToolSettings(environment)
     var http = HTTPClient()
     do {
       // Also to learn the bucket's region and S3's time.

@@ -12,15 +12,18 @@ struct Serve: ParsableCommand {
     abstract: "Answer FastCGI requests (the default).",
     discussion: """
       Listens where BLOBLO_LISTEN_ADDR says, or on the socket it was started with (spawn-fcgi, systemd). \
-      SIGTERM and SIGINT: no new requests, those in flight are finished within BLOBLO_STOP_TIMEOUT.
+      SIGTERM and SIGINT: no new requests, those in flight are finished within BLOBLO_STOP_TIMEOUT; a second one \
+      ends it at once. SIGHUP: the file of settings, authorities and CloudFront's key are read again.
 
       Example: spawn-fcgi -n -s /run/bloblo.sock -- /usr/bin/bloblo serve
       """)
 
+  @OptionGroup var file: EnvironmentFileOption
+
   func run() throws {
     // Before any thread: they inherit it, and the signals wait for sigwait below.
     let signals = StopSignals()
-    let environment = processEnvironment().withProfile()
+    let (environment, file) = try file.read()
     let settings: Settings
     do {
       settings = try Settings(environment: environment)
@@ -28,8 +31,10 @@ struct Serve: ParsableCommand {
       complain(error, environment)
       throw ExitCode(EX_CONFIG)
     }
+    if settings.areCoreFilesAllowed { CoreFiles.allow() }
     let log = Log(settings)
     let logger = log.logger
+    if let file { logger.info("settings read from a file", metadata: ["file": "\(file.path)"]) }
     for warning in settings.warnings { logger.warning("\(warning)") }
     let hosts = clientsNames(ofRegistryIn: settings)
     if let (words, advice) = SameHostCheck(settings.location, registryHosts: hosts).finding {
@@ -43,10 +48,14 @@ struct Serve: ParsableCommand {
     }
     let listener = try listen(settings, environment)
     let address = listener.address
+    let isTCP = listener.isTCP
     let health = Health()
-    let handler = BlobHandler(settings, environment: environment, log, health)
+    let handler = BlobHandler(
+      settings, environment: environment, log, health, isTCP: isTCP)
+    handler.notices.raise(startingWith: settings, tcp: isTCP ? address : nil)
     let probe = Probe(
       health, handler.locations.standard, settings.credentials, handler.tee.filler, logger,
+      handler.notices,
       round: handler.tick)
     let responder = Responder(listener, on: EventLoop(), handler: handler)
     guard responder.start() else {
@@ -62,14 +71,21 @@ struct Serve: ParsableCommand {
         "version": "\(blobloVersion)",
       ])
     probe.start()
+    handler.offloading.start()
     let sweeper = Sweeper(handler.locations, olderThan: settings.sweepAge, logger)
     sweeper.start()
     let manager = ServiceManager(environment)
     manager?.tell("READY=1\nSTATUS=answers on \(address)")
-    let signal = waitForStop(signals, manager, responder, log)
+    let reload = Reload(environment, file?.path, log, handler.locations)
+    let signal = waitForStop(signals, manager, responder, log, reload)
+    signals.watchForSecond { signal in
+      logger.warning("stopped at once", metadata: ["signal": "\(signal)"])
+      leave(EX_OK)
+    }
     health.beginStop()
     probe.stop()
     sweeper.stop()
+    handler.offloading.stop()
     manager?.tell("STOPPING=1")
     logger.info("stopping", metadata: ["signal": "\(signal)"])
     let isDone = responder.stop(within: settings.stopTimeout)
@@ -80,11 +96,13 @@ struct Serve: ParsableCommand {
   /// Waits for a signal to stop. Meanwhile the service manager hears that we are well, as long as the
   /// reactor takes events: a process that hangs is started anew. SIGUSR1 has the log say more, SIGUSR2 less.
   private func waitForStop(
-    _ signals: StopSignals, _ manager: ServiceManager?, _ responder: Responder, _ log: Log
+    _ signals: StopSignals, _ manager: ServiceManager?, _ responder: Responder, _ log: Log,
+    _ reload: Reload
   ) -> String {
     let interval = manager?.watchdogInterval.map { $0 / 3 }
     return signals.wait(every: interval) { event in
       switch event {
+      case .sighup: reload.run()
       case .sigusr1:
         log.volume.increase()
         log.tellLevel()

@@ -1,6 +1,7 @@
 import FastCGI
 import Glibc
 import Logging
+import Threading
 
 /// Answers the one request that this process was started for.
 ///
@@ -14,6 +15,7 @@ func serveCGI() -> Int32 {
     complain(error, environment)
     return CGIProcess.answer(by: Misconfigured()) ? EX_CONFIG : EX_IOERR
   }
+  if settings.areCoreFilesAllowed { CoreFiles.allow() }
   let log = Log(settings)
   // That a credential was obtained is news once for a server, and none for each request's process.
   var logger = Log(settings).logger

@@ -59,6 +59,17 @@ final class AgingMemory<Key: Spread & Sendable, Value: Sendable>: Sendable {
     }
   }
 
+  /// Ends the time of all values whose keys are meant. Looks at every one.
+  func forget(where isMeant: (Key) -> Bool) {
+    for shard in shards {
+      shard.state.withLock { shard in
+        for index in shard.entries.indices where isMeant(shard.entries[index].key) {
+          shard.entries.values[index].end = .min
+        }
+      }
+    }
+  }
+
   var counts: MemoryCounts {
     shards.reduce(into: MemoryCounts()) { sum, shard in
       shard.state.withLock { shard in

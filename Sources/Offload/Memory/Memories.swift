@@ -63,6 +63,12 @@ package final class Memories: Sendable {
     }
   }
 
+  /// Forgets all that is known of a blob, in every location.
+  package func forget(_ digest: Digest) {
+    proofs.forget(digest)
+    presences.forget { $0.digest == digest }
+  }
+
   // MARK: presence
 
   func presence(of digest: Digest, in location: LocationID, at now: Moment) -> Presence? {

@@ -101,6 +101,12 @@ final class ProofMemory: Sendable {
     }
   }
 
+  /// Every proof of a blob is over, in every location.
+  func forget(_ digest: Digest) {
+    proofs.forget { $0.path.digest == digest }
+    contents.forget { $0.path.digest == digest }
+  }
+
   /// Whether answers to questions from before a deletion may still be on their way.
   func isDeletedLately(_ question: Question, at now: Moment) -> Bool {
     now.steady <= lastDeletion(of: question) + lives.proof.milliseconds

@@ -122,15 +122,18 @@ package struct BucketClient: Sendable {
 
   /// Removes an object; that there is none is no error.
   ///
+  /// - Returns: whether the bucket keeps versions: the object's bytes are still there then, under their own.
+  ///
   /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html>
+  @discardableResult
   package func delete<Client: HTTPSending & ~Copyable>(
     _ key: ObjectKey, over client: inout Client, now: UnixTime
-  ) throws(S3Error) {
+  ) throws(S3Error) -> Bool {
     let response = try send(.deleteObject, .delete, key, over: &client, now: now)
     let refusal = S3Refusal(response)
     switch response.head.status {
-    case 200, 204: return
-    case 404 where refusal.code == "NoSuchKey": return
+    case 200, 204: return response.head.fields.first(named: "x-amz-version-id") != nil
+    case 404 where refusal.code == "NoSuchKey": return false
     default: throw .refused(.deleteObject, refusal)
     }
   }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import FastCGI
 import Fill
 import Glibc
 import HTTPTransport
@@ -30,9 +31,12 @@ struct Check: ParsableCommand {
   @Option(help: "The web server as clients see it, as https://registry.example.com.")
   var front: String?
 
+  @OptionGroup var file: EnvironmentFileOption
+
   func run() throws {
-    let environment = processEnvironment().withProfile()
+    let (environment, file) = try file.read()
     var report = CheckReport()
+    if let file { report.ok("settings.file", file.path) }
     let status = try check(environment, &report)
     print(json ? report.json : report.text, terminator: "")
     if status != EX_OK { throw ExitCode(status) }
@@ -56,7 +60,14 @@ struct Check: ParsableCommand {
       return EX_CONFIG
     }
     for warning in settings.warnings {
-      report.warn("settings", warning, "mend or drop the setting")
+      report.warn("settings", warning, "correct the setting, or remove it")
+    }
+    if !settings.isBucketNamed {
+      report.warn("bucket.name", "no bucket is named", Notice.sampleBucketAdvice)
+    }
+    if environment["BLOBLO_LISTEN_ADDR"] != nil, case .tcp(_, _) = settings.listenAddress {
+      report.warn(
+        "listen", "bloblo listens on TCP", Notice.tcpAdvice(settings.listenAddress))
     }
     if settings.warnings.isEmpty { report.ok("settings", "understood") }
 
@@ -79,7 +90,8 @@ struct Check: ParsableCommand {
     let authorization = environment["BLOBLO_CHECK_AUTHORIZATION"]
     let hosts = clientsNames(ofRegistryIn: settings, front: front)
     SameHostCheck(location, registryHosts: hosts).run(&report)
-    UpstreamCheck(location, store, path, authorization: authorization).run(&report, &http)
+    UpstreamCheck(location, store, path, authorization: authorization, front: front)
+      .run(&report, &http)
     if let front {
       FrontCheck(
         front, path, authorization: authorization, before: location.upstream,

@@ -14,6 +14,8 @@ struct SeenParams: Codable {
   var authorization: Bool
   /// Names of the settings that params override.
   var overrides: [String]
+  /// The version of the web server's files, if it says one.
+  var frontFiles: Int?
 }
 
 /// What `bloblo check --front` asks for through the web server, and only a client on this machine gets: the
@@ -76,14 +78,20 @@ enum CheckPage {
     request.answer(head)
   }
 
-  /// The web server's neighbour, and, where that is a proxy, its neighbour too.
+  /// Whether the client is on the web server's own machine, and came by no proxy or tunnel that says so.
+  ///
+  /// The shipped nginx files add the client's address to `X-Forwarded-For` themselves; whatever stands there
+  /// beside that address comes from a client or a proxy, whatever it says.
   private static func isFromThisMachine(_ request: Request) -> Bool {
     func text(_ bytes: [UInt8]?) -> String { String(decoding: bytes ?? [], as: UTF8.self) }
-    let way =
-      text(request.parameter("HTTP_X_FORWARDED_FOR")).split(separator: ",").map {
-        $0.drop { $0 == " " }
-      } + [text(request.parameter("REMOTE_ADDR"))[...]]
-    return way.allSatisfy { $0.hasPrefix("127.") || $0 == "::1" || $0 == "unix:" }
+    let address = text(request.parameter("REMOTE_ADDR"))
+    guard address.hasPrefix("127.") || address == "::1" || address == "unix:" else { return false }
+    let isAdded =
+      request.withParameter("SERVER_SOFTWARE") { $0.begins(with: "nginx") } ?? false
+    let forwarded = text(request.parameter("HTTP_X_FORWARDED_FOR"))
+    return (forwarded.isEmpty || isAdded && forwarded == address)
+      && (request.parameter("HTTP_FORWARDED") ?? []).isEmpty
+      && (request.parameter("HTTP_VIA") ?? []).isEmpty
   }
 }
 
@@ -100,8 +108,10 @@ extension SeenParams {
     authorization = request.withParameter("HTTP_AUTHORIZATION") { $0.count > 0 } ?? false
     var names: [String] = []
     request.forEachParameter(prefix: "BLOBLO_") { name, value in
-      if value.count > 0 { names.append(name) }
+      if value.count > 0, name != "BLOBLO_FRONT_FILES" { names.append(name) }
     }
     overrides = names.sorted()
+    let version = FrontFiles.version(of: request)
+    frontFiles = version == 0 ? nil : version
   }
 }

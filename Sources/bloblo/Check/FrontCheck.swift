@@ -29,9 +29,9 @@ struct FrontCheck {
 
   func run(_ report: inout CheckReport, _ http: inout HTTPClient) {
     if params(&report, &http) {
-      guards(&report, &http)
       header(&report, &http)
     }
+    FrontPassCheck(url, path, authorization: authorization, before: registry).run(&report, &http)
     blob(&report, &http)
   }
 
@@ -56,19 +56,20 @@ struct FrontCheck {
       case .other(let other): status = other
       }
       guard case .params(let seen) = try ask(CheckPage.path, &http) else {
-        report.warn(
+        report.fail(
           "front.params",
           "neither a blob's path nor \(CheckPage.path) is answered by bloblo (status \(status))",
-          "run this on the web server's own machine, by an address of the loopback; is bloblo up, and the shipped "
-            + "configuration included?")
+          "is bloblo up, may the web server connect to its socket, and are the shipped files included? From another "
+            + "machine this can't be seen: run it on the web server's own, by an address of the loopback"
+        )
         return false
       }
       report.ok("front", words(seen))
-      if [401, 403].contains(status), statusForNobody(registry.url, &http) == 200 {
+      if [401, 403].contains(status) {
         report.warn(
           "front.route",
-          "the web server guards the blobs' location (status \(status)), as an open registry needs: what "
-            + "comes from there can't be seen", "pull an image, and look at bloblo's log")
+          "the web server guards the blobs' location (status \(status)): what comes from there can't be seen",
+          "set BLOBLO_CHECK_AUTHORIZATION to a client's Authorization that the web server lets in")
         return false
       }
       report.fail(
@@ -83,9 +84,14 @@ struct FrontCheck {
   }
 
   private func ask(_ target: String, _ http: inout HTTPClient) throws(TransportError) -> Answer {
-    let request = HTTPRequest(
+    var request = HTTPRequest(
       .get, url + target, fields: [HTTPField("Authorization", "Bearer bloblo-check")])
-    let response = try http.send(request, bodyLimit: 1 << 20)
+    var response = try http.send(request, bodyLimit: 1 << 20)
+    // A web server that checks passwords itself lets in those that it knows.
+    if let authorization, [401, 403].contains(response.head.status) {
+      request.fields = [HTTPField("Authorization", authorization)]
+      response = try http.send(request, bodyLimit: 1 << 20)
+    }
     guard response.head.status == 200,
       let seen = try? JSONDecoder().decode(SeenParams.self, from: Data(response.body))
     else { return .other(response.head.status) }
@@ -116,29 +122,27 @@ struct FrontCheck {
         "nginx: fastcgi_param REQUEST_URI $request_uri. Apache: AllowEncodedSlashes NoDecode, nocanon"
       )
     }
+    tellFiles(seen, &report)
     if seen.host == nil {
       report.warn("front.host", "no Host arrives", "fastcgi_param HTTP_HOST $http_host")
     }
   }
 
-  // MARK: guards
-
-  /// A web server that lets nobody in to an open registry must not let all come to bloblo, which asks the
-  /// registry. That a question for a blob came there, with a token that nobody gave out, was just seen.
-  private func guards(_ report: inout CheckReport, _ http: inout HTTPClient) {
-    let (front, upstream) = (statusForNobody(url, &http), statusForNobody(registry.url, &http))
-    guard let front, [401, 403].contains(front), upstream == 200 else { return }
-    report.fail(
-      "front.guard",
-      "the web server guards /v2/ (status \(front)) and not the blobs' location, and the registry is open: "
-        + "everybody gets blobs",
-      "guard the server, or both locations: docs/fronts.md says how"
-    )
-  }
-
-  /// What a client without a credential hears of a registry; `nil` when nothing.
-  private func statusForNobody(_ url: String, _ http: inout HTTPClient) -> Int? {
-    try? http.head(of: HTTPRequest(.get, url + "/v2/", limits: registry.limits)).status
+  /// Older copies of the shipped files keep the holes that newer ones have closed.
+  private func tellFiles(_ seen: SeenParams, _ report: inout CheckReport) {
+    let software = seen.software ?? ""
+    guard software.hasPrefix("nginx") || software.hasPrefix("Apache") else { return }
+    let version = seen.frontFiles ?? 0
+    if version >= FrontFiles.current {
+      report.ok("front.files", "version \(version) of the shipped files")
+    } else {
+      report.fail(
+        "front.files",
+        "\(software) uses version \(version == 0 ? "1 or older" : "\(version)") of the shipped files, this bloblo has "
+          + "\(FrontFiles.current)",
+        "copy the shipped files again: older ones let requests past the web server's own refusals (CHANGELOG.md)"
+      )
+    }
   }
 
   // MARK: header

@@ -10,19 +10,26 @@ struct UpstreamCheck {
   private let store: S3BlobStore
   private let path: BlobPath?
   private let client: ClientFields
+  private let front: String?
 
-  /// - Parameter authorization: a client's, if there is one to try with.
+  /// - Parameters:
+  ///   - authorization: a client's, if there is one to try with.
+  ///   - front: the web server's URL, if it is known.
   init(
-    _ location: LocationSettings, _ store: S3BlobStore, _ path: BlobPath?, authorization: String?
+    _ location: LocationSettings, _ store: S3BlobStore, _ path: BlobPath?, authorization: String?,
+    front: String? = nil
   ) {
     self.location = location
     self.store = store
     self.path = path
+    self.front = front
     client = ClientFields(authorization.map { [HTTPField("Authorization", $0)] } ?? [])
   }
 
   func run(_ report: inout CheckReport, _ http: inout HTTPClient) {
-    guard ping(&report, &http), let path else { return }
+    guard ping(&report, &http) else { return }
+    loop(&report, &http)
+    guard let path else { return }
     head(path, &report, &http)
     prove(path, &report, &http)
     presence(path, &report, &http)
@@ -47,7 +54,11 @@ struct UpstreamCheck {
     let challenge = head.fields.first(named: "www-authenticate")?.text
     switch head.status {
     case 200 where !head.isPage:
-      report.ok("upstream", "\(upstream.url)/v2/ answers 200")
+      report.ok(
+        "upstream",
+        client.hasCredential
+          ? "\(upstream.url)/v2/ answers 200"
+          : "\(upstream.url)/v2/ answers 200 to everybody: \(Notice.openRegistryAdvice)")
     case 401 where challenge != nil:
       report.ok("upstream", "\(upstream.url)/v2/ answers 401: \(challenge?.prefix(100) ?? "")")
     case 301, 302, 307, 308:
@@ -63,6 +74,28 @@ struct UpstreamCheck {
         "this is no registry: BLOBLO_UPSTREAM_URL, BLOBLO_PRESERVE_HOST")
     }
     return true
+  }
+
+  /// Whether the registry's address leads to the web server that asks bloblo.
+  private func loop(_ report: inout CheckReport, _ http: inout HTTPClient) {
+    let target = upstream.url + CheckPage.blobPrefix + "params"
+    let answer = try? http.head(of: HTTPRequest(.get, target, limits: upstream.limits))
+    let isOurs = answer?.fields.first(named: "x-bloblo")?.text == "check"
+    let isFront = front.map { Self.isSameOrigin($0, upstream.url) } ?? false
+    guard isOurs || isFront else { return }
+    report.fail(
+      "upstream.loop", "\(upstream.url) is the web server that asks bloblo, not the registry",
+      "set BLOBLO_UPSTREAM_URL to the registry's own address, the one in the web server's file")
+  }
+
+  private static func isSameOrigin(_ a: String, _ b: String) -> Bool {
+    func origin(_ url: String) -> String? {
+      guard let endpoint = try? Endpoint(url) else { return nil }
+      let port = endpoint.port ?? (url.lowercased().hasPrefix("https:") ? 443 : 80)
+      let host = endpoint.host == "localhost" ? "127.0.0.1" : endpoint.host
+      return "\(host.lowercased()):\(port)"
+    }
+    return origin(a) != nil && origin(a) == origin(b)
   }
 
   /// What registries differ in.
@@ -98,8 +131,18 @@ struct UpstreamCheck {
         "this client may read \(path.digest)\(proof.size == nil ? ", of a size that upstream does not say" : "")"
       )
     } catch {
+      if client.hasCredential, case .status(let status) = error, [401, 403, 404].contains(status) {
+        return report.fail(
+          "upstream.proof",
+          status == 404
+            ? "the registry has no such blob in this repository (404)"
+            : "the registry refuses this credential (\(status))",
+          status == 404
+            ? "name a blob that \(path.name) has: --blob NAME@DIGEST"
+            : "is the password right, and may this user read \(path.name)?")
+      }
       report.warn(
-        "upstream.proof", "no proof: \(PassReason.unproven(error)) (\(error))",
+        "upstream.proof", "no proof: \(PassReason.unproven(error)) (\(error.words))",
         "the registry answers such requests itself. BLOBLO_UPSTREAM_REDIRECT=any for a registry whose own "
           + "redirects don't name the digest; BLOBLO_CHECK_AUTHORIZATION for a credential")
     }
@@ -117,6 +160,19 @@ struct UpstreamCheck {
       report.ok("bucket.blob", "\(path.digest) is there, \(blob.size) bytes")
     } catch {
       report.fail("bucket.blob", "\(error)", "see bucket.head above")
+    }
+  }
+}
+
+extension Unproven {
+  /// What the registry did, for people.
+  fileprivate var words: String {
+    switch self {
+    case .status(let status): "the registry answers \(status)"
+    case .page: "the registry answers with a page for people: is a login before it?"
+    case .redirectElsewhere: "the registry redirects to where the blob need not be"
+    case .otherDigest: "the registry names another digest"
+    case .unreachable(let words): "the registry does not answer: \(words)"
     }
   }
 }

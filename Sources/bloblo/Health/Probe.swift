@@ -18,19 +18,21 @@ final class Probe: Sendable {
   private let credentials: SigningCredentials
   private let filler: Filler
   private let logger: Logger
+  private let notices: Notices
   private let round: @Sendable () -> Void
   private let isStopped = Monitor(false)
 
   /// - Parameter round: called once in each round, for what else is due now and then.
   init(
     _ health: Health, _ location: Location, _ credentials: SigningCredentials, _ filler: Filler,
-    _ logger: Logger, round: @escaping @Sendable () -> Void
+    _ logger: Logger, _ notices: Notices, round: @escaping @Sendable () -> Void
   ) {
     self.health = health
     self.location = location
     self.credentials = credentials
     self.filler = filler
     self.logger = logger
+    self.notices = notices
     self.round = round
   }
 
@@ -127,6 +129,7 @@ final class Probe: Sendable {
       .get, "\(registry.url)/v2/", fields: [HTTPField("Via", "1.1 bloblo")], limits: limits)
     do throws(TransportError) {
       let head = try http.send(request, bodyLimit: 1 << 20).head
+      noteOpenness(head)
       switch head.status {
       case 200, 401, 403: return .good("\(registry.url) answers.")
       default:
@@ -138,6 +141,20 @@ final class Probe: Sendable {
       return .bad(
         "\(registry.url) does not answer: \(error.message). Nothing can be proved, so all passes to it. Is the registry up, and BLOBLO_UPSTREAM_URL its address?"
       )
+    }
+  }
+}
+
+extension Probe {
+  /// A registry that answers a question without a credential lets everybody read, as far as it is asked.
+  fileprivate func noteOpenness(_ head: HTTPResponseHead) {
+    if head.status == 200, !head.isPage {
+      notices.raise(
+        .openRegistry,
+        "\(location.settings.upstream.url)/v2/ answers 200 without a credential: "
+          + Notice.openRegistryAdvice)
+    } else {
+      notices.lower(.openRegistry)
     }
   }
 }

@@ -1,6 +1,7 @@
 import FastCGI
 import Offload
 import Primitives
+import Registry
 import S3
 import Synchronization
 
@@ -16,6 +17,7 @@ final class Locations: Sendable {
   private let environment: [String: String]
   private let credentials: SigningCredentials
   private let memories: Memories
+  private let rule: ParamRule
   private let report: @Sendable (_ problems: [String]) -> Void
   /// By the params as they came; `nil` for settings that are wrong.
   private let others = Mutex(Others())
@@ -27,9 +29,10 @@ final class Locations: Sendable {
 
   /// - Parameters:
   ///   - environment: the process's, which the params are laid over.
+  ///   - rule: which settings a param may set.
   ///   - report: told of wrong params, once for each.
   init(
-    _ settings: Settings, environment: [String: String],
+    _ settings: Settings, environment: [String: String], rule: ParamRule,
     report: @escaping @Sendable (_ problems: [String]) -> Void
   ) {
     memories = Memories(settings.lives)
@@ -39,8 +42,12 @@ final class Locations: Sendable {
     self.environment = environment.filter {
       LocationSettings.names.contains($0.key) || ambientNames.contains($0.key)
     }
+    self.rule = rule
     self.report = report
   }
+
+  /// Forgets all that is known of a blob, in every location.
+  func forget(_ digest: Digest) { memories.forget(digest) }
 
   var memoryCounts: [(name: String, counts: MemoryCounts)] { memories.counts }
 
@@ -77,11 +84,18 @@ final class Locations: Sendable {
 
   private func make(_ key: [UInt8], _ number: UInt32) -> Location? {
     var environment = environment
+    var objections: [String] = []
     for line in key.split(separator: 0) {
       let pair = line.split(separator: UInt8(ascii: "="), maxSplits: 1)
       guard pair.count == 2 else { continue }
-      environment[String(decoding: pair[0], as: UTF8.self)] = String(
-        decoding: pair[1], as: UTF8.self)
+      let name = String(decoding: pair[0], as: UTF8.self)
+      let value = String(decoding: pair[1], as: UTF8.self)
+      if let objection = rule.objection(to: name, value: value) { objections.append(objection) }
+      environment[name] = value
+    }
+    guard objections.isEmpty else {
+      report(objections)
+      return nil
     }
     var reader = SettingsReader(environment)
     let settings = LocationSettings(&reader)

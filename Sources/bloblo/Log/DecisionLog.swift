@@ -13,6 +13,7 @@ struct DecisionLog: Sendable {
   let volume: LogVolume
   private let troubles = RepeatLimit<PassReason.Kind>()
   private let wrongObjects = RepeatLimit<OneKind>()
+  private let wrongParamsLimit = RepeatLimit<OneKind>(burst: 20)
 
   init(_ logger: Logger, _ volume: LogVolume) {
     self.logger = logger
@@ -77,9 +78,12 @@ struct DecisionLog: Sendable {
   }
 
   @Sendable func wrongParams(_ problems: [String]) {
+    guard let repeated = wrongParamsLimit.admit(.one, at: Moment.now().steady) else { return }
+    var fields: Logger.Metadata = ["problems": "\(problems.joined(separator: "; "))"]
+    if repeated > 0 { fields["repeated"] = .stringConvertible(repeated) }
     logger.error(
       "a location of the web server sets params that are wrong; its requests pass",
-      metadata: ["problems": "\(problems.joined(separator: "; "))"])
+      metadata: fields)
   }
 
   func brokenOff(_ blob: BlobRequest, after offset: Int64, of size: Int64) {

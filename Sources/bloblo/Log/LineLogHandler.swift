@@ -1,8 +1,7 @@
 import Glibc
 import Logging
 
-/// Writes each event as one line on the error stream, in one call, so that lines of several threads don't
-/// mix.
+/// Makes one line of each event, and hands it to the error stream's sink.
 struct LineLogHandler: LogHandler {
   var metadata: Logger.Metadata = [:]
   let format: LogFormat
@@ -25,9 +24,7 @@ struct LineLogHandler: LogHandler {
   }
 
   func log(event: LogEvent) {
-    let line = line(event.level, "\(event.message)", event.metadata ?? [:])
-    // A log that can't be written has nobody to be told to.
-    _ = unsafe line.withUnsafeBytes { unsafe write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    LogSink.standardError.write(line(event.level, "\(event.message)", event.metadata ?? [:]))
   }
 
   func line(_ level: Logger.Level, _ message: String, _ more: Logger.Metadata) -> [UInt8] {

@@ -23,6 +23,7 @@ struct MetricsPage {
     fills()
     memories()
     needs()
+    notices()
     program()
     return text.text
   }
@@ -124,6 +125,23 @@ struct MetricsPage {
     text.metric(
       "bloblo_s3_clock_skew_seconds", .gauge, "How far S3's clock is ahead of this machine's.",
       operation.credentials.clock.measured)
+  }
+
+  private mutating func notices() {
+    let raised = Set(operation.notices.all.map(\.notice))
+    text.begin(
+      "bloblo_notice", .gauge, "Whether a notice holds that someone should look at; see /bloblo/.")
+    for notice in Notice.allCases {
+      text.sample("bloblo_notice", ["notice": notice.word], raised.contains(notice) ? 1 : 0)
+    }
+    text.metric(
+      "bloblo_old_front_files_requests_total", .counter,
+      "Requests from nginx or Apache whose bloblo files are older than this bloblo.",
+      operation.frontFiles.oldRequests.value)
+    text.metric(
+      "bloblo_log_lines_dropped_total", .counter,
+      "Log lines that were dropped because nobody read the error stream.",
+      LogSink.standardError.droppedLines.value)
   }
 
   private mutating func program() {

@@ -8,6 +8,8 @@ import Threading
 struct Operation: Sendable {
   let ledger: Ledger
   let health: Health
+  let notices: Notices
+  let frontFiles: FrontFiles
   let history: History
   let locations: Locations
   let answers: AnswerMemory

@@ -12,6 +12,9 @@ extension PassReason.Kind {
     case .wrongParams: "A location of the web server sets wrong params: see the log."
     case .requestBody: "A GET or HEAD with a body: only the registry can judge it. Normal."
     case .delivery: "BLOBLO_DELIVERY=pass."
+    case .switchedOff: "Offloading is switched off: `bloblo offload on` switches it on."
+    case .purged:
+      "`bloblo purge` took this blob out of the bucket; it passes until its old URLs have ended."
     case .conditional: "If-None-Match and its kin: only the registry can judge. Normal."
     case .range: "Several ranges, or a HEAD with one. Normal."
     case .otherValidator: "If-Range with another validator than the registry's. Normal."

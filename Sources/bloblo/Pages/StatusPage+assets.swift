@@ -33,6 +33,7 @@ extension StatusPage {
     .skip{position:absolute;left:-99rem}
     .skip:focus{position:static}
     #state{font-size:1.1rem;overflow-wrap:anywhere}
+    .notices{margin:.25rem 0;padding-left:1.2rem;color:var(--text);font-size:1rem}
     #lost{flex-basis:100%;color:var(--bad);font-weight:600}
     .good{color:var(--good)}
     .bad{color:var(--bad)}

@@ -76,8 +76,16 @@ struct StatusPage {
       .map { "<p>\($0.sentence)</p>" }
     return """
       <div id="state" data-live role="status">\
-      <strong class="\(headline.isWell ? "good" : "bad")">\(headline.sentence)</strong>\(troubles)</div>
+      <strong class="\(headline.isWell ? "good" : "bad")">\(headline.sentence)</strong>\(troubles)\(notices)</div>
       """
+  }
+
+  /// What wants someone to look at it.
+  private var notices: HTML {
+    let items: [HTML] = operation.notices.all.map { notice, sentence in
+      "<li id=\"notice-\(notice.word)\"><b>Notice: \(notice.message).</b> \(sentence)</li>"
+    }
+    return items.isEmpty ? "" : "<ul class=\"notices\">\(items)</ul>"
   }
 
   // MARK: offload

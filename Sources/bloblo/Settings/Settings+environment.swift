@@ -25,7 +25,11 @@ extension Settings {
       groupID($0)
     }
     let frontServer = reader.choice("BLOBLO_FRONT_SERVER", default: FrontServerKind.auto)
+    let params = reader.namedParams()
     let location = LocationSettings(&reader)
+    let isBucketNamed =
+      reader.text("BLOBLO_S3_BUCKET_NAME") != nil
+      || reader.boolean("BLOBLO_USE_LOCALSTACK", default: false)
     let registryHosts = readRegistryHosts(&reader)
     let credentials = reader.credentials()
     let lives = Memories.Lives(
@@ -50,6 +54,8 @@ extension Settings {
       logLevels.contains(text.lowercased()) ? text.lowercased() : nil
     }
     let logFormat = reader.choice("BLOBLO_LOG_FORMAT", default: LogFormat.json)
+    let passFile = readPassFile(&reader)
+    let areCoreFilesAllowed = reader.boolean("BLOBLO_CORE_DUMPS", default: false)
     var warnings = UnknownSettings(environment).sentences
     if listenAddress.isBeyondLoopback {
       warnings.append(
@@ -68,12 +74,20 @@ extension Settings {
     }
     self.init(
       listenAddress: listenAddress, listenMode: listenMode,
-      listenGroup: listenGroup, frontServer: frontServer, location: location,
-      registryHosts: registryHosts, credentials: credentials, lives: lives, answerLife: answerLife,
-      fillLimits: fillLimits, sweepAge: sweepAge, threads: threads, streamThreads: streamThreads,
-      stopTimeout: stopTimeout, logLevel: logLevel, logFormat: logFormat, warnings: warnings,
-      inForce: reader.inForce)
+      listenGroup: listenGroup, frontServer: frontServer, params: params, location: location,
+      isBucketNamed: isBucketNamed, registryHosts: registryHosts, credentials: credentials,
+      lives: lives, answerLife: answerLife, fillLimits: fillLimits, sweepAge: sweepAge,
+      threads: threads, streamThreads: streamThreads,
+      stopTimeout: stopTimeout, passFile: passFile, areCoreFilesAllowed: areCoreFilesAllowed,
+      logLevel: logLevel, logFormat: logFormat, warnings: warnings, inForce: reader.inForce)
   }
+}
+
+/// The file that switches offloading off.
+func readPassFile(_ reader: inout SettingsReader) -> String {
+  reader.value(
+    "BLOBLO_PASS_FILE", default: "/run/bloblo/pass", want: "an absolute path"
+  ) { $0.hasPrefix("/") ? $0 : nil }
 }
 
 private let logLevels = ["trace", "debug", "info", "notice", "warning", "error", "critical"]

@@ -12,8 +12,12 @@ struct Settings: Sendable {
   /// A group's number.
   var listenGroup: UInt32?
   var frontServer: FrontServerKind
+  /// The settings that a param may set, by `BLOBLO_PARAMS`; `nil` where that is not set.
+  var params: [String: ParamRule.Values]?
   /// What holds for a request whose web server says nothing else.
   var location: LocationSettings
+  /// Whether a bucket is named, here or by LocalStack's own convention.
+  var isBucketNamed: Bool
   /// By which clients know the registry, if that is said.
   var registryHosts: [String]
   var credentials: SigningCredentials
@@ -26,6 +30,10 @@ struct Settings: Sendable {
   var threads: Int
   var streamThreads: Int
   var stopTimeout: Duration
+  /// All blobs pass while this file exists.
+  var passFile: String
+  /// For those who debug.
+  var areCoreFilesAllowed: Bool
   var logLevel: String
   var logFormat: LogFormat
   /// What is set and probably meant otherwise; one sentence each.

@@ -19,8 +19,11 @@ struct Sweep: ParsableCommand {
   @Option(help: "How old an upload must be, as 30m, 12h or 1d; instead of BLOBLO_SWEEP_AGE.")
   var olderThan: String?
 
+  @OptionGroup var file: EnvironmentFileOption
+
   func run() throws {
-    var environment = processEnvironment().withProfile()
+    var (environment, file) = try file.read()
+    self.file.announce(file)
     if let olderThan { environment["BLOBLO_SWEEP_AGE"] = olderThan }
     let settings = try ToolSettings(environment)
     do {

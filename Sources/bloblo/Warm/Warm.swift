@@ -35,6 +35,8 @@ struct Warm: ParsableCommand {
   @Option(help: "Blobs at a time.")
   var parallel = 4
 
+  @OptionGroup var file: EnvironmentFileOption
+
   func validate() throws {
     for image in images where ImageReference(image) == nil {
       throw ValidationError("\(image): want host[:port]/name[:tag][@digest]")
@@ -49,7 +51,8 @@ struct Warm: ParsableCommand {
   }
 
   func run() throws {
-    var environment = processEnvironment().withProfile()
+    var (environment, file) = try file.read()
+    self.file.announce(file)
     if let registry { environment["BLOBLO_UPSTREAM_URL"] = registry }
     let settings = try ToolSettings(environment)
     var limits = settings.fillLimits

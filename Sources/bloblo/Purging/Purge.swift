@@ -1,0 +1,165 @@
+import ArgumentParser
+import FastCGI
+import FoundationEssentials
+import Glibc
+import HTTPTransport
+import Primitives
+import Registry
+import S3
+
+/// Takes a blob out of the bucket, and has the running bloblo forget it.
+struct Purge: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Take a blob out of the bucket at once, and make the running bloblo forget it.",
+    discussion: """
+      For a layer that holds a secret. First delete the blob in the registry: otherwise the next pull brings it back.
+
+      The bloblo at BLOBLO_LISTEN_ADDR forgets the blob in all locations, and signs no URL for it until those that \
+      clients have got have ended. The object is deleted from BLOBLO_S3_BUCKET_NAME; other buckets are named at \
+      the end, with all else that the command can't reach. Ends with 1 if the object is still there, or no bloblo \
+      was told.
+
+      Example: bloblo purge sha256:…
+      """)
+
+  @Argument(help: "The blob's digest, sha256:… or sha512:….")
+  var digest: String
+
+  @Option(
+    name: .customLong("socket"),
+    help:
+      "Where the running bloblo listens, as unix:/path or host:port; instead of BLOBLO_LISTEN_ADDR."
+  )
+  var address: String?
+
+  @OptionGroup var file: EnvironmentFileOption
+
+  func validate() throws {
+    guard Digest(digest) != nil else {
+      throw ValidationError("want a digest such as sha256: and 64 lower-case hexadecimal digits")
+    }
+    if let address, ListenAddress(address) == nil {
+      throw ValidationError("--socket: want unix:/path or host:port, got \"\(address)\"")
+    }
+  }
+
+  func run() throws {
+    guard let digest = Digest(digest) else { throw ExitCode.validationFailure }
+    let (environment, file) = try file.read()
+    self.file.announce(file)
+    let settings = try ToolSettings(environment)
+    let instance = RunningInstance(at: address, environment)
+    // Before the object goes: nobody gets a new URL for it meanwhile.
+    let isTold = tell(instance, digest)
+    let isGone = delete(digest, settings)
+    // A fill that ran when it was deleted may have put it back.
+    let isStillGone = isGone && (!isTold || waitForFills(instance, digest, settings))
+    tellWhatIsLeft(settings, isTold ? try? instance.forget(digest) : nil)
+    if !isTold || !isStillGone { throw ExitCode.failure }
+  }
+
+  private func tell(_ instance: RunningInstance, _ digest: Digest) -> Bool {
+    do {
+      let answer = try instance.forget(digest)
+      print(
+        "bloblo at \(instance.address) has forgotten it, and signs no URL for it for \(answer.heldSeconds) s"
+      )
+      return true
+    } catch {
+      complain([
+        "bloblo: no bloblo was told at \(instance.address): \(error). If one runs elsewhere, name it by --socket; "
+          + "it may give out URLs from memory."
+      ])
+      return false
+    }
+  }
+
+  private func delete(_ digest: Digest, _ settings: ToolSettings) -> Bool {
+    let bucket = settings.bucket
+    var http = HTTPClient()
+    do throws(S3Error) {
+      let key = try settings.store.key(of: digest)
+      let found = try bucket.head(key, over: &http, now: .now())
+      let hasVersions = try bucket.delete(key, over: &http, now: .now())
+      let name = bucket.bucket.name
+      guard let found else {
+        print("\(name) had no object \(key)")
+        return true
+      }
+      print("\(name): \(key) is deleted (\(found.size) bytes)")
+      if hasVersions {
+        print(
+          "\(name) keeps versions: the bytes stay there until you delete the versions of \(key)")
+      }
+      return true
+    } catch {
+      complain(["bloblo: not deleted: \(error). \(error.advice)"])
+      return false
+    }
+  }
+
+  /// - Returns: whether the object is gone for good.
+  private func waitForFills(
+    _ instance: RunningInstance, _ digest: Digest, _ settings: ToolSettings
+  ) -> Bool {
+    var hasWaited = false
+    while let answer = try? instance.forget(digest), answer.fills > 0 {
+      if !hasWaited {
+        print("a fill of it runs: waiting for its end, to delete what it puts there")
+      }
+      hasWaited = true
+      usleep(500_000)
+    }
+    return hasWaited ? delete(digest, settings) : true
+  }
+
+  private func tellWhatIsLeft(_ settings: ToolSettings, _ answer: PurgeAnswer?) {
+    print("not reached:")
+    let own = "\(settings.location.bucket.endpoint)"
+    for place in answer?.places ?? []
+    where place.bucket != settings.location.bucket.name || place.endpoint != own {
+      print(
+        "  the bucket \(place.bucket) at \(place.endpoint), of another location: run this again with "
+          + "BLOBLO_S3_BUCKET_NAME=\(place.bucket)")
+    }
+    print("  the registry: delete the blob there, or the next pull brings it back")
+    print("  other instances of bloblo: run this on each")
+    print(
+      "  clients that have a signed URL, until the object is gone, and what they have downloaded")
+    print("  caches: nginx's (bloblo-accelerate-cache.conf), CloudFront's, proxies before S3")
+  }
+}
+
+/// The bloblo that serves on this machine.
+struct RunningInstance {
+  private static let packagedSocket = "/run/bloblo/bloblo.sock"
+
+  let address: ListenAddress
+
+  /// - Parameter address: from the command line; otherwise the setting holds, then the package's socket.
+  init(at address: String?, _ environment: [String: String]) {
+    let named = [address, environment["BLOBLO_LISTEN_ADDR"]].compactMap { $0 }.first { !$0.isEmpty }
+    self.address =
+      named.flatMap { ListenAddress($0) }
+      ?? (isReadable(Self.packagedSocket)
+        ? .unix(path: Self.packagedSocket) : .tcp(host: "", port: 7777))
+  }
+
+  /// Has it forget a blob.
+  func forget(_ digest: Digest) throws(FastCGICall.Failure) -> PurgeAnswer {
+    let output = try FastCGICall(address, within: .seconds(10)).send([
+      ("REQUEST_METHOD", "POST"), ("REQUEST_URI", Control.path + "\(digest)"),
+      ("SERVER_PROTOCOL", "HTTP/1.1"), ("SERVER_SOFTWARE", "bloblo/\(blobloVersion)"),
+      ("BLOBLO_CONTROL", "on"),
+    ])
+    let text = String(decoding: output, as: UTF8.self)
+    guard let begin = text.firstIndex(of: "{"),
+      let answer = try? JSONDecoder().decode(PurgeAnswer.self, from: Data(text[begin...].utf8))
+    else {
+      throw FastCGICall.Failure(
+        description:
+          "its answer is not of a bloblo \(blobloVersion): \(String(text.prefix(60)).printable)")
+    }
+    return answer
+  }
+}

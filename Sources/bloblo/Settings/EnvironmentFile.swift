@@ -1,0 +1,107 @@
+import ArgumentParser
+import Glibc
+import S3
+
+/// A file of settings, as systemd's `EnvironmentFile=` reads it: `NAME=value` lines, comments that begin with `#`
+/// or `;`, values perhaps in quotes.
+///
+/// Source: systemd.exec(5), "EnvironmentFile=".
+struct EnvironmentFile {
+  /// The one that the package installs.
+  static let packaged = "/etc/bloblo/bloblo.env"
+
+  let path: String
+  let settings: [String: String]
+
+  /// - Returns: `nil` when it can't be read.
+  init?(_ path: String) {
+    guard let bytes = SmallFile.bytes(path) else { return nil }
+    self.path = path
+    settings = Self.parse(String(decoding: bytes, as: UTF8.self))
+  }
+
+  static func parse(_ text: String) -> [String: String] {
+    var settings: [String: String] = [:]
+    for line in text.split(separator: "\n") {
+      let line = trimmed(line)
+      guard let first = line.first, first != "#", first != ";",
+        let equals = line.firstIndex(of: "=")
+      else { continue }
+      settings[trimmed(line[..<equals])] = unquoted(trimmed(line[line.index(after: equals)...]))
+    }
+    return settings
+  }
+
+  /// In double quotes a backslash takes the meaning from the next letter; in single quotes nothing has one.
+  private static func unquoted(_ text: String) -> String {
+    guard text.count >= 2, let quote = text.first, quote == "\"" || quote == "'",
+      text.last == quote
+    else { return text }
+    let inside = text.dropFirst().dropLast()
+    guard quote == "\"" else { return String(inside) }
+    var value = ""
+    var isEscaped = false
+    for letter in inside {
+      if letter == "\\", !isEscaped {
+        isEscaped = true
+      } else {
+        value.append(letter)
+        isEscaped = false
+      }
+    }
+    return value
+  }
+
+  private static func trimmed(_ text: Substring) -> String {
+    let isBlank: (Character) -> Bool = { $0 == " " || $0 == "\t" || $0 == "\r" }
+    return String(text.drop(while: isBlank).reversed().drop(while: isBlank).reversed())
+  }
+
+  private static func trimmed(_ text: String) -> String { trimmed(text[...]) }
+}
+
+/// `--env-file`, of every command.
+struct EnvironmentFileOption: ParsableArguments {
+  @Option(
+    help: """
+      Read settings from this file too. Without it \(EnvironmentFile.packaged) is read, if it is readable and no \
+      BLOBLO_ variable is set. A variable that is set goes before the file.
+      """)
+  var envFile: String?
+
+  /// The process's environment, the file's settings below it, and the AWS profile's below that.
+  ///
+  /// - Throws: an exit status, when the file that is named can't be read.
+  func environment() throws -> [String: String] { try read().environment }
+
+  /// - Returns: also the file that was read.
+  func read() throws -> (environment: [String: String], file: EnvironmentFile?) {
+    let own = processEnvironment()
+    let file = try file(beside: own)
+    return (EnvironmentFileOption.merged(own, file), file)
+  }
+
+  static func merged(_ own: [String: String], _ file: EnvironmentFile?) -> [String: String] {
+    own.merging(file?.settings ?? [:]) { own, _ in own }.withProfile()
+  }
+
+  private func file(beside environment: [String: String]) throws -> EnvironmentFile? {
+    guard let path = envFile else {
+      guard !environment.keys.contains(where: { $0.hasPrefix("BLOBLO_") }) else { return nil }
+      return EnvironmentFile(EnvironmentFile.packaged)
+    }
+    guard let file = EnvironmentFile(path) else {
+      complain(["bloblo: --env-file \(path): can't be read: \(systemWords(errno))"])
+      throw ExitCode(EX_CONFIG)
+    }
+    return file
+  }
+
+  /// Tells a person which file was read.
+  func announce(_ file: EnvironmentFile?) {
+    if let file { complain(["bloblo: settings from \(file.path)"]) }
+  }
+}
+
+/// The system's words for an error number.
+func systemWords(_ code: Int32) -> String { unsafe String(cString: strerror(code)) }
