@@ -1,0 +1,200 @@
+"""Pods played process by process: what a rendered Deployment says, on this machine's loopback.
+
+A pod's containers become processes of the users that the manifest names, its volumes folders, its ports free ports.
+Paths, ports and addresses in settings and configuration files are rewritten to those; nothing else is.
+"""
+
+import base64
+import contextlib
+import itertools
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import stack
+from fakes.waiting import eventually
+
+
+class Manifest:
+    """The documents of `kubectl kustomize`, and what the pod's template finds in them."""
+
+    def __init__(self, documents):
+        self.documents = documents
+        self.pod = self.one("Deployment", "bloblo")["spec"]["template"]["spec"]
+
+    def one(self, kind, name):
+        (found,) = (document for document in self.documents
+                    if document["kind"] == kind and document["metadata"]["name"] == name)
+        return found
+
+    def container(self, name):
+        (found,) = (container for container in self.pod["containers"] if container["name"] == name)
+        return found
+
+    def environment(self, container):
+        values = {}
+        for source in container.get("envFrom", []):
+            if "configMapRef" in source:
+                values |= self.one("ConfigMap", source["configMapRef"]["name"])["data"]
+            elif source["secretRef"]["name"] in {document["metadata"]["name"] for document in self.documents}:
+                secret = self.one("Secret", source["secretRef"]["name"])["data"]
+                values |= {name: base64.b64decode(value).decode() for name, value in secret.items()}
+        return values
+
+    def files(self, volume):
+        """(path below the mount, text) of each file of a projected volume."""
+        (found,) = (one for one in self.pod["volumes"] if one["name"] == volume)
+        for source in found["projected"]["sources"]:
+            data = self.one("ConfigMap", source["configMap"]["name"])["data"]
+            items = source["configMap"].get("items") or [{"key": key, "path": key} for key in data]
+            for item in items:
+                yield item["path"], data[item["key"]]
+
+
+class Pod:
+    """One replica."""
+
+    numbers = itertools.count()
+
+    def __init__(self, manifest, folder, ports, replaced):
+        self.manifest = manifest
+        self.folder = folder / f"pod{next(Pod.numbers)}"
+        self.ports = {port: str(ports.take()) for port in ("8080", "8081", "8082")}
+        self.replaced = replaced
+        self.processes = {}
+
+    @property
+    def address(self):
+        return ("127.0.0.1", int(self.ports["8080"]))
+
+    def rewritten(self, text):
+        changes = {**self.replaced, **self.mounts}
+        for port, here in self.ports.items():
+            changes |= {f"listen {port}": f"listen 127.0.0.1:{here}", f"listen [::]:{port}": f"listen [::1]:{here}",
+                        f"127.0.0.1:{port}": f"127.0.0.1:{here}"}
+        # All at once: what one change has written is no text for another.
+        return re.sub("|".join(map(re.escape, changes)), lambda found: changes[found[0]], text)
+
+    def start(self):
+        group = self.manifest.pod["securityContext"]["fsGroup"]
+        self.mounts = {}
+        for container in self.manifest.pod["containers"]:
+            for mount in container["volumeMounts"]:
+                place = self.folder / mount["name"]
+                place.mkdir(parents=True, exist_ok=True)
+                # As fsGroup has it: the group's, and what is made there too.
+                os.chown(place, 0, group)
+                place.chmod(0o2775)
+                self.mounts[mount["mountPath"]] = str(place)
+        self.mounts["/tmp/"] = self.mounts.pop("/tmp") + "/"
+        self.folder.chmod(0o755)
+        for path, text in self.manifest.files("nginx"):
+            file = pathlib.Path(self.mounts["/etc/bloblo"]) / path
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(self.rewritten(text))
+        bloblo, nginx = self.manifest.container("bloblo"), self.manifest.container("nginx")
+        settings = {name: self.rewritten(value) for name, value in self.manifest.environment(bloblo).items()}
+        self.run(bloblo, [os.environ["BLOBLO"]], settings)
+        self.run(nginx, [self.rewritten(word) for word in nginx["command"]], {"PATH": os.environ["PATH"]})
+        eventually(self.is_ready, 30, otherwise=self.logs)
+
+    def run(self, container, command, environment):
+        context, group = container["securityContext"], self.manifest.pod["securityContext"]["fsGroup"]
+        with (self.folder / f"{container['name']}.log").open("ab") as log:
+            os.fchmod(log.fileno(), 0o666)  # nginx opens /dev/stderr anew
+            self.processes[container["name"]] = subprocess.Popen(
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
+                user=context["runAsUser"], group=context["runAsGroup"], extra_groups=[group])
+
+    def is_ready(self):
+        probe = self.manifest.container("nginx")["readinessProbe"]["httpGet"]
+        try:
+            return self.operator(probe["path"])[0] == 200
+        except OSError:
+            return False
+
+    def operator(self, path):
+        return stack.request("GET", f"http://127.0.0.1:{self.ports['8081']}{path}")
+
+    def logs(self):
+        return "\n".join(file.read_text(errors="replace")[-2000:] for file in self.folder.glob("*.log"))
+
+    def end(self):
+        """As the kubelet ends a pod: each container's preStop, its stop signal, and SIGKILL after the grace period."""
+        deadline = time.monotonic() + self.manifest.pod["terminationGracePeriodSeconds"]
+        signals = {"nginx": signal.SIGQUIT, "bloblo": signal.SIGTERM}
+        threads = [threading.Thread(target=self.end_container, args=(name, signals[name], deadline))
+                   for name in self.processes]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def end_container(self, name, number, deadline):
+        time.sleep(self.manifest.container(name)["lifecycle"]["preStop"]["sleep"]["seconds"])
+        process = self.processes[name]
+        process.send_signal(number)
+        process.wait(max(0, deadline - time.monotonic()))
+
+    def kill(self):
+        for process in self.processes.values():
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Service:
+    """A Service: connections go to its endpoints in turn; a connection stays with its pod."""
+
+    def __init__(self):
+        self.endpoints = []
+        self.threads = []
+        self.turn = itertools.count()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        accepting = threading.Thread(target=self.accept, daemon=True)
+        self.threads.append(accepting)
+        accepting.start()
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            thread = threading.Thread(target=self.carry, args=(client,), daemon=True)
+            self.threads.append(thread)
+            thread.start()
+
+    def carry(self, client):
+        """One connection, until both of its ends are done."""
+        endpoints = list(self.endpoints)
+        with client, socket.create_connection(endpoints[next(self.turn) % len(endpoints)]) as pod:
+            back = threading.Thread(target=self.copy, args=(pod, client))
+            back.start()
+            self.copy(client, pod)
+            back.join()
+
+    @staticmethod
+    def copy(source, target):
+        try:
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            for end in (source, target):
+                with contextlib.suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        for thread in list(self.threads):
+            thread.join()
