@@ -73,6 +73,7 @@ class Sites:
         lines = [f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so" for name in modules]
         lines += [f'Define BLOBLO_FCGI "{responder}|fcgi://bloblo"',
                   f"Define BLOBLO_REGISTRY http://{self.stack.registry_address}",
+                  f"Define BLOBLO_S3_GATE 127.0.0.1:{self.apache.gate_port}",
                   "Define BLOBLO_REGISTRY_CA none", server]  # for each site Apache would read 140 certificates
         for name, text in sites.items():
             port = self.ports[name]

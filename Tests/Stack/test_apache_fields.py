@@ -76,9 +76,7 @@ def s3():
 @pytest.fixture(scope="module")
 def sites(registry, s3):
     includes = "Include bloblo/bloblo.conf\nInclude bloblo/bloblo-tokens.conf\nInclude bloblo/bloblo-accelerate.conf"
-    ports = stack.Ports()
-    server = (f"Define BLOBLO_S3 http://127.0.0.1:{s3.server_port}\nDefine BLOBLO_S3_GATE 127.0.0.1:{ports.take()}\n"
-              "Include bloblo/bloblo-s3-gate.conf")
+    server = (f"Define BLOBLO_S3 http://127.0.0.1:{s3.server_port}\nInclude bloblo/bloblo-s3-gate.conf")
     with Sites(lambda folder: dict(the_sites(folder)), "--services", "apache", "--registry", f"127.0.0.1:{registry.server_port}",
                server=server, includes=includes) as all_sites:
         yield all_sites

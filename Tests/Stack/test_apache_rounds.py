@@ -4,7 +4,6 @@ in each time: what refuses it then has the last word.
 
 import pytest
 
-import stack
 from apache_sites import CONTENT, DIGEST, Sites, recorder
 from fakes.responder import FakeResponder, plain
 
@@ -50,9 +49,7 @@ def s3():
 
 @pytest.fixture(scope="module")
 def sites(registry, s3):
-    ports = stack.Ports()
-    server = (f"Define BLOBLO_S3 http://127.0.0.1:{s3.server_port}\nDefine BLOBLO_S3_GATE 127.0.0.1:{ports.take()}\n"
-              "Include bloblo/bloblo-s3-gate.conf")
+    server = (f"Define BLOBLO_S3 http://127.0.0.1:{s3.server_port}\nInclude bloblo/bloblo-s3-gate.conf")
     with Sites(lambda folder: dict(the_sites(folder)), "--services", "apache", "--registry",
                f"127.0.0.1:{registry.server_port}", modules=("lua",), server=server,
                includes="Include bloblo/bloblo.conf\nInclude bloblo/bloblo-accelerate.conf") as all_sites:

@@ -76,8 +76,16 @@ def sites(registry, tls_registry, authority):
         yield all_sites
 
 
+@pytest.fixture(autouse=True)
+def fresh(registry, tls_registry):
+    for server in (registry, tls_registry):
+        server.heard.clear()
+        server.statuses.clear()
+        server.fields.clear()
+
+
 @pytest.fixture
-def respond(sites, registry, tls_registry):
+def respond(sites):
     responders = []
 
     def make(answer):
@@ -85,10 +93,6 @@ def respond(sites, registry, tls_registry):
         sites.stack.socket.chmod(0o777)
         return responders[-1]
 
-    for server in (registry, tls_registry):
-        server.heard.clear()
-        server.statuses.clear()
-        server.fields.clear()
     yield make
     for responder in responders:
         responder.close()
