@@ -3,13 +3,14 @@
 SHELL := /bin/bash
 PYTHON := $(CURDIR)/.build/venv/bin/python
 
-.PHONY: help demo dev check test build bench lint deb image test-deb fuzz soak sanitize
+.PHONY: help demo dev check test test-world build bench lint deb image test-deb fuzz soak sanitize
 
 help:
 	@echo 'make demo   an image is pushed through nginx and pulled cold and warm; ends by itself'
 	@echo 'make dev    the same servers, to play with until Ctrl-C'
 	@echo 'make check  before each commit: style, unit tests, a pull through nginx and one through Apache'
 	@echo 'make test   unit tests, and integration tests on real servers'
+	@echo 'make test-world  other clients and registries, the package on other Debians, a soak of 10 minutes'
 	@echo 'make build  the release binary, which runs where Swift is not installed: .build/release/bloblo'
 	@echo 'make bench  what a decision, a pull, a fill and a start cost, beside what they are compared with'
 	@echo 'make deb    a Debian package in .build/deb, checked by lintian'
@@ -38,6 +39,12 @@ test: install-test
 	$(PYTHON) -m pytest -n $(WORKERS) --durations 20
 	BLOBLO_TEST_PYTHON=$(PYTHON) swift test --skip-build
 	$(PYTHON) Tests/Stack/written.py $(BLOBLO_WRITTEN)
+
+test-world: deb image install-world
+	swift build --build-tests
+	$(PYTHON) -m pytest -m world -n 2 --durations 10
+	$(MAKE) test-deb
+	$(MAKE) soak SOAK_SECONDS=600
 
 build: install-build
 	swift build -c release --product bloblo --static-swift-stdlib --explicit-target-dependency-import-check error
@@ -71,6 +78,6 @@ soak: install-demo build
 sanitize: install-test
 	Tests/Sanitizers/run
 
-# install-build, install-demo, install-check, install-test: what the commands above need.
+# install-build, install-demo, install-check, install-test, install-world: what the commands above need.
 install-%:
 	@Tests/Stack/install $*

@@ -117,7 +117,8 @@ def test_a_slow_client_and_a_stalled_store_disturb_nobody(site):
         assert site.pull(digest).seen == (200, 20 * MIB, digest.split(":")[1])
         assert site.pull(other).seen == (200, 20 * MIB, other.split(":")[1])
         assert slow.is_alive()
-        assert site.registry.gets[digest] == 1
+        # The second client is the registry's when bloblo no longer remembers that the bucket has no such blob.
+        assert site.registry.gets[digest] <= 2
         site.relay.heal()
         site.assert_published(digest, 60)
         assert slow.is_alive()

@@ -1,0 +1,58 @@
+"""The package on Debian 12 and 13 that have nothing else: installed, run and purged in a folder of debootstrap's."""
+
+import shutil
+import subprocess
+
+import pytest
+
+import stack
+
+pytestmark = [pytest.mark.world, pytest.mark.root]
+
+
+@pytest.fixture(scope="module", params=["bookworm", "trixie"])
+def debian(request):
+    """The folder of a smallest Debian; made once, and kept for the next run."""
+    folder = stack.ROOT / f".build/debian-{request.param}"
+    if not (folder / "complete").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        subprocess.run(["debootstrap", "--variant=minbase", request.param, folder, *mirror()], check=True,
+                       capture_output=True, timeout=1200)
+        (folder / "complete").touch()
+    # As this machine reaches them.
+    for path in ("etc/resolv.conf", "etc/apt/apt.conf.d"):
+        source = stack.ROOT.anchor + path
+        if path.endswith(".d"):
+            shutil.copytree(source, folder / path, dirs_exist_ok=True)
+        else:
+            shutil.copy(source, folder / path)
+    return folder
+
+
+def mirror():
+    """The address by which this machine installs its packages, if its list names one."""
+    said = subprocess.run(["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages"],
+                          capture_output=True, text=True).stdout.split()
+    return said[:1]
+
+
+def run(debian, *words):
+    done = subprocess.run(["unshare", "--mount", "--pid", "--fork", "--mount-proc", "chroot", debian, "/usr/bin/env",
+                           "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8",
+                           "DEBIAN_FRONTEND=noninteractive", *words], capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+def test_it_is_installed_run_and_purged(debian):
+    [package] = (stack.ROOT / ".build/deb").glob("*.deb")
+    shutil.copy(package, debian / "bloblo.deb")
+    run(debian, "apt-get", "-qq", "update")
+    run(debian, "apt-get", "-qq", "-y", "--no-install-recommends", "install", "/bloblo.deb")
+    assert "not found" not in run(debian, "ldd", "/usr/bin/bloblo")
+    assert run(debian, "bloblo", "--version").strip()
+    assert run(debian, "bloblo", "check", "--help")
+    assert "bloblo:" in run(debian, "getent", "passwd", "bloblo")
+    run(debian, "apt-get", "-qq", "-y", "purge", "bloblo")
+    assert not (debian / "etc/bloblo").exists()
+    assert not (debian / "usr/bin/bloblo").exists()
