@@ -1,0 +1,28 @@
+"""The configuration examples of README and docs."""
+
+import functools
+import re
+from typing import NamedTuple
+
+import stack
+
+
+class Example(NamedTuple):
+    page: str
+    text: str
+
+
+@functools.cache
+def examples(language):
+    """The fenced blocks of a language, in the order of the pages."""
+    found = []
+    for path in (stack.ROOT / "README.md", *sorted((stack.ROOT / "docs").glob("*.md"))):
+        for text in re.findall(rf"^```{language}\n(.*?)^```", path.read_text(), re.M | re.S):
+            found.append(Example(str(path.relative_to(stack.ROOT)), text))
+    return found
+
+
+def example(language, mark=""):
+    """The one example that has `mark` in it."""
+    [found] = [found for found in examples(language) if mark in found.text]
+    return found.text
