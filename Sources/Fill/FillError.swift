@@ -1,4 +1,5 @@
 internal import Primitives
+package import Registry
 
 /// Why a blob did not come into the bucket.
 package enum FillError: Error, Sendable, Equatable {
@@ -10,6 +11,8 @@ package enum FillError: Error, Sendable, Equatable {
   case stale
   /// Upstream's answer is not the whole blob.
   case upstream(String)
+  /// The registry redirects to where a fill may not follow.
+  case notFollowed(FollowedHosts.Refusal)
   /// Upstream broke off: want, got.
   case short(Int64, Int64)
   case long(Int64)
@@ -25,7 +28,8 @@ extension FillError: CustomStringConvertible {
     case .spool(let doing, let code): "spool: \(doing): \(systemWords(for: code))"
     case .noRoom(let bytes): "spool: no room for \(bytes) bytes below BLOBLO_SPOOL_MAX_BYTES"
     case .stale: "waited too long in the queue"
-    case .upstream(let words): "upstream: \(words)"
+    case .upstream(let words): "registry: \(words)"
+    case .notFollowed(let refusal): "registry: \(refusal)"
     case .short(let want, let got): "short body: want \(want) bytes, got \(got)"
     case .long(let want): "long body: want \(want) bytes, got more"
     case .wrongDigest(let want, let got): "digest mismatch: want \(want), got \(got)"

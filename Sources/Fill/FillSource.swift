@@ -1,4 +1,5 @@
 package import HTTPTransport
+package import Primitives
 package import Registry
 package import S3
 internal import Threading
@@ -15,18 +16,22 @@ package struct FillSource: Sendable {
   package let key: ObjectKey
   /// Whether a wrong object stands under the key: then an object that is there is no reason to stop.
   package let isReplacement: Bool
-  /// Called with the size once the object can be read.
-  package let onPublished: @Sendable (Int64) -> Void
+  /// Whom the registry's redirects may be followed to.
+  let hosts: FollowedHosts
+  /// When the client's token ends, if it says so: it is not kept for longer.
+  let credentialEnd: UnixTime?
+  /// Called with the size once the object can be read, or with the reason why there is none.
+  package let onEnd: @Sendable (Result<Int64, FillError>) -> Void
 
   /// - Parameters:
   ///   - request: GET of the whole blob, with the credential of the client that has proved its
   ///     right to it. It is let go of when the reading is over, before the upload is.
   ///   - registry: the URL that all blobs' paths of this registry come behind.
   package init(
-    request: HTTPRequest, registry: String, digest: Digest, size: Int64?, bucket: BucketClient,
-    key: ObjectKey,
-    isReplacement: Bool,
-    onPublished: @escaping @Sendable (Int64) -> Void = { _ in }
+    request: HTTPRequest, registry: String, hosts: FollowedHosts = .none, digest: Digest,
+    size: Int64?, bucket: BucketClient, key: ObjectKey, isReplacement: Bool,
+    credentialEnd: UnixTime? = nil,
+    onEnd: @escaping @Sendable (Result<Int64, FillError>) -> Void = { _ in }
   ) {
     self.request = SingleUseRequest(request)
     self.registry = registry + " " + (request.fields.first(named: "host")?.text ?? "")
@@ -35,7 +40,9 @@ package struct FillSource: Sendable {
     self.bucket = bucket
     self.key = key
     self.isReplacement = isReplacement
-    self.onPublished = onPublished
+    self.hosts = hosts
+    self.credentialEnd = credentialEnd
+    self.onEnd = onEnd
   }
 
   /// Its own name in the table of fills: the object's, and the registry's that is read.

@@ -1,3 +1,4 @@
+internal import Primitives
 internal import Threading
 
 /// The fills that wait or run now, one for each key: those who come later read along.
@@ -13,6 +14,7 @@ final class FillTable: Sendable {
   private struct Entry {
     let fill: BlobFill
     let request: SingleUseRequest
+    let credentialEnd: UnixTime?
   }
 
   private struct State {
@@ -30,9 +32,12 @@ final class FillTable: Sendable {
 
   /// The fill of `name` that is there, or the one that `start` makes.
   ///
-  /// - Parameter request: of the one that is made.
+  /// - Parameters:
+  ///   - request: of the one that is made.
+  ///   - credentialEnd: of what is in it.
   func find(
-    _ name: String, _ request: SingleUseRequest, orStart start: () -> BlobFill?
+    _ name: String, _ request: SingleUseRequest, credentialEnd: UnixTime? = nil,
+    orStart start: () -> BlobFill?
   ) -> Finding {
     state.withLock { state in
       if let running = state.entries[name] { return .fill(running.fill) }
@@ -40,7 +45,7 @@ final class FillTable: Sendable {
         return .published
       }
       guard let fill = start() else { return .none }
-      state.entries[name] = Entry(fill: fill, request: request)
+      state.entries[name] = Entry(fill: fill, request: request, credentialEnd: credentialEnd)
       return .fill(fill)
     }
   }
@@ -57,11 +62,13 @@ final class FillTable: Sendable {
     }
   }
 
-  /// Lets go of the requests, and the credentials in them, of fills that wait for longer than `limit`.
-  func dropRequests(waitingFor limit: Duration) {
+  /// Lets go of the requests, and the credentials in them, of fills that wait for longer than `limit`, or than
+  /// the credential lives.
+  func dropRequests(waitingFor limit: Duration, at now: UnixTime) {
     let entries = state.withLock { Array($0.entries.values) }
-    for entry in entries where entry.fill.isWaiting && entry.fill.isOlder(than: limit) {
-      _ = entry.request.take()
+    for entry in entries where entry.fill.isWaiting {
+      let hasEnded = entry.credentialEnd.map { now >= $0 } ?? false
+      if hasEnded || entry.fill.isOlder(than: limit) { _ = entry.request.take() }
     }
   }
 

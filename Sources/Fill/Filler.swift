@@ -21,7 +21,7 @@ package final class Filler: Sendable {
     package var parallelParts: Int
 
     package init(
-      fills: Int = 8, queue: Int = 64, queueTime: Duration = .seconds(300),
+      fills: Int = 8, queue: Int = 2048, queueTime: Duration = .seconds(300),
       spoolFolder: String = "/var/tmp", spoolBytes: Int64 = 16 << 30, partBytes: Int64 = 8 << 20,
       parallelParts: Int = 4
     ) {
@@ -42,6 +42,9 @@ package final class Filler: Sendable {
   private let observer: any FillObserver
   let budget: SpoolBudget
   let table = FillTable()
+  /// The names of those whose size is being asked for.
+  private let asked = Monitor<Set<String>>([])
+  private let uploads = Monitor<[MultipartFill]>([])
   let readers: ThreadPool<HTTPClient>
   /// Each reads one answer of upstream's: a fill has up to three at a time, the one that leads, a newer one, and
   /// one that is about to end.
@@ -80,7 +83,16 @@ package final class Filler: Sendable {
 
   /// Reads along with the fill of this blob that runs, or with a new one.
   package func follow(_ source: FillSource) -> Following {
-    switch start(source, queueLimit: 0) {
+    following(start(source, queueLimit: 0), source)
+  }
+
+  /// Reads along with the fill of this blob that runs, if one does.
+  package func join(_ source: FillSource) -> Following {
+    following(table.find(source.name, source.request) { nil }, source)
+  }
+
+  private func following(_ finding: FillTable.Finding, _ source: FillSource) -> Following {
+    switch finding {
     // A client does not wait for the queue; nor is what has another size the same blob.
     case .fill(let fill) where fill.isWaiting || !fill.isOf(size: source.size): .none
     case .fill(let fill) where fill.isStandingStill(at: .now): .standsStill
@@ -88,6 +100,26 @@ package final class Filler: Sendable {
     case .published: .published
     case .none: .none
     }
+  }
+
+  /// Asks for a blob's first byte, to learn the size of the whole; once at a time for each.
+  package func learnSize(_ source: FillSource, then take: @escaping @Sendable (Int64) -> Void) {
+    let name = source.name
+    guard asked.withLock({ $0.count < limits.queue && $0.insert(name).inserted }) else { return }
+    let isTaken = connections.submit { [self] http in
+      defer { asked.withLock { _ = $0.remove(name) } }
+      guard let request = source.request.take() else { return }
+      let receiver = SizeReceiver()
+      let get = UpstreamGet(
+        request: request, added: [HTTPField("Range", "bytes=0-0")], hosts: source.hosts)
+      do throws(FillError) {
+        try get.run(by: &http, to: receiver)
+      } catch {
+        if case .notFollowed = error { source.onEnd(.failure(error)) }
+      }
+      if let size = receiver.size { take(size) }
+    }
+    if !isTaken { asked.withLock { _ = $0.remove(name) } }
   }
 
   /// Fills when its turn comes; the same blob is queued once.
@@ -98,7 +130,9 @@ package final class Filler: Sendable {
   }
 
   /// Lets go of the credentials of fills that have waited too long. To be called every few seconds.
-  package func dropStaleCredentials() { table.dropRequests(waitingFor: limits.queueTime) }
+  package func dropStaleCredentials() {
+    table.dropRequests(waitingFor: limits.queueTime, at: .now())
+  }
 
   /// Fills in this thread.
   ///
@@ -117,7 +151,11 @@ package final class Filler: Sendable {
     readers.close()
     if !table.waitUntilEmpty(within: limit) {
       table.giveUp()
-      _ = table.waitUntilEmpty(within: .seconds(5))
+      if !table.waitUntilEmpty(within: .seconds(5)) {
+        for upload in uploads.withLock({ $0 }) where upload.isOpen {
+          observer.leftUpload(of: upload.digest, .stopping)
+        }
+      }
     }
     connections.close()
     hashers.close()
@@ -126,10 +164,11 @@ package final class Filler: Sendable {
 
   private func start(_ source: FillSource, queueLimit: Int) -> FillTable.Finding {
     let (name, start) = (source.name, ContinuousClock.now)
-    return table.find(name, source.request) {
+    return table.find(name, source.request, credentialEnd: source.credentialEnd) {
       let fill = BlobFill(source.digest, size: source.size, hasTurn: queueLimit == 0)
       let isTaken = readers.submit(queueLimit: queueLimit) { http in
-        let isPublished = self.run(fill, source, since: start, &http)
+        let isPublished = self.run(
+          fill, source, since: start, looksFirst: queueLimit > 0, &http)
         self.table.remove(name, isPublished: isPublished)
       }
       return isTaken ? fill : nil
@@ -139,14 +178,20 @@ package final class Filler: Sendable {
   /// - Returns: whether the blob is in the bucket.
   private func run(
     _ fill: BlobFill, _ source: FillSource, since start: ContinuousClock.Instant,
-    _ http: inout HTTPClient
+    looksFirst: Bool, _ http: inout HTTPClient
   ) -> Bool {
     fill.takeTurn()
     do throws(FillError) {
       guard !table.isGivenUp else { throw .stopping }
       guard !fill.isOlder(than: limits.queueTime) else { throw .stale }
+      if looksFirst, let size = source.sizeInBucket(over: &http) {
+        fill.breakOff(.store("another instance has published it"))
+        source.onEnd(.success(size))
+        observer.found(source.digest, size: size)
+        return true
+      }
       let (ending, size) = try readAndPublish(fill, source, isShared: true, &http)
-      source.onPublished(size)
+      source.onEnd(.success(size))
       switch ending {
       case .stored:
         observer.published(source.digest, size: size, after: ContinuousClock.now - start)
@@ -154,6 +199,7 @@ package final class Filler: Sendable {
       }
       return true
     } catch {
+      source.onEnd(.failure(error))
       fill.breakOff(error)
       observer.failed(source.digest, error)
       return false
@@ -176,7 +222,9 @@ package final class Filler: Sendable {
     let upload = MultipartFill(
       target, spool, uploaders, parallelParts: limits.parallelParts,
       lead: isShared ? nil : 2 * partSize * Int64(limits.parallelParts))
+    uploads.withLock { $0.append(upload) }
     defer {
+      uploads.withLock { $0.removeAll { $0 === upload } }
       if upload.isBeginningLost {
         observer.leftUpload(
           of: source.digest, .store("perhaps: an answer to CreateMultipartUpload was lost"))

@@ -1,5 +1,6 @@
 internal import HTTPTransport
 internal import Primitives
+internal import Registry
 internal import S3
 internal import Threading
 
@@ -82,6 +83,11 @@ final class MultipartFill: Sendable {
 
   /// Whether there may be an upload that S3 began and whose name did not come: only a sweep finds it.
   var isBeginningLost: Bool { state.withLock { $0.isBeginningLost } }
+
+  /// Whether S3 may keep parts of it.
+  var isOpen: Bool { state.withLock { $0.upload != nil || $0.isBeginningLost } }
+
+  var digest: Digest { target.digest }
 
   /// Whether another instance has published the blob.
   var isElsewhere: Bool { state.withLock { $0.isElsewhere } }
@@ -223,6 +229,19 @@ extension FillTarget {
       return try bucket.head(key, over: &http, now: .now())?.size == size
     } catch {
       return false
+    }
+  }
+}
+
+extension FillSource {
+  /// The size of the object under the key, unless that is known to be a wrong one. Doubt is none.
+  func sizeInBucket(over http: inout HTTPClient) -> Int64? {
+    guard !isReplacement else { return nil }
+    do throws(S3Error) {
+      let found = try bucket.head(key, over: &http, now: .now())?.size
+      return size == nil || size == found ? found : nil
+    } catch {
+      return nil
     }
   }
 }

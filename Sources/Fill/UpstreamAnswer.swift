@@ -1,5 +1,4 @@
 internal import HTTPTransport
-internal import Hashing
 internal import Registry
 
 /// The head of upstream's answer to a GET of a blob, judged.
@@ -47,6 +46,23 @@ struct UpstreamAnswer {
     }
   }
 
+  /// The size of the whole blob, as a 206 or a 200 states it.
+  var statedSize: Int64? {
+    guard head.fields.first(named: "content-encoding") == nil, !head.isPage else { return nil }
+    let size: Int64? =
+      switch head.status {
+      case 200: head.contentLength
+      case 206:
+        head.fields.first(named: "content-range").flatMap { field in
+          field.value.lastIndex(of: UInt8(ascii: "/")).flatMap {
+            Int64(decimal: field.value[($0 + 1)...])
+          }
+        }
+      default: nil
+      }
+    return size.flatMap { $0 <= BlobProof.largestSize ? $0 : nil }
+  }
+
   /// Source: RFC 9110 §8.8.3, §13.1.5: a weak one says nothing about bytes.
   var strongValidator: [UInt8]? {
     guard let tag = head.fields.first(named: "etag")?.value, tag.count > 2,
@@ -61,14 +77,8 @@ struct UpstreamAnswer {
     }
     if head.isPage { throw .upstream("answers with a page for people") }
     let named = head.fields.first(named: "docker-content-digest")
-    if let named, isOtherDigest(named.value, digest) {
+    if let named, digest.contradicts(named.value) {
       throw .upstream("Docker-Content-Digest \(named.text)")
     }
-  }
-
-  /// One of another algorithm is no contradiction: registries name their own.
-  private func isOtherDigest(_ value: [UInt8], _ digest: Digest) -> Bool {
-    let algorithm = "\(digest.algorithm.rawValue):"
-    return value.starts(with: algorithm.utf8) && value != digest.bytes
   }
 }

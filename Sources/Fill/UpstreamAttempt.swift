@@ -1,4 +1,5 @@
 internal import HTTPTransport
+internal import Registry
 
 /// One connection of a reading.
 ///
@@ -13,6 +14,7 @@ final class UpstreamAttempt: HTTPReceiver {
     /// What the spool lacks begins here.
     let offset: Int64
     let validator: [UInt8]?
+    let hosts: FollowedHosts
   }
 
   private static let pieceBytes = 128 << 10
@@ -33,26 +35,31 @@ final class UpstreamAttempt: HTTPReceiver {
   }
 
   func run(by http: inout HTTPClient) {
-    var words: String?
-    do throws(TransportError) {
-      try http.stream(request, to: self)
-    } catch {
-      words = error.message
+    var error: FillError?
+    let get = UpstreamGet(request: request, added: rangeFields, hosts: plan.hosts)
+    do throws(FillError) {
+      try get.run(by: &http, to: self)
+    } catch let broken {
+      error = broken
     }
     _ = advance()
     // What a broken body lacks is said by its length.
-    let error = failure ?? (position == 0 ? words.map { .upstream($0) } : nil)
-    reading.end(plan.number, error, isRefusal: isRefusal)
+    if position > 0, case .upstream? = error { error = nil }
+    reading.end(plan.number, failure ?? error, isRefusal: isRefusal)
   }
 
   private var request: HTTPRequest {
     var request = plan.request
     // As patient as the web server in front of a registry; see `ReadingPlan.silence`.
     request.limits.stall = max(request.limits.stall, ReadingPlan.silence)
-    guard plan.number > 0 else { return request }
-    request.fields.append(HTTPField("Range", "bytes=\(plan.offset)-"))
-    if let validator = plan.validator { request.fields.append(HTTPField("If-Range", validator)) }
     return request
+  }
+
+  private var rangeFields: [HTTPField] {
+    guard plan.number > 0 else { return [] }
+    var fields = [HTTPField("Range", "bytes=\(plan.offset)-")]
+    if let validator = plan.validator { fields.append(HTTPField("If-Range", validator)) }
+    return fields
   }
 
   func receive(head: HTTPResponseHead) -> Bool {

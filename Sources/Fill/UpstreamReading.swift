@@ -113,7 +113,7 @@ final class UpstreamReading: Sendable {
     let (request, validator) = state.withLock { ($0.request, $0.validator) }
     guard let request else { return }
     let attempt = UpstreamAttempt.Plan(
-      number: number, request: request, offset: offset, validator: validator)
+      number: number, request: request, offset: offset, validator: validator, hosts: source.hosts)
     let isTaken = means.submit { [self] http in
       guard number > 0 else { return UpstreamAttempt(attempt, self).run(by: &http) }
       // A connection that was kept may lead to the same trouble.

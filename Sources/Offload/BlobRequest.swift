@@ -54,7 +54,7 @@ extension BlobRequest.Range {
 }
 
 /// The numbers of a single byte range, one of which may be missing; `nil` for anything else.
-private func bounds(field value: Span<UInt8>) -> (first: Int64?, last: Int64?)? {
+func bounds(field value: Span<UInt8>) -> (first: Int64?, last: Int64?)? {
   let unit: StaticString = "bytes="
   let digitsLimit = 18
   guard value.count > unit.utf8CodeUnitCount, value[5] == UInt8(ascii: "=") else { return nil }

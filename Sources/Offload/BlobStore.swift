@@ -19,6 +19,9 @@ package protocol BlobStore: Sendable {
     _ digest: Digest, by http: inout HTTPClient, now: UnixTime
   ) throws(BlobStoreError) -> StoredBlob?
 
+  /// Whether a URL, without its query, is that of the blob's object.
+  func isObject(_ url: [UInt8], of digest: Digest) -> Bool
+
   /// A URL that lets its bearer GET the blob's object for some minutes. Asks nobody.
   func presign(_ digest: Digest, now: UnixTime) throws(BlobStoreError) -> SignedURL
 }
@@ -34,4 +37,8 @@ package struct BlobStoreError: Error, Sendable, CustomStringConvertible {
     self.description = description
     self.isDenial = isDenial
   }
+}
+
+extension BlobStore {
+  package func isObject(_ url: [UInt8], of digest: Digest) -> Bool { false }
 }

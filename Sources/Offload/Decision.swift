@@ -10,8 +10,9 @@ package enum Decision: Sendable {
   case redirect(location: [UInt8], size: Int64)
   /// The web server reads the bucket for the client, by this absolute URL.
   case accelerate(BlobProof, url: [UInt8], size: Int64)
-  /// The client may read the blob, and the bucket has none, or a wrong one (`replacing`).
-  case fill(BlobProof, size: Int64, replacing: WrongObject?)
+  /// The client may read the blob, and the bucket has none, or a wrong one (`replacing`). The size is `nil` when only
+  /// the registry's answer to the reading will tell it.
+  case fill(BlobProof, size: Int64?, replacing: WrongObject?)
 }
 
 /// An object that can't be the blob under whose key it stands.
@@ -74,6 +75,8 @@ package enum ColdReason: Sendable, Equatable {
   case background
   /// A part can't become the whole.
   case range
+  /// The registry redirects to where a fill may not follow: these words.
+  case redirect(String)
   /// `BLOBLO_FILL_CONCURRENCY` or `BLOBLO_SPOOL_MAX_BYTES` is reached, or the disk is full.
   case limit
   /// Upstream did not answer the reading with the whole blob.

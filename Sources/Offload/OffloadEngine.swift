@@ -22,6 +22,7 @@ package struct OffloadEngine: Sendable {
   private let store: any BlobStore
   private let policy: Policy
   private let memories: Memories
+  private let sizes = SizeMemory()
   private let upstreamBreaker = Breaker()
   private let storeBreaker = Breaker()
 
@@ -72,10 +73,11 @@ package struct OffloadEngine: Sendable {
     _ request: BlobRequest, _ proof: BlobProof, at now: Moment
   ) -> Decision? {
     if let decision = decideWithoutStore(request, proof) { return decision }
+    let proof = sizes.complete(proof, for: request)
     guard
       case .present(let blob, let url)? = memories.presence(
         of: request.path.digest, in: request.question.location, at: now),
-      proof.size == nil || proof.size == blob.size,
+      isRight(blob, proof, request),
       // A signed URL leads nowhere while the bucket is down: once a second a request asks.
       !storeBreaker.isSilent(at: now.steady)
     else { return nil }
@@ -112,25 +114,38 @@ package struct OffloadEngine: Sendable {
     let proof: BlobProof
     switch finding.answer {
     case .unproven(let why): return .pass(.unproven(why))
-    case .proven(let found): proof = found
+    case .proven(let found): proof = sizes.complete(found, for: request)
     }
     if let decision = decideWithoutStore(request, proof) { return decision }
     switch finding.store {
     case .unasked: return .pass(.busy)
     case .failed(let words): return .pass(.store(words))
     case .denied(let words): return .pass(.storeDenied(words))
-    case .presence(.present(let blob, let url)) where proof.size == nil || proof.size == blob.size:
+    case .presence(.present(let blob, let url)) where isRight(blob, proof, request):
       if let url, now.unix < url.reusableUntil { return deliver(request, proof, url.bytes, blob) }
       return sign(request, proof, blob, at: now)
     case .presence(let presence):
-      guard let size = proof.size else { return .pass(.unknownSize) }
-      return .fill(proof, size: size, replacing: presence.wrongObject)
+      if case .present = presence, proof.size == nil {
+        return .pass(.unknownSize)
+      }
+      return .fill(proof, size: proof.size, replacing: presence.wrongObject)
     }
   }
 
   /// A blob's size in bytes, if it is remembered; for the figures.
   package func knownSize(of request: BlobRequest) -> Int64? {
     memories.knownSize(of: request.question, at: .now())
+  }
+
+  /// A blob's size has been learnt: it never changes.
+  package func learn(size: Int64, of digest: Digest) { sizes.learn(size, of: digest) }
+
+  /// Whether the object may be given for the blob: one of the right size, or without a known size one that is
+  /// proven, or that the registry itself leads to.
+  private func isRight(_ blob: StoredBlob, _ proof: BlobProof, _ request: BlobRequest) -> Bool {
+    if let size = proof.size { return size == blob.size }
+    return blob.isProven
+      || proof.target.map { store.isObject($0, of: request.path.digest) } ?? false
   }
 
   /// A blob has just come into the bucket.
@@ -279,7 +294,7 @@ package enum Delivery: String, Sendable, CaseIterable {
 extension BlobProof {
   /// Whether the registry gave this validator for the blob. The web server then reads the range from the
   /// bucket without it: S3 has another validator for the same bytes.
-  fileprivate func isOf(_ validator: [UInt8]) -> Bool {
+  package func isOf(_ validator: [UInt8]) -> Bool {
     fields.contains { field in
       ["etag", "last-modified"].contains(field.name.lowercased()) && field.value == validator
     }

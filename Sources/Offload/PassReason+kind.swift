@@ -10,7 +10,7 @@ extension PassReason {
     case otherValidator, upstreamStatus, upstreamPage, upstreamRedirect, upstreamDigest
     case upstreamUnreachable, unknownSize, smallBlob, store, storeDenied, noAcceleration, longURL,
       busy
-    case coldFillIsOff, coldBackground, coldRange, coldLimit, coldUpstream
+    case coldFillIsOff, coldBackground, coldRange, coldRedirect, coldLimit, coldUpstream
 
     /// What logs and figures call it.
     package var word: String {
@@ -42,6 +42,7 @@ extension PassReason {
       case .coldFillIsOff: "cold-fill-off"
       case .coldBackground: "cold-background"
       case .coldRange: "cold-range"
+      case .coldRedirect: "cold-redirect"
       case .coldLimit: "cold-limit"
       case .coldUpstream: "cold-upstream"
       }
@@ -77,6 +78,7 @@ extension PassReason {
     case .cold(.fillIsOff): .coldFillIsOff
     case .cold(.background): .coldBackground
     case .cold(.range): .coldRange
+    case .cold(.redirect): .coldRedirect
     case .cold(.limit): .coldLimit
     case .cold(.upstream): .coldUpstream
     }
@@ -86,7 +88,7 @@ extension PassReason {
   package var words: String? {
     switch self {
     case .store(let words), .storeDenied(let words), .unproven(.unreachable(let words)),
-      .cold(.upstream(let words)):
+      .cold(.upstream(let words)), .cold(.redirect(let words)):
       words
     case .unproven(.status(let status)): "status \(status)"
     default: nil

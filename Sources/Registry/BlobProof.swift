@@ -9,15 +9,25 @@ package struct BlobProof: Sendable {
   /// The blob's size in bytes, at most `largestSize`; `nil` when upstream did not give it, as in a
   /// redirect.
   package let size: Int64?
+  /// Where a redirect leads that proves, without its query.
+  package let target: [UInt8]?
   /// What a HEAD answer repeats of upstream's own, so that the client sees no difference.
   package let fields: [HTTPField]
   /// The status by which upstream said so.
   package let status: Int
 
-  package init(size: Int64?, fields: [HTTPField] = [], status: Int = 200) {
+  package init(
+    size: Int64?, target: [UInt8]? = nil, fields: [HTTPField] = [], status: Int = 200
+  ) {
     self.size = size
+    self.target = target
     self.fields = fields
     self.status = status
+  }
+
+  /// The same, with a size that was learnt elsewhere.
+  package func with(size: Int64) -> BlobProof {
+    BlobProof(size: size, target: target, fields: fields, status: status)
   }
 }
 

@@ -43,3 +43,18 @@ extension Digest: Hashable {
 extension Digest: CustomStringConvertible {
   package var description: String { String(decoding: bytes, as: UTF8.self) }
 }
+
+extension Digest {
+  /// Whether a registry that calls the blob by this digest means another one. One of another algorithm says nothing:
+  /// registries have a favourite, whatever they were asked for.
+  package func contradicts(_ other: [UInt8]) -> Bool {
+    other != bytes && other.starts(with: bytes.prefix(Self.prefixBytes))
+  }
+
+  /// Whether it is the digest of an empty blob. Source: FIPS 180-4, the hash of the empty message.
+  var isOfNothing: Bool {
+    var hash = HashFunction(algorithm)
+    hash.update([UInt8]().span)
+    return Hex.encode(hash.finalize().span) == encoded
+  }
+}

@@ -4,7 +4,7 @@ extension UpstreamRegistry {
   /// What upstream's answer proves.
   package func judge(_ head: HTTPResponseHead, _ path: BlobPath) throws(Unproven) -> BlobProof {
     if let digest = head.fields.first(named: "docker-content-digest"),
-      digest.value != path.digest.bytes
+      path.digest.contradicts(digest.value)
     {
       throw .otherDigest
     }
@@ -12,10 +12,14 @@ extension UpstreamRegistry {
     case 200, 206:
       guard !head.isPage else { throw .page }
       return BlobProof(
-        size: wholeSize(head), fields: head.fields.filter(isRepeated), status: head.status)
+        size: wholeSize(head, path.digest), fields: head.fields.filter(isRepeated),
+        status: head.status)
     case 300..<400:
       guard doesRedirectProve(head, path.digest) else { throw .redirectElsewhere }
-      return BlobProof(size: nil, status: head.status)
+      let location = head.fields.first(named: "location")?.value
+      return BlobProof(
+        size: nil, target: location.map { Array($0.prefix { $0 != UInt8(ascii: "?") }) },
+        status: head.status)
     default:
       throw .status(head.status)
     }
@@ -62,8 +66,12 @@ func isStorage(location: [UInt8], _ digest: Digest) -> Bool {
 }
 
 /// The size of the whole blob: of an encoded body it is not known.
-private func wholeSize(_ head: HTTPResponseHead) -> Int64? {
-  statedSize(head).flatMap { $0 <= BlobProof.largestSize ? $0 : nil }
+///
+/// Some registries say 0 for any blob, which only the empty one has.
+private func wholeSize(_ head: HTTPResponseHead, _ digest: Digest) -> Int64? {
+  statedSize(head).flatMap { size in
+    size <= BlobProof.largestSize && (size > 0 || digest.isOfNothing) ? size : nil
+  }
 }
 
 private func statedSize(_ head: HTTPResponseHead) -> Int64? {

@@ -6,6 +6,11 @@ import Threading
 
 extension BlobHandler {
   func pass(_ exchange: BlobExchange, _ reason: PassReason) {
+    switch reason {
+    case .busy: tee.fillLater(exchange)
+    case .unknownSize where exchange.blob.method == .get: tee.learnSize(exchange)
+    default: break
+    }
     ledger.passed(exchange, reason)
     handBack(exchange.request, exchange.location, reason)
   }

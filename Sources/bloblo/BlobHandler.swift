@@ -210,13 +210,14 @@ final class BlobHandler: RequestHandler {
       location.front.answer(request, proof, size: size, blob.path.digest)
     case .redirect(let url, let size): redirect(exchange, to: url, size: size)
     case .accelerate(let proof, let url, let size): accelerate(exchange, proof, url, size: size)
-    case .fill(_, let size, let wrong):
-      if let wrong { ledger.found(wrong, blob, want: size) }
-      tee.fill(exchange, size: size, isReplacement: wrong != nil) { reason in
-        self.pass(exchange, reason)
-      } orAskAgain: {
+    case .fill(let proof, let size, let wrong):
+      if let wrong, let size { ledger.found(wrong, blob, want: size) }
+      let ways = Tee.Ways {
+        self.pass(exchange, $0)
+      } askAgain: {
         self.askAgain(exchange)
       }
+      tee.fill(exchange, proof, size: size, isReplacement: wrong != nil, or: ways)
     }
   }
 

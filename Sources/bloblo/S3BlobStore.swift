@@ -21,6 +21,14 @@ struct S3BlobStore: BlobStore {
     )
   }
 
+  func isObject(_ url: [UInt8], of digest: Digest) -> Bool {
+    guard let key = try? key(of: digest) else { return false }
+    let (bucket, text) = (bucket.bucket, String(decoding: url, as: UTF8.self))
+    return [bucket.endpoint, bucket.publicEndpoint].contains {
+      bucket.url(for: key, on: $0) == text
+    }
+  }
+
   /// The bucket for a fill from this repository, whose name may be among its object's tags.
   func bucket(for repository: RepositoryName) -> BucketClient { bucket.naming(repository) }
 

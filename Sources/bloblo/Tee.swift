@@ -12,6 +12,9 @@ final class Tee: Sendable {
   /// A client that leaves is told to have had what it had, give or take one of these.
   private static let pieceBytes: Int64 = 1 << 20
 
+  /// How long a client waits for the first byte of its range to come into the spool.
+  private static let rangePatience = Duration.seconds(2)
+
   let filler: Filler
   private let ledger: Ledger
   /// Threads that stream a body, each as slowly as its client.
@@ -26,47 +29,56 @@ final class Tee: Sendable {
     }
   }
 
-  /// - Parameters:
-  ///   - pass: called when the registry must answer; the client has seen nothing then.
-  ///   - askAgain: called when the blob has come into the bucket since it was found absent.
+  /// What becomes of a client that has no bytes from here.
+  struct Ways: Sendable {
+    /// The registry must answer; the client has seen nothing then.
+    let pass: @Sendable (PassReason) -> Void
+    /// The blob has come into the bucket since it was found absent.
+    let askAgain: @Sendable () -> Void
+  }
+
+  /// - Parameter size: `nil` when only the registry's answer to the reading will tell.
   func fill(
-    _ exchange: BlobExchange, size: Int64, isReplacement: Bool,
-    orPass pass: @escaping @Sendable (PassReason) -> Void,
-    orAskAgain askAgain: @escaping @Sendable () -> Void
+    _ exchange: BlobExchange, _ proof: BlobProof, size: Int64?, isReplacement: Bool, or ways: Ways
   ) {
-    let (blob, location) = (exchange.blob, exchange.location)
+    let location = exchange.location
     var mode = location.settings.fill
     if mode == .tee, exchange.request.hasEndlessCuts { mode = .background }
-    if mode == .off { return pass(.cold(.fillIsOff)) }
-    if mode == .tee, blob.range != .whole { return pass(.cold(.range)) }
-    guard let key = try? location.store.key(of: blob.path.digest) else {
-      return pass(.store("no key for this digest"))
+    if mode == .off { return ways.pass(.cold(.fillIsOff)) }
+    if let host = location.unfollowed.host(at: .now()) {
+      return ways.pass(.cold(.redirect(host)))
     }
-    let source = FillSource(
-      request: location.settings.upstream.request(
-        for: blob.path,
-        from: ClientFields(
-          exchange.request, in: location, exchange.id ?? RequestID(exchange.request))),
-      registry: location.settings.upstream.url,
-      digest: blob.path.digest, size: size, bucket: location.store.bucket(for: blob.path.name),
-      key: key,
-      isReplacement: isReplacement
-    ) { size in
-      location.engine.remember(
-        StoredBlob(size: size), of: blob.path.digest, in: location.id, at: .now())
+    guard let source = source(exchange, size: size, isReplacement: isReplacement) else {
+      return ways.pass(.store("no key for this digest"))
     }
-    if mode == .background { return pass(.cold(filler.queue(source) ? .background : .limit)) }
-    // The client's place comes first: a fill that is begun for a client that is passed on then would read
-    // upstream a second time.
-    let hasPlace = streaming.submit { [self] _ in
-      switch filler.follow(source) {
-      case .follower(let follower): stream(follower, exchange, orPass: pass)
-      case .published: askAgain()
-      case .standsStill: pass(.cold(.upstream("the reading of it stands still")))
-      case .none: pass(.cold(.limit))
-      }
+    let wanted = WantedBytes(exchange, proof)
+    switch (mode, wanted) {
+    case (.background, .part): ways.pass(.cold(queueForRange(source, exchange)))
+    case (.background, _): ways.pass(.cold(queue(source) ? .background : .limit))
+    case (_, .part(let range)): cut(range, source, exchange, or: ways)
+    default: readAlong(source, wanted, exchange, or: ways)
     }
-    if !hasPlace { pass(.cold(.limit)) }
+  }
+
+  /// Fills later what nobody had the time to ask about: the registry's answer to the client's own credential
+  /// decides then whether there is something to fill.
+  func fillLater(_ exchange: BlobExchange) {
+    guard exchange.location.settings.fill != .off, exchange.blob.method == .get,
+      exchange.blob.range == .whole, exchange.location.unfollowed.host(at: .now()) == nil,
+      let source = source(exchange, size: nil, isReplacement: false)
+    else { return }
+    _ = queue(source)
+  }
+
+  /// Has the size of a blob learnt whose object can't be told from a wrong one without it.
+  func learnSize(_ exchange: BlobExchange) {
+    let (location, digest) = (exchange.location, exchange.blob.path.digest)
+    guard location.unfollowed.host(at: .now()) == nil,
+      let source = source(exchange, size: nil, isReplacement: false)
+    else { return }
+    filler.learnSize(source) { size in
+      location.engine.learn(size: size, of: digest)
+    }
   }
 
   /// Waits for fills, once no more requests come.
@@ -75,36 +87,146 @@ final class Tee: Sendable {
     filler.stop(within: limit)
   }
 
+  private func source(_ exchange: BlobExchange, size: Int64?, isReplacement: Bool) -> FillSource? {
+    let (blob, location) = (exchange.blob, exchange.location)
+    guard let key = try? location.store.key(of: blob.path.digest) else { return nil }
+    let client = ClientFields(
+      exchange.request, in: location, exchange.id ?? RequestID(exchange.request))
+    return FillSource(
+      request: location.settings.upstream.request(for: blob.path, from: client),
+      registry: location.settings.upstream.url, hosts: location.settings.followedHosts,
+      digest: blob.path.digest, size: size, bucket: location.store.bucket(for: blob.path.name),
+      key: key, isReplacement: isReplacement, credentialEnd: client.credentialEnd
+    ) { result in
+      switch result {
+      case .success(let size):
+        location.engine.learn(size: size, of: blob.path.digest)
+        location.engine.remember(
+          StoredBlob(size: size, isProven: true), of: blob.path.digest, in: location.id, at: .now())
+      case .failure(.notFollowed(let refusal)): location.unfollowed.note(refusal, at: .now())
+      case .failure: break
+      }
+    }
+  }
+
+  private func queue(_ source: FillSource) -> Bool { filler.queue(source) }
+
+  private func queueForRange(_ source: FillSource, _ exchange: BlobExchange) -> ColdReason {
+    guard exchange.location.settings.fillRanges.allows(source.size) else { return .range }
+    return queue(source) ? .background : .limit
+  }
+
+  /// The client reads along with the fill that runs, or with a new one.
+  private func readAlong(
+    _ source: FillSource, _ wanted: WantedBytes, _ exchange: BlobExchange, or ways: Ways
+  ) {
+    // The client's place comes first: a fill that is begun for a client that is passed on then would read
+    // upstream a second time.
+    let hasPlace = streaming.submit { [self] _ in
+      switch filler.follow(source) {
+      case .follower(let follower):
+        stream(follower, wanted, exchange, or: ways)
+      case .published: ways.askAgain()
+      case .standsStill: ways.pass(.cold(.upstream("the reading of it stands still")))
+      case .none:
+        _ = queue(source)
+        ways.pass(.cold(.limit))
+      }
+    }
+    guard !hasPlace else { return }
+    _ = queue(source)
+    ways.pass(.cold(.limit))
+  }
+
+  /// Cuts a range from the fill that runs; else one is queued for those who come later.
+  private func cut(
+    _ range: ByteRange, _ source: FillSource, _ exchange: BlobExchange, or ways: Ways
+  ) {
+    switch filler.join(source) {
+    case .follower(let follower):
+      let hasPlace = streaming.submit { [self] _ in
+        stream(follower, .part(range), exchange, or: ways)
+      }
+      if !hasPlace { ways.pass(.cold(.limit)) }
+    case .published: ways.askAgain()
+    case .standsStill: ways.pass(.cold(.upstream("the reading of it stands still")))
+    case .none: ways.pass(.cold(queueForRange(source, exchange)))
+    }
+  }
+
   /// Sends the client what comes in, at the client's own pace.
   private func stream(
-    _ follower: FillFollower, _ exchange: BlobExchange, orPass pass: (PassReason) -> Void
+    _ follower: FillFollower, _ wanted: WantedBytes, _ exchange: BlobExchange, or ways: Ways
   ) {
     let (request, blob, location) = (exchange.request, exchange.blob, exchange.location)
     guard let reader = follower.reader(within: location.settings.upstream.limits.head + .seconds(1))
     else {
-      return pass(.cold(.upstream(follower.failure?.description ?? "no answer in time")))
+      if case .notFollowed(let refusal)? = follower.failure {
+        return ways.pass(.cold(.redirect("\(refusal)")))
+      }
+      return ways.pass(.cold(.upstream(follower.failure?.description ?? "no answer in time")))
+    }
+    guard let bytes = wanted.bytes(of: reader.size) else { return ways.pass(.cold(.range)) }
+    if case .part = wanted {
+      guard case .available = reader.progress(beyond: bytes.lowerBound, within: Self.rangePatience)
+      else { return ways.pass(.cold(.range)) }
     }
     let line = ledger.begin(.tee, exchange, size: reader.size)
-    location.front.begin(request, fields: reader.head.fields, size: reader.size, blob.path.digest)
-    var offset: Int64 = 0
-    while offset < reader.size {
+    location.front.begin(
+      request, fields: reader.head.fields, size: reader.size,
+      range: wanted.isWhole ? nil : bytes, blob.path.digest)
+    var offset = bytes.lowerBound
+    while offset < bytes.upperBound {
       let isGood: Bool
       switch reader.progress(beyond: offset, within: .seconds(2)) {
       case .available(let end):
-        let count = min(end - offset, Self.pieceBytes)
-        isGood = request.send(
-          file: reader.descriptor, nil, offset: offset, count: count)
+        let count = min(end - offset, bytes.upperBound - offset, Self.pieceBytes)
+        isGood = request.send(file: reader.descriptor, nil, offset: offset, count: count)
         if isGood { offset += count }
       case .waiting: isGood = request.keepAlive()
       case .broken: isGood = false
       }
       guard isGood else {
-        ledger.end(line, by: .teed, bytes: offset)
+        ledger.end(line, by: .teed, bytes: offset - bytes.lowerBound)
         ledger.log.brokenOff(blob, after: offset, of: reader.size)
         return request.abort()
       }
     }
-    ledger.end(line, by: .teed, bytes: offset)
+    ledger.end(line, by: .teed, bytes: offset - bytes.lowerBound)
     request.finish()
+  }
+}
+
+/// What of a blob a client asks for.
+private enum WantedBytes: Sendable {
+  /// All, with a 200.
+  case whole
+  /// All, with a 206: `bytes=0-`, by which parallel clients begin.
+  case fromStart
+  case part(ByteRange)
+
+  init(_ exchange: BlobExchange, _ proof: BlobProof) {
+    let range = exchange.request.withParameter("HTTP_RANGE") { ByteRange(field: $0) } ?? nil
+    guard exchange.blob.range == .single, let range else {
+      self = .whole
+      return
+    }
+    // A range is wanted of what the client has a part of; of anything else it wants all. RFC 9110 §13.1.5.
+    if let validator = exchange.blob.ifRange, !proof.isOf(validator) {
+      self = .whole
+    } else {
+      self = range.isWhole ? .fromStart : .part(range)
+    }
+  }
+
+  var isWhole: Bool { if case .whole = self { true } else { false } }
+
+  /// - Returns: nil for a range that can't be satisfied.
+  func bytes(of size: Int64) -> Range<Int64>? {
+    switch self {
+    case .whole: 0..<size
+    case .fromStart: size > 0 ? 0..<size : nil
+    case .part(let range): range.resolved(of: size)
+    }
   }
 }

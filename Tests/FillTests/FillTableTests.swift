@@ -1,5 +1,6 @@
 import Glibc
 import HTTPTransport
+import Primitives
 import Registry
 import Testing
 
@@ -42,9 +43,9 @@ import Testing
     let digest = try fill().digest
     _ = table.find("a", waiting) { BlobFill(digest, size: 1, hasTurn: false) }
     _ = table.find("b", running) { BlobFill(digest, size: 1) }
-    table.dropRequests(waitingFor: .seconds(60))
+    table.dropRequests(waitingFor: .seconds(60), at: .now())
     usleep(2000)
-    table.dropRequests(waitingFor: .milliseconds(1))
+    table.dropRequests(waitingFor: .milliseconds(1), at: .now())
     #expect(waiting.take() == nil)
     #expect(running.take() != nil)
     #expect(running.take() == nil)
@@ -53,8 +54,18 @@ import Testing
   @Test func `a credential that may still be needed is kept`() throws {
     let (table, waiting, digest) = (FillTable(), request(), try fill().digest)
     _ = table.find("a", waiting) { BlobFill(digest, size: 1, hasTurn: false) }
-    table.dropRequests(waitingFor: .seconds(60))
+    table.dropRequests(waitingFor: .seconds(60), at: .now())
     #expect(waiting.take() != nil)
+  }
+
+  @Test func `a credential is kept for no longer than it lives itself`() throws {
+    let (table, waiting, digest) = (FillTable(), request(), try fill().digest)
+    let now = UnixTime(seconds: 1_000_000)
+    _ = table.find("a", waiting, credentialEnd: now) {
+      BlobFill(digest, size: 1, hasTurn: false)
+    }
+    table.dropRequests(waitingFor: .seconds(60), at: now)
+    #expect(waiting.take() == nil)
   }
 
   @Test func `a fill is followed while a follower lives`() throws {

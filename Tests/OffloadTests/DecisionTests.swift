@@ -19,7 +19,8 @@ extension Decision {
     case .answer(_, let size): "answer \(size)"
     case .redirect(let url, _): url == Array("url".utf8) ? "redirect" : "redirect elsewhere"
     case .accelerate: "accelerate"
-    case .fill(_, let size, let wrong): "fill \(size) \(wrong.map { "\($0.size)" } ?? "nil")"
+    case .fill(_, let size, let wrong):
+      "fill \(size.map { "\($0)" } ?? "?") \(wrong.map { "\($0.size)" } ?? "nil")"
     }
   }
 }
@@ -36,11 +37,16 @@ private struct FakeStore: BlobStore {
   var failure: String?
   var isDenial = false
   var presignFailure: String?
+  var isProven = false
+  var isTarget = false
+  func isObject(_ url: [UInt8], of digest: Digest) -> Bool {
+    isTarget && url == Array("object".utf8)
+  }
   func find(_ digest: Digest, by http: inout HTTPClient, now: UnixTime) throws(BlobStoreError)
     -> StoredBlob?
   {
     if let failure { throw BlobStoreError(failure, isDenial: isDenial) }
-    return sizes[digest].map { StoredBlob(size: $0) }
+    return sizes[digest].map { StoredBlob(size: $0, isProven: isProven) }
   }
   func presign(_ digest: Digest, now: UnixTime) throws(BlobStoreError)
     -> SignedURL
@@ -302,6 +308,10 @@ struct DecisionTests {
     var proven: Int64?? = .some(10)
     var unproven = Unproven.status(401)
     var stored: Int64?
+    var isStoredProven = false
+    /// Whether the registry redirects to the object itself.
+    var isTarget = false
+    var learnt: Int64?
     var storeFailure: String?
     var isDenial = false
     var presignFailure: String?
@@ -331,8 +341,15 @@ struct DecisionTests {
     Case(leaf: "pass s3", stored: 10, presignFailure: "no credential"),
     Case(leaf: "redirect", stored: 10),
     Case(leaf: "redirect", range: .single, stored: 10),
-    Case(leaf: "redirect", proven: .some(nil), stored: 11),
-    Case(leaf: "pass unknown-size", proven: .some(nil)),
+    // Any object could stand there.
+    Case(leaf: "pass unknown-size", proven: .some(nil), stored: 11),
+    Case(leaf: "redirect", proven: .some(nil), stored: 11, isStoredProven: true),
+    Case(leaf: "redirect", proven: .some(nil), stored: 11, isTarget: true),
+    Case(leaf: "fill ? nil", proven: .some(nil)),
+    Case(leaf: "fill 10 nil", proven: .some(nil), learnt: 10),
+    Case(leaf: "redirect", proven: .some(nil), stored: 10, learnt: 10),
+    Case(leaf: "fill 10 11", proven: .some(nil), stored: 11, learnt: 10),
+    Case(leaf: "pass unknown-size", method: .head, proven: .some(nil), learnt: 10),
     Case(leaf: "accelerate", delivery: .accelerate, stored: 10),
     Case(leaf: "accelerate", range: .single, delivery: .accelerate, stored: 10),
     Case(
@@ -346,14 +363,16 @@ struct DecisionTests {
   ])
   func `a request becomes its leaf`(c: Case) {
     let proof: Result<BlobProof, Unproven> =
-      if let size = c.proven { .success(BlobProof(size: size)) } else { .failure(c.unproven) }
+      if let size = c.proven { .success(BlobProof(size: size, target: Array("object".utf8))) } else
+      { .failure(c.unproven) }
     let engine = OffloadEngine(
       upstream: FakeUpstream(answer: proof),
       store: FakeStore(
         sizes: c.stored.map { [question.path.digest: $0] } ?? [:], failure: c.storeFailure,
-        isDenial: c.isDenial,
-        presignFailure: c.presignFailure),
+        isDenial: c.isDenial, presignFailure: c.presignFailure, isProven: c.isStoredProven,
+        isTarget: c.isTarget),
       policy: .init(delivery: c.delivery, minimumBlobSize: c.minimum))
+    if let size = c.learnt { engine.learn(size: size, of: question.path.digest) }
     let request = BlobRequest(
       c.method, question, range: c.range, isConditional: c.isConditional, ifRange: c.ifRange)
     #expect(engine.decide(request, at: start).leaf == c.leaf)

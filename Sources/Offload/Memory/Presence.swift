@@ -13,10 +13,13 @@ package struct StoredBlob: Sendable, Equatable {
   package let size: Int64
   /// When the bucket's rules delete it, if it says so.
   package let expiration: UnixTime?
+  /// Whether S3's checksum, or what bloblo wrote beside the object, is this blob's.
+  package let isProven: Bool
 
-  package init(size: Int64, expiration: UnixTime? = nil) {
+  package init(size: Int64, expiration: UnixTime? = nil, isProven: Bool = false) {
     self.size = size
     self.expiration = expiration
+    self.isProven = isProven
   }
 }
 

@@ -76,19 +76,28 @@ struct FrontServer: Sendable {
   }
 
   /// Begins to answer a GET with the blob's bytes.
-  func begin(_ request: Request, fields: [HTTPField], size: Int64, _ digest: Digest) {
-    request.begin(blobHead(fields: fields, size: size, digest, "tee"))
+  ///
+  /// - Parameter range: of the blob, for a 206.
+  func begin(
+    _ request: Request, fields: [HTTPField], size: Int64, range: Range<Int64>?, _ digest: Digest
+  ) {
+    request.begin(blobHead(fields: fields, size: size, range: range, digest, "tee"))
   }
 
-  /// The head of a 200 that carries the blob: what upstream said of it, and what we know.
+  /// The head of a 200 that carries the blob, or of a 206 with a part of it: what upstream said of it, and what
+  /// we know.
   private func blobHead(
-    fields: [HTTPField], size: Int64, _ digest: Digest, _ decision: String
+    fields: [HTTPField], size: Int64, range: Range<Int64>? = nil, _ digest: Digest,
+    _ decision: String
   ) -> ResponseHead {
-    var head = ResponseHead(status: 200, capacity: 512)
+    var head = ResponseHead(status: range == nil ? 200 : 206, capacity: 512)
     head.add(
       "Content-Type",
       fields.first(named: "content-type")?.value ?? Array("application/octet-stream".utf8))
-    head.add("Content-Length", String(size))
+    head.add("Content-Length", String(range.map { $0.upperBound - $0.lowerBound } ?? size))
+    if let range {
+      head.add("Content-Range", "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(size)")
+    }
     head.add("Docker-Content-Digest", digest.bytes)
     head.add("Accept-Ranges", "bytes")
     for (name, lowercased) in repeatedFields {

@@ -9,6 +9,7 @@ final class Location: Sendable {
   let store: S3BlobStore
   let engine: OffloadEngine
   let front: FrontServer
+  let unfollowed = UnfollowedRedirects()
   /// What of a request goes upstream.
   let upstreamParameters: [UpstreamParameter]
 

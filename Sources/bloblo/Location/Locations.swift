@@ -109,7 +109,7 @@ final class Locations: Sendable {
 
 /// What settings of a location fall back on.
 private let ambientNames = S3Settings.commonNames.union([
-  "BLOBLO_UPSTREAM_TIMEOUT", "BLOBLO_UPSTREAM_CA_FILE",
+  "BLOBLO_UPSTREAM_TIMEOUT", "BLOBLO_UPSTREAM_CA_FILE", "BLOBLO_UPSTREAM_FOLLOW",
 ])
 
 extension Request {

@@ -40,7 +40,7 @@ struct FillLog: FillObserver {
     let level: Logger.Level =
       switch error {
       case .wrongDigest: .error
-      case .stale, .stopping: .info
+      case .stale, .stopping, .notFollowed: .info
       default: .warning
       }
     var fields: Logger.Metadata = [
@@ -64,7 +64,7 @@ extension FillError {
     case .spool: .spool
     case .noRoom: .noRoom
     case .stale: .stale
-    case .upstream: .upstream
+    case .upstream, .notFollowed: .upstream
     case .short: .short
     case .long: .long
     case .wrongDigest: .wrongDigest

@@ -26,7 +26,8 @@ extension PassReason.Kind {
     case .upstreamDigest:
       "The registry names another digest than was asked for: look at the registry."
     case .upstreamUnreachable: "The registry does not answer us: see Registry above."
-    case .unknownSize: "The registry gives no size: cold blobs can't be filled."
+    case .unknownSize:
+      "The registry gives no size, and the object in the bucket can't be told from a wrong one without it: see BLOBLO_UPSTREAM_FOLLOW."
     case .smallBlob: "Smaller than BLOBLO_MIN_BLOB_SIZE. Normal."
     case .store: "S3 does not answer as it should: see S3 bucket above."
     case .storeDenied:
@@ -37,7 +38,9 @@ extension PassReason.Kind {
       "All threads wait for the registry or S3: find out which is slow, or raise BLOBLO_THREADS."
     case .coldFillIsOff: "Not in the bucket, and BLOBLO_FILL=off."
     case .coldBackground: "Not in the bucket yet; a fill is queued. Normal."
-    case .coldRange: "Not in the bucket, and a part can't fill it. Normal."
+    case .coldRange: "Not in the bucket, and this range is not in the spool of a fill. Normal."
+    case .coldRedirect:
+      "Not in the bucket, and the registry redirects to a host that BLOBLO_UPSTREAM_FOLLOW does not name."
     case .coldLimit: "Not in the bucket, and no room for one more fill: see fills and spool."
     case .coldUpstream:
       "Not in the bucket, and the registry did not give the whole blob: see the log."

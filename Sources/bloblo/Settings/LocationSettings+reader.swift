@@ -12,6 +12,7 @@ extension LocationSettings {
     "BLOBLO_S3_PUBLIC_ENDPOINT_URL",
     "BLOBLO_S3_ADDRESSING_STYLE", "BLOBLO_S3_KEY_TEMPLATE", "BLOBLO_PRESIGN_EXPIRES",
     "BLOBLO_REDIRECT_STATUS", "BLOBLO_DELIVERY", "BLOBLO_MIN_BLOB_SIZE", "BLOBLO_FILL",
+    "BLOBLO_FILL_RANGES",
   ]
 
   /// - Returns: `nil` when something is wrong; the reader knows what.
@@ -29,12 +30,27 @@ extension LocationSettings {
       delivery: reader.choice("BLOBLO_DELIVERY", default: Delivery.redirect),
       minimumBlobSize: reader.byteCount("BLOBLO_MIN_BLOB_SIZE", default: 0, in: 0...(.max)))
     let fill = reader.choice("BLOBLO_FILL", default: FillMode.tee)
+    let fillRanges = reader.value(
+      "BLOBLO_FILL_RANGES", default: FillRanges.on, as: "on",
+      want: "on, off, or the size of the largest blob that a range fills, such as 512MiB"
+    ) { text in
+      switch text {
+      case "on": .on
+      case "off": .off
+      default: readByteCount(text).map { .upTo($0) }
+      }
+    }
+    let followedHosts = reader.value(
+      "BLOBLO_UPSTREAM_FOLLOW", default: FollowedHosts.none, as: "",
+      want: "host or host:port, several separated by commas"
+    ) { FollowedHosts($0) }
     guard let upstream, let s3 else { return nil }
     self.init(
       upstream: upstream, isHostPreserved: isHostPreserved, bucket: s3.bucket,
       keyTemplate: s3.keyTemplate, s3Limits: s3.limits, uploadOptions: s3.uploadOptions,
       cloudFront: s3.cloudFront, presignLifetime: presignLifetime,
-      redirectStatus: redirectStatus, policy: policy, fill: fill)
+      redirectStatus: redirectStatus, policy: policy, fill: fill,
+      fillRanges: fillRanges, followedHosts: followedHosts)
   }
 }
 

@@ -118,7 +118,7 @@ func readSweepAge(_ reader: inout SettingsReader) -> Duration {
 func readFillLimits(_ reader: inout SettingsReader) -> Filler.Limits {
   Filler.Limits(
     fills: reader.number("BLOBLO_FILL_CONCURRENCY", default: 8, in: 1...1024),
-    queue: reader.number("BLOBLO_FILL_QUEUE", default: 64, in: 0...65_536),
+    queue: reader.number("BLOBLO_FILL_QUEUE", default: 2048, in: 0...65_536),
     spoolFolder: reader.value(
       "BLOBLO_SPOOL_DIR", default: "/var/tmp", want: "an existing folder that bloblo may write to"
     ) { path in

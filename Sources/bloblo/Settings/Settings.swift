@@ -55,6 +55,9 @@ struct LocationSettings: Sendable {
   var redirectStatus: Int
   var policy: OffloadEngine.Policy
   var fill: FillMode
+  var fillRanges: FillRanges
+  /// To whom fills follow the registry's redirects. No param sets it.
+  var followedHosts: FollowedHosts
 }
 
 /// What is done with a blob that is not in the bucket.

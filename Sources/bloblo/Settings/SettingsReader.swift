@@ -165,7 +165,7 @@ private func writtenBytes(_ bytes: Int64) -> String {
 }
 
 /// Reads a whole number of bytes, with or without a binary unit.
-private func readByteCount(_ text: String) -> Int64? {
+func readByteCount(_ text: String) -> Int64? {
   let digits = text.prefix { $0.isASCII && $0.isNumber }
   guard let number = Int64(digits) else { return nil }
   let shift: Int64
