@@ -1,0 +1,73 @@
+"""A registry that knows ranges, as most do, and whose connections can be cut, stalled and slowed."""
+
+import hashlib
+import os
+import re
+import threading
+import time
+
+from .redirecting import Server
+
+
+class ResumingRegistry:
+    """`fault` is for the first GET of each blob: "cut" or "stall", when `at` bytes are sent and `gate` is set.
+
+    `sent` counts the bytes of each blob that have left, `gets` its GETs; `rate` is bytes a second of each answer.
+    """
+
+    def __init__(self):
+        self.blobs, self.gets, self.sent, self.rate = {}, {}, {}, None
+        self.fault, self.at, self.gate = None, 0, threading.Event()
+        self.lock = threading.Lock()
+        self.server = Server(self.answer)
+        self.address = self.server.address
+
+    def close(self):
+        self.gate.set()
+        self.server.close()
+
+    def add(self, size):
+        content = os.urandom(size)
+        digest = "sha256:" + hashlib.sha256(content).hexdigest()
+        self.blobs[digest] = content
+        return digest
+
+    def answer(self, request):
+        digest = request.path.split("/")[-1]
+        content = self.blobs.get(digest)
+        if content is None:
+            return request.answer(404)
+        first, last = 0, len(content) - 1
+        wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("Range", ""))
+        if wanted:
+            first, last = int(wanted[1]), min(int(wanted[2] or last), last)
+        request.send_response(206 if wanted else 200)
+        if wanted:
+            request.send_header("Content-Range", f"bytes {first}-{last}/{len(content)}")
+        for name, value in {"Content-Type": "application/octet-stream", "Content-Length": str(last + 1 - first),
+                            "Docker-Content-Digest": digest, "ETag": f'"{digest}"'}.items():
+            request.send_header(name, value)
+        request.end_headers()
+        if request.command == "GET":
+            with self.lock:
+                number = self.gets[digest] = self.gets.get(digest, 0) + 1
+            self.send(request, digest, memoryview(content)[first:last + 1], self.fault if number == 1 else None)
+
+    def send(self, request, digest, content, fault):
+        done, start = 0, time.monotonic()
+        while done < len(content):
+            if fault and done >= self.at:
+                self.gate.wait(60)
+                if fault == "stall":
+                    # Nothing more, till the other side goes.
+                    request.connection.settimeout(120)
+                    request.connection.recv(1)
+                request.close_connection = True
+                return
+            piece = content[done:min(done + 65536, self.at if fault else len(content))]
+            request.wfile.write(piece)
+            done += len(piece)
+            with self.lock:
+                self.sent[digest] = self.sent.get(digest, 0) + len(piece)
+            if self.rate:
+                time.sleep(max(0, done / self.rate - (time.monotonic() - start)))
