@@ -27,6 +27,9 @@ class Recorder(http.server.BaseHTTPRequestHandler):
                 self.rfile.readline()
             self.rfile.readline()
         self.server.heard.append((self.command, self.path, self.headers, body))
+        if self.server.statuses.get(self.command, 200) is None:
+            self.close_connection = True  # without an answer
+            return
         content = CONTENT if "/blobs/sha256:" in self.path else b"{}"
         self.send_response(self.server.statuses.get(self.command, 200))
         for name, value in self.server.fields.items():

@@ -75,6 +75,15 @@ def test_an_open_site_gives_the_blob_by_every_round(sites, registry, s3, road):
         assert answer["X-Bloblo"] == ("accelerate" if (road, status) == ("accelerate", 200) else "pass")
 
 
+def test_no_log_has_the_signed_url(sites, s3, road):
+    """Also when S3 fails."""
+    for status in (200, 404, 503, None):
+        s3.statuses["GET"] = status
+        assert sites.ask("open")[0] == 200
+    for log in (sites.apache.log, sites.apache.access_log):
+        assert TARGET not in log.read_text()
+
+
 @pytest.mark.parametrize("status", STATUSES)
 def test_a_refusal_of_the_second_round(sites, registry, s3, road, status):
     """That of the registry's; S3 fails before it."""

@@ -1,0 +1,98 @@
+"""A deletion in the registry through the shipped nginx and Apache, at default settings: as without bloblo. The cases
+are those of the OCI conformance suite: push, mount, HEAD, GET, DELETE, and push again.
+
+Source: <https://github.com/opencontainers/distribution-spec/tree/v1.1.0/conformance>
+"""
+
+import os
+
+import pytest
+
+from fakes.client import ALICE, basic, blob_path, digest_of, push
+from front_site import Site, stacks
+
+MALLORY = basic("alice", "wrong")
+
+
+@pytest.fixture(scope="module", params=["redirect", "accelerate"])
+def servers(request):
+    with stacks() as make:
+        servers = make("registry,s3,nginx,apache,bloblo", env={"BLOBLO_DELIVERY": request.param})
+        servers.delivery = request.param
+        yield servers
+
+
+@pytest.fixture(params=["nginx", "apache"])
+def site(request, servers):
+    return Site(servers, request.param)
+
+
+def warm(site, content):
+    """A blob that has been pushed and is in the bucket."""
+    digest = site.push(content)
+    path = blob_path(digest)
+    for _ in range(300):
+        if site.ask("GET", path)[1]["X-Bloblo"] == site.servers.delivery:
+            return path, digest
+    raise AssertionError(site.bloblo.tail())
+
+
+def assert_gone(site, path):
+    for _ in range(2):
+        for method in ("HEAD", "GET"):
+            status, fields, _ = site.ask(method, path)
+            assert (status, fields["Location"]) == (404, None), method
+        status, fields, _ = site.ask("GET", path, {**ALICE, "Range": "bytes=0-9"})
+        assert (status, fields["Location"]) == (404, None)
+
+
+def test_a_blob_that_was_deleted_is_gone_and_can_be_pushed_again(site):
+    content = os.urandom(50_000)
+    path, digest = warm(site, content)
+    for _ in range(2):
+        assert site.ask("HEAD", path)[0] == 200
+        assert site.ask("GET", path)[0] in (200, 307)
+        status, fields, body = site.ask("DELETE", path)
+        assert (status, body) == (202, b"")
+        assert fields["Docker-Distribution-Api-Version"] == "registry/2.0"
+        assert_gone(site, path)
+        assert site.ask("DELETE", path)[0] == 404
+        assert push(site.url, content) == digest
+        status, fields, _ = site.ask("HEAD", path)
+        assert (status, fields["Content-Length"]) == (200, str(len(content)))
+
+
+def test_a_mounted_blob_outlives_the_first(site):
+    content = os.urandom(50_000)
+    path, digest = warm(site, content)
+    mounted = blob_path(digest, "other/name")
+    assert site.ask("HEAD", mounted)[0] == 404
+    status, _, _ = site.ask("POST", f"/v2/other/name/blobs/uploads/?mount={digest}&from=some/name")
+    assert status == 201
+    assert site.ask("HEAD", mounted)[0] == 200
+    assert site.ask("GET", mounted)[0] in (200, 307)
+    assert site.ask("DELETE", path)[0] == 202
+    assert_gone(site, path)
+    assert site.ask("HEAD", mounted)[0] == 200
+    assert site.ask("DELETE", mounted)[0] == 202
+    assert_gone(site, mounted)
+
+
+def test_a_refused_deletion_changes_nothing(site):
+    path, _ = warm(site, os.urandom(50_000))
+    for headers in ({}, MALLORY):
+        status, fields, _ = site.ask("DELETE", path, headers)
+        assert (status, fields["WWW-Authenticate"][:5]) == (401, "Basic")
+    status, fields, _ = site.ask("GET", path)
+    assert fields["X-Bloblo"] == site.servers.delivery
+    absent = blob_path(digest_of(os.urandom(8)))
+    assert site.ask("DELETE", absent)[0] == 404
+
+
+def test_a_deletion_through_one_front_is_known_at_the_other(servers):
+    nginx, apache = Site(servers, "nginx"), Site(servers, "apache")
+    for here, there in ((nginx, apache), (apache, nginx)):
+        path, _ = warm(here, os.urandom(50_000))
+        assert there.ask("GET", path)[1]["X-Bloblo"] == servers.delivery
+        assert here.ask("DELETE", path)[0] == 202
+        assert_gone(there, path)
