@@ -1,7 +1,5 @@
-"""A deletion in the registry through the shipped nginx and Apache, at default settings: as without bloblo. The cases
-are those of the OCI conformance suite: push, mount, HEAD, GET, DELETE, and push again.
-
-Source: <https://github.com/opencontainers/distribution-spec/tree/v1.1.0/conformance>
+"""Deletions in the registry of what bloblo has proved and found, through nginx and Apache, redirect and accelerate, at
+default settings. (test_distribution_spec.py has the specification's own cases.)
 """
 
 import os
@@ -60,22 +58,6 @@ def test_a_blob_that_was_deleted_is_gone_and_can_be_pushed_again(site):
         assert push(site.url, content) == digest
         status, fields, _ = site.ask("HEAD", path)
         assert (status, fields["Content-Length"]) == (200, str(len(content)))
-
-
-def test_a_mounted_blob_outlives_the_first(site):
-    content = os.urandom(50_000)
-    path, digest = warm(site, content)
-    mounted = blob_path(digest, "other/name")
-    assert site.ask("HEAD", mounted)[0] == 404
-    status, _, _ = site.ask("POST", f"/v2/other/name/blobs/uploads/?mount={digest}&from=some/name")
-    assert status == 201
-    assert site.ask("HEAD", mounted)[0] == 200
-    assert site.ask("GET", mounted)[0] in (200, 307)
-    assert site.ask("DELETE", path)[0] == 202
-    assert_gone(site, path)
-    assert site.ask("HEAD", mounted)[0] == 200
-    assert site.ask("DELETE", mounted)[0] == 202
-    assert_gone(site, mounted)
 
 
 def test_a_refused_deletion_changes_nothing(site):
