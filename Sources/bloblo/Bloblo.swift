@@ -47,7 +47,7 @@ struct Bloblo: ParsableCommand {
     version: blobloVersion,
     subcommands: [
       Serve.self, Check.self, Presign.self, Sweep.self, Warm.self, Offload.self,
-      Purge.self,
+      Purge.self, HealthCommand.self,
     ],
     defaultSubcommand: Serve.self)
 }

@@ -65,6 +65,7 @@ def test_it_is_not_root_and_says_what_it_is(manifest):
     assert config["User"] == "7777:7777"
     assert config["Entrypoint"] == ["/usr/bin/bloblo"]
     assert config["StopSignal"] == "SIGTERM"
+    assert config["Healthcheck"]["Test"][-2:] == ["/usr/bin/bloblo", "health"]
     labels = {name.removeprefix("org.opencontainers.image.") for name in config["Labels"]}
     assert {"title", "description", "licenses", "version", "revision", "created"} <= labels
 

@@ -64,6 +64,12 @@ def test_a_component_adds_one_document(component):
         kubernetes_validate.validate(added[0], VERSIONS[0], strict=True)
 
 
+def test_its_upstreams_are_the_shipped_ones_but_for_the_registry():
+    shipped = (stack.ROOT / "nginx/bloblo-upstreams.conf").read_text()
+    assert shipped.replace("server 127.0.0.1:5000;", "server registry:5000;") == (
+        HOME / "base/bloblo-upstreams.conf").read_text()
+
+
 def test_no_container_is_root_or_may_become_it():
     manifest = Manifest(render(HOME / "base"))
     assert manifest.pod["securityContext"]["runAsNonRoot"] is True

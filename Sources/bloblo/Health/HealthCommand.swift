@@ -1,0 +1,59 @@
+import ArgumentParser
+import FastCGI
+import Primitives
+
+/// Asks the running bloblo how it is, for a container's health check.
+struct HealthCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "health",
+    abstract: "Ask the running bloblo whether it takes requests.",
+    discussion: """
+      Sends one request to the bloblo at BLOBLO_LISTEN_ADDR and ends with 0 when it answers, else with 1. With --ready \
+      bloblo must also be able to offload now: use that for an alert. A probe that takes pods out of service must not \
+      use it, since every pod fails it when S3 fails.
+
+      Example: bloblo health
+      """)
+
+  @Flag(help: "Ask also whether bloblo can offload now.")
+  var ready = false
+
+  @Option(
+    name: .customLong("socket"),
+    help:
+      "Where the running bloblo listens, as unix:/path or host:port; instead of BLOBLO_LISTEN_ADDR."
+  )
+  var address: String?
+
+  @OptionGroup var file: EnvironmentFileOption
+
+  func run() throws {
+    let instance = RunningInstance(at: address, try file.environment())
+    do {
+      let (isWell, text) = try instance.health(asksReady: ready)
+      print(text)
+      if !isWell { throw ExitCode.failure }
+    } catch let failure as FastCGICall.Failure {
+      complain(["bloblo: no answer at \(instance.address): \(failure)"])
+      throw ExitCode.failure
+    }
+  }
+}
+
+extension RunningInstance {
+  /// What `/bloblo/health` or `/bloblo/ready` says: whether all is well, and the page's text.
+  fileprivate func health(asksReady: Bool) throws(FastCGICall.Failure) -> (Bool, String) {
+    let output = try FastCGICall(address, within: .seconds(5)).send([
+      ("REQUEST_METHOD", "GET"), ("REQUEST_URI", asksReady ? "/bloblo/ready" : "/bloblo/health"),
+      ("SERVER_PROTOCOL", "HTTP/1.1"), ("SERVER_SOFTWARE", "bloblo/\(blobloVersion)"),
+      ("BLOBLO_PAGES", "on"),
+    ])
+    let lines = String(decoding: output, as: UTF8.self).split(
+      separator: "\r\n", omittingEmptySubsequences: false)
+    let head = lines.prefix { !$0.isEmpty }
+    let isWell = head.contains { $0.hasPrefix("Status: 200") }
+    let page = lines.dropFirst(head.count + 1).joined()
+    let text = page.split(separator: "\n").map { String($0).printable }
+    return (isWell, text.joined(separator: "\n"))
+  }
+}
