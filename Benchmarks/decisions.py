@@ -34,8 +34,8 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "Tests" / "Stack"))
-import faulty  # noqa: E402
 import stack  # noqa: E402
+from fakes.relay import Relay  # noqa: E402
 
 BLOB = b"bloblo" * 1000
 NAME = "bench/image"
@@ -260,7 +260,7 @@ def dead(bench, facts, path, authorization, result):
 
 
 def stalled(bench, facts, path, authorization, result):
-    relay = faulty.Relay(int(facts["registry_url"].rpartition(":")[2]))
+    relay = Relay(int(facts["registry_url"].rpartition(":")[2]))
     place = bench.folder / "stalled.sock"
     bench.bloblo(facts, place, {"BLOBLO_UPSTREAM_URL": relay.url})
     ports = bench.nginx(facts, {"stalled": place})

@@ -26,9 +26,9 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "Tests/Stack"))
-import faulty
 import oci_image
 import stack
+from fakes.registry import Registry
 
 MIB = 1 << 20
 LINES = {"1 Gbit/s": 125_000_000, "as fast as it goes": None}
@@ -122,7 +122,7 @@ def roads(chosen, result):
 
 
 def tees(chosen, result):
-    registry = faulty.Registry()
+    registry = Registry()
     options = stack.options(["up", "--services", "s3,nginx,bloblo", "--bloblo", str(chosen.bloblo), "--registry",
                              registry.address])
     with stack.Stack(options) as running:

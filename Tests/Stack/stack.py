@@ -776,38 +776,6 @@ def end_by_signal():
         signal.signal(number, end)
 
 
-def run_tests(module, at_once=3):
-    """unittest.main; without arguments each class in a process of its own, some at a time: most of their
-    time is spent waiting for a server that hangs, or starts."""
-    import concurrent.futures
-    import unittest
-
-    end_by_signal()
-    if len(sys.argv) > 1:
-        return unittest.main(verbosity=2)
-    names = [name for name, value in vars(module).items()
-             if isinstance(value, type) and issubclass(value, unittest.TestCase) and value.__name__.startswith("Test")]
-    processes = []
-
-    def run(name):
-        process = subprocess.Popen([sys.executable, module.__file__, name], stdout=subprocess.PIPE,
-                                   stderr=subprocess.STDOUT, text=True)
-        processes.append(process)
-        said = process.communicate()[0]
-        print(said, end="", flush=True)
-        return name, process.returncode
-
-    try:
-        with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
-            failed = [name for name, status in pool.map(run, names) if status]
-    except Ended:
-        for process in processes:
-            process.terminate()
-        raise
-    if not names or failed:
-        sys.exit(f"failed: {' '.join(failed) or 'there is no test'}")
-
-
 def say(facts):
     print(json.dumps(facts), flush=True)
 

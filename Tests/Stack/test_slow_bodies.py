@@ -7,13 +7,13 @@ import time
 
 import pytest
 
-import faulty
 import stack
+from fakes.registry import Registry
 
 
 @pytest.fixture(scope="module")
 def site():
-    registry = faulty.Registry()
+    registry = Registry()
     options = ["up", "--services", "s3,apache,nginx,bloblo", "--registry", f"127.0.0.1:{registry.port}"]
     if program := os.environ.get("BLOBLO"):
         options += ["--bloblo", program]
