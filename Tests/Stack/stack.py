@@ -38,6 +38,7 @@ import tempfile
 import threading
 import time
 import urllib.parse
+import weakref
 
 import written
 
@@ -75,6 +76,8 @@ class Ports:
 
     def __init__(self):
         self._claims = []
+        # Who forgets to close them must not keep them.
+        weakref.finalize(self, self._give_back, self._claims)
 
     def take(self, also=lambda port: ()):
         """A port that is free, as are those that `also` derives from it."""
@@ -88,8 +91,12 @@ class Ports:
                 claim.close()
 
     def close(self):
-        while self._claims:
-            self._claims.pop().close()
+        self._give_back(self._claims)
+
+    @staticmethod
+    def _give_back(claims):
+        while claims:
+            claims.pop().close()
 
     @staticmethod
     def _claim(port):

@@ -83,7 +83,8 @@ def test_true_region_is_found_out(start, fake_registry, make_stack):
         assert site.get(digest)[::2] == (200, fake_registry.blobs[digest])
         _, fields = site.fill(digest)
         assert stack.request("GET", fields["Location"])[::2] == (200, fake_registry.blobs[digest])
-    assert len(site.lines("is in another region")) == 1
+    # Not at each pull; two that find it out at once may both say so.
+    assert len(site.lines("is in another region")) in (1, 2)
 
 
 def test_another_credential_presigns(seaweed):
