@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import tempfile
 
@@ -184,15 +185,27 @@ def take_pictures(url, name):
                 raise AssertionError(f"{picture} shows little")
 
 
-def browse(url, *options, has_scripts=True, timeout=60):
-    """What headless Chromium writes to its output, and to its error stream."""
+@contextlib.contextmanager
+def browsing(url, *options, has_scripts=True):
+    """Headless Chromium at work, with all that it starts; ended at the end."""
     with tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as profile:
         preferences = pathlib.Path(profile, "Default/Preferences")
         preferences.parent.mkdir()
         preferences.write_text(json.dumps({"profile": {"default_content_setting_values": {
             "javascript": 1 if has_scripts else 2}}}))
-        result = subprocess.run(
+        process = subprocess.Popen(
             [stack.program("chromium"), "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
              f"--user-data-dir={profile}", "--enable-logging=stderr", "--no-first-run", *options, url],
-            capture_output=True, text=True, timeout=timeout)
-    return result.stdout, result.stderr
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        with process:
+            try:
+                yield process
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+
+
+def browse(url, *options, has_scripts=True, timeout=60):
+    """What headless Chromium writes to its output, and to its error stream."""
+    with browsing(url, *options, has_scripts=has_scripts) as process:
+        return process.communicate(timeout=timeout)

@@ -259,6 +259,7 @@ def test_wrong_settings_are_not_tried_for_ever(unit):
         unit.systemctl("daemon-reload")
         before = unit.show("NRestarts")
         unit.systemctl("restart", "bloblo.service")
+        eventually(lambda: unit.show("SubState") == "failed")
         time.sleep(2.5)  # RestartSec, twice
         assert (unit.show("SubState"), unit.show("ExecMainStatus"), unit.show("NRestarts")) == \
                          ("failed", "78", "0")
