@@ -13,6 +13,8 @@ from fakes.waiting import eventually
 from front_site import Site, stacks
 from s3_servers import boto, check, judge, settings
 
+pytestmark = pytest.mark.long
+
 MIB = 1 << 20
 
 

@@ -7,6 +7,8 @@ import pytest
 import stack
 from s3_servers import check, settings
 
+pytestmark = pytest.mark.long
+
 DIGEST = "sha256:" + "0" * 64
 # As long as the tokens that STS gives, and as none should be.
 TOKEN, HUGE_TOKEN = "T" * 3000, "T" * 9000

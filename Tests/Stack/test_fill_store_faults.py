@@ -3,9 +3,13 @@
 import concurrent.futures
 import threading
 
+import pytest
+
 from fakes.relay import slow_down
 from fakes.waiting import eventually
 from filling import MIB, fixtures
+
+pytestmark = pytest.mark.long
 
 shared, site = fixtures()
 

@@ -4,9 +4,13 @@ import concurrent.futures
 import subprocess
 import threading
 
+import pytest
+
 import stack
 from fakes.waiting import eventually
 from filling import MIB, Pull, fixtures, path
+
+pytestmark = pytest.mark.long
 
 SIZES = (MIB, 20 * MIB)
 

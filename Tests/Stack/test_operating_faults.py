@@ -11,6 +11,8 @@ import stack
 from fakes.waiting import eventually
 from operating import MIB, operating, small_file_system, take_pictures
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def shared():

@@ -17,6 +17,8 @@ from fakes.waiting import eventually
 from front_site import Site
 from s3_servers import NEXT_KEY, NEXT_SECRET
 
+pytestmark = pytest.mark.long
+
 
 class ShortLived(Site):
     """bloblo with credentials of a metadata service that gives two in turn, each for `life` seconds."""

@@ -16,6 +16,8 @@ from fakes.waiting import eventually
 from front_site import Site, stacks
 from s3_servers import NEXT_KEY, NEXT_SECRET, JuiceFS, JuiceFSElsewhere, LocalStack, Moto, boto, check, judge, run, settings
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def servers():

@@ -13,6 +13,8 @@ import stack
 from fakes.waiting import eventually
 from operating import browse, browsing, operating, take_pictures
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def pulled():

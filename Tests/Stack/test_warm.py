@@ -20,6 +20,8 @@ from fakes.token_registry import INDEX, TokenRegistry
 from fakes.waiting import eventually
 from front_site import stacks
 
+pytestmark = pytest.mark.long
+
 PROGRAM = os.environ["BLOBLO"]
 MIB = 1 << 20
 
