@@ -50,7 +50,7 @@ class OpenRegistry(http.server.BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length)
         self.server.heard.append((self.command, self.path, self.headers, body))
-        status = 202 if self.command == "DELETE" else 200 if self.command in ("GET", "HEAD") else 405
+        status = 202 if self.command == "DELETE" else 200 if self.command in ("GET", "HEAD") else self.server.refusal
         content = CONTENT if status == 200 else b""
         self.send_response(status)
         self.send_header("Docker-Content-Digest", DIGEST)
@@ -113,7 +113,7 @@ def serving(handler, tls=None, **facts):
 
 def open_registry(tls=None):
     """Answers by https with the certificate of that name, if one is given."""
-    return serving(OpenRegistry, tls, heard=[], fields=[])
+    return serving(OpenRegistry, tls, heard=[], fields=[], refusal=405)
 
 
 def auth_server():

@@ -54,6 +54,10 @@ def world():
           location @bloblo_s3 { return 200 "the bucket"; }
           location / { proxy_pass http://bloblo_registry; }
           include snippets/bloblo-tokens.conf; include snippets/bloblo-pages.conf;""")
+        owner.add("intercepts", """
+          proxy_intercept_errors on;
+          error_page 500 502 503 504 /50x.html;
+          location / { proxy_pass http://bloblo_registry; }""")
         yield owner.start()
 
 
@@ -102,6 +106,18 @@ def test_the_registry_can_send_nginx_nowhere(world):
             if method == "GET" and answer is not REDIRECT:
                 assert body == CONTENT, (path, place)
             assert "koi8" not in str(headers) and time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("status", (424, 500, 503))
+def test_no_upload_is_sent_twice_where_a_site_intercepts_errors(world, status):
+    world.registry.refusal = status
+    try:
+        for method in ("PUT", "POST", "PATCH"):
+            world.registry.heard.clear()
+            got = world.ask("intercepts", method, body=b"x")[0]
+            assert (got, len(world.registry.heard)) == (status, 1)
+    finally:
+        world.registry.refusal = 405
 
 
 def test_a_regex_location_of_the_sites_own_holds(world):
