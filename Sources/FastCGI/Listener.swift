@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import Synchronization
 
 /// The owner of a listening socket.
 ///
@@ -10,6 +11,7 @@ package struct Listener: ~Copyable, Sendable {
   package let isTCP: Bool
   package let address: ListenAddress
   private let socketFile: SocketFile?
+  private let spare = SpareDescriptor()
 
   /// - Parameters:
   ///   - mode: permission bits of a Unix socket.
@@ -67,6 +69,18 @@ package struct Listener: ~Copyable, Sendable {
     return descriptor
   }
 
+  /// Closes a connection that waits, when the process has no descriptor left for it.
+  ///
+  /// - Returns: whether there was one.
+  func turnAway() -> Bool {
+    spare.lend {
+      let connection = accept4(self.descriptor, nil, nil, Int32(SOCK_CLOEXEC.rawValue))
+      guard connection >= 0 else { return false }
+      close(connection)
+      return true
+    }
+  }
+
   /// Refuses whoever comes from now on, so that web servers turn elsewhere at once, and takes the socket's
   /// file away if it is still this one's. A socket that we were started with belongs to others too: it is
   /// left as it is.
@@ -77,6 +91,28 @@ package struct Listener: ~Copyable, Sendable {
   }
 
   deinit { _ = Glibc.close(descriptor) }
+}
+
+/// A descriptor that is kept for the time when no other is left.
+private final class SpareDescriptor: Sendable {
+  private let descriptor = Mutex(open())
+
+  deinit { close(descriptor.withLock { $0 }) }
+
+  /// Gives the descriptor up while `body` runs.
+  func lend(_ body: () -> Bool) -> Bool {
+    descriptor.withLock { descriptor in
+      guard descriptor >= 0 else {
+        descriptor = Self.open()
+        return false
+      }
+      close(descriptor)
+      defer { descriptor = Self.open() }
+      return body()
+    }
+  }
+
+  private static func open() -> Int32 { unsafe Glibc.open("/dev/null", O_RDONLY | O_CLOEXEC) }
 }
 
 /// A socket's place in the file system, known again by its inode: another process may put its own there.

@@ -94,9 +94,10 @@ private final class Acceptor: EventSource, @unchecked Sendable {
     for _ in 0..<64 {
       guard !hasStopped else { return }
       guard let connection = listener.accept() else {
-        // Out of descriptors: the connection stays in the backlog; trying again at once would only burn time.
-        if errno == EMFILE || errno == ENFILE { tryAgain(after: .milliseconds(10)) }
-        return
+        guard errno == EMFILE || errno == ENFILE else { return }
+        // Out of descriptors: a web server that is let go asks the registry at once, instead of waiting.
+        if listener.turnAway() { continue }
+        return tryAgain(after: .milliseconds(10))
       }
       reactor.add(connection)
     }

@@ -3,8 +3,8 @@ internal import Synchronization
 
 /// A blocking HTTP/1.1 client: one thread's own, its connections kept warm.
 ///
-/// What goes out is what the caller gave: no redirect is followed, no proxy and no netrc of the
-/// environment is used, no header is added, no encoding asked for or undone.
+/// What goes out is what the caller gave: no redirect is followed, no netrc is read, no header is added, no
+/// encoding asked for or undone. A proxy is used only where `ProxySettings` were set for the process.
 package struct HTTPClient: ~Copyable {
   private var handle: EasyHandle
   /// The authorities that the handle's connections were checked by.
@@ -94,7 +94,11 @@ package struct HTTPClient: ~Copyable {
     try handle.set(CURLOPT_URL, url)
     try handle.set(CURLOPT_PATH_AS_IS, 1)
     try handle.set(CURLOPT_PROTOCOLS_STR, "http,https")
-    try handle.set(CURLOPT_PROXY, "")
+    if let proxies = Self.proxies {
+      try proxies.set(on: handle, for: url)
+    } else {
+      try handle.set(CURLOPT_PROXY, "")
+    }
     try handle.set(CURLOPT_FOLLOWLOCATION, 0)
     try handle.set(CURLOPT_NOSIGNAL, 1)
     try handle.set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))

@@ -77,7 +77,7 @@ final class BlobHandler: RequestHandler {
           ("upload", tee.filler.uploaderLoad),
         ]
       },
-      settings: settings.inForce, start: .now(), volume: log.volume)
+      settings: settings.inForce, warnings: settings.warnings, start: .now(), volume: log.volume)
     pages = Pages(operation: operation)
   }
 

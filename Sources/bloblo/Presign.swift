@@ -20,10 +20,15 @@ struct Presign: ParsableCommand {
 
   @OptionGroup var file: EnvironmentFileOption
 
-  func run() throws {
-    guard let digest = Digest(digest) else {
-      throw ValidationError("want a digest such as sha256: and 64 lower-case hexadecimal digits")
+  func validate() throws {
+    guard Digest(digest) != nil else {
+      throw ValidationError(
+        "want a digest, sha256: and 64 lower-case hexadecimal digits, got \"\(digest.printable)\"")
     }
+  }
+
+  func run() throws {
+    guard let digest = Digest(digest) else { throw ExitCode.validationFailure }
     let (environment, file) = try file.read()
     self.file.announce(file)
     let settings = try ToolSettings(environment)

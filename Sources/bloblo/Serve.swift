@@ -1,6 +1,7 @@
 import ArgumentParser
 import FastCGI
 import Glibc
+import HTTPTransport
 import Logging
 import Registry
 import S3
@@ -35,6 +36,9 @@ struct Serve: ParsableCommand {
     let log = Log(settings)
     let logger = log.logger
     if let file { logger.info("settings read from a file", metadata: ["file": "\(file.path)"]) }
+    if let proxies = HTTPClient.proxies {
+      logger.info("proxies are used", metadata: ["proxies": "\(proxies.description)"])
+    }
     for warning in settings.warnings { logger.warning("\(warning)") }
     let hosts = clientsNames(ofRegistryIn: settings)
     if let (words, advice) = SameHostCheck(settings.location, registryHosts: hosts).finding {

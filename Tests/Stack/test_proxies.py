@@ -2,7 +2,6 @@
 
 import base64
 import http.client
-import threading
 import urllib.parse
 
 import pytest
@@ -28,6 +27,7 @@ def proxy(serve):
             connection.request(self.command, target, body, headers)
             answer = connection.getresponse()
             content = answer.read()
+            connection.close()
             self.send_response(answer.status)
             for name, value in answer.getheaders():
                 self.send_header(name, value)

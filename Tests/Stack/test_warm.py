@@ -16,7 +16,7 @@ import pytest
 import oci_image
 import stack
 from fakes.relay import Relay, slow_down
-from fakes.token_registry import INDEX, TokenRegistry
+from fakes.token_registry import INDEX, MANIFEST, TokenRegistry
 from fakes.waiting import eventually
 from front_site import stacks
 
@@ -350,3 +350,26 @@ def test_docker_registry_with_a_password(site, chance):
         assert site.s3.size(digest) == image["sizes"][digest]
 
 
+
+
+def test_indices_that_name_one_another_cost_no_more_than_their_manifests(site):
+    layer = site.registry.layer(5000)
+    inner = [site.registry.image("amd64", [layer])]
+    for _ in range(2):
+        index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": inner * 100}
+        inner = [{"mediaType": INDEX, **site.registry.store(json.dumps(index).encode(), "manifests")}]
+    site.registry.tag("bomb", inner)
+    site.registry.seen.clear()
+    ended = site.warm(f"{site.registry.host}/team/app:bomb")
+    assert "2 filled" in ended.stdout, ended
+    asked = [path for _, path, _ in site.registry.seen if "/manifests/" in path]
+    assert len(asked) <= 10, len(asked)
+
+
+def test_an_index_of_very_many_manifests_is_cut_short(site):
+    absent = [{"mediaType": MANIFEST, "digest": f"sha256:{number:064x}", "size": 1} for number in range(3000)]
+    site.registry.tag("wide", absent)
+    site.registry.seen.clear()
+    ended = site.warm(f"{site.registry.host}/team/app:wide")
+    assert ended.returncode == 1 and "more than 1000 manifests" in ended.stdout
+    assert sum("/manifests/" in path for _, path, _ in site.registry.seen) < 1100

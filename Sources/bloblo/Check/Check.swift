@@ -4,6 +4,7 @@ import Fill
 import Glibc
 import HTTPTransport
 import Logging
+import Primitives
 import Registry
 import S3
 
@@ -30,6 +31,14 @@ struct Check: ParsableCommand {
 
   @Option(help: "The web server as clients see it, as https://registry.example.com.")
   var front: String?
+
+  func validate() throws {
+    if let blob { _ = try blobPath(blob) }
+    if let front, (try? Endpoint(front)) == nil {
+      throw ValidationError(
+        "--front: want http:// or https:// and a host, got \"\(front.printable)\"")
+    }
+  }
 
   @OptionGroup var file: EnvironmentFileOption
 

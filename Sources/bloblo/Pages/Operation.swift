@@ -18,6 +18,8 @@ struct Operation: Sendable {
   let pools: @Sendable () -> [(name: String, load: ThreadPoolLoad)]
   /// In force, secrets redacted, by name.
   let settings: [SettingInForce]
+  /// What is set and probably meant otherwise.
+  let warnings: [String]
   let start: UnixTime
   let volume: LogVolume
 

@@ -85,7 +85,9 @@ struct StatusPage {
     let items: [HTML] = operation.notices.all.map { notice, sentence in
       "<li id=\"notice-\(notice.word)\"><b>Notice: \(notice.message).</b> \(sentence)</li>"
     }
-    return items.isEmpty ? "" : "<ul class=\"notices\">\(items)</ul>"
+    let warnings: [HTML] = operation.warnings.map { "<li><b>Setting:</b> \($0)</li>" }
+    let all = items + warnings
+    return all.isEmpty ? "" : "<ul class=\"notices\">\(all)</ul>"
   }
 
   // MARK: offload

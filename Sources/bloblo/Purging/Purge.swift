@@ -36,7 +36,8 @@ struct Purge: ParsableCommand {
 
   func validate() throws {
     guard Digest(digest) != nil else {
-      throw ValidationError("want a digest such as sha256: and 64 lower-case hexadecimal digits")
+      throw ValidationError(
+        "want a digest, sha256: and 64 lower-case hexadecimal digits, got \"\(digest.printable)\"")
     }
     if let address, ListenAddress(address) == nil {
       throw ValidationError("--socket: want unix:/path or host:port, got \"\(address)\"")

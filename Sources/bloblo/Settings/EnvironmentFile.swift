@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import HTTPTransport
 import S3
 
 /// A file of settings, as systemd's `EnvironmentFile=` reads it: `NAME=value` lines, comments that begin with `#`
@@ -74,11 +75,20 @@ struct EnvironmentFileOption: ParsableArguments {
   /// - Throws: an exit status, when the file that is named can't be read.
   func environment() throws -> [String: String] { try read().environment }
 
+  /// Also sets the process's proxies, of which a CGI process has none.
+  ///
   /// - Returns: also the file that was read.
   func read() throws -> (environment: [String: String], file: EnvironmentFile?) {
     let own = processEnvironment()
     let file = try file(beside: own)
-    return (EnvironmentFileOption.merged(own, file), file)
+    let environment = EnvironmentFileOption.merged(own, file)
+    do throws(ProxySettings.Failure) {
+      HTTPClient.use(try ProxySettings(environment: environment))
+    } catch {
+      complain(["bloblo: \(error)"])
+      throw ExitCode(EX_CONFIG)
+    }
+    return (environment, file)
   }
 
   static func merged(_ own: [String: String], _ file: EnvironmentFile?) -> [String: String] {

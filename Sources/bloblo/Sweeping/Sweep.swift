@@ -21,6 +21,13 @@ struct Sweep: ParsableCommand {
 
   @OptionGroup var file: EnvironmentFileOption
 
+  func validate() throws {
+    if let olderThan, Duration(setting: olderThan) == nil {
+      throw ValidationError(
+        "--older-than: want a time such as 30m, 12h or 1d, got \"\(olderThan.printable)\"")
+    }
+  }
+
   func run() throws {
     var (environment, file) = try file.read()
     self.file.announce(file)

@@ -6,10 +6,15 @@ import Registry
 struct ImageWalk {
   /// An index of indices of… ends here.
   private static let depthLimit = 4
+  /// More manifests no image has: an index of all platforms and their attestations has some dozens.
+  private static let manifestLimit = 1000
 
   private let session: RegistrySession
   private let platforms: [Platform]
   private var seen: Set<String> = []
+  /// Manifests that were asked for, each once.
+  private var visited: Set<String> = []
+  private var isOverLimit = false
   /// Each once, in the order of the image.
   private(set) var blobs: [ImageBlob] = []
   /// What an index names and could not be read; the rest is found all the same.
@@ -41,8 +46,13 @@ struct ImageWalk {
     guard !wanted.isEmpty || manifests.isEmpty else {
       throw WarmError("none of the image's platforms is wanted")
     }
-    for manifest in wanted {
+    for manifest in wanted where visited.insert(manifest.digest).inserted {
       do throws(WarmError) {
+        guard visited.count <= Self.manifestLimit else {
+          if isOverLimit { return }
+          isOverLimit = true
+          throw WarmError("more than \(Self.manifestLimit) manifests; the rest is left out")
+        }
         guard let digest = Digest(manifest.digest) else { throw WarmError("not a digest") }
         try visit(manifest.digest, digest, depth: depth + 1, &http)
       } catch {

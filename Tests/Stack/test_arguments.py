@@ -1,0 +1,34 @@
+"""Mistakes in arguments and in the names of settings are told by their own names."""
+
+import pytest
+
+
+@pytest.mark.parametrize("words,told", [
+    (("presign", "foo"), 'got "foo"'),
+    (("purge", "foo"), 'got "foo"'),
+    (("check", "--blob", "x"), "--blob: want NAME@DIGEST"),
+    (("check", "--front", "x"), "--front: want http://"),
+    (("sweep", "--older-than", "banana"), '--older-than: want a time such as 30m, 12h or 1d, got "banana"'),
+])
+def test_an_argument_s_mistake_is_told_before_anything_else(alone, words, told):
+    done = alone(start=False).run(*words, AWS_ACCESS_KEY_ID=None, BLOBLO_UPSTREAM_URL="x")
+    assert told in done.stderr and done.returncode == 64, done
+
+
+@pytest.mark.parametrize("wrong,right", [
+    ("BLOBLO_S3_BUCKET", "BLOBLO_S3_BUCKET_NAME"), ("BLOBLO_BUCKET", "BLOBLO_S3_BUCKET_NAME"),
+    ("BLOBLO_LISTEN", "BLOBLO_LISTEN_ADDR"), ("BLOBLO_FILL_MODE", "BLOBLO_FILL"),
+    ("BLOBLO_S3_SECRET", "AWS_SECRET_ACCESS_KEY"), ("bloblo_s3_region", "BLOBLO_S3_REGION"),
+    ("AWS_REGOIN", "AWS_REGION"), ("BLOBLO_PROOF_TLL", "BLOBLO_PROOF_TTL"), ("Bloblo_Delivery", "BLOBLO_DELIVERY"),
+])
+def test_the_right_name_is_offered_at_start_in_check_and_on_the_page(alone, wrong, right):
+    bloblo = alone(**{wrong: "value"})
+    words = f"{wrong}: unknown, ignored; did you mean {right}?"
+    assert any(words in line["message"] for line in bloblo.lines("did you mean"))
+    assert words in bloblo.run("check").stdout
+    assert words in bloblo.page()[1]
+
+
+@pytest.mark.parametrize("name", ["AWS_LAMBDA_FUNCTION_NAME", "AWS_RETRY_MODE", "AWS_MAX_ATTEMPTS", "AWS_PROFILE"])
+def test_what_others_read_is_nobody_s_mistake(alone, name):
+    assert "did you mean" not in alone(start=False).run("check", **{name: "3"}).stdout

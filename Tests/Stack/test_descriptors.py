@@ -1,0 +1,34 @@
+"""Out of descriptors, a request passes at once: the web server is let go, and asks the registry."""
+
+import os
+import resource
+import socket
+import time
+
+import pytest
+
+from fakes.waiting import eventually
+
+
+def test_who_comes_without_a_descriptor_left_is_let_go_at_once(alone):
+    bloblo = alone()
+    digest = bloblo.put_into_bucket(b"content")
+    assert bloblo.get(digest)[0] == 307
+    used = len(os.listdir(f"/proc/{bloblo.process.pid}/fd"))
+    limit = used + 4
+    resource.prlimit(bloblo.process.pid, resource.RLIMIT_NOFILE, (limit, limit))
+    held = []
+    try:
+        for _ in range(8):
+            connection = socket.socket(socket.AF_UNIX)
+            connection.connect(str(bloblo.socket))
+            held.append(connection)
+        time.sleep(0.5)
+        since = time.monotonic()
+        with pytest.raises(OSError):
+            bloblo.get(digest, timeout=10)
+        assert time.monotonic() - since < 1
+    finally:
+        for connection in held:
+            connection.close()
+    eventually(lambda: bloblo.get(digest)[0] == 307, 5)
