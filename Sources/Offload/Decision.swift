@@ -44,7 +44,8 @@ package enum PassReason: Sendable, Equatable {
   case purged
   /// `If-None-Match` and its kin.
   case conditional
-  /// Several ranges, a HEAD with a range, or a unit that is not bytes.
+  /// Several ranges, a HEAD with a range, a unit that is not bytes, or a range beyond the end of a blob that the web
+  /// server would read.
   case range
   /// `If-Range` with a validator that is not the registry's own of this blob.
   case otherValidator

@@ -43,6 +43,7 @@ extension BlobHandler {
       return pass(exchange, .noAcceleration)
     }
     guard kind != .apache || url.count < apacheLineBytes else { return pass(exchange, .longURL) }
+    guard exchange.asksForBytes(of: size) else { return pass(exchange, .range) }
     ledger.decided(.accelerate, exchange, by: .accelerated, size: size)
     exchange.location.front.accelerate(
       exchange.request, kind, proof, target, exchange.blob.path.digest)
@@ -55,6 +56,17 @@ extension BlobHandler {
     else { return pass(exchange, .longURL) }
     ledger.decided(.redirect, exchange, by: .redirected, size: size)
     exchange.location.front.redirect(exchange.request, to: url, exchange.blob.path.digest)
+  }
+}
+
+extension BlobExchange {
+  /// Whether a blob of `size` has bytes that the request asks for. A web server that keeps blobs would make the 416
+  /// itself, after it has set the fields of a 200.
+  fileprivate func asksForBytes(of size: Int64) -> Bool {
+    guard blob.range == .single,
+      let range = request.withParameter("HTTP_RANGE", { ByteRange(field: $0) }) ?? nil
+    else { return true }
+    return range.resolved(of: size) != nil
   }
 }
 
