@@ -1,12 +1,17 @@
 """What the registry hears of a request on each of nginx's roads, and what its answer may do to nginx."""
 
+import contextlib
 import itertools
+import pathlib
+import re
+import socket
 import time
 
 import pytest
 
 import stack
 from fakes.client import ALICE
+from fakes.waiting import eventually
 from nginx_site import BLOB, CONTENT, PASS, REDIRECT, SORRY, open_registry, site
 
 ROADS = {  # of a blob's path: what bloblo does, and the method
@@ -218,3 +223,37 @@ def test_older_copies_beside_these_files():
                         assert (params["BLOBLO_DELIVERY"], params["BLOBLO_PRESERVE_HOST"]) == ("pass", "false")
                     assert owner.ask("site", method, headers={})[0] == 401, method
                     assert len(registry.heard) == 1
+
+
+def resident(pids):
+    """KiB of memory of processes that is theirs alone."""
+    text = "".join(pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in pids)
+    return sum(int(kib) for kib in re.findall(r"^Private_\w+:\s+(\d+) kB", text, re.M))
+
+
+def test_a_slow_reader_costs_less_than_200_kib(world):
+    """5,000 readers of cold blobs: nginx has less than 1 GiB."""
+    readers, body = 200, b"x" * 3_000_000
+
+    def tee(_, connection):
+        connection.out(f"Status: 200\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        connection.end()
+
+    children = pathlib.Path(f"/proc/{world.nginx.pid}/task/{world.nginx.pid}/children")
+    with world.responder(tee) as responder, contextlib.ExitStack() as ends:
+        before = resident(children.read_text().split())
+        for number in range(readers):
+            client = ends.enter_context(socket.socket())
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", world.ports["plain"]))
+            client.sendall(f"GET {BLOB} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+            eventually(lambda number=number: len(responder.params) > number, pause=0.002)
+        sizes = []
+
+        def is_full():
+            sizes.append(resident(children.read_text().split()))
+            return len(sizes) > 20 and sizes[-1] == sizes[-10]
+
+        eventually(is_full)
+        cost = (sizes[-1] - before) / readers
+        assert 30 < cost < 200, cost
