@@ -10,7 +10,9 @@ package struct BlobRequest: Sendable {
   package enum Range: Sendable {
     case whole
     case single
-    /// Several ranges, or something that is no byte range: S3 answers these otherwise than a registry.
+    /// Several ranges: S3 answers these with the whole object.
+    case several
+    /// Something that is no byte range, or too many of them.
     case other
   }
 
@@ -40,7 +42,10 @@ package struct BlobRequest: Sendable {
 extension BlobRequest.Range {
   /// Reads the value of a `Range` field.
   package init(field value: Span<UInt8>) {
-    self = bounds(field: value) == nil ? .other : .single
+    self =
+      if bounds(field: value) != nil { .single } else if ByteRanges(field: value) != nil {
+        .several
+      } else { .other }
   }
 
   /// How many bytes of `size` the value of a `Range` field asks for; all, if it is no single range.

@@ -10,6 +10,8 @@ package enum Decision: Sendable {
   case redirect(location: [UInt8], size: Int64)
   /// The web server reads the bucket for the client, by this absolute URL.
   case accelerate(BlobProof, url: [UInt8], size: Int64)
+  /// Several ranges of a blob of this size are read from the bucket for the client.
+  case multipart(BlobProof, size: Int64)
   /// The client may read the blob, and the bucket has none, or a wrong one (`replacing`). The size is `nil` when only
   /// the registry's answer to the reading will tell it.
   case fill(BlobProof, size: Int64?, replacing: WrongObject?)

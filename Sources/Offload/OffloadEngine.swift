@@ -41,8 +41,8 @@ package struct OffloadEngine: Sendable {
     if policy.delivery == .pass { return .pass(.delivery) }
     if request.isConditional { return .pass(.conditional) }
     switch (request.method, request.range) {
-    case (_, .other), (.head, .single): return .pass(.range)
-    case (.get, .whole), (.get, .single), (.head, .whole): break
+    case (_, .other), (.head, .single), (.head, .several): return .pass(.range)
+    case (.get, .whole), (.get, .single), (.get, .several), (.head, .whole): break
     }
     // Without the bucket a GET comes to nothing: upstream need not be asked twice.
     if request.method == .get, storeBreaker.isResting(at: now.steady) {
@@ -185,6 +185,10 @@ package struct OffloadEngine: Sendable {
   private func deliver(
     _ request: BlobRequest, _ proof: BlobProof, _ url: [UInt8], _ blob: StoredBlob
   ) -> Decision {
+    if request.range == .several {
+      if let validator = request.ifRange, !proof.isOf(validator) { return .pass(.otherValidator) }
+      return .multipart(proof, size: blob.size)
+    }
     guard policy.delivery == .accelerate else {
       return .redirect(location: url, size: blob.size)
     }

@@ -30,6 +30,7 @@ package enum S3Error: Error, Hashable, Sendable, CustomStringConvertible {
   package enum Operation: String, Sendable {
     case headBucket = "HeadBucket"
     case headObject = "HeadObject"
+    case getObject = "GetObject"
     case putObject = "PutObject"
     case deleteObject = "DeleteObject"
     case createMultipartUpload = "CreateMultipartUpload"

@@ -7,7 +7,7 @@ import Threading
 extension BlobHandler {
   func pass(_ exchange: BlobExchange, _ reason: PassReason) {
     switch reason {
-    case .busy: tee.fillLater(exchange)
+    case .busy where !purges.isHeld(exchange.blob.path.digest): tee.fillLater(exchange)
     case .unknownSize where exchange.blob.method == .get: tee.learnSize(exchange)
     default: break
     }

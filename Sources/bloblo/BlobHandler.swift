@@ -15,10 +15,11 @@ final class BlobHandler: RequestHandler {
   let pingAndToken: PingAndToken
   private let flights = Flights()
   let tee: Tee
+  private let severalRanges: SeveralRanges
   private let pages: Pages?
   let notices: Notices
   let offloading: OffloadSwitch
-  private let purges: Purges
+  let purges: Purges
   private let control: Control
   private let frontFiles: FrontFiles
   let frontServer: FrontServerKind
@@ -46,6 +47,7 @@ final class BlobHandler: RequestHandler {
       settings, environment: environment, rule: ParamRule(named: settings.params, isTCP: isTCP),
       report: ledger.log.wrongParams)
     tee = Tee(settings, log.logger, ledger)
+    severalRanges = SeveralRanges(settings, ledger)
     pingAndToken = PingAndToken(
       memory: AnswerMemory(longest: settings.answerLife), askers: askers,
       frontServer: settings.frontServer)
@@ -65,6 +67,7 @@ final class BlobHandler: RequestHandler {
       return
     }
     let (asking, looking, relaying, tee) = (asking, looking, relaying, tee)
+    let ranges = severalRanges.pool
     let operation = Operation(
       ledger: ledger, health: health, notices: notices, frontFiles: frontFiles,
       history: History(at: .now()), locations: locations,
@@ -72,6 +75,7 @@ final class BlobHandler: RequestHandler {
       pools: {
         [
           ("ask", asking.load), ("look", looking.load), ("relay", relaying.load),
+          ("ranges", ranges.load),
           ("stream", tee.streaming.load),
           ("fill", tee.filler.readerLoad), ("hash", tee.filler.hasherLoad),
           ("upload", tee.filler.uploaderLoad),
@@ -132,6 +136,7 @@ final class BlobHandler: RequestHandler {
     asking.close()
     looking.close()
     relaying.close()
+    severalRanges.pool.close()
     tee.stop(within: limit)
   }
 
@@ -210,6 +215,12 @@ final class BlobHandler: RequestHandler {
       location.front.answer(request, proof, size: size, blob.path.digest)
     case .redirect(let url, let size): redirect(exchange, to: url, size: size)
     case .accelerate(let proof, let url, let size): accelerate(exchange, proof, url, size: size)
+    case .multipart(let proof, let size):
+      let ranges = request.withParameter("HTTP_RANGE") { ByteRanges(field: $0) } ?? nil
+      guard let parts = ranges?.resolved(of: size), !request.hasEndlessCuts else {
+        return pass(exchange, .range)
+      }
+      severalRanges.answer(exchange, proof, size: size, parts: parts) { self.pass(exchange, $0) }
     case .fill(let proof, let size, let wrong):
       if let wrong, let size { ledger.found(wrong, blob, want: size) }
       let ways = Tee.Ways {

@@ -51,6 +51,9 @@ final class Tee: Sendable {
     guard let source = source(exchange, size: size, isReplacement: isReplacement) else {
       return ways.pass(.store("no key for this digest"))
     }
+    if exchange.blob.range == .several {
+      return ways.pass(.cold(queueForRange(source, exchange)))
+    }
     let wanted = WantedBytes(exchange, proof)
     switch (mode, wanted) {
     case (.background, .part): ways.pass(.cold(queueForRange(source, exchange)))

@@ -34,24 +34,18 @@ import Testing
     #expect(site.secretsInLog.isEmpty)
   }
 
-  @Test func `a blob that the registry itself calls by another digest is the registry's to give`()
-    throws
-  {
+  @Test func `a blob that the registry calls by a digest of another algorithm is filled`() throws {
     let site = try Site()
     let blob = TestBlob(count: 40_000, .sha512)
+    // The registry of this Debian takes a sha512, and answers with the blob's sha256.
     try site.ground.push(blob, to: "fill/sha512")
-    for method in ["HEAD", "GET", "GET"] {
-      let path = blob.path(in: "fill/sha512")
-      let direct = try Curl.ask(method, site.ground.registryURL + path, Site.credential)
-      let answer = try site.ask(method, path)
-      #expect(direct.status == 200)
-      #expect(answer.status == 200)
-      #expect(answer.body == direct.body)
-      if method == "GET" { #expect(answer.body == blob.bytes) }
-      #expect(direct["docker-content-digest"]?.hasPrefix("sha256:") == true)
-      #expect(answer["docker-content-digest"] == direct["docker-content-digest"])
-    }
-    #expect(try site.bucket.size(blob.key) == nil)
+    let cold = try site.ask("GET", blob.path(in: "fill/sha512"))
+    #expect(cold.status == 200)
+    #expect(cold.body == blob.bytes)
+    #expect(try site.isFilled(blob))
+    let warm = try site.pull(blob.path(in: "fill/sha512"))
+    #expect(warm.first.status == 307)
+    #expect(warm.last.body == blob.bytes)
     #expect(site.secretsInLog.isEmpty)
   }
 
@@ -277,9 +271,7 @@ import Testing
     }
   }
 
-  @Test func `a registry's redirect to its storage proves the right to an object that is there`()
-    throws
-  {
+  @Test func `an object of unknown size is not given for a blob`() throws {
     let blob = TestBlob(count: 1000)
     let fake = FakeRegistry { _ in
       .init(
@@ -288,16 +280,12 @@ import Testing
           "Location: https://store.example/docker/registry/v2/blobs/sha256/\(blob.key.dropFirst(7))/data?sig=x"
         ])
     }
-    let site = try Site(registry: fake.port)
-    let cold = try site.ask("GET", blob.path(in: "fill/storage"))
-    #expect(cold["location"]?.hasPrefix("https://store.example/") == true)
-    try site.bucket.put(blob.key, blob.bytes)
-    // That it was absent is known for a moment.
-    #expect(
-      try eventually {
-        try site.ask("GET", blob.path(in: "fill/storage"))["location"]?.contains("X-Amz-") == true
-      })
-    #expect(try site.pull(blob.path(in: "fill/storage")).last.body == blob.bytes)
+    let site = try Site(["BLOBLO_PRESENCE_TTL": "0s"], registry: fake.port)
+    let path = blob.path(in: "fill/storage")
+    #expect(try site.ask("GET", path)["location"]?.hasPrefix("https://store.example/") == true)
+    // Nobody is followed to learn its size, and anything could stand there.
+    try site.bucket.put(blob.key, Array("7 bytes".utf8))
+    #expect(try site.ask("GET", path)["location"]?.hasPrefix("https://store.example/") == true)
     #expect(site.secretsInLog.isEmpty)
   }
 

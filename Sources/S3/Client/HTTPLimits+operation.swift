@@ -13,6 +13,7 @@ extension HTTPLimits {
       // S3 may work for minutes, and sends white space meanwhile.
       // Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html>
       limits.whole = stall * 20
+    case .getObject: limits.leastBytes = 64 << 10
     case .headBucket, .headObject, .deleteObject, .createMultipartUpload, .abortMultipartUpload,
       .listMultipartUploads, .getBucketLifecycle:
       limits.whole = stall * 2

@@ -84,6 +84,25 @@ struct FrontServer: Sendable {
     request.begin(blobHead(fields: fields, size: size, range: range, digest, "tee"))
   }
 
+  /// Begins to answer a GET of several ranges.
+  ///
+  /// - Parameter count: of bytes of the body.
+  func begin(
+    _ request: Request, _ proof: BlobProof, multipart body: MultipartBody, count: Int64,
+    _ digest: Digest
+  ) {
+    var head = ResponseHead(status: 206, capacity: 512)
+    head.add("Content-Type", "multipart/byteranges; boundary=\(body.boundary)")
+    head.add("Content-Length", String(count))
+    head.add("Docker-Content-Digest", digest.bytes)
+    head.add("Accept-Ranges", "bytes")
+    for (name, lowercased) in repeatedFields {
+      if let field = proof.fields.first(named: lowercased) { head.add(name, field.value) }
+    }
+    head.add("X-Bloblo", "multipart")
+    request.begin(head)
+  }
+
   /// The head of a 200 that carries the blob, or of a 206 with a part of it: what upstream said of it, and what
   /// we know.
   private func blobHead(

@@ -1,6 +1,6 @@
 /// What became of a request, passes apart: they are counted by their reasons.
 enum DecisionKind: Int, Sendable, CaseIterable {
-  case answer, redirect, accelerate, tee
+  case answer, redirect, accelerate, tee, multipart
   /// A ping or a token from memory, or just learnt.
   case remember
   /// An authorizer's yes, and its no.

@@ -16,7 +16,7 @@ extension PassReason.Kind {
     case .purged:
       "`bloblo purge` took this blob out of the bucket; it passes until its old URLs have ended."
     case .conditional: "If-None-Match and its kin: only the registry can judge. Normal."
-    case .range: "Several ranges, or a HEAD with one. Normal."
+    case .range: "No byte range, very many of them, or a HEAD with one. Normal."
     case .otherValidator: "If-Range with another validator than the registry's. Normal."
     case .upstreamStatus:
       "The registry does not let this client read this blob, or has none. Normal."
@@ -54,6 +54,7 @@ extension DecisionKind {
     case .answer: "HEAD, answered with what the registry said"
     case .redirect: "sent to the bucket"
     case .accelerate: "the web server reads the bucket"
+    case .multipart: "several ranges, read from the bucket"
     case .tee: "cold: read along while the bucket is filled"
     case .remember: "ping or token, from memory"
     case .authorize: "authorizer: yes"

@@ -36,11 +36,15 @@ final class Purges: Sendable {
 
   /// Whether a decision would give out a blob that is held, or fill it.
   func hold(_ digest: Digest, _ decision: Decision) -> Bool {
-    guard count.load(ordering: .relaxed) > 0 else { return false }
     switch decision {
-    case .pass, .answer: return false
-    case .redirect, .accelerate, .fill: return ends.withLock { $0[digest] != nil }
+    case .pass, .answer: false
+    case .redirect, .accelerate, .multipart, .fill: isHeld(digest)
     }
+  }
+
+  /// Whether the blob was purged lately.
+  func isHeld(_ digest: Digest) -> Bool {
+    count.load(ordering: .relaxed) > 0 && ends.withLock { $0[digest] != nil }
   }
 
   /// Ends the holds whose time is over. What requests have learnt of the blob meanwhile is forgotten again: an
