@@ -127,16 +127,29 @@ def test_a_digest_and_a_registry_by_option(site):
     assert (ended.returncode, site.is_there("shared")) == (0, [True]), ended
 
 
-def test_redirects_carry_no_credential_to_another_host(site):
+def named_storage(site):
+    """The setting by which redirects to the registry's storage are followed."""
+    return {"BLOBLO_UPSTREAM_FOLLOW": f"localhost:{site.registry.host.rpartition(':')[2]}"}
+
+
+def test_redirects_to_hosts_that_nobody_named_are_not_followed(site):
     site.registry.redirects = True
     ended = site.warm(site.image)
+    assert (ended.returncode, site.is_there("shared", "amd", "arm")) == (1, [False] * 3), ended
+    assert "BLOBLO_UPSTREAM_FOLLOW" in ended.stdout
+    assert not [path for _, path, _ in site.registry.seen if path.startswith("/storage")]
+
+
+def test_redirects_carry_no_credential_to_another_host(site):
+    site.registry.redirects = True
+    ended = site.warm(site.image, **named_storage(site))
     assert (ended.returncode, site.is_there("shared", "amd", "arm")) == (0, [True] * 3), ended
 
 
 def test_a_storage_that_fails_behind_a_redirect(site):
     site.registry.redirects = True
     site.registry.lost.add(site.layers["shared"]["digest"])
-    ended = site.warm(site.image)
+    ended = site.warm(site.image, **named_storage(site))
     assert (ended.returncode, site.is_there("shared", "amd", "arm")) == (1, [False, True, True]), ended
     assert f"failed {site.layers['shared']['digest']} 9.0 MiB: the registry answers 500" in ended.stdout
     assert "4 filled" in ended.stdout

@@ -6,23 +6,26 @@ import Synchronization
 /// Requests for one repository of one registry, with the credential that it asks for.
 final class RegistrySession: Sendable {
   private static let manifestLimit = 16 << 20
-  private static let hopLimit = 5
+  private static let hopLimit = 3
 
   let reference: ImageReference
   private let url: String
   private let authority: RegistryAuthority
   private let limits: HTTPLimits
+  private let followedHosts: FollowedHosts
 
   /// - Parameters:
   ///   - url: `http://host[:port][/prefix]`.
   ///   - login: by the registry's name; without it, that of the host in the URL holds.
+  ///   - followedHosts: to which a redirect of a blob may lead, beside the registry's own.
   init(
     _ reference: ImageReference, at url: String, _ docker: DockerConfiguration,
-    _ login: RegistryCredential?, _ limits: HTTPLimits
+    _ login: RegistryCredential?, _ limits: HTTPLimits, following followedHosts: FollowedHosts
   ) {
     self.reference = reference
     self.url = url
     self.limits = limits
+    self.followedHosts = followedHosts
     authority = RegistryAuthority(
       isPlain: url.hasPrefix("http:"), scope: "repository:\(reference.name):pull", limits,
       login ?? (reference.host == nil ? docker.credential(for: host(of: url)) : nil))
@@ -60,17 +63,30 @@ final class RegistrySession: Sendable {
       switch status.status {
       case 200: return request
       case 301, 302, 303, 307, 308:
-        guard let location = status.fields.first(named: "location")?.text,
-          let next = absolute(location, from: request.url)
-        else { throw WarmError("a redirect to nowhere") }
-        // A credential is for the host that asked for it, and no less hidden than there.
-        let isPlainer = request.url.hasPrefix("https:") && !next.hasPrefix("https:")
-        if host(of: next) != host(of: request.url) || isPlainer { request.fields = [] }
-        request.url = next
+        guard let location = status.fields.first(named: "location") else {
+          throw WarmError("a redirect to nowhere")
+        }
+        try follow(location.value, &request)
       default: throw WarmError("the registry answers \(status.status)")
       }
     }
     throw WarmError("too many redirects")
+  }
+
+  /// Goes where a redirect leads: on the registry's own host with the credential that it asked for, to a host
+  /// that the operator has named without one, and nowhere else.
+  private func follow(_ location: [UInt8], _ request: inout HTTPRequest) throws(WarmError) {
+    let text = String(decoding: location, as: UTF8.self)
+    if let next = absolute(text, from: request.url), origin(of: next) == origin(of: request.url) {
+      request.url = next
+      return
+    }
+    do {
+      request.url = try followedHosts.target(of: location, from: request.url)
+    } catch {
+      throw WarmError("\(error)")
+    }
+    request.fields = []
   }
 
   /// Sends a request with what the registry has asked for so far; once more, when it asks for more.
@@ -103,6 +119,11 @@ final class RegistrySession: Sendable {
 private func host(of url: String) -> String {
   let rest = url.split(separator: "://", maxSplits: 1).last ?? ""
   return String(rest.prefix { $0 != "/" && $0 != "?" })
+}
+
+/// Scheme, host and port.
+private func origin(of url: String) -> String {
+  url.prefix { $0 != ":" }.lowercased() + "://" + host(of: url).lowercased()
 }
 
 /// A redirect's target, which may be a path alone.

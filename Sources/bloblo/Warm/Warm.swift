@@ -67,7 +67,7 @@ struct Warm: ParsableCommand {
       let login = name.flatMap { docker.credential(for: $0) }
       let session = RegistrySession(
         reference, at: url(of: reference, settings), docker, login,
-        settings.location.upstream.limits)
+        settings.location.upstream.limits, following: settings.location.followedHosts)
       var walk = ImageWalk(session, platforms: platform.compactMap(Platform.init))
       do {
         try walk.run(over: &http)
