@@ -185,15 +185,13 @@ package struct OffloadEngine: Sendable {
   private func deliver(
     _ request: BlobRequest, _ proof: BlobProof, _ url: [UInt8], _ blob: StoredBlob
   ) -> Decision {
-    if request.range == .several {
-      if let validator = request.ifRange, !proof.isOf(validator) { return .pass(.otherValidator) }
-      return .multipart(proof, size: blob.size)
+    // The registry answers with the whole blob then, and S3 would with the range.
+    if request.range != .whole, let validator = request.ifRange, !proof.isOf(validator) {
+      return .pass(.otherValidator)
     }
+    if request.range == .several { return .multipart(proof, size: blob.size) }
     guard policy.delivery == .accelerate else {
       return .redirect(location: url, size: blob.size)
-    }
-    if request.range == .single, let validator = request.ifRange, !proof.isOf(validator) {
-      return .pass(.otherValidator)
     }
     return .accelerate(proof, url: url, size: blob.size)
   }
@@ -223,7 +221,7 @@ package struct OffloadEngine: Sendable {
       memories.proofs.keep(proof, for: question, credentialEnd: credentialEnd(), at: now)
       return proof
     } catch {
-      if case .status(let status) = error { trace.upstreamStatus = status }
+      trace.upstreamStatus = error.status
       guard error.isTrouble else {
         upstreamBreaker.record(isSuccess: true, at: now.steady)
         memories.proofs.forget(question, error, at: now)
@@ -323,7 +321,7 @@ extension Unproven {
     switch self {
     case .unreachable: true
     case .status(let status): status >= 500
-    case .page, .redirectElsewhere, .otherDigest: false
+    case .otherName, .page, .redirectElsewhere, .otherDigest: false
     }
   }
 }

@@ -7,7 +7,8 @@ extension PassReason {
       switchedOff
     case purged
     case conditional, range
-    case otherValidator, upstreamStatus, upstreamPage, upstreamRedirect, upstreamDigest
+    case otherValidator, upstreamStatus, upstreamName, upstreamPage, upstreamRedirect,
+      upstreamDigest
     case upstreamUnreachable, unknownSize, smallBlob, store, storeDenied, noAcceleration, longURL,
       busy
     case coldFillIsOff, coldBackground, coldRange, coldRedirect, coldLimit, coldUpstream
@@ -28,6 +29,7 @@ extension PassReason {
       case .range: "range"
       case .otherValidator: "if-range"
       case .upstreamStatus: "upstream-status"
+      case .upstreamName: "upstream-name"
       case .upstreamPage: "upstream-page"
       case .upstreamRedirect: "upstream-redirect"
       case .upstreamDigest: "upstream-digest"
@@ -64,6 +66,7 @@ extension PassReason {
     case .range: .range
     case .otherValidator: .otherValidator
     case .unproven(.status): .upstreamStatus
+    case .unproven(.otherName): .upstreamName
     case .unproven(.page): .upstreamPage
     case .unproven(.redirectElsewhere): .upstreamRedirect
     case .unproven(.otherDigest): .upstreamDigest

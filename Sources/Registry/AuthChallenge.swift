@@ -1,3 +1,5 @@
+internal import HTTPTransport
+
 /// What a registry wants to see, as the `WWW-Authenticate` of its 401 says.
 ///
 ///     Bearer realm="https://auth.example.com/token",service="registry",scope="repository:a/b:pull"
@@ -41,5 +43,21 @@ package struct AuthChallenge: Hashable, Sendable {
       if let escaped = rest.popFirst() { value.append(escaped) }
     }
     return (name.lowercased(), value)
+  }
+}
+
+extension AuthChallenge {
+  /// Whether the challenge is for this host and port: its service, or where its realm is.
+  func names(_ authority: String) -> Bool {
+    if parameters["service"]?.lowercased() == authority { return true }
+    guard let realm = parameters["realm"]?.lowercased(), let scheme = realm.firstRange(of: "://")
+    else { return false }
+    return realm[scheme.upperBound...].prefix { $0 != "/" && $0 != "?" } == authority
+  }
+}
+
+func challenges(in head: HTTPResponseHead) -> [AuthChallenge] {
+  head.fields.filter { $0.name.lowercased() == "www-authenticate" }.compactMap {
+    AuthChallenge($0.text)
   }
 }

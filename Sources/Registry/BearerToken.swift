@@ -12,8 +12,13 @@ package struct BearerToken: Sendable {
   ///   says nothing of its end.
   package init?(authorization: [UInt8]) {
     let text = String(decoding: authorization, as: UTF8.self)
-    guard text.prefix(7).lowercased() == "bearer " else { return nil }
-    let parts = text.dropFirst(7).split(separator: ".", omittingEmptySubsequences: false)
+    // Registries are generous with what stands between scheme and token.
+    let trimmed = text.drop(while: isBlank)
+    let token = trimmed.dropFirst(6).drop(while: isBlank)
+    guard trimmed.prefix(6).lowercased() == "bearer",
+      token.startIndex > trimmed.dropFirst(6).startIndex
+    else { return nil }
+    let parts = token.split(separator: ".", omittingEmptySubsequences: false)
     guard parts.count == 3, parts[0].hasPrefix("eyJ") else { return nil }
     guard let claims = Self.claims(parts[1]) else {
       expiration = UnixTime(seconds: .min / 4)
@@ -36,3 +41,6 @@ package struct BearerToken: Sendable {
     return try? JSONDecoder().decode(Claims.self, from: json)
   }
 }
+
+/// SP or HTAB.
+private func isBlank(_ character: Character) -> Bool { character == " " || character == "\t" }

@@ -35,6 +35,9 @@ package struct BlobProof: Sendable {
 package enum Unproven: Error, Sendable, Equatable {
   /// Upstream answered with this status.
   case status(Int)
+  /// 401 to a credential, and the challenge is for the name by which bloblo asks and this client does not: the
+  /// registry binds credentials to the name that it is asked by.
+  case otherName
   /// A page for people, which a login may give with a 200.
   case page
   /// A redirect to where this blob need not be: a login, another spelling of the registry's own URL.
@@ -43,4 +46,15 @@ package enum Unproven: Error, Sendable, Equatable {
   case otherDigest
   /// No answer.
   case unreachable(String)
+}
+
+extension Unproven {
+  /// The status of upstream's answer, where that is what says no.
+  package var status: Int? {
+    switch self {
+    case .status(let status): status
+    case .otherName: 401
+    case .page, .redirectElsewhere, .otherDigest, .unreachable: nil
+    }
+  }
 }

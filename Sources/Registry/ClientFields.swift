@@ -6,19 +6,24 @@ package import HTTPTransport
 /// never shown.
 package struct ClientFields: Sendable, CustomStringConvertible, CustomReflectable {
   package var fields: [HTTPField]
+  /// The name by which the client asks the registry, whether it goes upstream or not: the value of its `Host`.
+  package let host: [UInt8]?
 
-  package init(_ fields: [HTTPField]) {
+  package init(_ fields: [HTTPField], host: [UInt8]? = nil) {
     self.fields = fields
+    self.host = host
   }
 
   /// Whether the client says who it is.
   package var hasCredential: Bool {
-    fields.contains { field in
-      let name = field.name.lowercased()
-      return name == "authorization" || name == "cookie"
-    }
+    fields.contains(where: isCredential)
   }
 
   package var description: String { "<redacted>" }
   package var customMirror: Mirror { Mirror(self, children: []) }
+}
+
+func isCredential(_ field: HTTPField) -> Bool {
+  let name = field.name.lowercased()
+  return name == "authorization" || name == "cookie"
 }

@@ -34,34 +34,10 @@ extension UpstreamRegistry {
     switch redirect {
     case .never: return false
     case .any: return true
-    case .digest: return isStorage(location: location.value, digest)
+    case .digest:
+      let isNamed = (try? namedHosts.target(of: location.value, from: url)) != nil
+      return isStorage(location: location.value, digest, isNamed: isNamed)
     }
-  }
-}
-
-/// Whether a redirect's target is where the blob's bytes are.
-///
-/// The digest must stand in the path: a login page carries it in its query, as the place to return to.
-/// And no registry's own path may stand there, in whatever encoding, nested or not: a redirect from http
-/// to https, or to a repository's canonical name, is given to everyone.
-func isStorage(location: [UInt8], _ digest: Digest) -> Bool {
-  let encodedPath = location.prefix { $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#") }
-  // A login may nest the path it returns to; what is still encoded after this is not to be trusted.
-  let path = percentDecoded(Array(encodedPath), times: 4)
-  guard !path.contains(UInt8(ascii: "%")) else { return false }
-  var segments = String(decoding: path, as: UTF8.self).lowercased().split(
-    separator: "/", omittingEmptySubsequences: false)
-  // The host is no path, and the digest may not stand there.
-  let isAbsolute = segments.count > 2 && segments[1].isEmpty
-  let encoded = String(decoding: digest.encoded, as: UTF8.self)
-  guard segments.dropFirst(isAbsolute ? 3 : 0).contains(where: { $0.contains(encoded) }) else {
-    return false
-  }
-  segments.removeAll(where: \.isEmpty)
-  guard let version = segments.firstIndex(of: "v2") else { return true }
-  let afterVersion = segments[version...]
-  return !zip(afterVersion, afterVersion.dropFirst()).contains {
-    $0 == "blobs" && $1.hasPrefix("\(digest)")
   }
 }
 

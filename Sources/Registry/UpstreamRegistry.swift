@@ -1,11 +1,12 @@
 package import HTTPTransport
+internal import Primitives
 
 /// The registry that is the source of truth.
 package struct UpstreamRegistry: Sendable {
   /// By which request it is asked whether a client may read a blob.
   package enum Check: String, Sendable, CaseIterable {
-    /// HEAD; and where a client with a credential is refused, once more by GET, since some registries
-    /// refuse every HEAD.
+    /// HEAD; and where a client with a credential is refused, or HEAD is not allowed, once more by GET, since
+    /// some registries refuse every HEAD.
     case auto
     case head
     /// As `auto`, and also after a 404, for registries that know a blob by GET only.
@@ -14,7 +15,8 @@ package struct UpstreamRegistry: Sendable {
 
   /// What a redirect of the registry's own proves.
   package enum Redirect: String, Sendable, CaseIterable {
-    /// That the client may read the blob, when the target is the blob's: its path holds the digest.
+    /// That the client may read the blob, when the target is the blob's: its path names the digest, and it is
+    /// signed or on a named host.
     case digest
     case any
     case never
@@ -24,15 +26,19 @@ package struct UpstreamRegistry: Sendable {
   package let url: String
   package let check: Check
   package let redirect: Redirect
+  /// Where the registry keeps its blobs, by the operator's word: `BLOBLO_UPSTREAM_FOLLOW`.
+  package let namedHosts: FollowedHosts
   package let limits: HTTPLimits
+  private let experience = HeadExperience()
 
   package init(
     url: String, check: Check = .auto, redirect: Redirect = .digest,
-    limits: HTTPLimits = HTTPLimits()
+    namedHosts: FollowedHosts = .none, limits: HTTPLimits = HTTPLimits()
   ) {
     self.url = url
     self.check = check
     self.redirect = redirect
+    self.namedHosts = namedHosts
     self.limits = limits
   }
 
@@ -42,11 +48,36 @@ package struct UpstreamRegistry: Sendable {
   package func prove(
     _ path: BlobPath, for client: ClientFields, by http: inout HTTPClient
   ) throws(Unproven) -> BlobProof {
-    do {
-      return try ask(.head, path, client, &http)
+    try prove(path, for: client, by: &http) { _ in }
+  }
+
+  /// The same.
+  ///
+  /// - Parameter hear: called with the head of each answer.
+  package func prove(
+    _ path: BlobPath, for client: ClientFields, by http: inout HTTPClient,
+    hear: (HTTPResponseHead) -> Void
+  ) throws(Unproven) -> BlobProof {
+    let refusal: Unproven
+    let head = try ask(.head, path, client, &http)
+    hear(head)
+    experience.noteAnswer(status: head.status)
+    do throws(Unproven) {
+      return try judge(head, path)
     } catch {
-      guard isWorthAnotherTry(error, client) else { throw error }
-      return try ask(.get, path, client, &http)
+      refusal = error
+    }
+    guard isWorthAnotherTry(refusal, client) else { throw explained(refusal, by: head, client) }
+    let second = try ask(.get, path, client, &http)
+    hear(second)
+    let proof = Result { () throws(Unproven) in try judge(second, path) }
+    if refusal == .status(401) {
+      let isProof = (try? proof.get()) != nil
+      experience.noteSecondTry(client, isProof: isProof, at: Moment.now().steady)
+    }
+    switch proof {
+    case .success(let proof): return proof
+    case .failure(let error): throw explained(error, by: second, client)
     }
   }
 
@@ -57,13 +88,36 @@ package struct UpstreamRegistry: Sendable {
 
   private func isWorthAnotherTry(_ answer: Unproven, _ client: ClientFields) -> Bool {
     guard check != .head, case .status(let status) = answer else { return false }
-    return client.hasCredential && [401, 403, 405].contains(status)
-      || check == .get && status == 404
+    return switch status {
+    case 401: client.hasCredential && experience.mayTryGet(client, at: Moment.now().steady)
+    case 403: client.hasCredential
+    case 404: check == .get
+    // It is the method that is refused, and nobody's credential.
+    case 405: true
+    default: false
+    }
+  }
+
+  /// Tells a 401 that is due to the name by which bloblo asks from others.
+  private func explained(
+    _ refusal: Unproven, by head: HTTPResponseHead, _ client: ClientFields
+  ) -> Unproven {
+    guard refusal == .status(401), client.hasCredential, client.fields.first(named: "host") == nil,
+      let host = client.host.map({ String(decoding: $0, as: UTF8.self).lowercased() }),
+      host != authority, challenges(in: head).contains(where: { $0.names(authority) })
+    else { return refusal }
+    return .otherName
+  }
+
+  /// Host and port as `Host` has them, in lower case.
+  private var authority: String {
+    let rest = url.drop { $0 != ":" }.dropFirst(3)
+    return rest.prefix { $0 != "/" }.lowercased()
   }
 
   private func ask(
     _ method: HTTPRequest.Method, _ path: BlobPath, _ client: ClientFields, _ http: inout HTTPClient
-  ) throws(Unproven) -> BlobProof {
+  ) throws(Unproven) -> HTTPResponseHead {
     var request = request(method, path, client)
     if method == .get { request.fields.append(HTTPField("Range", "bytes=0-0")) }
     let receiver = HeadReceiver()
@@ -74,7 +128,7 @@ package struct UpstreamRegistry: Sendable {
       guard error.kind == .stopped else { throw .unreachable(error.message) }
     }
     guard let head = receiver.head else { throw .unreachable("no response") }
-    return try judge(head, path)
+    return head
   }
 
   private func request(_ method: HTTPRequest.Method, _ path: BlobPath, _ client: ClientFields)

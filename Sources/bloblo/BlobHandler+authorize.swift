@@ -20,13 +20,16 @@ extension BlobHandler {
     let upstream = location.settings.upstream
     let client = ClientFields(request, in: location, id)
     let isTaken = asking.submit { http in
+      var challenges: [HTTPField] = []
       do throws(Unproven) {
-        _ = try upstream.prove(blob.path, for: client, by: &http)
+        _ = try upstream.prove(blob.path, for: client, by: &http) { head in
+          challenges = head.fields.filter { $0.name.lowercased() == "www-authenticate" }
+        }
         self.ledger.decided(.authorize, RequestFacts(request: request, blob: blob, id: id))
         request.allow()
       } catch {
-        guard error == .status(401) else { return deny(403) }
-        deny(401, challenges: upstream.challenges(blob.path, client, by: &http))
+        guard error.status == 401 else { return deny(403) }
+        deny(401, challenges: challenges)
       }
     }
     if !isTaken { deny(403) }
@@ -54,18 +57,5 @@ extension Request {
     head.add("Content-Length", "0")
     head.add("X-Bloblo", "deny")
     answer(head)
-  }
-}
-
-extension UpstreamRegistry {
-  /// How the registry asks for a credential; asked for anew, since a proof does not keep it.
-  fileprivate func challenges(
-    _ path: BlobPath, _ client: ClientFields, by http: inout HTTPClient
-  ) -> [HTTPField] {
-    var request = request(for: path, from: client)
-    request.method = .head
-    // Without an answer the client gets the bare 401.
-    guard let response = try? http.send(request, bodyLimit: 4096) else { return [] }
-    return response.head.fields.filter { $0.name.lowercased() == "www-authenticate" }
   }
 }

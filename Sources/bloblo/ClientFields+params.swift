@@ -40,7 +40,7 @@ extension ClientFields {
     // How a request that comes back to us is known.
     fields.append(HTTPField("Via", "1.1 bloblo"))
     fields.append(HTTPField(RequestID.field, id.bytes))
-    self.init(fields)
+    self.init(fields, host: request.parameter("HTTP_HOST"))
   }
 
   /// When the client's token ends, by its own word.

@@ -97,7 +97,9 @@ extension PassReason.Kind {
   /// Whether the registry is going to answer with the blob, as far as is known.
   fileprivate var hasBody: Bool {
     switch self {
-    case .upstreamStatus, .upstreamPage, .upstreamRedirect, .upstreamDigest, .loop, .deletion: false
+    case .upstreamStatus, .upstreamName, .upstreamPage, .upstreamRedirect, .upstreamDigest, .loop,
+      .deletion:
+      false
     default: true
     }
   }

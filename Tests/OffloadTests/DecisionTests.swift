@@ -362,6 +362,9 @@ struct DecisionTests {
     Case(
       leaf: "pass if-range", range: .single, delivery: .accelerate, stored: 10,
       ifRange: Array("\"elsewhere\"".utf8)),
+    Case(leaf: "pass if-range", range: .single, stored: 10, ifRange: Array("\"elsewhere\"".utf8)),
+    Case(leaf: "redirect", stored: 10, ifRange: Array("\"elsewhere\"".utf8)),
+    Case(leaf: "pass upstream-name", proven: nil, unproven: .otherName, stored: 10),
     Case(leaf: "fill 10 nil", delivery: .accelerate),
     Case(leaf: "fill 10 nil"),
     Case(leaf: "fill 10 nil", range: .single),

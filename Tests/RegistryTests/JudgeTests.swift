@@ -76,10 +76,19 @@ struct JudgeTests {
     check(Case(status: status, refusal: .status(status)))
   }
 
+  private static let split = "\(hex.prefix(2))/\(hex.dropFirst(2))"
   static let storage = [
     "https://s3/docker/registry/v2/blobs/sha256/01/\(hex)/data?X-Amz-Signature=1",
-    "https://cdn/\(hex)", "https://cdn/sha256%3A\(hex)?se=1", "https://cdn/\(digest)",
-    "https://cdn/\(hex.uppercased())",
+    "https://cdn/\(hex)?Expires=1&Signature=2&Key-Pair-Id=3",
+    "https://cdn/sha256%3A\(hex)?se=1&sig=2",
+    "https://cdn/\(digest)?X-Goog-Signature=1", "https://cdn/\(hex.uppercased())?x-amz-signature=1",
+    "/pulp/container/a/blobs/\(digest)?expires=1&validate_token=2:3",
+    "https://s3/artifact/\(split)?X-Amz-Signature=1",
+    "//s3/b/\(hex)?temp_url_sig=1&temp_url_expires=2",
+    "https://minio:9000/b/v2/app/blobs/\(digest)?X-Amz-Signature=1",
+    "https://storage.googleapis.com/b/docker%2Fregistry%2F\(hex)%2Fdata?GoogleAccessId=a&Signature=b",
+    "https://gitlab-cdn/\(hex)/data?Expires=1&KeyName=k&Signature=s",
+    "https://hub-cdn/registry-v2/\(hex)/data?verify=1608229893-abc",
   ]
   static let elsewhere = [
     "https://login/?return=/v2/a/blobs/\(digest)", "https://login/#/v2/a/blobs/\(digest)",
@@ -89,7 +98,21 @@ struct JudgeTests {
     "https://r/v2/a/blobs/sha256%3a\(hex)", "https://r/%76%32/a/%62lobs/\(digest)",
     "https://login/return/%252Fv2%252Fa%252Fblobs%252Fsha256%253A\(hex)",
     "https://r/v2/a/blobs/\(digest)/login", "https://r/v2/a/blobs/\(digest);s=1",
-    "https://\(hex).login/", "https://cdn/\(other)",
+    "https://\(hex).login/", "https://cdn/\(other)", "https://cdn/\(hex)",
+    // No storage, though the digest is in the path.
+    "https://login/continue/v2/a/blobs/\(digest)", "/login;continue=v2/a/blobs/\(digest)",
+    "/v2/a/blobs/./\(digest)", "/v2/a/blobs/./\(digest)?sig=1", "/v2/x/../a/blobs/\(digest)?sig=1",
+    "https://r/errors/403/\(digest)", "https://r/errors/403/\(hex)",
+    "https://login/v2-secret-app-blobs-\(digest)",
+    "https://login/v2-secret-app-blobs-\(digest)?sig=1",
+    "https://login/\(hex)x?X-Amz-Signature=1", "https://\(hex)?X-Amz-Signature=1",
+    "https://\(hex)/?X-Amz-Signature=1", "https://login/?X-Amz-Signature=1&path=/\(hex)",
+    "https://s3/\(other)?X-Amz-Signature=1", "https://s3/\(hex)?X-Amz-Signature=",
+    "https://s3/\(hex)?X-Amz-Signature", "https://s3/\(hex)?Signature=1",
+    "https://s3/\(hex)#?sig=1",
+    "https://login/\(hex)?SAMLRequest=1&SigAlg=2&Signature=3", "https://s3/%25\(hex)?sig=1",
+    "https://s3/\(hex.prefix(20))/x/\(hex.dropFirst(20))?sig=1", "https://user:p@\(hex)?sig=1",
+    "?sig=1&\(hex)", "#\(hex)?sig=1", "https:\(hex)?sig=x", "sha256?sig=\(digest)",
   ]
 
   @Test(arguments: storage) func `a redirect to the blob's storage proves it`(location: String) {

@@ -18,6 +18,13 @@ struct TokenTests {
     BearerToken(authorization: Array("Bearer \(token)".utf8))
   }
 
+  @Test(arguments: ["Bearer  ", "bearer ", "BEARER\t", "Bearer \t ", " Bearer "])
+  func `whatever blank stands before a token, its end is read`(prefix: String) {
+    let token = Self.jwt(#"{"exp":1700000020}"#)
+    let bearer = BearerToken(authorization: Array((prefix + token).utf8))
+    #expect(bearer?.expiration?.seconds == 1_700_000_020)
+  }
+
   @Test func `a JWT says when it ends`() {
     #expect(Self.bearer(Self.jwt(#"{"exp":1700000100}"#))?.expiration?.seconds == 1_700_000_100)
     #expect(

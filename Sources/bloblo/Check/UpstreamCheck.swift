@@ -141,11 +141,14 @@ struct UpstreamCheck {
             ? "name a blob that \(path.name) has: --blob NAME@DIGEST"
             : "is the password right, and may this user read \(path.name)?")
       }
+      let advice =
+        error == .redirectElsewhere
+        ? LoginCheck(upstream: upstream, path: path).advice(&http)
+        : "the registry answers such requests itself; BLOBLO_CHECK_AUTHORIZATION for a credential"
       report.warn(
-        "upstream.proof", "no proof: \(PassReason.unproven(error)) (\(error.words))",
-        "the registry answers such requests itself. BLOBLO_UPSTREAM_REDIRECT=any for a registry whose own "
-          + "redirects don't name the digest; BLOBLO_CHECK_AUTHORIZATION for a credential")
+        "upstream.proof", "no proof: \(PassReason.unproven(error)) (\(error.words))", advice)
     }
+    LoginCheck(upstream: upstream, path: path).run(&report, &http)
   }
 
   private func presence(
@@ -169,6 +172,8 @@ extension Unproven {
   fileprivate var words: String {
     switch self {
     case .status(let status): "the registry answers \(status)"
+    case .otherName:
+      "the registry answers 401, and its challenge is for the host that bloblo asks it by: BLOBLO_PRESERVE_HOST=true"
     case .page: "the registry answers with a page for people: is a login before it?"
     case .redirectElsewhere: "the registry redirects to where the blob need not be"
     case .otherDigest: "the registry names another digest"

@@ -12,6 +12,7 @@ struct DecisionLog: Sendable {
   let logger: Logger
   let volume: LogVolume
   private let troubles = RepeatLimit<PassReason.Kind>()
+  private let advice = TellOnce<PassReason.Kind>()
   private let wrongObjects = RepeatLimit<OneKind>()
   private let wrongParamsLimit = RepeatLimit<OneKind>(burst: 20)
 
@@ -47,7 +48,7 @@ struct DecisionLog: Sendable {
 
   /// Says that requests pass which should not.
   func alarm(_ reason: PassReason, _ blob: BlobRequest?, at now: Moment) {
-    guard let trouble = reason.kind.trouble,
+    guard let trouble = reason.kind.trouble, !trouble.isToldOnce || advice.admit(reason.kind),
       let repeated = troubles.admit(reason.kind, at: now.steady)
     else { return }
     var fields = blob.map { blobFields($0) } ?? [:]
@@ -108,6 +109,8 @@ private struct Trouble {
   let message: String
   /// What the reason's words are called.
   var field = "reason.words"
+  /// Whether nothing changes until someone does what the message says.
+  var isToldOnce = false
 }
 
 extension PassReason.Kind {
@@ -125,6 +128,12 @@ extension PassReason.Kind {
     case .upstreamUnreachable:
       Trouble(
         level: .warning, message: "passed: upstream did not answer", field: "upstream.error")
+    case .upstreamName:
+      Trouble(
+        level: .warning,
+        message:
+          "passed: the registry asks for a credential for the host that bloblo asks it by, and clients use another; set BLOBLO_PRESERVE_HOST=true where the web server keeps Host",
+        isToldOnce: true)
     case .busy:
       Trouble(
         level: .warning,

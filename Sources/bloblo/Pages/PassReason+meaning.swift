@@ -20,6 +20,8 @@ extension PassReason.Kind {
     case .otherValidator: "If-Range with another validator than the registry's. Normal."
     case .upstreamStatus:
       "The registry does not let this client read this blob, or has none. Normal."
+    case .upstreamName:
+      "The registry refuses a credential, and asks for one for the host that bloblo asks it by: set BLOBLO_PRESERVE_HOST=true."
     case .upstreamPage: "The registry answers with a page for people: is a login before it?"
     case .upstreamRedirect:
       "The registry redirects to where the blob need not be: see BLOBLO_UPSTREAM_REDIRECT."

@@ -17,7 +17,11 @@ extension LocationSettings {
 
   /// - Returns: `nil` when something is wrong; the reader knows what.
   init?(_ reader: inout SettingsReader) {
-    let upstream = readUpstream(&reader)
+    let followedHosts = reader.value(
+      "BLOBLO_UPSTREAM_FOLLOW", default: FollowedHosts.none, as: "",
+      want: "host or host:port, several separated by commas"
+    ) { FollowedHosts($0) }
+    let upstream = readUpstream(&reader, followedHosts)
     let isHostPreserved = reader.boolean("BLOBLO_PRESERVE_HOST", default: false)
     let s3 = S3Settings(&reader)
     let presignLifetime = reader.duration(
@@ -40,10 +44,6 @@ extension LocationSettings {
       default: readByteCount(text).map { .upTo($0) }
       }
     }
-    let followedHosts = reader.value(
-      "BLOBLO_UPSTREAM_FOLLOW", default: FollowedHosts.none, as: "",
-      want: "host or host:port, several separated by commas"
-    ) { FollowedHosts($0) }
     guard let upstream, let s3 else { return nil }
     self.init(
       upstream: upstream, isHostPreserved: isHostPreserved, bucket: s3.bucket,
@@ -54,7 +54,9 @@ extension LocationSettings {
   }
 }
 
-private func readUpstream(_ reader: inout SettingsReader) -> UpstreamRegistry? {
+private func readUpstream(
+  _ reader: inout SettingsReader, _ followedHosts: FollowedHosts
+) -> UpstreamRegistry? {
   let url = reader.value(
     "BLOBLO_UPSTREAM_URL", default: "http://localhost:6666" as String?,
     want: "http:// or https://, a host, and perhaps a port and a path"
@@ -67,7 +69,10 @@ private func readUpstream(_ reader: inout SettingsReader) -> UpstreamRegistry? {
   let check = reader.choice("BLOBLO_UPSTREAM_CHECK", default: UpstreamRegistry.Check.auto)
   let redirect = reader.choice(
     "BLOBLO_UPSTREAM_REDIRECT", default: UpstreamRegistry.Redirect.digest)
-  return url.map { UpstreamRegistry(url: $0, check: check, redirect: redirect, limits: limits) }
+  return url.map {
+    UpstreamRegistry(
+      url: $0, check: check, redirect: redirect, namedHosts: followedHosts, limits: limits)
+  }
 }
 
 /// The URL without slashes at its end, if it is one that can be put before a path.

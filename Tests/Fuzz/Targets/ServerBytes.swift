@@ -53,11 +53,16 @@ func judgeLocation(_ bytes: [UInt8]) throws(BrokenPromise) {
   guard (try? registry.judge(head, path)) != nil else { return }
   let text = String(decoding: bytes, as: UTF8.self).lowercased()
   let way = decoded(text.utf8.prefix { $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#") })
-  try hold(way.contains(encoded), "a redirect that proves holds the digest in its path")
-  let segments = way.split(separator: "/").filter { $0 != "." }
+  let segments = way.split(separator: "/").map { String($0) }
+  var names = segments
+  for (first, second) in zip(segments, segments.dropFirst()) { names.append(first + second) }
   try hold(
-    !segments.contains("v2") || segments.suffix(2) != ["blobs", "sha256:\(encoded)"],
-    "a registry's own path proves nothing")
+    names.contains(encoded) || names.contains("sha256:\(encoded)"),
+    "a redirect that proves names the digest in its path")
+  let query = decoded(text.utf8.drop { $0 != UInt8(ascii: "?") }.prefix { $0 != UInt8(ascii: "#") })
+  try hold(
+    ["sig", "validate_token", "verify"].contains { query.contains($0) },
+    "a redirect that proves is signed")
 }
 
 /// The text behind all percent-encoding.
