@@ -15,7 +15,10 @@ final class AskerHasher: Sendable {
   fileprivate static let keyBytes = 32
   private let state: Mutex<State>
 
-  init() {
+  private let identity: ProofIdentity
+
+  init(_ identity: ProofIdentity) {
+    self.identity = identity
     // SystemRandomNumberGenerator is the kernel's, and fit for keys.
     var text = (0..<Self.keyBytes).map { _ in UInt8.random(in: .min ... .max) }
     text.reserveCapacity(8 << 10)
@@ -26,18 +29,68 @@ final class AskerHasher: Sendable {
   func asker(
     of request: Request, in location: Location, and others: [StaticString] = []
   ) -> Asker {
-    state.withLock { state in
-      for known in location.upstreamParameters { state.append(request, known.parameter) }
-      // It goes upstream too, among those that a request was forwarded for.
-      state.append(request, "REMOTE_ADDR")
+    let isCredentialEnough = identity == .credential && request.hasCredential
+    return state.withLock { state in
+      state.append(count: isCredentialEnough ? 1 : 0)
+      if isCredentialEnough {
+        for parameter in credentialParameters { state.append(request, parameter) }
+      } else {
+        for known in location.upstreamParameters { state.append(request, known.parameter) }
+        // It goes upstream too, among those that a request was forwarded for.
+        state.append(request, "REMOTE_ADDR")
+      }
       for other in others { state.append(request, other) }
       // What the web server says of the user. The names count: an empty value takes a field away.
       request.forEachParameter(prefix: SiteFields.prefix) { name, value in
+        if isCredentialEnough, saysWhence(name) { return }
         state.append(Array(name.utf8).span)
         state.append(value)
       }
       return state.hash()
     }
+  }
+}
+
+/// What a registry judges by that goes by the credential: that, and which registry it is asked to be.
+private let credentialParameters: [StaticString] = [
+  "HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_HOST", "HTTP_X_FORWARDED_HOST",
+]
+
+/// Whether a field of the site says where a request comes from, and not whose it is.
+private func saysWhence(_ parameter: String) -> Bool {
+  [
+    "BLOBLO_FIELD_X_FORWARDED_FOR", "BLOBLO_FIELD_X_REAL_IP", "BLOBLO_FIELD_FORWARDED",
+    "BLOBLO_FIELD_USER_AGENT",
+  ].contains(parameter)
+}
+
+/// `BLOBLO_PROOF_IDENTITY`: for whom a proof, a ping or a token is remembered.
+enum ProofIdentity: String, Sendable, CaseIterable {
+  /// Who asks in all the same way: credential, address, user agent and all else that goes upstream.
+  case request
+  /// Who has the same credential, from wherever: for registries that decide by it alone. Without one it is as
+  /// `request`.
+  case credential
+}
+
+extension Request {
+  /// Whether the request says who asks, by more than an empty word. A cookie says so too, but of strangers as well.
+  fileprivate var hasCredential: Bool {
+    // What the web server sets stands in place of the client's.
+    withParameter("BLOBLO_FIELD_AUTHORIZATION") { $0.isCredential }
+      ?? withParameter("HTTP_AUTHORIZATION") { $0.isCredential } ?? false
+  }
+}
+
+extension Span<UInt8> {
+  /// Whether something follows the scheme: not `Basic `, nor `Basic Og==`, which is nobody with no password.
+  fileprivate var isCredential: Bool {
+    var at = 0
+    while at < count, self[at] == 0x20 || self[at] == 0x09 { at += 1 }
+    while at < count, self[at] != 0x20, self[at] != 0x09 { at += 1 }
+    while at < count, self[at] == 0x20 || self[at] == 0x09 { at += 1 }
+    guard at < count else { return false }
+    return !extracting(at...).begins(with: "Og==")
   }
 }
 extension AskerHasher.State {

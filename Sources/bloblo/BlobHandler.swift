@@ -11,7 +11,7 @@ import Threading
 /// Turns a web server's request into a decision, and the decision into an answer.
 final class BlobHandler: RequestHandler {
   let locations: Locations
-  let askers = AskerHasher()
+  let askers: AskerHasher
   let pingAndToken: PingAndToken
   private let flights = Flights()
   let tee: Tee
@@ -42,6 +42,7 @@ final class BlobHandler: RequestHandler {
     frontFiles = FrontFiles(notices)
     offloading = OffloadSwitch(file: settings.passFile, notices)
     frontServer = settings.frontServer
+    askers = AskerHasher(settings.proofIdentity)
     ledger = Ledger(log.logger, log.volume)
     locations = Locations(
       settings, environment: environment, rule: ParamRule(named: settings.params, isTCP: isTCP),

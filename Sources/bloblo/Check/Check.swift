@@ -101,6 +101,10 @@ struct Check: ParsableCommand {
     SameHostCheck(location, registryHosts: hosts).run(&report)
     UpstreamCheck(location, store, path, authorization: authorization, front: front)
       .run(&report, &http)
+    AddressCheck(
+      upstream: location.upstream, identity: settings.proofIdentity, path: path,
+      client: ClientFields(authorization.map { [HTTPField("Authorization", $0)] } ?? [])
+    ).run(&report, &http)
     if let front {
       FrontCheck(
         front, path, authorization: authorization, before: location.upstream,

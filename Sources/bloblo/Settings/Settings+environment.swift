@@ -40,6 +40,7 @@ extension Settings {
         "BLOBLO_PROOF_STALE", default: .zero, in: .zero...(.seconds(86_400))),
       presence: reader.duration(
         "BLOBLO_PRESENCE_TTL", default: .seconds(300), in: .zero...(.seconds(604_800))))
+    let proofIdentity = reader.choice("BLOBLO_PROOF_IDENTITY", default: ProofIdentity.request)
     let answerLife = Duration.seconds(
       60 * reader.number("BLOBLO_CACHE_EXPIRATION_MINUTES", default: 10, in: 0...1440))
     let fillLimits = readFillLimits(&reader)
@@ -76,7 +77,8 @@ extension Settings {
       listenAddress: listenAddress, listenMode: listenMode,
       listenGroup: listenGroup, frontServer: frontServer, params: params, location: location,
       isBucketNamed: isBucketNamed, registryHosts: registryHosts, credentials: credentials,
-      lives: lives, answerLife: answerLife, fillLimits: fillLimits, sweepAge: sweepAge,
+      lives: lives, proofIdentity: proofIdentity, answerLife: answerLife,
+      fillLimits: fillLimits, sweepAge: sweepAge,
       threads: threads, streamThreads: streamThreads,
       stopTimeout: stopTimeout, passFile: passFile, areCoreFilesAllowed: areCoreFilesAllowed,
       logLevel: logLevel, logFormat: logFormat, warnings: warnings, inForce: reader.inForce)

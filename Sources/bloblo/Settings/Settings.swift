@@ -22,6 +22,7 @@ struct Settings: Sendable {
   var registryHosts: [String]
   var credentials: SigningCredentials
   var lives: Memories.Lives
+  var proofIdentity: ProofIdentity
   /// How long pings and tokens are remembered at most.
   var answerLife: Duration
   var fillLimits: Filler.Limits
