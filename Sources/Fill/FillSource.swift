@@ -16,6 +16,8 @@ package struct FillSource: Sendable {
   package let key: ObjectKey
   /// Whether a wrong object stands under the key: then an object that is there is no reason to stop.
   package let isReplacement: Bool
+  /// Whether the bucket was looked at after a fill had ended well: then that fill's object is gone.
+  package var isMissedAfterFill = false
   /// Whom the registry's redirects may be followed to.
   let hosts: FollowedHosts
   /// When the client's token ends, if it says so: it is not kept for longer.

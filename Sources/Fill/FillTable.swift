@@ -27,6 +27,8 @@ final class FillTable: Sendable {
   /// For how long someone may still act on having found the object absent: S3's answer may take some
   /// seconds, and is remembered for some.
   private static let memory = Duration.seconds(10)
+  /// The same for those who have looked since, and not found it: a bucket may show an object a moment late.
+  private static let memoryOfMissed = Duration.seconds(1)
 
   private let state = Monitor(State())
 
@@ -35,13 +37,16 @@ final class FillTable: Sendable {
   /// - Parameters:
   ///   - request: of the one that is made.
   ///   - credentialEnd: of what is in it.
+  ///   - isMissed: whether the object was not found after the last fill of it had ended well.
   func find(
     _ name: String, _ request: SingleUseRequest, credentialEnd: UnixTime? = nil,
+    isMissed: Bool = false,
     orStart start: () -> BlobFill?
   ) -> Finding {
-    state.withLock { state in
+    let memory = isMissed ? Self.memoryOfMissed : Self.memory
+    return state.withLock { state in
       if let running = state.entries[name] { return .fill(running.fill) }
-      if let end = state.published[name], ContinuousClock.now - end < Self.memory {
+      if let end = state.published[name], ContinuousClock.now - end < memory {
         return .published
       }
       guard let fill = start() else { return .none }

@@ -164,7 +164,10 @@ package final class Filler: Sendable {
 
   private func start(_ source: FillSource, queueLimit: Int) -> FillTable.Finding {
     let (name, start) = (source.name, ContinuousClock.now)
-    return table.find(name, source.request, credentialEnd: source.credentialEnd) {
+    return table.find(
+      name, source.request, credentialEnd: source.credentialEnd,
+      isMissed: source.isMissedAfterFill
+    ) {
       let fill = BlobFill(source.digest, size: source.size, hasTurn: queueLimit == 0)
       let isTaken = readers.submit(queueLimit: queueLimit) { http in
         let isPublished = self.run(

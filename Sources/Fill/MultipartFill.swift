@@ -223,10 +223,10 @@ extension MultipartFill.State {
 }
 
 extension FillTarget {
-  /// Whether an object of the right size stands under the key. Doubt is "no": then the upload decides.
+  /// Whether an object that serves stands under the key. Doubt is "no": then the upload decides.
   func isPublished(over http: inout HTTPClient) -> Bool {
     do throws(S3Error) {
-      return try bucket.head(key, over: &http, now: .now())?.size == size
+      return try bucket.head(key, over: &http, now: .now())?.serves(digest, size: size) ?? false
     } catch {
       return false
     }

@@ -107,8 +107,10 @@ package struct HTTPClient: ~Copyable {
     // After a name that was not found libcurl 7.88 still holds the old buffer, and refuses: that is as large.
     try? handle.set(CURLOPT_BUFFERSIZE, 128 << 10)
     try handle.set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(limits.connect))
-    // libcurl keeps what it has read of such files for a day: renewed ones must count within a minute.
+    // libcurl keeps what it has read of such files for a day: renewed ones must count within a minute. No connection
+    // lives so long that a server's new certificate is not seen.
     try handle.set(CURLOPT_CA_CACHE_TIMEOUT, 60)
+    try handle.set(CURLOPT_MAXLIFETIME_CONN, 300)
     if let file = limits.authoritiesFile {
       try handle.set(CURLOPT_CAINFO, file)
       // Debian builds libcurl with the system's folder as a default, and OpenSSL trusts both.

@@ -24,16 +24,23 @@ package struct BlobRequest: Sendable {
   package let isConditional: Bool
   /// The validator of `If-Range`. Source: RFC 9110 §13.1.5.
   package let ifRange: [UInt8]?
+  /// The client's address, hashed; `nil` where the web server names none. A client that fetches a new
+  /// token for each try is known by it.
+  package let client: UInt64?
+  /// Which bytes are asked for, hashed; 0 for all.
+  package let bytes: UInt64
 
   package init(
     _ method: Method, _ question: Question, range: Range = .whole, isConditional: Bool = false,
-    ifRange: [UInt8]? = nil
+    ifRange: [UInt8]? = nil, client: UInt64? = nil, bytes: UInt64 = 0
   ) {
     self.method = method
     self.question = question
     self.range = range
     self.isConditional = isConditional
     self.ifRange = ifRange
+    self.client = client
+    self.bytes = bytes
   }
 
   package var path: BlobPath { question.path }

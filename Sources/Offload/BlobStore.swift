@@ -23,7 +23,10 @@ package protocol BlobStore: Sendable {
   func isObject(_ url: [UInt8], of digest: Digest) -> Bool
 
   /// A URL that lets its bearer GET the blob's object for some minutes. Asks nobody.
-  func presign(_ digest: Digest, now: UnixTime) throws(BlobStoreError) -> SignedURL
+  func presign(_ digest: Digest, now: Moment) throws(BlobStoreError) -> SignedURL
+
+  /// Seconds by which our calendar is corrected for signatures now.
+  func clockCorrection(at now: Moment) -> Int64
 }
 
 /// Why the store did not answer; in words that hold no secret.
@@ -32,10 +35,15 @@ package struct BlobStoreError: Error, Sendable, CustomStringConvertible {
   /// The store lives, and does not say whether it has this blob: as S3 does when it has none and the asker
   /// may not list the bucket.
   package let isDenial: Bool
+  /// What it says of the store's being there.
+  package let outcome: Breaker<Digest>.Outcome
 
-  package init(_ description: String, isDenial: Bool = false) {
+  package init(
+    _ description: String, isDenial: Bool = false, outcome: Breaker<Digest>.Outcome = .answer
+  ) {
     self.description = description
     self.isDenial = isDenial
+    self.outcome = outcome
   }
 }
 

@@ -1,69 +1,191 @@
 internal import Synchronization
 
-/// Stops asking a server that does not answer: after some failures in a row it is left alone for seconds,
-/// then asked by one request alone.
+/// Decides whether a server may be asked. A status is an answer, whichever it is; only a server that gives
+/// none is left alone, and one thing of it (`Unit`: a repository, an object) that is not answered for is left
+/// alone by itself.
 ///
 /// Source: Nygard, "Release It!", "Circuit Breaker".
-package final class Breaker: Sendable {
-  private static let failureLimit = 5
-  private static let restMilliseconds: Int64 = 3000
-  private static let silenceMilliseconds: Int64 = 1000
+package struct Breaker<Unit: Hashable & Sendable>: Sendable {
+  package enum Outcome: Sendable {
+    /// With any status.
+    case answer
+    /// Nothing was sent: refused, unreachable, no such name, TLS refused.
+    case noConnection
+    /// No answer in time, or a connection that broke.
+    case noAnswer
+  }
 
-  private struct State {
-    var failures = 0
-    /// `Moment.steady`.
-    var restEnd: Int64 = .min
-    /// When the server was last asked or heard, `Moment.steady`; the distant past after a failure.
+  /// How long a server, or a unit, is left alone before it is asked again, in milliseconds. Longer than a
+  /// background look takes with its pause: while there are such looks no client is the one that asks.
+  package static var rest: Int64 { 5000 }
+  private static var longestRest: Int64 { 40_000 }
+  /// Connections that fail in a row until the server is left alone.
+  private static var connectionLimit: Int { 2 }
+  /// Units that rest at a time, at most: with more the server is left alone anyway.
+  private static var unitLimit: Int { 64 }
+
+  private struct Rest: Sendable {
+    var end: Int64
+    var length: Int64
+  }
+
+  private var isServerBad = false
+  private var serverRestEnd: Int64 = .min
+  private var failedConnections = 0
+  private var units: [Unit: Rest] = [:]
+  /// Units that gave no answer since the server gave its last.
+  private var silentUnits: Set<Unit> = []
+
+  package init() {}
+
+  /// Whether the server as a whole is known not to answer. The first request after a rest is told `false`.
+  package mutating func isOpen(at now: Int64) -> Bool {
+    guard isServerBad else { return false }
+    guard now >= serverRestEnd else { return true }
+    // This one asks; the others are kept back meanwhile.
+    serverRestEnd = now + Self.rest
+    return false
+  }
+
+  /// Whether the server as a whole is known not to answer; takes no turn to ask.
+  package func isResting(at now: Int64) -> Bool { isServerBad && now < serverRestEnd }
+
+  /// Whether the server was found not to answer and has not answered since.
+  package var isBad: Bool { isServerBad }
+
+  /// Whether this unit may not be asked about now. The first request after a rest is told `false`.
+  package mutating func isOpen(for unit: Unit, at now: Int64) -> Bool {
+    if isOpen(at: now) { return true }
+    guard let rest = units[unit] else { return false }
+    guard now >= rest.end else { return true }
+    units[unit]?.end = now + rest.length
+    return false
+  }
+
+  package func isResting(_ unit: Unit, at now: Int64) -> Bool {
+    isResting(at: now) || units[unit].map { now < $0.end } ?? false
+  }
+
+  /// - Parameter unit: what was asked about; `nil` for the server itself.
+  package mutating func record(_ outcome: Outcome, of unit: Unit?, at now: Int64) {
+    switch outcome {
+    case .answer:
+      isServerBad = false
+      failedConnections = 0
+      silentUnits.removeAll(keepingCapacity: true)
+      if let unit, !units.isEmpty { units[unit] = nil }
+    case .noConnection:
+      failedConnections += 1
+      if failedConnections >= Self.connectionLimit || unit == nil || isServerBad { open(at: now) }
+    case .noAnswer:
+      guard let unit else { return open(at: now) }
+      rest(unit, at: now)
+      silentUnits.insert(unit)
+      if silentUnits.count >= 2 || isServerBad { open(at: now) }
+    }
+  }
+
+  private mutating func open(at now: Int64) {
+    isServerBad = true
+    serverRestEnd = now + Self.rest
+  }
+
+  private mutating func rest(_ unit: Unit, at now: Int64) {
+    if units.count >= Self.unitLimit, units[unit] == nil {
+      units = units.filter { $0.value.end + Self.longestRest > now }
+      guard units.count < Self.unitLimit else { return }
+    }
+    let length = units[unit].map { min($0.length * 2, Self.longestRest) } ?? Self.rest
+    units[unit] = Rest(end: now + length, length: length)
+  }
+}
+
+/// What is known of a server's being there, shared by all that ask it.
+package final class ServerWatch<Unit: Hashable & Sendable>: Sendable {
+  /// What was heard longer ago says nothing of now, in milliseconds.
+  private static var silence: Int64 { 3000 }
+  /// A look that takes longer is a sign that clients would wait, too; in milliseconds.
+  private static var suspicion: Int64 { 1000 }
+
+  private struct State: Sendable {
+    var breaker = Breaker<Unit>()
+    /// When the server last answered, or was last asked by a client for want of news; `Moment.steady`.
     var contact: Int64 = .min / 2
+    /// Since when a look waits by which all learn whether the server is there.
+    var lookStart: Int64?
+    /// When a request last needed the server.
+    var need: Int64 = .min / 2
   }
 
   private let state = Mutex(State())
 
   package init() {}
 
-  /// Whether the server may not be asked now. A `false` after a rest is for one asker: its answer decides.
-  package func isOpen(at now: Int64) -> Bool {
+  /// Whether requests can do without asking: the server or this unit is known not to answer, or a look has
+  /// waited for a second.
+  package func isKnownBad(_ unit: Unit, at now: Int64) -> Bool {
     state.withLock { state in
-      guard state.failures >= Self.failureLimit else { return false }
-      guard now >= state.restEnd else { return true }
-      // This asker probes; the others go on resting meanwhile.
-      state.restEnd = now + Self.restMilliseconds
-      return false
+      state.need = now
+      return state.breaker.isResting(unit, at: now) || isSuspect(state, at: now)
     }
   }
 
-  /// Whether the server is being left alone; takes no probe.
-  package func isResting(at now: Int64) -> Bool {
-    state.withLock { $0.failures >= Self.failureLimit && now < $0.restEnd }
+  private func isSuspect(_ state: State, at now: Int64) -> Bool {
+    state.lookStart.map { now - $0 > Self.suspicion } ?? false
   }
 
-  /// Whether nothing has been heard of the server for a second, so that what is remembered of it says
-  /// nothing of its being there.
+  /// Whether this unit may not be asked about now; see `Breaker`.
+  package func isOpen(for unit: Unit, at now: Int64) -> Bool {
+    state.withLock { state in
+      state.need = now
+      return isSuspect(state, at: now) || state.breaker.isOpen(for: unit, at: now)
+    }
+  }
+
+  /// Whether nothing has been heard of the server lately, so that what is remembered of it says nothing of
+  /// its being there.
   package func isSilent(at now: Int64) -> Bool {
-    state.withLock { now - $0.contact > Self.silenceMilliseconds }
+    state.withLock { now - $0.contact > Self.silence }
   }
 
-  /// The same, and `true` for one asker, who then asks.
+  /// The same, and `true` for one asker, who then asks. If that takes long, the others do not go on as if
+  /// the server were there.
   package func takeSilence(at now: Int64) -> Bool {
     state.withLock { state in
-      guard now - state.contact > Self.silenceMilliseconds else { return false }
+      guard now - state.contact > Self.silence else { return false }
       state.contact = now
+      if state.lookStart == nil { state.lookStart = now }
       return true
     }
   }
 
-  /// The server has answered, and said nothing: it is there, but what is remembered of it is no surer.
-  package func recordSilentAnswer() { state.withLock { $0.failures = 0 } }
-
-  package func record(isSuccess: Bool, at now: Int64) {
+  package func record(_ outcome: Breaker<Unit>.Outcome, of unit: Unit?, at now: Int64) {
     state.withLock { state in
-      state.contact = isSuccess ? max(state.contact, now) : .min / 2
-      guard !isSuccess else {
-        state.failures = 0
-        return
+      state.breaker.record(outcome, of: unit, at: now)
+      state.lookStart = nil
+      switch outcome {
+      case .answer: state.contact = max(state.contact, now)
+      case .noConnection, .noAnswer: state.contact = .min / 2
       }
-      state.failures += 1
-      if state.failures >= Self.failureLimit { state.restEnd = now + Self.restMilliseconds }
     }
   }
+
+  // MARK: background looks
+
+  /// Whether a background look is due: the server is known not to answer, or it is needed and has not been
+  /// heard of for two seconds.
+  package func isLookDue(at now: Int64) -> Bool {
+    state.withLock { state in
+      if state.breaker.isBad { return true }
+      return now - state.need < 10_000 && now - state.contact >= 2000
+    }
+  }
+
+  package func beginLook(at now: Int64) { state.withLock { $0.lookStart = now } }
+
+  package func endLook(_ outcome: Breaker<Unit>.Outcome, at now: Int64) {
+    record(outcome, of: nil, at: now)
+  }
+
+  package var isBad: Bool { state.withLock { $0.breaker.isBad } }
 }

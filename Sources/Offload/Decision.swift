@@ -20,8 +20,13 @@ package enum Decision: Sendable {
 /// An object that can't be the blob under whose key it stands.
 package struct WrongObject: Sendable, Equatable {
   package let size: Int64
+  /// `nil` for one that has the wrong size, and nothing else is known to be wrong.
+  package let defect: StoredBlob.Defect?
 
-  package init(size: Int64) { self.size = size }
+  package init(size: Int64, defect: StoredBlob.Defect? = nil) {
+    self.size = size
+    self.defect = defect
+  }
 }
 
 /// Why the registry answers.
@@ -58,6 +63,8 @@ package enum PassReason: Sendable, Equatable {
   case smallBlob
   /// The bucket did not say whether it has the blob, or no URL could be signed.
   case store(String)
+  /// The bucket answers us, and not clients: what they would meet there.
+  case road(String)
   /// The bucket does not let us know whether it has the blob.
   case storeDenied(String)
   /// `BLOBLO_DELIVERY=accelerate`, and no web server that could.

@@ -7,7 +7,7 @@ package struct Finding: Sendable {
     case unproven(Unproven)
   }
 
-  enum Store: Sendable {
+  package enum Store: Sendable {
     /// Not asked: a HEAD needs only the proof.
     case unasked
     case presence(Presence)
@@ -17,8 +17,23 @@ package struct Finding: Sendable {
   }
 
   let answer: Answer
-  let store: Store
-  package let trace: Trace
+  var store = Store.unasked
+  package var trace: Trace
+
+  /// Completes it by a look into the bucket.
+  package func completed(by look: Look) -> Finding {
+    var whole = self
+    whole.store = look.store
+    whole.trace.storeTime = look.time
+    return whole
+  }
+}
+
+/// What the bucket said of a blob. All who needed to know at the same time share it.
+package struct Look: Sendable {
+  package let store: Finding.Store
+  /// How long it took.
+  package let time: Duration
 }
 
 /// What it took to find something out: for the log and the figures, never for a decision.

@@ -23,17 +23,21 @@ package struct OffloadEngine: Sendable {
   private let policy: Policy
   private let memories: Memories
   private let sizes = SizeMemory()
-  private let upstreamBreaker = Breaker()
-  private let storeBreaker = Breaker()
+  let watches: Watches
+  /// `nil` where none is looked at.
+  private let road: RoadWatch?
 
   package init(
     upstream: any ProofSource, store: any BlobStore, policy: Policy = Policy(),
-    memories: Memories = Memories(Memories.Lives())
+    memories: Memories = Memories(Memories.Lives()), watches: Watches = Watches(),
+    road: RoadWatch? = nil
   ) {
     self.upstream = upstream
     self.store = store
     self.policy = policy
     self.memories = memories
+    self.watches = watches
+    self.road = road
   }
 
   /// What can be decided without asking anyone; `nil` when someone must be asked. Never waits.
@@ -45,13 +49,11 @@ package struct OffloadEngine: Sendable {
     case (.get, .whole), (.get, .single), (.get, .several), (.head, .whole): break
     }
     // Without the bucket a GET comes to nothing: upstream need not be asked twice.
-    if request.method == .get, storeBreaker.isResting(at: now.steady) {
-      return .pass(.store("it did not answer; it is left alone for some seconds"))
-    }
+    if request.method == .get, let reason = storeTrouble(request, at: now) { return .pass(reason) }
     // A client decides by a HEAD whether it must push: only the registry's answer of now is good enough.
     guard request.method == .get,
       let proof = memories.proofs.proof(for: request.question, at: now)
-    else { return nil }
+    else { return decideWithoutUpstream(request, at: now) }
     return decideAtOnce(request, proof, at: now)
   }
 
@@ -69,44 +71,102 @@ package struct OffloadEngine: Sendable {
       && !memories.proofs.isDeletedLately(request.question, at: now)
   }
 
+  /// No client waits for an upstream that is known not to answer.
+  private func decideWithoutUpstream(_ request: BlobRequest, at now: Moment) -> Decision? {
+    guard watches.upstream.isKnownBad(request.path.name, at: now.steady),
+      staleProof(request, at: now) == nil
+    else { return nil }
+    return .pass(.unproven(.unreachable(Self.restWords)))
+  }
+
+  /// Why a client can't be sent to the bucket now, whatever is in it.
+  private func storeTrouble(_ request: BlobRequest, at now: Moment) -> PassReason? {
+    if watches.store.isKnownBad(request.path.digest, at: now.steady) {
+      return .store(Self.restWords)
+    }
+    return road?.trouble(at: now.steady).map { .road($0) }
+  }
+
   private func decideAtOnce(
     _ request: BlobRequest, _ proof: BlobProof, at now: Moment
   ) -> Decision? {
     if let decision = decideWithoutStore(request, proof) { return decision }
     let proof = sizes.complete(proof, for: request)
     guard
-      case .present(let blob, let url)? = memories.presence(
-        of: request.path.digest, in: request.question.location, at: now),
+      case .present(let blob, let url)? = remembered(request, at: now)?.presence,
       isRight(blob, proof, request),
-      // A signed URL leads nowhere while the bucket is down: once a second a request asks.
-      !storeBreaker.isSilent(at: now.steady)
+      // A signed URL leads nowhere while the bucket is down: after some silence a request asks.
+      !watches.store.isSilent(at: now.steady)
     else { return nil }
-    if let url, now.unix < url.reusableUntil { return deliver(request, proof, url.bytes, blob) }
-    return sign(request, proof, blob, at: now)
+    return deliver(request, proof, blob, url, at: now)
   }
 
-  /// Asks whoever must be asked, and waits for them.
+  /// What the last look found, if that is good enough for this request: a client that comes back for the
+  /// same bytes may not have got them, and waits for a look that is younger than a second.
+  private func remembered(_ request: BlobRequest, at now: Moment) -> SeenObject? {
+    guard let object = memories.object(request.question.blob, at: now, isForDelivery: true) else {
+      return nil
+    }
+    // What clients can't read, another look would call well.
+    guard case .present(let blob, _) = object.presence, blob.defect != .unreadable,
+      object.isOld(at: now)
+    else { return object }
+    return memories.isRepeat(request, at: now) ? nil : object
+  }
+
+  /// Asks upstream, unless a proof is remembered, and waits for it.
   ///
   /// - Parameters:
   ///   - client: what goes upstream with the question.
   ///   - credentialEnd: when the client's credential ends, if it says so.
-  package func find(
+  package func prove(
     _ request: BlobRequest, for client: ClientFields, credentialEnd: @autoclosure () -> UnixTime?,
     by http: inout HTTPClient, at now: Moment
   ) -> Finding {
     var trace = Trace()
-    let proof: BlobProof
     do throws(Unproven) {
-      proof = try prove(request, client, credentialEnd, &http, now, &trace)
+      let proof = try prove(request, client, credentialEnd, &http, now, &trace)
+      trace.size = proof.size
+      return Finding(answer: .proven(proof), trace: trace)
     } catch {
-      return Finding(answer: .unproven(error), store: .unasked, trace: trace)
+      return Finding(answer: .unproven(error), trace: trace)
     }
+  }
+
+  /// What is known without asking upstream, for a request that `isProven`.
+  package func recall(_ request: BlobRequest, at now: Moment) -> Finding? {
+    guard request.method == .get, let proof = memories.proofs.proof(for: request.question, at: now)
+    else { return nil }
+    var trace = Trace()
     trace.size = proof.size
-    if decideWithoutStore(request, proof) != nil {
-      return Finding(answer: .proven(proof), store: .unasked, trace: trace)
-    }
-    let store = look(request, &http, now, &trace)
-    return Finding(answer: .proven(proof), store: store, trace: trace)
+    return Finding(answer: .proven(proof), trace: trace)
+  }
+
+  /// Completes a finding by what is remembered of the bucket.
+  ///
+  /// - Returns: `nil` when the bucket must be looked at.
+  package func complete(
+    _ finding: Finding, of request: BlobRequest, at now: Moment
+  ) -> Finding? {
+    guard case .proven(let proof) = finding.answer, decideWithoutStore(request, proof) == nil,
+      storeTrouble(request, at: now) == nil
+    else { return finding }
+    guard let object = remembered(request, at: now), !watches.store.takeSilence(at: now.steady)
+    else { return nil }
+    var finding = finding
+    finding.trace.isPresenceRemembered = true
+    finding.store = .presence(object.presence)
+    return finding
+  }
+
+  /// Whether those who need to know of the same blob at the same time may share a look.
+  package var areLooksShared: Bool { memories.lives.presence > .zero }
+
+  /// Looks into the bucket, and waits for it.
+  package func look(at key: BlobKey, by http: inout HTTPClient, at now: Moment) -> Look {
+    let start = ContinuousClock.now
+    let store = look(at: key, &http, now)
+    return Look(store: store, time: ContinuousClock.now - start)
   }
 
   /// Decides by what was found.
@@ -118,14 +178,15 @@ package struct OffloadEngine: Sendable {
     }
     if let decision = decideWithoutStore(request, proof) { return decision }
     switch finding.store {
-    case .unasked: return .pass(.busy)
+    case .unasked: return .pass(storeTrouble(request, at: now) ?? .busy)
     case .failed(let words): return .pass(.store(words))
     case .denied(let words): return .pass(.storeDenied(words))
     case .presence(.present(let blob, let url)) where isRight(blob, proof, request):
-      if let url, now.unix < url.reusableUntil { return deliver(request, proof, url.bytes, blob) }
-      return sign(request, proof, blob, at: now)
+      return deliver(request, proof, blob, url, at: now)
     case .presence(let presence):
-      if case .present = presence, proof.size == nil {
+      // Another's would be as unreadable.
+      if presence.isUnreadable { return .pass(.store("clients may not read the object")) }
+      if case .present(let blob, _) = presence, blob.defect == nil, proof.size == nil {
         return .pass(.unknownSize)
       }
       return .fill(proof, size: proof.size, replacing: presence.wrongObject)
@@ -143,6 +204,7 @@ package struct OffloadEngine: Sendable {
   /// Whether the object may be given for the blob: one of the right size, or without a known size one that is
   /// proven, or that the registry itself leads to.
   private func isRight(_ blob: StoredBlob, _ proof: BlobProof, _ request: BlobRequest) -> Bool {
+    guard blob.defect == nil else { return false }
     if let size = proof.size { return size == blob.size }
     return blob.isProven
       || proof.target.map { store.isObject($0, of: request.path.digest) } ?? false
@@ -152,13 +214,15 @@ package struct OffloadEngine: Sendable {
   package func remember(
     _ blob: StoredBlob, of digest: Digest, in location: LocationID, at now: Moment
   ) {
-    memories.keep(.present(blob, nil), of: digest, in: location, at: now)
+    memories.keep(
+      .present(blob, nil), of: BlobKey(location: location, digest: digest), lookedAt: now)
   }
 
   /// A blob has come into the bucket, for whichever location: that it was not there is true no more.
   package func forgetAbsence(of digest: Digest, in location: LocationID, at now: Moment) {
-    guard case .absent? = memories.presence(of: digest, in: location, at: now) else { return }
-    memories.forgetPresence(of: digest, in: location)
+    let key = BlobKey(location: location, digest: digest)
+    guard case .absent? = memories.object(key, at: now)?.presence else { return }
+    memories.forgetPresence(of: key)
   }
 
   private func decideWithoutStore(_ request: BlobRequest, _ proof: BlobProof) -> Decision? {
@@ -169,31 +233,35 @@ package struct OffloadEngine: Sendable {
     return nil
   }
 
-  private func sign(
-    _ request: BlobRequest, _ proof: BlobProof, _ blob: StoredBlob, at now: Moment
-  ) -> Decision {
-    do {
-      let url = try store.presign(request.path.digest, now: now.unix)
-      memories.keep(
-        .present(blob, url), of: request.path.digest, in: request.question.location, at: now)
-      return deliver(request, proof, url.bytes, blob)
-    } catch {
-      return .pass(.store(error.description))
-    }
-  }
-
+  /// Sends the client to the bucket, by a URL that was signed before, or by a new one.
   private func deliver(
-    _ request: BlobRequest, _ proof: BlobProof, _ url: [UInt8], _ blob: StoredBlob
+    _ request: BlobRequest, _ proof: BlobProof, _ blob: StoredBlob, _ known: SignedURL?,
+    at now: Moment
   ) -> Decision {
     // The registry answers with the whole blob then, and S3 would with the range.
     if request.range != .whole, let validator = request.ifRange, !proof.isOf(validator) {
       return .pass(.otherValidator)
     }
-    if request.range == .several { return .multipart(proof, size: blob.size) }
-    guard policy.delivery == .accelerate else {
-      return .redirect(location: url, size: blob.size)
+    if request.range == .several {
+      memories.noteDelivery(request, at: now)
+      return .multipart(proof, size: blob.size)
     }
-    return .accelerate(proof, url: url, size: blob.size)
+    let url: SignedURL
+    if let known, known.isReusable(at: now, correction: store.clockCorrection(at: now)) {
+      url = known
+    } else {
+      do {
+        url = try store.presign(request.path.digest, now: now)
+      } catch {
+        return .pass(.store(error.description))
+      }
+      memories.keep(url, of: request.question.blob, at: now)
+    }
+    memories.noteDelivery(request, at: now)
+    road?.use(ClientRoad.Stop(key: request.question.blob, size: blob.size), at: now.steady)
+    return policy.delivery == .accelerate
+      ? .accelerate(proof, url: url.bytes, size: blob.size)
+      : .redirect(location: url.bytes, size: blob.size)
   }
 
   // MARK: asking
@@ -208,81 +276,99 @@ package struct OffloadEngine: Sendable {
     {
       return known
     }
-    guard !upstreamBreaker.isOpen(at: now.steady) else {
-      return try staleProof(
-        request, now, or: .unreachable("it did not answer; it is left alone for some seconds"))
+    let repository = question.path.name
+    guard !watches.upstream.isOpen(for: repository, at: now.steady) else {
+      return try staleProof(request, now, or: .unreachable(Self.restWords))
     }
     do throws(Unproven) {
       let start = ContinuousClock.now
       defer { trace.upstreamTime = ContinuousClock.now - start }
       let proof = try upstream.prove(question.path, for: client, by: &http)
       trace.upstreamStatus = proof.status
-      upstreamBreaker.record(isSuccess: true, at: now.steady)
+      watches.upstream.record(.answer, of: repository, at: now.steady)
       memories.proofs.keep(proof, for: question, credentialEnd: credentialEnd(), at: now)
       return proof
     } catch {
       trace.upstreamStatus = error.status
+      if case .unreachable = error {
+        watches.upstream.record(.noAnswer, of: repository, at: Moment.now().steady)
+      } else {
+        watches.upstream.record(.answer, of: repository, at: now.steady)
+      }
       guard error.isTrouble else {
-        upstreamBreaker.record(isSuccess: true, at: now.steady)
         memories.proofs.forget(question, error, at: now)
         throw error
       }
-      upstreamBreaker.record(isSuccess: false, at: Moment.now().steady)
       return try staleProof(request, now, or: error)
     }
   }
 
-  /// What was proved before, and may serve while upstream is in trouble; for a HEAD only where
-  /// `BLOBLO_PROOF_STALE` says so.
   private func staleProof(
     _ request: BlobRequest, _ now: Moment, or error: Unproven
   ) throws(Unproven) -> BlobProof {
-    guard request.method == .get || memories.lives.staleProof > .zero,
-      let stale = memories.proofs.proof(for: request.question, at: now, isStaleGood: true)
-    else { throw error }
+    guard let stale = staleProof(request, at: now) else { throw error }
     return stale
   }
 
-  private func look(
-    _ request: BlobRequest, _ http: inout HTTPClient, _ now: Moment, _ trace: inout Trace
-  ) -> Finding.Store {
-    let (digest, location) = (request.path.digest, request.question.location)
-    let known = memories.presence(of: digest, in: location, at: now)
-    if let known, !storeBreaker.takeSilence(at: now.steady) {
-      trace.isPresenceRemembered = true
-      return .presence(known)
+  /// What was proved before, and may serve while upstream is in trouble; for a HEAD only where
+  /// `BLOBLO_PROOF_STALE` says so.
+  private func staleProof(_ request: BlobRequest, at now: Moment) -> BlobProof? {
+    guard request.method == .get || memories.lives.staleProof > .zero else { return nil }
+    return memories.proofs.proof(for: request.question, at: now, isStaleGood: true)
+  }
+
+  private func look(at key: BlobKey, _ http: inout HTTPClient, _ now: Moment) -> Finding.Store {
+    guard !watches.store.isOpen(for: key.digest, at: now.steady) else {
+      return .failed(Self.restWords)
     }
-    guard !storeBreaker.isOpen(at: now.steady) else {
-      return .failed("it did not answer; it is left alone for some seconds")
-    }
-    let start = ContinuousClock.now
-    defer { trace.storeTime = ContinuousClock.now - start }
+    let known = memories.object(key, at: now)?.presence
     do {
-      let blob = try store.find(digest, by: &http, now: now.unix)
-      storeBreaker.record(isSuccess: true, at: now.steady)
+      let blob = try store.find(key.digest, by: &http, now: now.unix)
+      watches.store.record(.answer, of: key.digest, at: Moment.now().steady)
       // A fill may have published it since S3 looked.
-      if blob == nil, known == nil,
-        let newer = memories.newPresence(of: digest, in: location, at: now)
-      {
+      if blob == nil, known == nil, let newer = memories.newPresence(of: key, at: now) {
         return .presence(newer)
       }
       var presence = blob.map { Presence.present($0, nil) } ?? .absent
       // Equal requests get equal URLs.
-      if case .present(let before, _)? = known, before.size == blob?.size, let known {
-        presence = known
+      if let blob, case .present(let before, let url)? = known, before.size == blob.size {
+        presence = .present(blob, url)
       }
-      memories.keep(presence, of: digest, in: location, at: now)
+      memories.keep(presence, of: key, lookedAt: now)
       return .presence(presence)
     } catch {
-      if error.isDenial, known.isPresent { memories.forgetPresence(of: digest, in: location) }
+      watches.store.record(error.outcome, of: key.digest, at: Moment.now().steady)
       // S3 denies also what is merely absent; of what was there it denies the reading.
-      guard error.isDenial, !known.isPresent else {
-        storeBreaker.record(isSuccess: false, at: Moment.now().steady)
-        return .failed(error.description)
-      }
-      storeBreaker.recordSilentAnswer()
-      return .denied(error.description)
+      if error.isDenial, known.isPresent { memories.forgetPresence(of: key) }
+      return error.isDenial && !known.isPresent
+        ? .denied(error.description) : .failed(error.description)
     }
+  }
+
+  /// Clients could not read an object. Looks at it; if that calls it well, no client is sent to it while it is
+  /// remembered.
+  package func markUnreadable(_ key: BlobKey, by http: inout HTTPClient, at now: Moment) {
+    guard case .presence(.present(let blob, _)) = look(at: key, &http, now), blob.defect == nil
+    else { return }
+    let unreadable = StoredBlob(
+      size: blob.size, expiration: blob.expiration, defect: .unreadable, isProven: blob.isProven)
+    memories.keep(.present(unreadable, nil), of: key, lookedAt: now)
+  }
+
+  private static let restWords = "it did not answer; it is left alone for some seconds"
+}
+
+/// What is known of the servers' being there, shared by all locations that ask them.
+package struct Watches: Sendable {
+  package let upstream: ServerWatch<RepositoryName>
+  package let store: ServerWatch<Digest>
+
+  package init(
+    upstream: ServerWatch<RepositoryName> = ServerWatch(),
+    store: ServerWatch<Digest> = ServerWatch()
+  ) {
+    self.upstream = upstream
+    self.store = store
   }
 }
 
@@ -311,7 +397,12 @@ extension Presence? {
 
 extension Presence {
   fileprivate var wrongObject: WrongObject? {
-    if case .present(let blob, _) = self { WrongObject(size: blob.size) } else { nil }
+    guard case .present(let blob, _) = self else { return nil }
+    return WrongObject(size: blob.size, defect: blob.defect)
+  }
+
+  fileprivate var isUnreadable: Bool {
+    if case .present(let blob, _) = self { blob.defect == .unreadable } else { false }
   }
 }
 

@@ -9,7 +9,8 @@ extension PassReason {
     case conditional, range
     case otherValidator, upstreamStatus, upstreamName, upstreamPage, upstreamRedirect,
       upstreamDigest
-    case upstreamUnreachable, unknownSize, smallBlob, store, storeDenied, noAcceleration, longURL,
+    case upstreamUnreachable, unknownSize, smallBlob, store, road, storeDenied, noAcceleration,
+      longURL,
       busy
     case coldFillIsOff, coldBackground, coldRange, coldRedirect, coldLimit, coldUpstream
 
@@ -37,6 +38,7 @@ extension PassReason {
       case .unknownSize: "unknown-size"
       case .smallBlob: "small-blob"
       case .store: "s3"
+      case .road: "road"
       case .storeDenied: "s3-denied"
       case .noAcceleration: "no-acceleration"
       case .longURL: "long-url"
@@ -74,6 +76,7 @@ extension PassReason {
     case .unknownSize: .unknownSize
     case .smallBlob: .smallBlob
     case .store: .store
+    case .road: .road
     case .storeDenied: .storeDenied
     case .noAcceleration: .noAcceleration
     case .longURL: .longURL
@@ -90,7 +93,8 @@ extension PassReason {
   /// What was said about it, beyond its kind; no secret is in it.
   package var words: String? {
     switch self {
-    case .store(let words), .storeDenied(let words), .unproven(.unreachable(let words)),
+    case .store(let words), .road(let words), .storeDenied(let words),
+      .unproven(.unreachable(let words)),
       .cold(.upstream(let words)), .cold(.redirect(let words)):
       words
     case .unproven(.status(let status)): "status \(status)"

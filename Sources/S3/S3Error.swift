@@ -39,6 +39,11 @@ package enum S3Error: Error, Hashable, Sendable, CustomStringConvertible {
     case abortMultipartUpload = "AbortMultipartUpload"
     case listMultipartUploads = "ListMultipartUploads"
     case getBucketLifecycle = "GetBucketLifecycleConfiguration"
+
+    /// Whether it puts something into the bucket.
+    var isWrite: Bool {
+      [.putObject, .createMultipartUpload, .uploadPart, .completeMultipartUpload].contains(self)
+    }
   }
 
   /// See `S3Refusal.isDenial`.

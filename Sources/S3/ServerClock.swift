@@ -11,19 +11,25 @@ package final class ServerClock: Sendable {
   /// Seconds of difference that are left alone.
   package static let tolerance: Int64 = 60
 
-  /// Seconds that S3 is ahead of us, as last measured.
-  private let difference = Atomic<Int64>(0)
+  private struct State: Sendable {
+    /// Seconds that S3 is ahead of us, as last measured.
+    var difference: Int64 = 0
+    var isLearnt = false
+    /// Seconds of the calendar ahead of the steady clock, when last looked at.
+    var offset: Int64?
+
+    var correction: Int64 { abs(difference) > ServerClock.tolerance ? difference : 0 }
+  }
+
+  private let state = Mutex(State())
 
   package init() {}
 
   /// Seconds to add to our clock for S3's; 0 while they differ by no more than the tolerance.
-  package var correction: Int64 {
-    let seconds = difference.load(ordering: .relaxed)
-    return abs(seconds) > Self.tolerance ? seconds : 0
-  }
+  package var correction: Int64 { state.withLock { $0.correction } }
 
   /// Seconds that S3 is ahead of us, as last measured; the network's time is in it.
-  package var measured: Int64 { difference.load(ordering: .relaxed) }
+  package var measured: Int64 { state.withLock { $0.difference } }
 
   /// S3's time, as well as it is known.
   package func time(at now: UnixTime) -> UnixTime { now + correction }
@@ -32,12 +38,36 @@ package final class ServerClock: Sendable {
   ///   - date: what a response says.
   ///   - sent: our clock when the request was sent.
   ///   - seconds: until its response was there; a slow one tells nothing.
+  ///   - steady: `Moment.steady`, when the response was there.
   /// - Returns: the correction, when it has changed by more than some seconds.
-  package func learn(_ date: UnixTime, sent: UnixTime, seconds: Int64) -> Int64? {
+  package func learn(
+    _ date: UnixTime, sent: UnixTime, seconds: Int64, steady: Int64 = Moment.now().steady
+  ) -> Int64? {
     guard seconds <= 20 else { return nil }
-    let before = correction
-    difference.store(date - (sent + seconds / 2), ordering: .relaxed)
-    let after = correction
-    return abs(after - before) > 5 ? after : nil
+    return state.withLock { state in
+      let before = state.correction
+      state.difference = date - (sent + seconds / 2)
+      state.isLearnt = true
+      state.offset = (sent + seconds).seconds - steady / 1000
+      return abs(state.correction - before) > 5 ? state.correction : nil
+    }
   }
+
+  /// Looks whether the calendar was set since it was last looked at: then S3's time is still known, by the
+  /// steady clock.
+  ///
+  /// - Returns: the correction now, and whether it has changed by more than some seconds.
+  package func notice(_ now: Moment) -> (correction: Int64, isNews: Bool) {
+    let offset = now.unix.seconds - now.steady / 1000
+    return state.withLock { state in
+      let before = state.correction
+      let step = state.offset.map { offset - $0 } ?? 0
+      state.offset = offset
+      if abs(step) > Self.leastStep, state.isLearnt { state.difference -= step }
+      return (state.correction, abs(state.correction - before) > Self.leastStep)
+    }
+  }
+
+  /// Seconds by which a calendar goes that was set; less is its own irregularity.
+  private static let leastStep: Int64 = 5
 }

@@ -9,14 +9,17 @@ struct BlobExchange: Sendable {
   let location: Location
   /// Runs since the request came; only those have one that are timed.
   var stopwatch: Stopwatch?
-  /// What it took to find out; `nil` when memory knew.
-  var trace: Trace?
+  /// What is known of it so far; `nil` when memory decides.
+  var finding: Finding?
   /// Under which upstream was asked.
   var id: RequestID?
   /// Whether others may wait for the answer to this one's question.
   var isAskedForOthers = false
   /// Whether it was found out once before, and had changed meanwhile.
   var isAskedAgain = false
+
+  /// What it took to find out; `nil` when memory knew.
+  var trace: Trace? { finding?.trace }
 
   var facts: RequestFacts { RequestFacts(request: request, blob: blob, trace: trace, id: id) }
 

@@ -13,7 +13,8 @@ final class BlobHandler: RequestHandler {
   let locations: Locations
   let askers: AskerHasher
   let pingAndToken: PingAndToken
-  private let flights = Flights()
+  private let questions = Flights<Question>()
+  private let looks = Flights<BlobKey>()
   let tee: Tee
   private let severalRanges: SeveralRanges
   private let pages: Pages?
@@ -170,40 +171,81 @@ final class BlobHandler: RequestHandler {
     if exchange.stopwatch == nil { exchange.stopwatch = Stopwatch() }
     let id = RequestID(exchange.request)
     exchange.id = id
-    ask(exchange, id)
+    let engine = exchange.location.engine
+    if let finding = engine.recall(exchange.blob, at: .now()) {
+      exchange.finding = finding
+      guard let exchange = concludeOrJoin(exchange) else { return }
+      if !looking.submit({ self.look(exchange, by: &$0) }) { landBusy(exchange) }
+    } else {
+      ask(exchange, id)
+    }
   }
 
   private func ask(_ exchange: BlobExchange, _ id: RequestID) {
     var exchange = exchange
-    let engine = exchange.location.engine
+    let (engine, question) = (exchange.location.engine, exchange.blob.question)
     if engine.mayShareAnswer(exchange.blob, at: .now()) {
-      if flights.join(exchange) { return }
+      if questions.join(exchange, question) { return }
       exchange.isAskedForOthers = true
     }
-    let isProven = engine.isProven(exchange.blob, at: .now())
-    let isTaken = (isProven ? looking : asking).submit { [self, exchange] http in
+    @Sendable func all(_ exchange: BlobExchange) -> [BlobExchange] {
+      [exchange] + (exchange.isAskedForOthers ? questions.land(question) : [])
+    }
+    let isTaken = asking.submit { [self, exchange] http in
       let client = ClientFields(exchange.request, in: exchange.location, id)
-      let finding = engine.find(
+      let finding = engine.prove(
         exchange.blob, for: client, credentialEnd: client.credentialEnd, by: &http, at: .now())
       ledger.asked(finding.trace)
-      land(exchange, finding)
+      // All have the same blob: one at most is to look, unless each does for itself.
+      let lookers = all(exchange).compactMap { exchange in
+        var exchange = exchange
+        exchange.finding = finding
+        return concludeOrJoin(exchange)
+      }
+      for looker in lookers { look(looker, by: &http) }
     }
-    guard !isTaken else { return }
-    for exchange in [exchange] + others(than: exchange) {
-      pass(exchange, .busy)
-    }
+    if !isTaken { for exchange in all(exchange) { pass(exchange, .busy) } }
   }
 
-  private func land(_ exchange: BlobExchange, _ finding: Finding) {
+  /// Carries out what is decided by upstream's word and by what is remembered of the bucket; else waits for
+  /// a look at the same blob.
+  ///
+  /// - Returns: the exchange, if it is the one that has to look.
+  private func concludeOrJoin(_ exchange: BlobExchange) -> BlobExchange? {
+    guard let finding = exchange.finding else { return nil }
+    let (engine, now) = (exchange.location.engine, Moment.now())
+    if let whole = engine.complete(finding, of: exchange.blob, at: now) {
+      conclude(exchange, whole, at: now)
+      return nil
+    }
+    let isJoined = engine.areLooksShared && looks.join(exchange, exchange.blob.question.blob)
+    return isJoined ? nil : exchange
+  }
+
+  private func look(_ exchange: BlobExchange, by http: inout HTTPClient) {
+    let key = exchange.blob.question.blob
+    let look = exchange.location.engine.look(at: key, by: &http, at: .now())
+    ledger.looked(look)
     let now = Moment.now()
-    for var exchange in [exchange] + others(than: exchange) {
-      exchange.trace = finding.trace
-      carryOut(exchange.location.engine.decide(exchange.blob, by: finding, at: now), exchange)
+    for exchange in lookers(exchange) {
+      guard let finding = exchange.finding else { continue }
+      conclude(exchange, finding.completed(by: look), at: now)
     }
   }
 
-  private func others(than exchange: BlobExchange) -> [BlobExchange] {
-    exchange.isAskedForOthers ? flights.land(exchange) : []
+  private func landBusy(_ exchange: BlobExchange) {
+    for exchange in lookers(exchange) { pass(exchange, .busy) }
+  }
+
+  private func lookers(_ exchange: BlobExchange) -> [BlobExchange] {
+    let isShared = exchange.location.engine.areLooksShared
+    return [exchange] + (isShared ? looks.land(exchange.blob.question.blob) : [])
+  }
+
+  private func conclude(_ exchange: BlobExchange, _ finding: Finding, at now: Moment) {
+    var exchange = exchange
+    exchange.finding = finding
+    carryOut(exchange.location.engine.decide(exchange.blob, by: finding, at: now), exchange)
   }
 
   private func carryOut(_ decision: Decision, _ exchange: BlobExchange) {

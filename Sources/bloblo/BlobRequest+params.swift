@@ -28,7 +28,22 @@ extension BlobRequest {
       location: location.id, asker: askers.asker(of: request, in: location), path: path)
     self.init(
       method, question, range: request.withParameter("HTTP_RANGE") { Range(field: $0) } ?? .whole,
-      isConditional: request.isConditional, ifRange: request.parameter("HTTP_IF_RANGE"))
+      isConditional: request.isConditional, ifRange: request.parameter("HTTP_IF_RANGE"),
+      client: request.clientAddress,
+      bytes: request.withParameter("HTTP_RANGE") { QuickHash($0).value } ?? 0)
+  }
+}
+
+/// FNV-1a: for what only has to differ where it differs, and is no secret.
+///
+/// Source: <http://www.isthe.com/chongo/tech/comp/fnv/>
+private struct QuickHash {
+  private(set) var value: UInt64 = 0xcbf2_9ce4_8422_2325
+
+  init(_ bytes: Span<UInt8>) { add(bytes) }
+
+  mutating func add(_ bytes: Span<UInt8>) {
+    for i in bytes.indices { value = (value ^ UInt64(bytes[i])) &* 0x100_0000_01b3 }
   }
 }
 
@@ -54,6 +69,14 @@ extension BlobRequest.Method {
 }
 
 extension Request {
+  /// From where the client comes, with the proxies on the way, hashed.
+  fileprivate var clientAddress: UInt64? {
+    guard var hash = withParameter("REMOTE_ADDR", { $0.isEmpty ? nil : QuickHash($0) }) ?? nil
+    else { return nil }
+    _ = withParameter("HTTP_X_FORWARDED_FOR") { hash.add($0) }
+    return hash.value
+  }
+
   /// Source: RFC 9110 §13.1; `If-Range` is left to whoever serves the range.
   fileprivate var isConditional: Bool {
     has("HTTP_IF_NONE_MATCH") || has("HTTP_IF_MATCH") || has("HTTP_IF_MODIFIED_SINCE")

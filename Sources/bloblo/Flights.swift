@@ -1,17 +1,16 @@
 import Offload
 import Synchronization
 
-/// Questions that are being asked now: whoever has the same one waits for the same answer, and costs no
-/// thread meanwhile.
-final class Flights: Sendable {
-  private let waiting = Mutex<[Question: [BlobExchange]]>([:])
+/// What is being asked now: a request that needs the same answer waits for it, and costs no thread
+/// meanwhile.
+final class Flights<Key: Hashable & Sendable>: Sendable {
+  private let waiting = Mutex<[Key: [BlobExchange]]>([:])
 
   /// Joins those who wait for the same answer.
   ///
   /// - Returns: `false` for the first one, who has to ask, and then to `land`.
-  func join(_ exchange: BlobExchange) -> Bool {
+  func join(_ exchange: BlobExchange, _ key: Key) -> Bool {
     waiting.withLock { waiting in
-      let key = exchange.blob.question
       guard waiting[key] != nil else {
         waiting[key] = []
         return false
@@ -24,7 +23,7 @@ final class Flights: Sendable {
   /// Ends the asking.
   ///
   /// - Returns: those who have joined meanwhile.
-  func land(_ exchange: BlobExchange) -> [BlobExchange] {
-    waiting.withLock { $0.removeValue(forKey: exchange.blob.question) ?? [] }
+  func land(_ key: Key) -> [BlobExchange] {
+    waiting.withLock { $0.removeValue(forKey: key) ?? [] }
   }
 }

@@ -77,13 +77,14 @@ final class Ledger: Sendable {
     log.found(wrong, blob, want: size, at: .now())
   }
 
-  /// Upstream or S3 was asked.
+  /// Upstream was asked, unless a proof was remembered.
   func asked(_ trace: Trace) {
-    if let time = trace.upstreamTime {
-      figures.upstreamTime.observe(nanoseconds: time.nanoseconds)
-    }
-    if let time = trace.storeTime { figures.storeTime.observe(nanoseconds: time.nanoseconds) }
+    guard let time = trace.upstreamTime else { return }
+    figures.upstreamTime.observe(nanoseconds: time.nanoseconds)
   }
+
+  /// S3 was asked.
+  func looked(_ look: Look) { figures.storeTime.observe(nanoseconds: look.time.nanoseconds) }
 
   private func time(_ exchange: BlobExchange) {
     guard let stopwatch = exchange.stopwatch else { return }

@@ -39,7 +39,9 @@ struct Presign: ParsableCommand {
         complain(["bloblo: the bucket has no blob \(digest)"])
         throw ExitCode.failure
       }
-      print(String(decoding: try settings.store.presign(digest, now: .now()).bytes, as: UTF8.self))
+      print(
+        String(decoding: try settings.store.presign(digest, now: Moment.now()).bytes, as: UTF8.self)
+      )
     } catch let error as BlobStoreError {
       complain(["bloblo: \(error)"])
       throw ExitCode.failure

@@ -1,3 +1,4 @@
+import Fill
 import HTTPTransport
 import Hashing
 import Offload
@@ -37,41 +38,64 @@ struct S3BlobStore: BlobStore {
   ) throws(BlobStoreError) -> StoredBlob? {
     do {
       guard let head = try bucket.head(key(of: digest), over: &http, now: now) else { return nil }
-      return StoredBlob(size: head.size, expiration: head.expiration)
+      return StoredBlob(head, digest)
     } catch {
-      throw BlobStoreError(error.description, isDenial: error.isDenial)
+      throw BlobStoreError(
+        error.description, isDenial: error.isDenial, outcome: error.outcome)
     }
   }
 
+  func clockCorrection(at now: Moment) -> Int64 { bucket.site.notice(now) }
+
   /// A URL of this instant's span: all who ask within a quarter of its life, of whatever instance, get the
   /// same one, so that what caches by URL finds it again.
-  func presign(_ digest: Digest, now: UnixTime) throws(BlobStoreError) -> SignedURL {
+  func presign(_ digest: Digest, now: Moment) throws(BlobStoreError) -> SignedURL {
     let span = max(1, presignLifetime.components.seconds / 4)
+    let correction = clockCorrection(at: now)
+    let time = bucket.site.clock.time(at: now.unix)
+    func signed(_ bytes: [UInt8], reusableUntil end: UnixTime) -> SignedURL {
+      SignedURL(
+        bytes: bytes, reusableUntil: now.steady + (end - time) * 1000, correction: correction)
+    }
     do {
       // A web server that streams asks the bucket itself, as we see it.
       let isForClient = delivery != .accelerate
       if isForClient, let cloudFront {
         // S3's time is AWS's: CloudFront does not tell its own.
-        let time = bucket.site.clock.time(at: now)
         let url = try cloudFront.presign(
           key(of: digest), lifetime: presignLifetime, span: span, now: time)
-        return SignedURL(bytes: url.bytes, reusableUntil: now + (url.start + span - time))
+        return signed(url.bytes, reusableUntil: url.start + span)
       }
       let url = try bucket.presign(
         .get, key(of: digest), isForClient: isForClient, lifetime: presignLifetime, span: span,
-        now: now)
-      return SignedURL(bytes: url.bytes, reusableUntil: reuseEnd(of: url, span: span, now: now))
+        now: now.unix)
+      // Until the span is over, or the URL has little life left.
+      let spanEnd = time + (span - time.seconds % span)
+      return signed(
+        url.bytes,
+        reusableUntil: min(spanEnd, max(time, url.expiration + -PresignedURL.shortestLife)))
     } catch {
       throw BlobStoreError(error.description)
     }
   }
+}
 
-  /// By our own clock: when the span is over, or the URL has little life left.
-  private func reuseEnd(of url: PresignedURL, span: Int64, now: UnixTime) -> UnixTime {
-    let time = bucket.site.clock.time(at: now)
-    let spanEnd = time + (span - time.seconds % span)
-    let end = min(spanEnd, max(time, url.expiration + -PresignedURL.shortestLife))
-    return now + (end - time)
+extension StoredBlob {
+  /// What S3 says of an object, compared with the digest that it stands for.
+  init(_ head: ObjectHead, _ digest: Digest) {
+    let isRight = head.isContent(of: digest)
+    let defect: Defect? =
+      if isRight == false { .otherContent } else if head.isArchived { .archived } else { nil }
+    self.init(
+      size: head.size, expiration: head.expiration, defect: defect, isProven: isRight == true)
+  }
+}
+
+extension S3Error {
+  /// What it says of S3's being there.
+  var outcome: Breaker<Digest>.Outcome {
+    guard case .transport(_, let failure) = self else { return .answer }
+    return failure.kind == .connect ? .noConnection : .noAnswer
   }
 }
 

@@ -76,6 +76,8 @@ struct Serve: ParsableCommand {
       ])
     probe.start()
     handler.offloading.start()
+    let looks = backgroundLooks(settings, handler, probe)
+    for each in looks { each.start(logger) }
     let sweeper = Sweeper(handler.locations, olderThan: settings.sweepAge, logger)
     sweeper.start()
     let manager = ServiceManager(environment)
@@ -88,6 +90,7 @@ struct Serve: ParsableCommand {
     }
     health.beginStop()
     probe.stop()
+    for each in looks { each.stop() }
     sweeper.stop()
     handler.offloading.stop()
     manager?.tell("STOPPING=1")
@@ -95,6 +98,25 @@ struct Serve: ParsableCommand {
     let isDone = responder.stop(within: settings.stopTimeout)
     handler.stop(within: settings.stopTimeout)
     logger.info("stopped", metadata: ["in-flight": isDone ? "finished" : "cut off"])
+  }
+
+  /// What finds out of itself what clients would else have to wait for.
+  private func backgroundLooks(
+    _ settings: Settings, _ handler: BlobHandler, _ probe: Probe
+  ) -> [Rounds] {
+    let presences = PresenceLooks(
+      handler.locations, perSecond: settings.presenceLooks, handler.ledger.figures)
+    let servers = ServerLooks(locations: handler.locations)
+    let roads = RoadLooks(handler.locations) { probe.learn(.road, $0) }
+    return [
+      Rounds("look-again", every: .milliseconds(50)) { presences.look(&$0) },
+      Rounds("look-as-client", every: .milliseconds(250)) { _ in
+        roads.look()
+        probe.learn(.writing, .ofWriting(handler.locations.all))
+      },
+      Rounds("look-s3", every: .milliseconds(250)) { _ in servers.lookAtStores() },
+      Rounds("look-registry", every: .seconds(1)) { _ in servers.lookAtUpstreams() },
+    ]
   }
 
   /// Waits for a signal to stop. Meanwhile the service manager hears that we are well, as long as the

@@ -95,7 +95,7 @@ final class Tee: Sendable {
     guard let key = try? location.store.key(of: blob.path.digest) else { return nil }
     let client = ClientFields(
       exchange.request, in: location, exchange.id ?? RequestID(exchange.request))
-    return FillSource(
+    var source = FillSource(
       request: location.settings.upstream.request(for: blob.path, from: client),
       registry: location.settings.upstream.url, hosts: location.settings.followedHosts,
       digest: blob.path.digest, size: size, bucket: location.store.bucket(for: blob.path.name),
@@ -110,6 +110,8 @@ final class Tee: Sendable {
       case .failure: break
       }
     }
+    source.isMissedAfterFill = exchange.isAskedAgain
+    return source
   }
 
   private func queue(_ source: FillSource) -> Bool { filler.queue(source) }

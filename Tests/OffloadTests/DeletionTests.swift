@@ -78,16 +78,17 @@ struct DeletionTests {
     let memories = memories()
     let present = Presence.present(StoredBlob(size: 7), nil)
     for location in [Self.here, Self.sameRegistry, Self.otherRegistry] {
-      memories.keep(present, of: .a, in: location, at: later(0))
+      memories.keep(present, of: BlobKey(location: location, digest: .a), lookedAt: later(0))
     }
     delete(question().path, .answered(202), in: memories, at: later(10))
-    #expect(memories.presence(of: .a, in: Self.here, at: later(10)) == nil)
-    #expect(memories.presence(of: .a, in: Self.sameRegistry, at: later(10)) == nil)
-    #expect(memories.presence(of: .a, in: Self.otherRegistry, at: later(10)) != nil)
-    memories.keep(present, of: .a, in: Self.here, at: later(9))
-    #expect(memories.presence(of: .a, in: Self.here, at: later(11)) == nil)
-    memories.keep(present, of: .a, in: Self.here, at: later(11))
-    #expect(memories.presence(of: .a, in: Self.here, at: later(11)) != nil)
+    #expect(memories.object(BlobKey(location: Self.here, digest: .a), at: later(10)) == nil)
+    #expect(memories.object(BlobKey(location: Self.sameRegistry, digest: .a), at: later(10)) == nil)
+    #expect(
+      memories.object(BlobKey(location: Self.otherRegistry, digest: .a), at: later(10)) != nil)
+    memories.keep(present, of: BlobKey(location: Self.here, digest: .a), lookedAt: later(9))
+    #expect(memories.object(BlobKey(location: Self.here, digest: .a), at: later(11)) == nil)
+    memories.keep(present, of: BlobKey(location: Self.here, digest: .a), lookedAt: later(11))
+    #expect(memories.object(BlobKey(location: Self.here, digest: .a), at: later(11)) != nil)
   }
 
   @Test(arguments: [

@@ -23,9 +23,9 @@ struct MemoriesTests {
   @Test func `with a life of zero nothing is remembered`() {
     let memories = Memories(Memories.Lives())
     memories.proofs.keep(BlobProof(size: 7), for: .sample(), credentialEnd: nil, at: Self.start)
-    memories.keep(.present(StoredBlob(size: 7), nil), of: .a, in: LocationID(0), at: Self.start)
+    memories.keep(.present(StoredBlob(size: 7), nil), of: .a, lookedAt: Self.start)
     #expect(memories.proofs.proof(for: .sample(), at: Self.start) == nil)
-    #expect(memories.presence(of: .a, in: LocationID(0), at: Self.start) == nil)
+    #expect(memories.object(.a, at: Self.start) == nil)
   }
 
   @Test func `a proof ends with the credential it was given to`() {
@@ -118,21 +118,6 @@ struct MemoriesTests {
     #expect(memories.proofs.proof(for: .sample(), at: Self.later(89), isStaleGood: true) != nil)
     #expect(memories.proofs.proof(for: .sample(), at: Self.later(90), isStaleGood: true) == nil)
   }
-
-  @Test func `an object is not remembered beyond its own expiration`() {
-    let memories = Memories(Memories.Lives(presence: .seconds(300)))
-    let blob = StoredBlob(size: 7, expiration: Self.start.unix + 10)
-    memories.keep(.present(blob, nil), of: .a, in: LocationID(0), at: Self.start)
-    #expect(memories.presence(of: .a, in: LocationID(0), at: Self.later(9)) != nil)
-    #expect(memories.presence(of: .a, in: LocationID(0), at: Self.later(10)) == nil)
-  }
-
-  @Test func `absence is remembered for two seconds`() {
-    let memories = Memories(Memories.Lives(presence: .seconds(300)))
-    memories.keep(.absent, of: .a, in: LocationID(0), at: Self.start)
-    #expect(memories.presence(of: .a, in: LocationID(0), at: Self.later(1)) != nil)
-    #expect(memories.presence(of: .a, in: LocationID(0), at: Self.later(2)) == nil)
-  }
 }
 
 struct AgingMemoryTests {
@@ -185,38 +170,6 @@ struct AgingMemoryTests {
       }
     }
     #expect(memory.counts.entries <= 64)
-  }
-}
-
-struct BreakerTests {
-  @Test func `five failures in a row open it, and one probe at a time goes through`() {
-    let breaker = Breaker()
-    for _ in 0..<4 { breaker.record(isSuccess: false, at: 0) }
-    #expect(!breaker.isOpen(at: 0))
-    breaker.record(isSuccess: false, at: 0)
-    #expect(breaker.isOpen(at: 2999))
-    #expect(breaker.isResting(at: 2999))
-    #expect(!breaker.isOpen(at: 3000))
-    #expect(breaker.isOpen(at: 3001), "the probe is out: the others wait for its answer")
-    breaker.record(isSuccess: true, at: 3002)
-    #expect(!breaker.isOpen(at: 3003))
-  }
-
-  @Test func `a success in between starts the count anew`() {
-    let breaker = Breaker()
-    for turn in 0..<20 {
-      breaker.record(isSuccess: turn % 5 == 4, at: 0)
-      #expect(!breaker.isOpen(at: 0))
-    }
-  }
-
-  @Test func `a failed probe closes the door for another rest`() {
-    let breaker = Breaker()
-    for _ in 0..<5 { breaker.record(isSuccess: false, at: 0) }
-    #expect(!breaker.isOpen(at: 3000))
-    breaker.record(isSuccess: false, at: 3100)
-    #expect(breaker.isOpen(at: 6099))
-    #expect(!breaker.isOpen(at: 6100))
   }
 }
 
@@ -296,6 +249,11 @@ struct AnswerMemoryTests {
 extension Digest {
   static let a = Digest("sha256:" + String(repeating: "a", count: 64))!
   static let b = Digest("sha256:" + String(repeating: "b", count: 64))!
+}
+
+extension BlobKey {
+  static let a = BlobKey(location: LocationID(0), digest: .a)
+  static let b = BlobKey(location: LocationID(0), digest: .b)
 }
 
 extension Asker {

@@ -108,13 +108,32 @@ struct BucketSiteTests {
   @Test(arguments: [200, 206, 404, 500])
   func `a refusal that is not repeated has no code`(status: Int) throws {
     let client = try client()
-    var http = SequenceClient([(403, []), (status, [])])
+    // The last one is a HEAD without the wish for a checksum, after a byte that was given.
+    var http = SequenceClient([(403, []), (status, []), (403, [])])
     let error = #expect(throws: S3Error.self) {
       try client.head(ObjectKey("k"), over: &http, now: Self.now)
     }
     #expect(error == .refused(.headObject, S3Refusal(status: 403)))
     #expect(error?.isDenial == false)
   }
+
+  @Test(arguments: [
+    [(403, []), (206, []), size, size], [(400, []), size, size], [(501, []), size, size],
+  ])
+  func `one that refuses to tell checksums is asked without`(
+    answers: [(Int, [HTTPField])]
+  ) throws {
+    let client = try client()
+    var http = SequenceClient(answers)
+    for _ in 0..<2 {
+      #expect(try client.head(ObjectKey("k"), over: &http, now: Self.now)?.size == 7)
+    }
+    let asksForChecksum = http.requests.filter { $0.method == .head }
+      .map { $0.fields.first(named: "x-amz-checksum-mode") != nil }
+    #expect(asksForChecksum == [true, false, false])
+  }
+
+  private static let size = (200, [HTTPField("Content-Length", "7")])
 
   // MARK: clock
 

@@ -37,7 +37,7 @@ struct HTMLTests {
 struct HealthTests {
   @Test func `not ready before all has been looked at, and while something is missing`() {
     let health = Health()
-    #expect(health.reasonsNotReady.count == 2)
+    #expect(health.reasonsNotReady.count == 3)
     for need in Need.allCases { _ = health.learn(need, .good("")) }
     #expect(health.reasonsNotReady.isEmpty)
     _ = health.learn(.upstream, .bad("down"))

@@ -20,7 +20,10 @@ final class AgingMemory<Key: Spread & Sendable, Value: Sendable>: Sendable {
   }
 
   /// The value of `key`, if there is one and its time is not over.
-  func value(of key: Key, at now: Int64) -> Value? {
+  func value(of key: Key, at now: Int64) -> Value? { use(key, at: now) { $0 } }
+
+  /// The same, for who changes it: its time stays what it was.
+  func use<Result>(_ key: Key, at now: Int64, _ body: (inout Value) -> Result) -> Result? {
     shard(of: key).state.withLock { shard in
       guard let index = shard.entries.index(forKey: key), shard.entries.values[index].end > now
       else {
@@ -29,7 +32,7 @@ final class AgingMemory<Key: Spread & Sendable, Value: Sendable>: Sendable {
       }
       shard.entries.values[index].isUsed = true
       shard.counts.hits += 1
-      return shard.entries.values[index].value
+      return body(&shard.entries.values[index].value)
     }
   }
 

@@ -1,5 +1,6 @@
 package import Primitives
 package import Registry
+internal import Synchronization
 
 /// What is remembered between requests, of all locations; bounded, and only of what was allowed.
 package final class Memories: Sendable {
@@ -26,28 +27,37 @@ package final class Memories: Sendable {
 
   /// How long an object is known to be absent, and no longer than one is known to be there.
   static let absenceLife = Duration.seconds(2)
+  /// How old a look may be while clients are sent to its object: then the next one is due.
+  static let deliveredLife = Duration.seconds(5)
+  /// How long after it was sent to the bucket a client counts as one that comes back.
+  static let repeatTime = Duration.seconds(30)
 
   package let lives: Lives
   let proofs: ProofMemory
   private let deletions = Deletions()
-  private let presences: AgingMemory<StoredKey, Presence>
+  private let objects: AgingMemory<BlobKey, SeenObject>
+  /// When a client was last sent to an object, `Moment.steady`.
+  private let deliveries: AgingMemory<Delivered, Int64>
+  private let lookQueue: Mutex<LookQueue>
 
   /// - Parameter limit: entries of each memory.
   package init(_ lives: Lives, limit: Int = 32_768) {
     self.lives = lives
     proofs = ProofMemory(lives, deletions, limit: limit)
-    presences = AgingMemory(limit: limit)
+    objects = AgingMemory(limit: limit)
+    deliveries = AgingMemory(limit: limit * 2)
+    lookQueue = Mutex(LookQueue(limit: limit))
   }
 
   package var counts: [(name: String, counts: MemoryCounts)] {
-    proofs.counts + [("presence", presences.counts)]
+    proofs.counts + [("presence", objects.counts), ("delivery", deliveries.counts)]
   }
 
   /// A blob's size in bytes, if anything remembered tells it. For the figures, never for a decision.
   func knownSize(of question: Question, at now: Moment) -> Int64? {
     if let size = proofs.knownSize(of: question, at: now) { return size }
-    let key = StoredKey(location: question.location, digest: question.path.digest)
-    guard case .present(let blob, _)? = presences.peek(key, at: now.steady) else { return nil }
+    guard case .present(let blob, _)? = objects.peek(question.blob, at: now.steady)?.presence
+    else { return nil }
     return blob.size
   }
 
@@ -59,55 +69,136 @@ package final class Memories: Sendable {
   package func noteDeletion(of path: BlobPath?, in locations: [LocationID], at now: Moment) {
     for location in locations {
       deletions.note(path, in: location.registry, at: now.steady)
-      if let path { forgetPresence(of: path.digest, in: location) }
+      if let path { forgetPresence(of: BlobKey(location: location, digest: path.digest)) }
     }
   }
 
   /// Forgets all that is known of a blob, in every location.
   package func forget(_ digest: Digest) {
     proofs.forget(digest)
-    presences.forget { $0.digest == digest }
+    objects.forget { $0.digest == digest }
   }
 
   // MARK: presence
 
-  func presence(of digest: Digest, in location: LocationID, at now: Moment) -> Presence? {
-    presences.value(of: StoredKey(location: location, digest: digest), at: now.steady)
+  /// What the last look at a blob's object found.
+  ///
+  /// - Parameter isForDelivery: whether a client may be sent there by it. Then the object is looked at again
+  ///   in the background: soon, or at once when the last look was long ago.
+  func object(_ key: BlobKey, at now: Moment, isForDelivery: Bool = false) -> SeenObject? {
+    let found = objects.use(key, at: now.steady) { object in
+      let before = object
+      if isForDelivery { object.isDelivered = true }
+      return before
+    }
+    guard let found else { return nil }
+    if isForDelivery, !found.isDelivered, case .present = found.presence {
+      let due = found.lookedAt + Self.deliveredLife.milliseconds
+      lookQueue.withLock { $0.add(key, due: due) }
+    }
+    return found
   }
 
   /// That an object is there, told by another while this one asked; not counted as a use of the memory.
-  func newPresence(of digest: Digest, in location: LocationID, at now: Moment) -> Presence? {
-    let found = presences.peek(StoredKey(location: location, digest: digest), at: now.steady)
+  func newPresence(of key: BlobKey, at now: Moment) -> Presence? {
+    let found = objects.peek(key, at: now.steady)?.presence
     return if case .present? = found { found } else { nil }
   }
 
-  /// - Parameter now: when the bucket was asked; an answer from before a deletion is not kept.
-  package func keep(
-    _ presence: Presence, of digest: Digest, in location: LocationID, at now: Moment
-  ) {
-    guard now.steady > deletions.last(of: digest, in: location.registry) else { return }
+  /// Keeps what a look has found, unless the blob was deleted since.
+  ///
+  /// - Parameter start: when the look began: its answer is no younger than that.
+  package func keep(_ presence: Presence, of key: BlobKey, lookedAt start: Moment) {
+    guard start.steady > deletions.last(of: key.digest, in: key.location.registry) else { return }
     var life = lives.presence
     switch presence {
     case .absent: life = min(life, Self.absenceLife)
     case .present(let blob, _):
-      if let end = blob.expiration { life = min(life, .seconds(max(0, end - now.unix))) }
+      if let end = blob.expiration { life = min(life, .seconds(max(0, end - start.unix))) }
     }
     guard life > .zero else { return }
-    presences.keep(
-      presence, of: StoredKey(location: location, digest: digest),
-      until: now.steady + life.milliseconds, at: now.steady)
+    objects.keep(
+      SeenObject(presence: presence, lookedAt: start.steady), of: key,
+      until: start.steady + life.milliseconds, at: start.steady)
   }
 
-  package func forgetPresence(of digest: Digest, in location: LocationID) {
-    presences.forget(StoredKey(location: location, digest: digest))
+  /// Keeps a URL beside the object that it was signed for: the object is remembered no longer for it.
+  func keep(_ url: SignedURL, of key: BlobKey, at now: Moment) {
+    _ = objects.use(key, at: now.steady) { object in
+      if case .present(let blob, _) = object.presence { object.presence = .present(blob, url) }
+    }
+  }
+
+  package func forgetPresence(of key: BlobKey) { objects.forget(key) }
+
+  /// An object to be looked at again: clients were sent there since the last look.
+  package func nextLook(at now: Moment) -> BlobKey? {
+    while let key = lookQueue.withLock({ $0.next(at: now.steady) }) {
+      guard let object = objects.peek(key, at: now.steady), object.isDelivered,
+        case .present = object.presence
+      else { continue }
+      guard object.lookedAt + Self.deliveredLife.milliseconds <= now.steady else {
+        // Looked at meanwhile, and delivered again.
+        lookQueue.withLock {
+          $0.add(key, due: object.lookedAt + Self.deliveredLife.milliseconds)
+        }
+        continue
+      }
+      return key
+    }
+    return nil
+  }
+
+  /// A look that `nextLook` gave and that can't be made now.
+  package func postpone(_ key: BlobKey, to due: Int64) {
+    lookQueue.withLock { $0.add(key, due: due) }
+  }
+
+  // MARK: deliveries
+
+  /// A client was sent to the bucket for these bytes.
+  func noteDelivery(_ request: BlobRequest, at now: Moment) {
+    guard lives.presence > .zero else { return }
+    deliveries.keep(
+      now.steady, of: Delivered(request), until: now.steady + Self.repeatTime.milliseconds,
+      at: now.steady)
+  }
+
+  /// Whether this client was sent to the bucket for the same bytes not long ago: perhaps it did not get them.
+  func isRepeat(_ request: BlobRequest, at now: Moment) -> Bool {
+    deliveries.peek(Delivered(request), at: now.steady) != nil
   }
 }
 
-private struct StoredKey: Spread, Sendable {
-  let location: LocationID
-  let digest: Digest
+/// These bytes of a blob, sent for by a client.
+private struct Delivered: Spread, Sendable {
+  private let location: LocationID
+  private let client: UInt64
+  private let digest: UInt64
+  private let bytes: UInt64
 
-  var spread: UInt64 { digest.spread }
+  /// Two that are taken for one cost a look, and nothing else.
+  init(_ request: BlobRequest) {
+    location = request.question.location
+    client = request.client ?? request.question.asker.low
+    digest = request.path.digest.lowBits
+    bytes = request.bytes
+  }
+
+  var spread: UInt64 { client ^ digest ^ bytes }
+}
+
+extension Question {
+  package var blob: BlobKey { BlobKey(location: location, digest: path.digest) }
+}
+
+extension Digest {
+  /// The last 64 bits.
+  fileprivate var lowBits: UInt64 {
+    var bits: UInt64 = 0
+    for byte in bytes.suffix(16) { bits = bits << 4 | UInt64(byte & 0xF + (byte >> 6) * 9) }
+    return bits
+  }
 }
 
 extension Duration {

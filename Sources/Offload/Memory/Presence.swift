@@ -9,29 +9,64 @@ package enum Presence: Sendable {
 
 /// An object, as the bucket describes it.
 package struct StoredBlob: Sendable, Equatable {
+  /// Why clients can't have the blob from this object.
+  package enum Defect: Sendable, Equatable {
+    /// In an archive: a GET is refused until it is restored.
+    case archived
+    /// S3's checksum, or what bloblo wrote beside the object, is another blob's.
+    case otherContent
+    /// Clients' own GET of it was refused.
+    case unreadable
+  }
+
   /// In bytes.
   package let size: Int64
-  /// When the bucket's rules delete it, if it says so.
+  /// When it can no longer be read, by the bucket's rules, if it says so.
   package let expiration: UnixTime?
+  package let defect: Defect?
   /// Whether S3's checksum, or what bloblo wrote beside the object, is this blob's.
   package let isProven: Bool
 
-  package init(size: Int64, expiration: UnixTime? = nil, isProven: Bool = false) {
+  package init(
+    size: Int64, expiration: UnixTime? = nil, defect: Defect? = nil, isProven: Bool = false
+  ) {
     self.size = size
     self.expiration = expiration
+    self.defect = defect
     self.isProven = isProven
   }
 }
 
-/// A presigned URL and how long it may be given out: a part of its life, so that whoever gets it last has
-/// time to use it.
+/// A presigned URL and how long it may be given out: a part of its life, so that the last client that gets
+/// it has time to use it.
 package struct SignedURL: Sendable {
   /// Absolute, ASCII.
   package let bytes: [UInt8]
-  package let reusableUntil: UnixTime
+  /// `Moment.steady`: a calendar that is set must not lengthen it.
+  package let reusableUntil: Int64
+  /// Seconds by which the calendar was corrected for the signature. With another correction the URL is
+  /// dated wrongly.
+  package let correction: Int64
 
-  package init(bytes: [UInt8], reusableUntil: UnixTime) {
+  package init(bytes: [UInt8], reusableUntil: Int64, correction: Int64 = 0) {
     self.bytes = bytes
     self.reusableUntil = reusableUntil
+    self.correction = correction
   }
+
+  func isReusable(at now: Moment, correction: Int64) -> Bool {
+    now.steady < reusableUntil && correction == self.correction
+  }
+}
+
+/// What is remembered of a blob's object: what the last look at it found.
+struct SeenObject: Sendable {
+  var presence: Presence
+  /// When that look began, `Moment.steady`.
+  let lookedAt: Int64
+  /// Whether a client was sent there since.
+  var isDelivered = false
+
+  /// Whether the look says nothing of now, for a client that comes back.
+  func isOld(at now: Moment) -> Bool { now.steady - lookedAt >= 1000 }
 }

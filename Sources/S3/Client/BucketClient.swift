@@ -43,40 +43,72 @@ package struct BucketClient: Sendable {
   /// is found out by a request of its own. A 404 may also be for the bucket: to HEAD there is no body that
   /// would tell.
   ///
+  /// The checksum is asked for too. Some servers refuse that, and S3 does to those who may not use the object's
+  /// KMS key: they are asked without it from then on.
+  ///
   /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html>
   package func head<Client: HTTPSending & ~Copyable>(
     _ key: ObjectKey, over client: inout Client, now: UnixTime
   ) throws(S3Error) -> ObjectHead? {
-    let response = try send(.headObject, .head, key, over: &client, now: now)
+    let asksForChecksum = site.asksForChecksums
+    let response = try send(
+      .headObject, .head, key,
+      fields: asksForChecksum ? [HTTPField("x-amz-checksum-mode", "ENABLED")] : [],
+      over: &client, now: now)
     switch response.head.status {
-    case 200:
-      guard let head = ObjectHead(response.head) else {
-        throw .unexpectedAnswer(.headObject, reason: "status 200 without a Content-Length")
-      }
-      return head
+    case 200: return try objectHead(response)
     case 404: return nil
-    case 403: throw .refused(.headObject, whyRefused(key, S3Refusal(response), over: &client, now))
+    case 403:
+      let (refusal, isReadable) = whyRefused(key, S3Refusal(response), over: &client, now)
+      guard isReadable, asksForChecksum,
+        let head = try headWithoutChecksum(key, over: &client, now)
+      else { throw .refused(.headObject, refusal) }
+      return head
+    case 400, 501:
+      guard asksForChecksum, site.takeChecksumTrial(),
+        let head = try headWithoutChecksum(key, over: &client, now)
+      else { throw .refused(.headObject, S3Refusal(response)) }
+      return head
     default: throw .refused(.headObject, S3Refusal(response))
     }
+  }
+
+  /// - Returns: nil when that makes no difference.
+  private func headWithoutChecksum<Client: HTTPSending & ~Copyable>(
+    _ key: ObjectKey, over client: inout Client, _ now: UnixTime
+  ) throws(S3Error) -> ObjectHead? {
+    let response = try send(.headObject, .head, key, over: &client, now: now)
+    guard response.head.status == 200 else { return nil }
+    site.stopAskingForChecksums()
+    return try objectHead(response)
+  }
+
+  private func objectHead(_ response: HTTPResponse) throws(S3Error) -> ObjectHead {
+    guard let head = ObjectHead(response.head) else {
+      throw .unexpectedAnswer(.headObject, reason: "status 200 without a Content-Length")
+    }
+    return head
   }
 
   /// The refusal of a HEAD with its code, which no answer to a HEAD can tell: the object's first byte is
   /// asked for, and refused with a document. At most once in some seconds; meanwhile the code is the same.
   ///
-  /// - Returns: the refusal as it was, where nobody tells its code.
+  /// - Returns: the refusal as it was, where nobody tells its code; and whether the byte was given.
   private func whyRefused<Client: HTTPSending & ~Copyable>(
     _ key: ObjectKey, _ refusal: S3Refusal, over client: inout Client, _ now: UnixTime
-  ) -> S3Refusal {
+  ) -> (S3Refusal, isReadable: Bool) {
     var answer = refusal
+    var isReadable = false
     answer.code = site.codeOfRefusals {
       // What else happens to this request is no news of the first one.
       let response = try? send(
         .headObject, .get, key, fields: [HTTPField("Range", "bytes=0-0")], over: &client, now: now,
         bodyLimit: 64 << 10)
-      guard let response, response.head.status == 403 else { return nil }
-      return S3Refusal(response).code
+      guard let response else { return nil }
+      isReadable = [200, 206].contains(response.head.status)
+      return response.head.status == 403 ? S3Refusal(response).code : nil
     }
-    return answer
+    return (answer, isReadable)
   }
 
   /// Whether there is such a bucket, and we may look into it.
@@ -188,7 +220,18 @@ package struct BucketClient: Sendable {
       throw .transport(unsigned.operation, TransportFailure(error))
     }
     let seconds = (ContinuousClock.now - start).components.seconds
+    if unsigned.operation.isWrite { learn(fromWrite: response) }
     return (response, learn(from: response, number, sent: now, seconds: seconds))
+  }
+
+  private func learn(fromWrite response: HTTPResponse) {
+    switch response.head.status {
+    case 200: site.learn(writeRefusal: nil)
+    case 403:
+      let refusal = S3Refusal(response)
+      if refusal.isDenial { site.learn(writeRefusal: refusal) }
+    default: break
+    }
   }
 
   private func learn(

@@ -1,4 +1,4 @@
-internal import Primitives
+package import Primitives
 internal import Synchronization
 
 /// What is learnt of a bucket while it is used, shared by all who use it: its true region, S3's clock;
@@ -9,6 +9,9 @@ package final class BucketSite: Sendable {
     var requests: (number: Int, signer: Signer)?
     var presigning: (number: Int, signer: Signer)?
     var refusals: (code: String?, end: ContinuousClock.Instant)?
+    var writeRefusal: S3Refusal?
+    var asksForChecksums = true
+    var checksumTrialEnd: ContinuousClock.Instant?
   }
 
   /// How long the code of one refusal is taken for that of those which come after it.
@@ -82,6 +85,36 @@ package final class BucketSite: Sendable {
     observer?.clockDiffers(by: correction)
     return true
   }
+
+  /// Looks whether our calendar was set; see `ServerClock.notice`.
+  ///
+  /// - Returns: the correction now.
+  package func notice(_ now: Moment) -> Int64 {
+    let (correction, isNews) = clock.notice(now)
+    if isNews { observer?.clockDiffers(by: correction) }
+    return correction
+  }
+
+  /// Why the last request that writes was refused, if it was for want of a right.
+  package var writeRefusal: S3Refusal? { state.withLock { $0.writeRefusal } }
+
+  func learn(writeRefusal: S3Refusal?) { state.withLock { $0.writeRefusal = writeRefusal } }
+
+  /// Whether S3 is asked for an object's checksum.
+  var asksForChecksums: Bool { state.withLock { $0.asksForChecksums } }
+
+  /// Whether it may be tried whether a refusal is for the asking for the checksum alone: once in some seconds.
+  func takeChecksumTrial() -> Bool {
+    let now = ContinuousClock.now
+    return state.withLock { state in
+      if let end = state.checksumTrialEnd, now < end { return false }
+      state.checksumTrialEnd = now + Self.refusalLife
+      return true
+    }
+  }
+
+  /// This bucket tells objects only to those who do not ask for checksums.
+  func stopAskingForChecksums() { state.withLock { $0.asksForChecksums = false } }
 
   /// The code of refusals that come without one.
   ///

@@ -133,7 +133,7 @@ struct BucketCheck {
         "bucket.put", "\(error)",
         !error.isOfPolicy
           ? error.advice
-          : "want s3:PutObject (and kms:GenerateDataKey for BLOBLO_S3_SSE=aws:kms), or BLOBLO_FILL=off"
+          : S3Error.writeAdvice
       )
       return false
     }

@@ -26,7 +26,7 @@ struct PresignCheck {
   func run(_ report: inout CheckReport, _ http: inout HTTPClient) {
     let url: String
     do {
-      url = String(decoding: try store.presign(digest, now: .now()).bytes, as: UTF8.self)
+      url = String(decoding: try store.presign(digest, now: Moment.now()).bytes, as: UTF8.self)
     } catch {
       return report.fail("presign", "\(error)", "see credentials above")
     }
@@ -67,8 +67,8 @@ struct PresignCheck {
     } catch {
       report.fail(
         "presign.get", "\(name): \(error)",
-        "clients must reach it: BLOBLO_S3_PUBLIC_ENDPOINT_URL; if this machine alone can't, try the URL of "
-          + "`bloblo presign` from a client")
+        "clients must reach it: BLOBLO_S3_PUBLIC_ENDPOINT_URL; if this machine alone can't, set "
+          + "BLOBLO_LOOK_AS_CLIENT=off, and try the URL of `bloblo presign` from a client")
     }
   }
 

@@ -53,6 +53,8 @@ final class Probe: Sendable {
   func stop() { isStopped.update { $0 = true } }
 
   private func look(_ http: inout HTTPClient) {
+    // A kept connection may be better than the next one.
+    http = HTTPClient()
     learn(.credential, credentialVerdict(at: .now()))
     learn(
       .spool,
@@ -63,7 +65,7 @@ final class Probe: Sendable {
   }
 
   /// A change is told to the log, once.
-  private func learn(_ need: Need, _ verdict: Verdict) {
+  func learn(_ need: Need, _ verdict: Verdict) {
     let before = health.learn(need, verdict)
     guard before.state != verdict.state else { return }
     switch (before.state, verdict.state) {
@@ -161,7 +163,7 @@ extension Probe {
 
 extension Digest {
   /// No blob that a client asks for.
-  fileprivate static var ofNothing: Digest {
+  static var ofNothing: Digest {
     guard let digest = Digest("sha256:" + String(repeating: "0", count: 64)) else {
       preconditionFailure("64 zeros are a SHA-256")
     }

@@ -29,6 +29,10 @@ extension S3Error {
 }
 
 extension S3Error {
+  /// What a key that may not write needs.
+  static let writeAdvice =
+    "want s3:PutObject (and kms:GenerateDataKey for BLOBLO_S3_SSE=aws:kms), or BLOBLO_FILL=off"
+
   /// Whether a policy may be the reason of a refusal; a wrong key or clock is none.
   var isOfPolicy: Bool {
     guard case .refused(_, let refusal) = self, let code = refusal.code else { return true }

@@ -16,13 +16,15 @@ struct Verdict: Sendable, Equatable {
 
 /// What bloblo needs, in the order in which a request needs it.
 enum Need: Int, Sendable, CaseIterable {
-  case upstream, bucket, credential, spool
+  case upstream, bucket, road, writing, credential, spool
 
   /// What people call it.
   var name: String {
     switch self {
     case .upstream: "Registry"
     case .bucket: "S3 bucket"
+    case .road: "Clients' road to S3"
+    case .writing: "Writing to S3"
     case .credential: "S3 credential"
     case .spool: "Spool folder"
     }
@@ -31,6 +33,6 @@ enum Need: Int, Sendable, CaseIterable {
   var word: String { "\(self)" }
 
   /// Whether nothing can be offloaded without it. Without upstream a proof may still hold, and without a
-  /// spool the bucket is still read.
-  var isForReadiness: Bool { self == .bucket || self == .credential }
+  /// spool or the right to write the bucket is still read.
+  var isForReadiness: Bool { [.bucket, .road, .credential].contains(self) }
 }

@@ -8,6 +8,9 @@ final class Location: Sendable {
   let settings: LocationSettings
   let store: S3BlobStore
   let engine: OffloadEngine
+  let watches: Watches
+  /// How clients get to the bucket; `nil` where that is not looked at.
+  let road: RoadWatch?
   let front: FrontServer
   let unfollowed = UnfollowedRedirects()
   /// What of a request goes upstream.
@@ -16,15 +19,18 @@ final class Location: Sendable {
   /// - Parameter number: 0 is of the requests whose web server says nothing else.
   init(
     _ number: UInt32, _ settings: LocationSettings, _ credentials: SigningCredentials,
-    _ memories: Memories
+    _ memories: Memories, _ watches: Watches, _ roads: Roads
   ) {
     id = LocationID(number, registry: RegistryID(url: settings.upstream.url))
+    self.watches = watches
     self.settings = settings
     // Another location may be on another server, with a clock of its own.
     store = settings.store(
       credentials, clock: number == 0 ? credentials.clock : ServerClock())
+    road = roads.road(of: settings, store)
     engine = OffloadEngine(
-      upstream: settings.upstream, store: store, policy: settings.policy, memories: memories)
+      upstream: settings.upstream, store: store, policy: settings.policy, memories: memories,
+      watches: watches, road: road)
     front = FrontServer(redirectStatus: settings.redirectStatus)
     upstreamParameters =
       UpstreamParameter.all + (settings.isHostPreserved ? [UpstreamParameter.host] : [])

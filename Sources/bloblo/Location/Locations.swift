@@ -16,7 +16,9 @@ final class Locations: Sendable {
   let standard: Location
   private let environment: [String: String]
   private let credentials: SigningCredentials
-  private let memories: Memories
+  let memories: Memories
+  private let servers = ServerWatches()
+  private let roads: Roads
   private let rule: ParamRule
   private let report: @Sendable (_ problems: [String]) -> Void
   /// By the params as they came; `nil` for settings that are wrong.
@@ -36,7 +38,10 @@ final class Locations: Sendable {
     report: @escaping @Sendable (_ problems: [String]) -> Void
   ) {
     memories = Memories(settings.lives)
-    standard = Location(0, settings.location, settings.credentials, memories)
+    roads = Roads(isOn: settings.looksAsClient)
+    standard = Location(
+      0, settings.location, settings.credentials, memories,
+      servers.watches(of: settings.location), roads)
     credentials = settings.credentials
     // Of the environment only what is read again: no secret is kept here.
     self.environment = environment.filter {
@@ -63,6 +68,12 @@ final class Locations: Sendable {
   ) {
     let ids = all.map(\.id).filter { $0.registry == location.id.registry }
     deletion.end(outcome, in: ids, memories, at: now)
+  }
+
+  /// The location of this number, if requests have come from it lately.
+  func location(_ id: LocationID) -> Location? {
+    if id == standard.id { return standard }
+    return others.withLock { $0.locations.values.compactMap(\.self).first { $0.id == id } }
   }
 
   /// - Returns: `nil` when the request's params are wrong.
@@ -103,7 +114,7 @@ final class Locations: Sendable {
       report(reader.problems)
       return nil
     }
-    return Location(number, settings, credentials, memories)
+    return Location(number, settings, credentials, memories, servers.watches(of: settings), roads)
   }
 }
 

@@ -63,8 +63,8 @@ struct DecisionLog: Sendable {
     fields["object.size"] = .stringConvertible(wrong.size)
     fields["blob.size"] = .stringConvertible(size)
     if repeated > 0 { fields["repeated"] = .stringConvertible(repeated) }
-    logger.error(
-      "an object in the bucket has the wrong size; it is not used, and filled again",
+    logger.log(
+      level: wrong.defect == .archived ? .warning : .error, "\(wrong.message(want: size))",
       metadata: fields)
   }
 
@@ -92,6 +92,19 @@ struct DecisionLog: Sendable {
     fields["body.sent"] = .stringConvertible(offset)
     fields["blob.size"] = .stringConvertible(size)
     logger.info("body broken off: upstream broke off, or the client left", metadata: fields)
+  }
+}
+
+extension WrongObject {
+  fileprivate func message(want size: Int64) -> String {
+    switch size == self.size ? defect : nil {
+    case .archived:
+      "an object in the bucket is archived and can't be read; its blob is filled again"
+    case .otherContent:
+      "an object in the bucket has another content than its blob; it is not used, and filled again"
+    case .unreadable, nil:
+      "an object in the bucket has the wrong size; it is not used, and filled again"
+    }
   }
 }
 

@@ -47,7 +47,8 @@ struct MetricsPage {
     }
     text.metric(
       "bloblo_wrong_objects_total", .counter,
-      "Objects in the bucket that had another size than their blob.", figures.wrongObjects.value)
+      "Objects in the bucket that can't be their blob: of another size or content, or archived.",
+      figures.wrongObjects.value)
   }
 
   private mutating func times() {

@@ -32,6 +32,7 @@ extension PassReason.Kind {
       "The registry gives no size, and the object in the bucket can't be told from a wrong one without it: see BLOBLO_UPSTREAM_FOLLOW."
     case .smallBlob: "Smaller than BLOBLO_MIN_BLOB_SIZE. Normal."
     case .store: "S3 does not answer as it should: see S3 bucket above."
+    case .road: "Clients can't read from S3, though bloblo can: see the clients' road to S3 above."
     case .storeDenied:
       "S3 does not say whether it has the blob (403): grant s3:ListBucket on the bucket, and s3:GetObject."
     case .noAcceleration: "BLOBLO_DELIVERY=accelerate, and no web server that could."

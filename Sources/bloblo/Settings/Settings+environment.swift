@@ -41,6 +41,8 @@ extension Settings {
       presence: reader.duration(
         "BLOBLO_PRESENCE_TTL", default: .seconds(300), in: .zero...(.seconds(604_800))))
     let proofIdentity = reader.choice("BLOBLO_PROOF_IDENTITY", default: ProofIdentity.request)
+    let looksAsClient = reader.lookAsClient()
+    let presenceLooks = reader.number("BLOBLO_PRESENCE_LOOKS", default: 20, in: 0...1000)
     let answerLife = Duration.seconds(
       60 * reader.number("BLOBLO_CACHE_EXPIRATION_MINUTES", default: 10, in: 0...1440))
     let fillLimits = readFillLimits(&reader)
@@ -77,7 +79,8 @@ extension Settings {
       listenAddress: listenAddress, listenMode: listenMode,
       listenGroup: listenGroup, frontServer: frontServer, params: params, location: location,
       isBucketNamed: isBucketNamed, registryHosts: registryHosts, credentials: credentials,
-      lives: lives, proofIdentity: proofIdentity, answerLife: answerLife,
+      lives: lives, proofIdentity: proofIdentity, presenceLooks: presenceLooks,
+      looksAsClient: looksAsClient, answerLife: answerLife,
       fillLimits: fillLimits, sweepAge: sweepAge,
       threads: threads, streamThreads: streamThreads,
       stopTimeout: stopTimeout, passFile: passFile, areCoreFilesAllowed: areCoreFilesAllowed,
@@ -90,6 +93,18 @@ func readPassFile(_ reader: inout SettingsReader) -> String {
   reader.value(
     "BLOBLO_PASS_FILE", default: "/run/bloblo/pass", want: "an absolute path"
   ) { $0.hasPrefix("/") ? $0 : nil }
+}
+
+extension SettingsReader {
+  /// On, unless the public name of the bucket is one that leads elsewhere from here: LocalStack's `localhost` is
+  /// each client's own.
+  fileprivate mutating func lookAsClient() -> Bool {
+    let isLocalStack = boolean("BLOBLO_USE_LOCALSTACK", default: false)
+    return value(
+      "BLOBLO_LOOK_AS_CLIENT", default: !isLocalStack, as: isLocalStack ? "off" : "on",
+      want: "on or off"
+    ) { ["on": true, "off": false][$0.lowercased()] }
+  }
 }
 
 private let logLevels = ["trace", "debug", "info", "notice", "warning", "error", "critical"]

@@ -23,6 +23,10 @@ struct Settings: Sendable {
   var credentials: SigningCredentials
   var lives: Memories.Lives
   var proofIdentity: ProofIdentity
+  /// Looks a second into one bucket, at most, at objects that clients were sent to.
+  var presenceLooks: Int
+  /// Whether it is looked at what clients meet at the bucket.
+  var looksAsClient: Bool
   /// How long pings and tokens are remembered at most.
   var answerLife: Duration
   var fillLimits: Filler.Limits

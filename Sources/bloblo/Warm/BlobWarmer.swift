@@ -42,7 +42,7 @@ final class BlobWarmer: Sendable {
       let stored = try Retry.run { () throws(S3Error) in
         try settings.bucket.head(key, over: &http, now: .now())
       }
-      if stored?.size == blob.size { return report.present(blob) }
+      if stored?.serves(blob.digest, size: blob.size) == true { return report.present(blob) }
       guard let request = try locate(blob, session, &http) else { return report.skipped(blob) }
       let source = FillSource(
         request: request, registry: "", digest: blob.digest, size: blob.size,

@@ -13,13 +13,13 @@ import time
 class Registry:
     """Blobs under any repository; the repository's name says what is wrong with the answer to a GET.
 
-    `rate` is in bytes a second. `gets` counts GETs by digest and `bytes` what they were answered with.
+    `rate` is in bytes a second. `heads` counts HEADs, `gets` counts GETs by digest and `bytes` what they were answered with.
     The next GET stops at half its body until `gate`, an Event, is set.
     """
 
     def __init__(self, rate=None):
         self.blobs, self.gets, self.bytes, self.rate = {}, {}, {}, rate
-        self.credentials, self.proofs, self.gate = {}, {}, None
+        self.credentials, self.proofs, self.gate, self.heads = {}, {}, None, 0
         self.lock = threading.Lock()
         registry = self
 
@@ -68,6 +68,7 @@ class Registry:
         head = {"Content-Type": "application/octet-stream", "Content-Length": str(len(content)),
                 "Docker-Content-Digest": digest}
         if not is_get:
+            self.heads += 1
             self.proofs.setdefault(digest, set()).add(request.headers.get("Authorization"))
             return self.send(request, 200, head, b"", False)
         with self.lock:

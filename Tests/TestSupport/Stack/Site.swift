@@ -80,7 +80,7 @@ package final class Site: Sendable {
     if bucketName != nil { try bucket.make() }
     var environment = [
       "BLOBLO_S3_ENDPOINT_URL": "http://127.0.0.1:\(s3 ?? ground.s3Port)",
-      "BLOBLO_S3_PUBLIC_ENDPOINT_URL": ground.publicS3URL,
+      "BLOBLO_S3_PUBLIC_ENDPOINT_URL": ground.publicS3URL, "BLOBLO_LOOK_AS_CLIENT": "off",
       "BLOBLO_S3_BUCKET_NAME": bucketName ?? Stack.bucket,
     ]
     if let upstream { environment["BLOBLO_UPSTREAM_URL"] = "http://127.0.0.1:\(upstream)" }

@@ -1,0 +1,167 @@
+internal import Synchronization
+
+/// A way by which clients get to objects: the bucket, its public endpoint or CloudFront, and the key that signs.
+/// It is judged by what a client's own GET of one byte meets.
+package struct ClientRoad: Sendable {
+  /// What such a GET met.
+  package enum Outcome: Sendable, Equatable {
+    case good
+    /// The object is not there or can't be read, or is another than was found: its own matter.
+    case objectGone
+    /// An answer that is no object: a refusal, or trouble of the server. With another object it may be
+    /// otherwise, unless it is about the key that signed.
+    case bad(String, isOfKey: Bool)
+    /// No answer: not reached, no valid certificate, nothing in time.
+    case unreachable(String)
+  }
+
+  package enum State: Sendable, Equatable {
+    case unknown, good
+    case bad(String)
+  }
+
+  /// An object that clients were sent to.
+  package struct Stop: Sendable, Equatable {
+    package let key: BlobKey
+    package let size: Int64
+
+    package init(key: BlobKey, size: Int64) {
+      self.key = key
+      self.size = size
+    }
+  }
+
+  /// Between two looks while clients are sent there, in milliseconds.
+  private static var pause: Int64 { 2000 }
+  /// How long after its last use a road counts as used.
+  private static var useTime: Int64 { 10_000 }
+  /// A look that takes longer is a sign that clients would wait, too.
+  private static var suspicion: Int64 { 1000 }
+  private static var stopLimit: Int { 4 }
+
+  package private(set) var state = State.unknown
+  /// Whether a look has ever found it good.
+  package private(set) var hasWorked = false
+  /// The last first.
+  package private(set) var stops: [Stop] = []
+  /// An object that was refused when there was no other to compare it with.
+  private var doubt: BlobKey?
+  /// All `Moment.steady`.
+  private var lastUse: Int64 = .min / 2
+  private var lastLook: Int64 = .min / 2
+  private var lookStart: Int64?
+
+  package init() {}
+
+  /// A client is sent by it.
+  package mutating func use(_ stop: Stop, at now: Int64) {
+    lastUse = now
+    guard stops.first?.key != stop.key else { return }
+    stops.removeAll { $0.key == stop.key }
+    if stops.count >= Self.stopLimit { stops.removeLast() }
+    stops.insert(stop, at: 0)
+  }
+
+  /// Why no client is sent by it now, though one would be; `nil` when nothing is against it.
+  package mutating func trouble(at now: Int64) -> String? {
+    lastUse = now
+    if case .bad(let words) = state { return words }
+    guard let lookStart, now - lookStart > Self.suspicion else { return nil }
+    return "no answer yet, for more than a second"
+  }
+
+  package func isLookDue(at now: Int64) -> Bool {
+    guard now - lastLook >= Self.pause else { return false }
+    return state != .good || now - lastUse < Self.useTime
+  }
+
+  package mutating func beginLook(at now: Int64) {
+    lastLook = now
+    lookStart = now
+  }
+
+  /// Ends a look by what was met at these objects, one after the other, each another.
+  ///
+  /// - Returns: the objects that clients can't read though the road is well.
+  package mutating func endLook(_ met: [(stop: Stop?, outcome: Outcome)]) -> [Stop] {
+    lookStart = nil
+    for (_, outcome) in met {
+      if case .unreachable(let words) = outcome {
+        state = .bad(words)
+        return []
+      }
+    }
+    if met.contains(where: { $0.outcome == .good }) {
+      state = .good
+      hasWorked = true
+      doubt = nil
+    } else if let words = troubleOfAll(met) {
+      state = .bad(words)
+      return []
+    } else if met.contains(where: { $0.outcome == .objectGone }) {
+      // A signature was accepted there.
+      state = .good
+      hasWorked = true
+    }
+    let unreadable = met.filter { $0.outcome != .good }.compactMap(\.stop)
+    stops.removeAll { stop in unreadable.contains { $0.key == stop.key } }
+    return unreadable
+  }
+
+  /// Whether it needs another object to tell whose matter an outcome is.
+  package static func needsAnother(_ outcome: Outcome) -> Bool {
+    switch outcome {
+    case .good, .unreachable: false
+    case .objectGone: true
+    case .bad(_, let isOfKey): !isOfKey
+    }
+  }
+
+  /// Two objects in a row are the road's matter; and one is that has no other beside it, if it is the key's, or
+  /// trouble of the server.
+  private mutating func troubleOfAll(_ met: [(stop: Stop?, outcome: Outcome)]) -> String? {
+    var words: [String] = []
+    var refused = Set(doubt.map { [$0] } ?? [])
+    for (stop, outcome) in met {
+      guard case .bad(let text, let isOfKey) = outcome else { continue }
+      if isOfKey { return text }
+      words.append(text)
+      if let stop { refused.insert(stop.key) }
+    }
+    guard let last = words.last else { return nil }
+    if doubt == nil { doubt = refused.first }
+    let isTroubleOfServer = met.count == 1 && last.hasPrefix("status 5")
+    return refused.count >= 2 || isTroubleOfServer ? last : nil
+  }
+}
+
+/// A road that locations share.
+package final class RoadWatch: Sendable {
+  private let road = Mutex(ClientRoad())
+
+  package init() {}
+
+  package func use(_ stop: ClientRoad.Stop, at now: Int64) {
+    road.withLock { $0.use(stop, at: now) }
+  }
+  package func trouble(at now: Int64) -> String? { road.withLock { $0.trouble(at: now) } }
+
+  /// The objects to look at, if a look is due, which begins; the last first, and none when no client was sent
+  /// there yet.
+  package func beginLook(at now: Int64) -> [ClientRoad.Stop]? {
+    road.withLock { road in
+      guard road.isLookDue(at: now) else { return nil }
+      road.beginLook(at: now)
+      return road.stops
+    }
+  }
+
+  package func endLook(_ met: [(stop: ClientRoad.Stop?, outcome: ClientRoad.Outcome)])
+    -> [ClientRoad.Stop]
+  {
+    road.withLock { $0.endLook(met) }
+  }
+
+  package var state: ClientRoad.State { road.withLock { $0.state } }
+  package var hasWorked: Bool { road.withLock { $0.hasWorked } }
+}

@@ -1,0 +1,33 @@
+import HTTPTransport
+import Logging
+import Threading
+
+/// A thread of its own that does something every few moments, until it is stopped.
+final class Rounds: Sendable {
+  private let name: StaticString
+  private let pause: Duration
+  private let round: @Sendable (inout HTTPClient) -> Void
+  private let isStopped = Monitor(false)
+
+  init(
+    _ name: StaticString, every pause: Duration,
+    _ round: @escaping @Sendable (inout HTTPClient) -> Void
+  ) {
+    self.name = name
+    self.pause = pause
+    self.round = round
+  }
+
+  func start(_ logger: Logger) {
+    let thread = Thread.start("\(name)") { [self] in
+      var http = HTTPClient()
+      repeat { round(&http) } while isStopped.wait(for: pause) { $0 ? true : nil } == nil
+    }
+    guard let thread else {
+      return logger.error("the system gives no thread", metadata: ["thread": "\(name)"])
+    }
+    thread.detach()
+  }
+
+  func stop() { isStopped.update { $0 = true } }
+}

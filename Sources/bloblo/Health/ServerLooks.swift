@@ -1,0 +1,96 @@
+import HTTPTransport
+import Offload
+import Primitives
+import Registry
+import S3
+import Synchronization
+
+/// Which watch is whose server: locations that ask the same one share it.
+final class ServerWatches: Sendable {
+  private let upstreams = Mutex<[String: ServerWatch<RepositoryName>]>([:])
+  private let stores = Mutex<[String: ServerWatch<Digest>]>([:])
+
+  func watches(of settings: LocationSettings) -> Watches {
+    let upstream = upstreams.withLock { all in
+      let watch = all[settings.upstream.url] ?? ServerWatch()
+      all[settings.upstream.url] = watch
+      return watch
+    }
+    let store = stores.withLock { all in
+      let name = "\(settings.bucket.endpoint)"
+      let watch = all[name] ?? ServerWatch()
+      all[name] = watch
+      return watch
+    }
+    return Watches(upstream: upstream, store: store)
+  }
+}
+
+/// Asks servers that are known not to answer, and S3 when it is needed and was not heard of for some seconds:
+/// so no client is the one that waits to find out.
+struct ServerLooks: Sendable {
+  /// Shorter than `Breaker.rest`, together with the pause between two looks.
+  private static let patience = Duration.seconds(3)
+
+  let locations: Locations
+
+  /// Asks each registry that is known not to answer.
+  func lookAtUpstreams() {
+    var seen: Set<ObjectIdentifier> = []
+    for location in locations.all {
+      let watch = location.watches.upstream
+      guard watch.isBad, seen.insert(ObjectIdentifier(watch)).inserted else { continue }
+      watch.endLook(ask(location.settings.upstream), at: Moment.now().steady)
+    }
+  }
+
+  private func ask(_ registry: UpstreamRegistry) -> Breaker<RepositoryName>.Outcome {
+    // A connection of its own: one that is kept says nothing of the next.
+    var http = HTTPClient()
+    let request = HTTPRequest(
+      .get, "\(registry.url)/v2/", fields: [HTTPField("Via", "1.1 bloblo")],
+      limits: registry.limits.within(Self.patience))
+    do {
+      _ = try http.head(of: request)
+      return .answer
+    } catch {
+      return error.kind == .connect ? .noConnection : .noAnswer
+    }
+  }
+
+  /// Asks each S3 server of which news is due.
+  func lookAtStores() {
+    var seen: Set<ObjectIdentifier> = []
+    for location in locations.all {
+      let (watch, now) = (location.watches.store, Moment.now().steady)
+      guard seen.insert(ObjectIdentifier(watch)).inserted, watch.isLookDue(at: now) else {
+        continue
+      }
+      watch.beginLook(at: now)
+      watch.endLook(ask(location.store), at: Moment.now().steady)
+    }
+  }
+
+  private func ask(_ store: S3BlobStore) -> Breaker<Digest>.Outcome {
+    var http = HTTPClient()
+    var client = store.bucket
+    client.limits = client.limits.within(Self.patience)
+    do {
+      _ = try client.head(store.key(of: .ofNothing), over: &http, now: .now())
+      return .answer
+    } catch {
+      return error.outcome
+    }
+  }
+}
+
+extension HTTPLimits {
+  /// The same, or shorter.
+  func within(_ patience: Duration) -> HTTPLimits {
+    var limits = self
+    limits.connect = min(limits.connect, patience)
+    limits.head = min(limits.head, patience)
+    limits.whole = min(limits.whole ?? patience, patience)
+    return limits
+  }
+}

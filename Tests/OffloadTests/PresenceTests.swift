@@ -1,0 +1,178 @@
+import HTTPTransport
+import Primitives
+import Registry
+import Synchronization
+import Testing
+
+@testable import Offload
+
+private let start = MemoriesTests.start
+private func later(_ seconds: Int64) -> Moment { MemoriesTests.later(seconds) }
+
+/// What is remembered of an object ends with the look that found it.
+struct PresenceTests {
+  private let memories = Memories(Memories.Lives(presence: .seconds(300)))
+  private let blob = StoredBlob(size: 7)
+
+  @Test func `an object is not remembered beyond its own expiration`() {
+    let blob = StoredBlob(size: 7, expiration: start.unix + 10)
+    memories.keep(.present(blob, nil), of: .a, lookedAt: start)
+    #expect(memories.object(.a, at: later(9)) != nil)
+    #expect(memories.object(.a, at: later(10)) == nil)
+  }
+
+  @Test func `absence is remembered for two seconds`() {
+    memories.keep(.absent, of: .a, lookedAt: start)
+    #expect(memories.object(.a, at: later(1)) != nil)
+    #expect(memories.object(.a, at: later(2)) == nil)
+  }
+
+  @Test func `a new URL does not lengthen what is remembered of the object`() {
+    memories.keep(.present(blob, nil), of: .a, lookedAt: start)
+    for second in stride(from: Int64(60), to: 300, by: 60) {
+      let url = SignedURL(bytes: [], reusableUntil: later(second + 60).steady)
+      memories.keep(url, of: .a, at: later(second))
+    }
+    #expect(memories.object(.a, at: later(299)) != nil)
+    #expect(memories.object(.a, at: later(300)) == nil)
+  }
+
+  @Test func `an object that clients were sent to is looked at again, and no other`() {
+    memories.keep(.present(blob, nil), of: .a, lookedAt: start)
+    memories.keep(.present(blob, nil), of: .b, lookedAt: start)
+    for _ in 0..<10 { _ = memories.object(.a, at: later(1), isForDelivery: true) }
+    _ = memories.object(.b, at: later(1))
+    #expect(memories.nextLook(at: later(4)) == nil)
+    #expect(memories.nextLook(at: later(5)) == .a)
+    #expect(memories.nextLook(at: later(6)) == nil)
+    memories.keep(.present(blob, nil), of: .a, lookedAt: later(6))
+    #expect(memories.nextLook(at: later(299)) == nil, "nobody was sent there since")
+  }
+
+  @Test func `one that was looked at long ago is due at once`() {
+    memories.keep(.present(blob, nil), of: .a, lookedAt: start)
+    _ = memories.object(.a, at: later(200), isForDelivery: true)
+    #expect(memories.nextLook(at: later(200)) == .a)
+  }
+
+  @Test func `the oldest look is renewed first`() {
+    memories.keep(.present(blob, nil), of: .b, lookedAt: start)
+    memories.keep(.present(blob, nil), of: .a, lookedAt: later(1))
+    _ = memories.object(.a, at: later(2), isForDelivery: true)
+    _ = memories.object(.b, at: later(3), isForDelivery: true)
+    #expect(memories.nextLook(at: later(20)) == .b)
+    #expect(memories.nextLook(at: later(20)) == .a)
+  }
+
+  @Test func `so many looks a second, and no crowd after a pause`() {
+    var pace = Pace(perSecond: 20, at: 0)
+    var turns = 0
+    for now in 0..<10_000 where pace.take(at: Int64(now)) { turns += 1 }
+    #expect((199...201).contains(turns))
+    let afterPause = [pace.take(at: 60_000), pace.take(at: 60_001)]
+    #expect(afterPause == [true, false])
+  }
+}
+
+/// A client that comes back for the same bytes may not have got them.
+struct RepeatTests {
+  private let servers = Counting()
+  private let engine: OffloadEngine
+
+  init() {
+    engine = OffloadEngine(
+      upstream: servers, store: servers,
+      memories: Memories(Memories.Lives(proof: .seconds(3600), presence: .seconds(3600))))
+  }
+
+  private var finds: Int { servers.state.withLock { $0.finds } }
+
+  /// Something is heard of S3 meanwhile: silence is another rule.
+  private func get(_ client: UInt64, bytes: UInt64 = 0, asker: UInt8 = 1, at now: Moment) -> String
+  {
+    engine.hear(at: now)
+    let request = BlobRequest(
+      .get, .sample(asker: asker), range: bytes == 0 ? .whole : .single, client: client,
+      bytes: bytes)
+    return engine.decide(request, at: now).leaf
+  }
+
+  @Test func `it waits for a look younger than a second`() {
+    #expect(get(1, at: start) == "redirect")
+    servers.state.withLock { $0.stored = nil }
+    #expect(get(1, at: start) == "redirect", "the look is younger")
+    #expect(get(1, at: later(1)) == "fill 10 nil")
+  }
+
+  @Test func `also with another credential, as clients that fetch a token for each try`() {
+    #expect(get(1, asker: 1, at: start) == "redirect")
+    servers.state.withLock { $0.stored = nil }
+    #expect(get(1, asker: 2, at: later(2)) == "fill 10 nil")
+  }
+
+  @Test func `another client, other bytes, and a client of half a minute ago wait for nothing`() {
+    #expect(get(1, at: start) == "redirect")
+    #expect(get(2, at: later(2)) == "redirect")
+    #expect(get(1, bytes: 5, at: later(3)) == "redirect")
+    #expect(get(1, at: later(30)) == "redirect")
+    #expect(finds == 1)
+  }
+
+  @Test func `a client that comes all the time costs a look a second`() {
+    for tenth in 0..<100 {
+      let now = Moment(
+        unix: start.unix + Int64(tenth / 10), steady: start.steady + Int64(tenth) * 100)
+      #expect(get(1, at: now) == "redirect")
+    }
+    #expect(finds == 10)
+  }
+
+  @Test func `a URL is not given out with another correction of the calendar`() {
+    #expect(get(1, at: start) == "redirect")
+    servers.state.withLock { $0.correction = 3600 }
+    #expect(get(2, at: later(1)) == "redirect")
+    #expect(servers.state.withLock { $0.signatures } == 2)
+  }
+
+  @Test func `a calendar that is set back does not lengthen a URL's life`() {
+    #expect(get(1, at: start) == "redirect")
+    let back = Moment(unix: start.unix + -3600, steady: start.steady + 61_000)
+    #expect(get(2, at: back) == "redirect")
+    #expect(servers.state.withLock { $0.signatures } == 2)
+  }
+}
+
+extension OffloadEngine {
+  func hear(at now: Moment) { watches.store.record(.answer, of: nil, at: now.steady) }
+}
+
+extension DecisionTests {
+  /// What is learnt of one project or object says nothing of the others.
+  @Test func `a status is an answer`() {
+    let servers = Counting()
+    let engine = OffloadEngine(upstream: servers, store: servers)
+    servers.state.withLock { $0.answer = .failure(.status(500)) }
+    for _ in 0..<10 {
+      #expect(
+        engine.decide(BlobRequest(.get, .sample(name: "broken/one")), at: start).leaf
+          == "pass upstream-status")
+    }
+    servers.state.withLock { $0.answer = .success(BlobProof(size: 10)) }
+    #expect(
+      engine.decide(BlobRequest(.get, .sample(name: "other/one")), at: start).leaf == "redirect")
+  }
+
+  @Test func `timeouts of one repository rest that repository only`() {
+    let servers = Counting()
+    let engine = OffloadEngine(upstream: servers, store: servers)
+    func get(_ name: String) -> String {
+      engine.decide(BlobRequest(.get, .sample(name: name)), at: Moment.now()).leaf
+    }
+    servers.state.withLock { $0.answer = .failure(.unreachable("no response within 5 s")) }
+    for _ in 0..<10 { #expect(get("slow/one") == "pass upstream-unreachable") }
+    #expect(servers.state.withLock { $0.proofs } == 1)
+    servers.state.withLock { $0.answer = .success(BlobProof(size: 10)) }
+    #expect(get("other/one") == "redirect")
+    #expect(get("slow/one") == "pass upstream-unreachable")
+  }
+}

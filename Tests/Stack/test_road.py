@@ -1,0 +1,149 @@
+"""What clients meet at S3 is looked at as clients do: a road that is broken for them is not taken."""
+
+import threading
+import time
+
+import pytest
+
+import stack
+from fakes.s3 import FakeS3
+from fakes.waiting import eventually
+from test_presence import Pulling
+
+
+@pytest.fixture
+def looking(make_stack, ends, front):
+    """bloblo at its defaults, which looks at its roads."""
+    return Pulling(make_stack, ends, front, BLOBLO_LOOK_AS_CLIENT="on")
+
+
+class Clients:
+    """A busy instance: clients that pull blobs all the time, each with an address of its own."""
+
+    def __init__(self, pulling, digests, ends, threads=3):
+        self.pulling, self.digests, self.results, self.stopped = pulling, digests, [], threading.Event()
+        for each in range(threads):
+            thread = threading.Thread(target=self.work, args=(each,), daemon=True)
+            thread.start()
+            ends.callback(thread.join)
+        ends.callback(self.stopped.set)
+
+    def work(self, thread):
+        turn = 0
+        while not self.stopped.is_set():
+            turn += 1
+            digest = self.digests[turn % len(self.digests)]
+            start = time.monotonic()
+            is_right = self.pulling.pull(digest, f"10.{thread}.{turn // 250}.{turn % 250}", timeout=25)
+            self.results.append((start, time.monotonic() - start, is_right))
+            time.sleep(0.03)
+
+    def since(self, start):
+        return [each for each in list(self.results) if each[0] >= start]
+
+
+def is_offloaded(pulling, digest):
+    return pulling.ask(digest, "10.200.0.1")[1].get("X-Bloblo") == "redirect"
+
+
+def warm(pulling, count=4, size=20_000):
+    digests = [pulling.registry.add(size) for _ in range(count)]
+    for digest in digests:
+        pulling.warm(digest)
+    return digests
+
+
+BREAKS = {
+    "down": lambda s3: s3.faults.update({s3.public_port: "closed"}),
+    "silent": lambda s3: s3.faults.update({s3.public_port: "silent"}),
+    "trouble": lambda s3: s3.faults.update({s3.public_port: 503}),
+    "key": lambda s3: setattr(s3, "refuses", (403, "SignatureDoesNotMatch")),
+    "denied": lambda s3: setattr(s3, "refuses", (403, "AccessDenied")),
+}
+
+
+@pytest.mark.parametrize("broken", BREAKS)
+def test_a_broken_road_is_left_within_seconds(looking, ends, broken):
+    """Bloblo's own way to S3 stays well all the time."""
+    digests = warm(looking)
+    clients = Clients(looking, digests, ends)
+    eventually(lambda: len(clients.results) > 20)
+    BREAKS[broken](looking.s3)
+    start = time.monotonic()
+    time.sleep(12)
+    late = clients.since(start + 7)
+    assert late and all(each[2] for each in late), [each for each in late if not each[2]][:5]
+    assert max(each[1] for each in late) < 2, "nobody waits for what is known to be bad"
+    assert '"need":"road"' in looking.bloblo.log.read_text()
+    looking.s3.faults.clear()
+    looking.s3.refuses = None
+    eventually(lambda: is_offloaded(looking, digests[0]), 15, pause=0.5)
+
+
+def test_a_road_that_never_worked_is_said_to_be_bad(make_stack, ends):
+    s3 = FakeS3()
+    s3.faults[s3.public_port] = "closed"
+    pulling = Pulling(make_stack, ends, "nginx", s3, BLOBLO_LOOK_AS_CLIENT="on")
+    eventually(lambda: "BLOBLO_LOOK_AS_CLIENT=off" in pulling.bloblo.log.read_text(), 10)
+    digest = pulling.registry.add(1000)
+    for _ in range(3):
+        assert pulling.pull(digest)
+    page = stack.request("GET", pulling.url + "/bloblo/ready")
+    assert page[0] == 503 and b"road" in page[2] and b"BLOBLO_LOOK_AS_CLIENT=off" in page[2]
+    metrics = stack.request("GET", pulling.url + "/bloblo/metrics")[2].decode()
+    assert 'bloblo_up{need="road"} 0' in metrics
+    assert b"BLOBLO_LOOK_AS_CLIENT=off" in stack.request("GET", pulling.url + "/bloblo/")[2]
+
+
+def test_one_object_in_trouble_is_its_own_matter(make_stack, ends):
+    pulling = Pulling(make_stack, ends, "nginx", BLOBLO_LOOK_AS_CLIENT="on")
+    bad, *good = warm(pulling)
+    for fault in (403, 503):
+        pulling.s3.faults[pulling.s3.public_port] = lambda key, fault=fault: fault if key.endswith(bad) else None
+        deadline = time.monotonic() + 8
+        while time.monotonic() < deadline:
+            for digest in (bad, *good):
+                pulling.ask(digest, f"10.7.0.{int(time.monotonic() * 10) % 250}")
+            time.sleep(0.1)
+        assert all(is_offloaded(pulling, digest) for digest in good)
+
+
+def test_off_means_no_look(make_stack, ends):
+    pulling = Pulling(make_stack, ends, "nginx", BLOBLO_LOOK_AS_CLIENT="off")
+    digests = warm(pulling)
+    time.sleep(3)
+    assert not any(each[2] for each in pulling.s3.requests), "a presigned request, and no client followed one"
+    assert is_offloaded(pulling, digests[0])
+
+
+def test_s3_that_falls_silent_keeps_nobody_waiting(looking, ends):
+    """Both ways: the one that bloblo goes, and the clients'."""
+    digests = warm(looking)
+    clients = Clients(looking, digests, ends)
+    eventually(lambda: len(clients.results) > 20)
+    for port in (looking.s3.port, looking.s3.public_port):
+        looking.s3.faults[port] = "silent"
+    start = time.monotonic()
+    time.sleep(5)
+    cold = looking.registry.add(20_000)
+    begun = time.monotonic()
+    assert looking.pull(cold, "10.50.0.1")
+    assert time.monotonic() - begun < 3
+    time.sleep(6)
+    late = clients.since(start + 7)
+    assert late and all(each[2] for each in late)
+    assert max(each[1] for each in late) < 2
+    looking.s3.faults.clear()
+    eventually(lambda: is_offloaded(looking, digests[0]), 15, pause=0.5)
+
+
+def test_a_key_that_may_not_write_is_not_well(make_stack, ends):
+    pulling = Pulling(make_stack, ends, "nginx", BLOBLO_LOOK_AS_CLIENT="on")
+    pulling.s3.put_fault = (403, "AccessDenied")
+    digest = pulling.registry.add(1000)
+    assert pulling.pull(digest)
+    eventually(lambda: "s3:PutObject" in stack.request("GET", pulling.url + "/bloblo/")[2].decode(), 15)
+    assert stack.request("GET", pulling.url + "/bloblo/ready")[0] == 200, "what is in the bucket is given out"
+    pulling.s3.put_fault = None
+    pulling.warm(pulling.registry.add(1000))
+    eventually(lambda: "s3:PutObject" not in stack.request("GET", pulling.url + "/bloblo/")[2].decode(), 15)
