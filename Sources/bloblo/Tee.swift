@@ -45,7 +45,7 @@ final class Tee: Sendable {
     var mode = location.settings.fill
     if mode == .tee, exchange.request.hasEndlessCuts { mode = .background }
     if mode == .off { return ways.pass(.cold(.fillIsOff)) }
-    if let host = location.unfollowed.host(at: .now()) {
+    if let host = location.unfollowed.host(of: exchange.blob.path.name, at: .now()) {
       return ways.pass(.cold(.redirect(host)))
     }
     guard let source = source(exchange, size: size, isReplacement: isReplacement) else {
@@ -67,7 +67,8 @@ final class Tee: Sendable {
   /// decides then whether there is something to fill.
   func fillLater(_ exchange: BlobExchange) {
     guard exchange.location.settings.fill != .off, exchange.blob.method == .get,
-      exchange.blob.range == .whole, exchange.location.unfollowed.host(at: .now()) == nil,
+      exchange.blob.range == .whole,
+      exchange.location.unfollowed.host(of: exchange.blob.path.name, at: .now()) == nil,
       let source = source(exchange, size: nil, isReplacement: false)
     else { return }
     _ = queue(source)
@@ -76,7 +77,7 @@ final class Tee: Sendable {
   /// Has the size of a blob learnt whose object can't be told from a wrong one without it.
   func learnSize(_ exchange: BlobExchange) {
     let (location, digest) = (exchange.location, exchange.blob.path.digest)
-    guard location.unfollowed.host(at: .now()) == nil,
+    guard location.unfollowed.host(of: exchange.blob.path.name, at: .now()) == nil,
       let source = source(exchange, size: nil, isReplacement: false)
     else { return }
     filler.learnSize(source) { size in
@@ -106,7 +107,8 @@ final class Tee: Sendable {
         location.engine.learn(size: size, of: blob.path.digest)
         location.engine.remember(
           StoredBlob(size: size, isProven: true), of: blob.path.digest, in: location.id, at: .now())
-      case .failure(.notFollowed(let refusal)): location.unfollowed.note(refusal, at: .now())
+      case .failure(.notFollowed(let refusal)):
+        location.unfollowed.note(refusal, of: blob.path.name, at: .now())
       case .failure: break
       }
     }

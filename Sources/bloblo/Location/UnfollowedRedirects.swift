@@ -2,19 +2,24 @@ import Primitives
 import Registry
 import Synchronization
 
-/// Remembers that a registry sends the readers of its blobs to where a fill may not follow: it is not asked in vain
-/// for each of them.
+/// Remembers of which repositories a registry sends the readers of blobs to where a fill may not follow: it is not
+/// asked for each blob. Only of these repositories: a registry may redirect for some, and answer for others itself.
 final class UnfollowedRedirects: Sendable {
   private static let lifeMilliseconds: Int64 = 600_000
 
-  private let state = Mutex<(words: String, end: Int64)?>(nil)
+  private static let limit = 10_000
+
+  private let state = Mutex<[RepositoryName: (words: String, end: Int64)]>([:])
 
   /// Where it leads, in words; `nil` when nothing is known, or it is time to ask again.
-  func host(at now: Moment) -> String? {
-    state.withLock { $0.flatMap { now.steady < $0.end ? $0.words : nil } }
+  func host(of repository: RepositoryName, at now: Moment) -> String? {
+    state.withLock { $0[repository].flatMap { now.steady < $0.end ? $0.words : nil } }
   }
 
-  func note(_ refusal: FollowedHosts.Refusal, at now: Moment) {
-    state.withLock { $0 = ("\(refusal)", now.steady + Self.lifeMilliseconds) }
+  func note(_ refusal: FollowedHosts.Refusal, of repository: RepositoryName, at now: Moment) {
+    state.withLock { repositories in
+      if repositories.count >= Self.limit { repositories.removeAll() }
+      repositories[repository] = ("\(refusal)", now.steady + Self.lifeMilliseconds)
+    }
   }
 }
