@@ -52,6 +52,7 @@ let package = Package(
     .systemLibrary(name: "CFastCGI", providers: [.apt(["libfcgi-dev"])]),
     .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CTLS", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CExpat", providers: [.apt(["libexpat1-dev"])]),
     .systemLibrary(name: "CLinux"),
 
@@ -59,7 +60,7 @@ let package = Package(
     room("Primitives"),
     room("Threading", "CLinux", "Primitives"),
     room("Hashing", "CCrypto", "Primitives"),
-    room("HTTPTransport", "CCurl", "Primitives"),
+    room("HTTPTransport", "CCurl", "CLinux", "CTLS", "Primitives", "Threading"),
     room("FastCGI", "CFastCGI", "CLinux", "Primitives", "Threading"),
     room("XML", "CExpat"),
 
@@ -104,7 +105,7 @@ let package = Package(
       "Threading", "bloblo"),
     tests("HashingTests", "Hashing"),
     tests("ThreadingTests", "Threading"),
-    tests("HTTPTransportTests", "HTTPTransport", "TestSupport"),
+    tests("HTTPTransportTests", "HTTPTransport", "TestSupport", "Threading"),
     tests("FastCGITests", "FastCGI", "TestSupport", "Threading"),
     tests(
       "RegistryTests", "Registry", "Hashing", "HTTPTransport", "Primitives", "TestSupport"),

@@ -1,5 +1,5 @@
 internal import Glibc
-internal import Threading
+package import Threading
 
 /// The other door: a process that a web server, or a shell, starts for one request.
 package enum CGIProcess {
@@ -15,7 +15,7 @@ package enum CGIProcess {
   /// Answers the request, and waits until that is done.
   ///
   /// - Returns: `false` when the answer was broken off.
-  package static func answer(by handler: any RequestHandler) -> Bool {
+  package static func answer(by handler: any RequestHandler, on loop: EventLoop) -> Bool {
     // A web server that has gone is told by `write`.
     signal(SIGPIPE, SIG_IGN)
     // What is printed by mistake must not stand in the answer.
@@ -23,7 +23,9 @@ package enum CGIProcess {
     dup2(STDERR_FILENO, STDOUT_FILENO)
     let request = CGIRequest(output: output)
     let ending = request.ending
-    handler.handle(request)
+    loop.submit { handler.handle(request) }
+    guard let thread = Thread.start("reactor", { loop.run() }) else { return false }
+    thread.detach()
     // The output stays open until the process ends: a web server may then kill it, and a fill may run yet.
     return ending.wait { $0 } ?? false
   }

@@ -14,6 +14,8 @@ final class BlobFill: Sendable {
     /// Of the whole blob, once it is known.
     var size: Int64?
     var followers = 0
+    /// Are told of the next change, once.
+    var listeners: [@Sendable () -> Void] = []
     var hasTurn: Bool
     var pace: FillPace
   }
@@ -50,6 +52,42 @@ final class BlobFill: Sendable {
   // MARK: for those who read along
 
   fileprivate func follow(_ change: Int) { state.withLock { $0.followers += change } }
+
+  fileprivate func beginning(
+    for follower: FillFollower, orWhenChanged listener: @escaping @Sendable () -> Void
+  ) -> FillFollower.Beginning {
+    state.withLock { state in
+      switch state.phase {
+      case .asking:
+        state.listeners.append(listener)
+        return .asking
+      case .reading(let head, let spool): return .reader(BlobReader(head, spool, follower))
+      case .broken(let error): return .broken(error)
+      }
+    }
+  }
+
+  fileprivate func progress(
+    beyond offset: Int64, orWhenChanged listener: @escaping @Sendable () -> Void
+  ) -> BlobReader.Progress {
+    state.withLock { state in
+      if state.written > offset { return .available(upTo: state.written) }
+      if case .broken = state.phase { return .broken }
+      state.listeners.append(listener)
+      return .waiting
+    }
+  }
+
+  /// Tells those who wait in a thread, and those who listen.
+  private func change<Outcome: Sendable>(_ body: (inout State) -> Outcome) -> Outcome {
+    let (outcome, listeners) = state.update { state in
+      let outcome = body(&state)
+      defer { state.listeners = [] }
+      return (outcome, state.listeners)
+    }
+    for listener in listeners { listener() }
+    return outcome
+  }
 
   fileprivate func reader(within limit: Duration, for follower: FillFollower) -> BlobReader? {
     let reader: BlobReader?? = state.wait(for: limit) { state in
@@ -114,7 +152,7 @@ final class BlobFill: Sendable {
 
   /// - Parameter spool: as large as the blob.
   func begin(_ head: HTTPResponseHead, _ spool: Spool) {
-    state.update { state in
+    change { state in
       state.size = spool.bytes
       state.phase = .reading(head, spool)
     }
@@ -123,7 +161,7 @@ final class BlobFill: Sendable {
   /// Bytes are in the spool up to here.
   func advance(to offset: Int64) {
     let now = ContinuousClock.now
-    state.update { state in
+    change { state in
       state.written = offset
       state.pace.advance(to: offset, at: now)
     }
@@ -145,7 +183,7 @@ final class BlobFill: Sendable {
   /// No more bytes will come. Said as soon as it is known: those who read along must not wait for what is
   /// still to be cleared up.
   func breakOff(_ error: FillError) {
-    state.update { $0.breakOff(error) }
+    change { $0.breakOff(error) }
   }
 
   /// The same, unless a client reads along, or is about to. Nobody can come in between: who comes later
@@ -153,7 +191,7 @@ final class BlobFill: Sendable {
   ///
   /// - Returns: whether no more bytes are to come.
   func breakOffUnlessFollowed(_ error: FillError) -> Bool {
-    state.update { state in
+    change { state in
       guard state.followers == 0 else { return false }
       state.breakOff(error)
       return true
@@ -181,6 +219,21 @@ package final class FillFollower: Sendable {
 
   deinit { fill.follow(-1) }
 
+  package enum Beginning: Sendable {
+    /// Upstream has not answered yet.
+    case asking
+    case reader(BlobReader)
+    /// There is nothing to read: the client has seen nothing, and can be passed on.
+    case broken(FillError)
+  }
+
+  /// What there is to read from now.
+  ///
+  /// - Parameter listener: called once, by whichever thread, when that changes, if it is `.asking`.
+  package func beginning(orWhenChanged listener: @escaping @Sendable () -> Void) -> Beginning {
+    fill.beginning(for: self, orWhenChanged: listener)
+  }
+
   /// Waits for upstream's answer.
   ///
   /// - Returns: what there is to read from; `nil` when there will be nothing, or not in time: the client
@@ -194,7 +247,7 @@ package final class FillFollower: Sendable {
 }
 
 /// One client's place to read a blob from while it comes in. Holds the spool open.
-package struct BlobReader: Sendable {
+package final class BlobReader: Sendable {
   package enum Progress: Sendable, Equatable {
     /// Bytes up to here can be read.
     case available(upTo: Int64)
@@ -219,6 +272,15 @@ package struct BlobReader: Sendable {
 
   /// The file that bytes are read from, by offset; open while this value lives.
   package var descriptor: Int32 { spool.descriptor }
+
+  /// How far the bytes beyond `offset` go now.
+  ///
+  /// - Parameter listener: called once, by whichever thread, when that changes, if it is `.waiting`.
+  package func progress(
+    beyond offset: Int64, orWhenChanged listener: @escaping @Sendable () -> Void
+  ) -> Progress {
+    follower.fill.progress(beyond: offset, orWhenChanged: listener)
+  }
 
   /// Waits for bytes beyond `offset`.
   package func progress(beyond offset: Int64, within limit: Duration) -> Progress {

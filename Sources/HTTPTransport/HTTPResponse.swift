@@ -2,6 +2,8 @@
 package struct HTTPResponseHead: Sendable {
   package var status: Int
   package var fields: [HTTPField]
+  /// Whether it came in another version than HTTP/1.1.
+  var isOldVersion = false
 
   package init(status: Int, fields: [HTTPField]) {
     self.status = status

@@ -11,6 +11,7 @@ struct HeadParser {
   private static let bytesLimit = 64 << 10
 
   private var status: Int?
+  private var isOldVersion = false
   private var fields: [HTTPField] = []
   private var bytes = 0
 
@@ -22,13 +23,15 @@ struct HeadParser {
     let text = line.extracting(0..<line.trimmed(line.indices).upperBound)
     if text.count == 0 {
       guard let status else { return .more }
-      let head = HTTPResponseHead(status: status, fields: fields)
+      var head = HTTPResponseHead(status: status, fields: fields)
+      head.isOldVersion = isOldVersion
       self = HeadParser()
       return .head(head)
     }
     guard status != nil else {
       guard let parsed = Self.status(text) else { return .invalid("no HTTP status line") }
       status = parsed
+      isOldVersion = !line.text.hasPrefix("HTTP/1.1")
       return .more
     }
     if text[0] == 0x20 || text[0] == 0x09 {

@@ -3,6 +3,8 @@ package struct TransportError: Error, Sendable, CustomStringConvertible {
   package enum Kind: Sendable {
     /// No connection: refused, unreachable, name not found, TLS refused. Nothing was sent.
     case connect
+    /// Nothing was sent: too many wait for the server already, or this process has no room for more.
+    case line
     /// A limit of `HTTPLimits` was reached.
     case timeout
     /// The connection broke, or what came was not HTTP.

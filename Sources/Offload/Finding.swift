@@ -20,6 +20,19 @@ package struct Finding: Sendable {
   var store = Store.unasked
   package var trace: Trace
 
+  init(_ answer: Result<BlobProof, Unproven>, _ trace: Trace) {
+    self.trace = trace
+    switch answer {
+    case .success(let proof):
+      self.answer = .proven(proof)
+      self.trace.size = proof.size
+    case .failure(let error): self.answer = .unproven(error)
+    }
+  }
+
+  /// Whether upstream, or memory, has proved the blob.
+  package var isProven: Bool { if case .proven = answer { true } else { false } }
+
   /// Completes it by a look into the bucket.
   package func completed(by look: Look) -> Finding {
     var whole = self

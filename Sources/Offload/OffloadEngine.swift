@@ -63,6 +63,14 @@ package struct OffloadEngine: Sendable {
     request.method == .get && memories.proofs.isProven(request.question, at: now)
   }
 
+  /// Whether what upstream says of one blob tells an asker, or all who read the repository, of others.
+  package var areRepositoriesProved: Bool { memories.lives.scope == .repository }
+
+  /// Whether the request's asker is known to read its repository.
+  package func isReader(_ request: BlobRequest, at now: Moment) -> Bool {
+    memories.proofs.isReader(request.question, at: now)
+  }
+
   /// Whether the request may wait for the answer to an equal one that was asked before.
   ///
   /// Not a HEAD, and not just after a deletion: that question may be from before it.
@@ -114,7 +122,7 @@ package struct OffloadEngine: Sendable {
     return memories.isRepeat(request, at: now) ? nil : object
   }
 
-  /// Asks upstream, unless a proof is remembered, and waits for it.
+  /// Asks upstream, unless that is needless, and waits for it.
   ///
   /// - Parameters:
   ///   - client: what goes upstream with the question.
@@ -123,13 +131,57 @@ package struct OffloadEngine: Sendable {
     _ request: BlobRequest, for client: ClientFields, credentialEnd: @autoclosure () -> UnixTime?,
     by http: inout HTTPClient, at now: Moment
   ) -> Finding {
+    if let known = findAtHand(request, at: now) { return known }
+    let start = ContinuousClock.now
+    let answer = Result { () throws(Unproven) in
+      try upstream.prove(request.path, for: client, by: &http)
+    }
+    return learn(
+      answer, of: request, after: ContinuousClock.now - start, credentialEnd: credentialEnd(),
+      at: now)
+  }
+
+  /// What is found without asking upstream: by a proof that is remembered, or since upstream is known not to
+  /// answer.
+  package func findAtHand(_ request: BlobRequest, at now: Moment) -> Finding? {
+    if let known = recall(request, at: now) { return known }
+    guard watches.upstream.isOpen(for: request.path.name, at: now.steady) else { return nil }
+    return Finding(stale(request, now, or: .unreachable(Self.restWords)), Trace())
+  }
+
+  /// Takes upstream's answer into memory.
+  ///
+  /// - Parameters:
+  ///   - time: how long the question took.
+  ///   - now: when it was asked.
+  package func learn(
+    _ answer: Result<BlobProof, Unproven>, of request: BlobRequest, after time: Duration,
+    credentialEnd: UnixTime?, at now: Moment
+  ) -> Finding {
+    let (question, repository) = (request.question, request.path.name)
     var trace = Trace()
-    do throws(Unproven) {
-      let proof = try prove(request, client, credentialEnd, &http, now, &trace)
-      trace.size = proof.size
-      return Finding(answer: .proven(proof), trace: trace)
-    } catch {
-      return Finding(answer: .unproven(error), trace: trace)
+    trace.upstreamTime = time
+    switch answer {
+    case .success(let proof):
+      trace.upstreamStatus = proof.status
+      watches.upstream.record(.answer, of: repository, at: now.steady)
+      memories.proofs.keep(proof, for: question, credentialEnd: credentialEnd, at: now)
+      return Finding(answer, trace)
+    case .failure(.unasked(let words)):
+      trace.upstreamTime = nil
+      return Finding(stale(request, now, or: .unasked(words)), trace)
+    case .failure(let error):
+      trace.upstreamStatus = error.status
+      if case .unreachable = error {
+        watches.upstream.record(.noAnswer, of: repository, at: Moment.now().steady)
+      } else {
+        watches.upstream.record(.answer, of: repository, at: now.steady)
+      }
+      guard error.isTrouble else {
+        memories.proofs.forget(question, error, at: now)
+        return Finding(answer, trace)
+      }
+      return Finding(stale(request, now, or: error), trace)
     }
   }
 
@@ -137,9 +189,7 @@ package struct OffloadEngine: Sendable {
   package func recall(_ request: BlobRequest, at now: Moment) -> Finding? {
     guard request.method == .get, let proof = memories.proofs.proof(for: request.question, at: now)
     else { return nil }
-    var trace = Trace()
-    trace.size = proof.size
-    return Finding(answer: .proven(proof), trace: trace)
+    return Finding(.success(proof), Trace())
   }
 
   /// Completes a finding by what is remembered of the bucket.
@@ -266,48 +316,10 @@ package struct OffloadEngine: Sendable {
 
   // MARK: asking
 
-  private func prove(
-    _ request: BlobRequest, _ client: ClientFields, _ credentialEnd: () -> UnixTime?,
-    _ http: inout HTTPClient, _ now: Moment, _ trace: inout Trace
-  ) throws(Unproven) -> BlobProof {
-    let question = request.question
-    if request.method == .get,
-      let known = memories.proofs.proof(for: question, at: now)
-    {
-      return known
-    }
-    let repository = question.path.name
-    guard !watches.upstream.isOpen(for: repository, at: now.steady) else {
-      return try staleProof(request, now, or: .unreachable(Self.restWords))
-    }
-    do throws(Unproven) {
-      let start = ContinuousClock.now
-      defer { trace.upstreamTime = ContinuousClock.now - start }
-      let proof = try upstream.prove(question.path, for: client, by: &http)
-      trace.upstreamStatus = proof.status
-      watches.upstream.record(.answer, of: repository, at: now.steady)
-      memories.proofs.keep(proof, for: question, credentialEnd: credentialEnd(), at: now)
-      return proof
-    } catch {
-      trace.upstreamStatus = error.status
-      if case .unreachable = error {
-        watches.upstream.record(.noAnswer, of: repository, at: Moment.now().steady)
-      } else {
-        watches.upstream.record(.answer, of: repository, at: now.steady)
-      }
-      guard error.isTrouble else {
-        memories.proofs.forget(question, error, at: now)
-        throw error
-      }
-      return try staleProof(request, now, or: error)
-    }
-  }
-
-  private func staleProof(
+  private func stale(
     _ request: BlobRequest, _ now: Moment, or error: Unproven
-  ) throws(Unproven) -> BlobProof {
-    guard let stale = staleProof(request, at: now) else { throw error }
-    return stale
+  ) -> Result<BlobProof, Unproven> {
+    staleProof(request, at: now).map { .success($0) } ?? .failure(error)
   }
 
   /// What was proved before, and may serve while upstream is in trouble; for a HEAD only where
@@ -410,7 +422,7 @@ extension Unproven {
   /// Whether upstream is in trouble, and has not said anything about this client.
   fileprivate var isTrouble: Bool {
     switch self {
-    case .unreachable: true
+    case .unreachable, .unasked: true
     case .status(let status): status >= 500
     case .otherName, .page, .redirectElsewhere, .otherDigest: false
     }

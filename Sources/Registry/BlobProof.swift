@@ -46,6 +46,8 @@ package enum Unproven: Error, Sendable, Equatable {
   case otherDigest
   /// No answer.
   case unreachable(String)
+  /// Upstream was not asked: a bound of our own was reached, or nobody waits any more.
+  case unasked(String)
 }
 
 extension Unproven {
@@ -54,7 +56,7 @@ extension Unproven {
     switch self {
     case .status(let status): status
     case .otherName: 401
-    case .page, .redirectElsewhere, .otherDigest, .unreachable: nil
+    case .page, .redirectElsewhere, .otherDigest, .unreachable, .unasked: nil
     }
   }
 }

@@ -58,27 +58,76 @@ package struct UpstreamRegistry: Sendable {
     _ path: BlobPath, for client: ClientFields, by http: inout HTTPClient,
     hear: (HTTPResponseHead) -> Void
   ) throws(Unproven) -> BlobProof {
-    let refusal: Unproven
     let head = try ask(.head, path, client, &http)
     hear(head)
+    switch verdict(on: head, path, client) {
+    case .final(let result): return try result.get()
+    case .again(let refusal):
+      let second = try ask(.get, path, client, &http)
+      hear(second)
+      return try verdict(on: second, after: refusal, path, client).get()
+    }
+  }
+
+  /// The same on an event loop: nobody waits.
+  ///
+  /// - Parameters:
+  ///   - isWanted: asked when the question's turn comes.
+  ///   - then: called on the loop's thread.
+  package func prove(
+    _ path: BlobPath, for client: ClientFields, by questions: QuestionClient,
+    isWanted: @escaping () -> Bool, hear: @escaping (HTTPResponseHead) -> Void = { _ in },
+    then: @escaping (Result<BlobProof, Unproven>) -> Void
+  ) {
+    func ask(_ method: HTTPRequest.Method, heard: @escaping (HTTPResponseHead) -> Void) {
+      questions.ask(question(method, path, client), group: path.name.bytes, isWanted: isWanted) {
+        answer in
+        switch answer {
+        case .success(let head):
+          hear(head)
+          heard(head)
+        case .failure(let error): then(.failure(Unproven(error)))
+        }
+      }
+    }
+    ask(.head) { head in
+      switch verdict(on: head, path, client) {
+      case .final(let result): then(result)
+      case .again(let refusal):
+        ask(.get) { then(verdict(on: $0, after: refusal, path, client)) }
+      }
+    }
+  }
+
+  private enum Verdict {
+    case final(Result<BlobProof, Unproven>)
+    /// A HEAD was refused, and a GET may not be.
+    case again(Unproven)
+  }
+
+  /// What the answer to a HEAD comes to.
+  private func verdict(
+    on head: HTTPResponseHead, _ path: BlobPath, _ client: ClientFields
+  ) -> Verdict {
     experience.noteAnswer(status: head.status)
     do throws(Unproven) {
-      return try judge(head, path)
+      return .final(.success(try judge(head, path)))
     } catch {
-      refusal = error
+      return isWorthAnotherTry(error, client)
+        ? .again(error) : .final(.failure(explained(error, by: head, client)))
     }
-    guard isWorthAnotherTry(refusal, client) else { throw explained(refusal, by: head, client) }
-    let second = try ask(.get, path, client, &http)
-    hear(second)
+  }
+
+  /// What the answer to the GET behind it comes to.
+  private func verdict(
+    on second: HTTPResponseHead, after refusal: Unproven, _ path: BlobPath, _ client: ClientFields
+  ) -> Result<BlobProof, Unproven> {
     let proof = Result { () throws(Unproven) in try judge(second, path) }
     if refusal == .status(401) {
       let isProof = (try? proof.get()) != nil
       experience.noteSecondTry(client, isProof: isProof, at: Moment.now().steady)
     }
-    switch proof {
-    case .success(let proof): return proof
-    case .failure(let error): throw explained(error, by: second, client)
-    }
+    return proof.mapError { explained($0, by: second, client) }
   }
 
   /// The request that reads the whole blob.
@@ -118,17 +167,24 @@ package struct UpstreamRegistry: Sendable {
   private func ask(
     _ method: HTTPRequest.Method, _ path: BlobPath, _ client: ClientFields, _ http: inout HTTPClient
   ) throws(Unproven) -> HTTPResponseHead {
-    var request = request(method, path, client)
-    if method == .get { request.fields.append(HTTPField("Range", "bytes=0-0")) }
     let receiver = HeadReceiver()
     do {
-      try http.stream(request, to: receiver)
+      try http.stream(question(method, path, client), to: receiver)
     } catch {
       // A long body is not read to its end: the head says all.
       guard error.kind == .stopped else { throw .unreachable(error.message) }
     }
     guard let head = receiver.head else { throw .unreachable("no response") }
     return head
+  }
+
+  /// Of a GET one byte is enough.
+  private func question(
+    _ method: HTTPRequest.Method, _ path: BlobPath, _ client: ClientFields
+  ) -> HTTPRequest {
+    var request = request(method, path, client)
+    if method == .get { request.fields.append(HTTPField("Range", "bytes=0-0")) }
+    return request
   }
 
   private func request(_ method: HTTPRequest.Method, _ path: BlobPath, _ client: ClientFields)
@@ -154,5 +210,12 @@ private final class HeadReceiver: HTTPReceiver {
   func receive(body: Span<UInt8>) -> Bool {
     bodyBytes += body.count
     return bodyBytes <= 4096
+  }
+}
+
+extension Unproven {
+  fileprivate init(_ error: TransportError) {
+    let isOurs = error.kind == .line || error.kind == .stopped
+    self = isOurs ? .unasked(error.message) : .unreachable(error.message)
   }
 }

@@ -15,6 +15,10 @@ struct BlobExchange: Sendable {
   var id: RequestID?
   /// Whether others may wait for the answer to this one's question.
   var isAskedForOthers = false
+  /// What it has begun to ask for others of its repository.
+  var led: RepositoryFlights.Led = []
+  /// Whether it waits for nobody else's answer any more.
+  var isAskedAlone = false
   /// Whether it was found out once before, and had changed meanwhile.
   var isAskedAgain = false
 

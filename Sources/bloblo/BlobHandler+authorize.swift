@@ -19,20 +19,22 @@ extension BlobHandler {
     guard let blob else { return deny(403) }
     let upstream = location.settings.upstream
     let client = ClientFields(request, in: location, id)
-    let isTaken = asking.submit { http in
-      var challenges: [HTTPField] = []
-      do throws(Unproven) {
-        _ = try upstream.prove(blob.path, for: client, by: &http) { head in
-          challenges = head.fields.filter { $0.name.lowercased() == "www-authenticate" }
-        }
-        self.ledger.decided(.authorize, RequestFacts(request: request, blob: blob, id: id))
+    var challenges: [HTTPField] = []
+    func isWanted() -> Bool { !request.isGone }
+    func hear(_ head: HTTPResponseHead) {
+      challenges = head.fields.filter { $0.name.lowercased() == "www-authenticate" }
+    }
+    upstream.prove(
+      blob.path, for: client, by: self.upstream, isWanted: isWanted, hear: hear
+    ) { [self] answer in
+      switch answer {
+      case .success:
+        ledger.decided(.authorize, RequestFacts(request: request, blob: blob, id: id))
         request.allow()
-      } catch {
-        guard error.status == 401 else { return deny(403) }
-        deny(401, challenges: challenges)
+      case .failure(let error) where error.status == 401: deny(401, challenges: challenges)
+      case .failure: deny(403)
       }
     }
-    if !isTaken { deny(403) }
   }
 }
 

@@ -15,6 +15,7 @@ final class BlobHandler: RequestHandler {
   let pingAndToken: PingAndToken
   private let questions = Flights<Question>()
   private let looks = Flights<BlobKey>()
+  private let repositories = RepositoryFlights()
   let tee: Tee
   private let severalRanges: SeveralRanges
   private let pages: Pages?
@@ -25,9 +26,13 @@ final class BlobHandler: RequestHandler {
   private let frontFiles: FrontFiles
   let frontServer: FrontServerKind
   let ledger: Ledger
-  /// Threads that wait for upstream, and for S3 after it.
+  /// Where requests are handled: on its thread alone.
+  let loop: EventLoop
+  /// Asks upstream for proofs; who waits for one is a state, and costs no thread.
+  let upstream: QuestionClient
+  /// Threads that wait for answers to pings and for tokens.
   let asking: ThreadPool<HTTPClient>
-  /// Threads that wait for S3 alone: an upstream that stalls has none of them.
+  /// Threads that wait for S3: one look for all who need it.
   let looking: ThreadPool<HTTPClient>
   /// Threads that relay the registry's answers, each as slowly as its client.
   let relaying: ThreadPool<HTTPClient>
@@ -36,9 +41,11 @@ final class BlobHandler: RequestHandler {
   ///   - health: for the pages; a process of one request has none.
   ///   - isTCP: whether any local user can connect, and set params.
   init(
-    _ settings: Settings, environment: [String: String], _ log: Log, _ health: Health? = nil,
-    isTCP: Bool = false
+    _ settings: Settings, environment: [String: String], _ log: Log, on loop: EventLoop,
+    _ health: Health? = nil, isTCP: Bool = false
   ) {
+    self.loop = loop
+    upstream = QuestionClient(loop, connectionLimit: settings.upstreamConnections)
     notices = Notices(log.logger)
     frontFiles = FrontFiles(notices)
     offloading = OffloadSwitch(file: settings.passFile, notices)
@@ -48,7 +55,7 @@ final class BlobHandler: RequestHandler {
     locations = Locations(
       settings, environment: environment, rule: ParamRule(named: settings.params, isTCP: isTCP),
       report: ledger.log.wrongParams)
-    tee = Tee(settings, log.logger, ledger)
+    tee = Tee(settings, log.logger, ledger, on: loop)
     severalRanges = SeveralRanges(settings, ledger)
     pingAndToken = PingAndToken(
       memory: AnswerMemory(longest: settings.answerLife), askers: askers,
@@ -59,7 +66,7 @@ final class BlobHandler: RequestHandler {
       name: "ask", threadLimit: settings.threads, queueLimit: settings.threads * 4
     ) { HTTPClient() }
     looking = ThreadPool(
-      name: "look", threadLimit: settings.threads, queueLimit: settings.threads * 4
+      name: "look", threadLimit: settings.threads, queueLimit: 1 << 16
     ) { HTTPClient() }
     relaying = ThreadPool(name: "relay", threadLimit: settings.streamThreads, queueLimit: 0) {
       HTTPClient()
@@ -78,7 +85,6 @@ final class BlobHandler: RequestHandler {
         [
           ("ask", asking.load), ("look", looking.load), ("relay", relaying.load),
           ("ranges", ranges.load),
-          ("stream", tee.streaming.load),
           ("fill", tee.filler.readerLoad), ("hash", tee.filler.hasherLoad),
           ("upload", tee.filler.uploaderLoad),
         ]
@@ -107,7 +113,7 @@ final class BlobHandler: RequestHandler {
     )
   }
 
-  /// On a reactor's thread: what memory can decide is decided here, the rest goes to threads that wait.
+  /// On the loop's thread: what memory can decide is decided here, the rest waits as a state.
   func handle(_ request: Request) {
     let stopwatch = ledger.figures.isTimed() ? Stopwatch() : nil
     frontFiles.look(at: request)
@@ -174,8 +180,7 @@ final class BlobHandler: RequestHandler {
     let engine = exchange.location.engine
     if let finding = engine.recall(exchange.blob, at: .now()) {
       exchange.finding = finding
-      guard let exchange = concludeOrJoin(exchange) else { return }
-      if !looking.submit({ self.look(exchange, by: &$0) }) { landBusy(exchange) }
+      if let looker = concludeOrJoin(exchange) { lookLater(looker) }
     } else {
       ask(exchange, id)
     }
@@ -185,26 +190,53 @@ final class BlobHandler: RequestHandler {
     var exchange = exchange
     let (engine, question) = (exchange.location.engine, exchange.blob.question)
     if engine.mayShareAnswer(exchange.blob, at: .now()) {
-      if questions.join(exchange, question) { return }
-      exchange.isAskedForOthers = true
-    }
-    @Sendable func all(_ exchange: BlobExchange) -> [BlobExchange] {
-      [exchange] + (exchange.isAskedForOthers ? questions.land(question) : [])
-    }
-    let isTaken = asking.submit { [self, exchange] http in
-      let client = ClientFields(exchange.request, in: exchange.location, id)
-      let finding = engine.prove(
-        exchange.blob, for: client, credentialEnd: client.credentialEnd, by: &http, at: .now())
-      ledger.asked(finding.trace)
-      // All have the same blob: one at most is to look, unless each does for itself.
-      let lookers = all(exchange).compactMap { exchange in
-        var exchange = exchange
-        exchange.finding = finding
-        return concludeOrJoin(exchange)
+      if questions.joinIfAsked(exchange, question) { return }
+      if engine.areRepositoriesProved, !exchange.isAskedAlone {
+        let isReader = engine.isReader(exchange.blob, at: .now())
+        guard let led = repositories.join(exchange, isReader: isReader) else { return }
+        exchange.led = led
       }
-      for looker in lookers { look(looker, by: &http) }
+      exchange.isAskedForOthers = questions.begin(question)
     }
-    if !isTaken { for exchange in all(exchange) { pass(exchange, .busy) } }
+    let now = Moment.now()
+    if let finding = engine.findAtHand(exchange.blob, at: now) { return land(exchange, finding) }
+    let client = ClientFields(exchange.request, in: exchange.location, id)
+    let start = ContinuousClock.now
+    let (request, isShared) = (exchange.request, exchange.isAskedForOthers)
+    func isWanted() -> Bool { isShared || !request.isGone }
+    exchange.location.settings.upstream.prove(
+      exchange.blob.path, for: client, by: upstream, isWanted: isWanted
+    ) { [self, exchange] answer in
+      let finding = engine.learn(
+        answer, of: exchange.blob, after: ContinuousClock.now - start,
+        credentialEnd: client.credentialEnd, at: now)
+      ledger.asked(finding.trace)
+      land(exchange, finding)
+    }
+  }
+
+  /// Upstream has answered, or need not be asked: all who waited for its word go on.
+  private func land(_ exchange: BlobExchange, _ finding: Finding) {
+    let others = exchange.isAskedForOthers ? questions.land(exchange.blob.question) : []
+    // All have the same blob: one at most is to look, unless each does for itself.
+    for var exchange in [exchange] + others {
+      exchange.finding = finding
+      if let looker = concludeOrJoin(exchange) { lookLater(looker) }
+    }
+    // Those who have waited for what it says of the repository; a refusal tells them nothing.
+    for var waiting in repositories.land(exchange) {
+      waiting.isAskedAlone = !finding.isProven
+      if let decision = waiting.location.engine.decideAtOnce(waiting.blob, at: .now()) {
+        carryOut(decision, waiting)
+      } else {
+        ask(waiting)
+      }
+    }
+  }
+
+  private func lookLater(_ exchange: BlobExchange) {
+    let isTaken = looking.submit { [self] http in look(exchange, by: &http) }
+    if !isTaken { for exchange in lookers(exchange) { pass(exchange, .busy) } }
   }
 
   /// Carries out what is decided by upstream's word and by what is remembered of the bucket; else waits for
@@ -226,15 +258,13 @@ final class BlobHandler: RequestHandler {
     let key = exchange.blob.question.blob
     let look = exchange.location.engine.look(at: key, by: &http, at: .now())
     ledger.looked(look)
-    let now = Moment.now()
-    for exchange in lookers(exchange) {
-      guard let finding = exchange.finding else { continue }
-      conclude(exchange, finding.completed(by: look), at: now)
+    loop.submit { [self] in
+      let now = Moment.now()
+      for exchange in lookers(exchange) {
+        guard let finding = exchange.finding else { continue }
+        conclude(exchange, finding.completed(by: look), at: now)
+      }
     }
-  }
-
-  private func landBusy(_ exchange: BlobExchange) {
-    for exchange in lookers(exchange) { pass(exchange, .busy) }
   }
 
   private func lookers(_ exchange: BlobExchange) -> [BlobExchange] {

@@ -20,6 +20,26 @@ final class Flights<Key: Hashable & Sendable>: Sendable {
     }
   }
 
+  /// Joins those who wait for the same answer, if it is being asked for.
+  func joinIfAsked(_ exchange: BlobExchange, _ key: Key) -> Bool {
+    waiting.withLock { waiting in
+      guard waiting[key] != nil else { return false }
+      waiting[key]?.append(exchange)
+      return true
+    }
+  }
+
+  /// Begins to ask, unless that is being done; never waits.
+  ///
+  /// - Returns: whether the caller has to ask, and then to `land`.
+  func begin(_ key: Key) -> Bool {
+    waiting.withLock { waiting in
+      guard waiting[key] == nil else { return false }
+      waiting[key] = []
+      return true
+    }
+  }
+
   /// Ends the asking.
   ///
   /// - Returns: those who have joined meanwhile.

@@ -54,14 +54,15 @@ struct Serve: ParsableCommand {
     let address = listener.address
     let isTCP = listener.isTCP
     let health = Health()
+    let loop = EventLoop()
     let handler = BlobHandler(
-      settings, environment: environment, log, health, isTCP: isTCP)
+      settings, environment: environment, log, on: loop, health, isTCP: isTCP)
     handler.notices.raise(startingWith: settings, tcp: isTCP ? address : nil)
     let probe = Probe(
       health, handler.locations.standard, settings.credentials, handler.tee.filler, logger,
       handler.notices,
       round: handler.tick)
-    let responder = Responder(listener, on: EventLoop(), handler: handler)
+    let responder = Responder(listener, on: loop, handler: handler)
     guard responder.start() else {
       complain(["bloblo: the system gives no threads"])
       throw ExitCode(EX_OSERR)

@@ -13,7 +13,7 @@ func serveCGI() -> Int32 {
     settings = try Settings(environment: environment)
   } catch {
     complain(error, environment)
-    return CGIProcess.answer(by: Misconfigured()) ? EX_CONFIG : EX_IOERR
+    return CGIProcess.answer(by: Misconfigured(), on: EventLoop()) ? EX_CONFIG : EX_IOERR
   }
   if settings.areCoreFilesAllowed { CoreFiles.allow() }
   let log = Log(settings)
@@ -24,10 +24,11 @@ func serveCGI() -> Int32 {
     try settings.credentials.start(logger)
   } catch {
     complain(error.problems.map { "bloblo: \($0)" })
-    return CGIProcess.answer(by: Misconfigured()) ? EX_CONFIG : EX_IOERR
+    return CGIProcess.answer(by: Misconfigured(), on: EventLoop()) ? EX_CONFIG : EX_IOERR
   }
-  let handler = BlobHandler(settings, environment: environment, log)
-  let isWhole = CGIProcess.answer(by: handler)
+  let loop = EventLoop()
+  let handler = BlobHandler(settings, environment: environment, log, on: loop)
+  let isWhole = CGIProcess.answer(by: handler, on: loop)
   handler.stop(within: settings.stopTimeout)
   return isWhole ? EX_OK : EX_IOERR
 }

@@ -9,24 +9,18 @@ import Threading
 
 /// Gives a client a blob that is not in the bucket yet, and puts it there in the same reading.
 final class Tee: Sendable {
-  /// A client that leaves is told to have had what it had, give or take one of these.
-  private static let pieceBytes: Int64 = 1 << 20
-
   /// How long a client waits for the first byte of its range to come into the spool.
   private static let rangePatience = Duration.seconds(2)
 
   let filler: Filler
   private let ledger: Ledger
-  /// Threads that stream a body, each as slowly as its client.
-  let streaming: ThreadPool<Void>
+  private let loop: EventLoop
 
-  init(_ settings: Settings, _ logger: Logger, _ ledger: Ledger) {
+  init(_ settings: Settings, _ logger: Logger, _ ledger: Ledger, on loop: EventLoop) {
     filler = Filler(
       settings.fillLimits, observer: FillLog(logger: logger, figures: ledger.figures))
     self.ledger = ledger
-    streaming = ThreadPool(name: "stream", threadLimit: settings.streamThreads, queueLimit: 0) {
-      ()
-    }
+    self.loop = loop
   }
 
   /// What becomes of a client that has no bytes from here.
@@ -87,7 +81,6 @@ final class Tee: Sendable {
 
   /// Waits for fills, once no more requests come.
   func stop(within limit: Duration) {
-    streaming.close()
     filler.stop(within: limit)
   }
 
@@ -127,22 +120,14 @@ final class Tee: Sendable {
   private func readAlong(
     _ source: FillSource, _ wanted: WantedBytes, _ exchange: BlobExchange, or ways: Ways
   ) {
-    // The client's place comes first: a fill that is begun for a client that is passed on then would read
-    // upstream a second time.
-    let hasPlace = streaming.submit { [self] _ in
-      switch filler.follow(source) {
-      case .follower(let follower):
-        stream(follower, wanted, exchange, or: ways)
-      case .published: ways.askAgain()
-      case .standsStill: ways.pass(.cold(.upstream("the reading of it stands still")))
-      case .none:
-        _ = queue(source)
-        ways.pass(.cold(.limit))
-      }
+    switch filler.follow(source) {
+    case .follower(let follower): stream(follower, wanted, exchange, or: ways)
+    case .published: ways.askAgain()
+    case .standsStill: ways.pass(.cold(.upstream("the reading of it stands still")))
+    case .none:
+      _ = queue(source)
+      ways.pass(.cold(.limit))
     }
-    guard !hasPlace else { return }
-    _ = queue(source)
-    ways.pass(.cold(.limit))
   }
 
   /// Cuts a range from the fill that runs; else one is queued for those who come later.
@@ -150,11 +135,7 @@ final class Tee: Sendable {
     _ range: ByteRange, _ source: FillSource, _ exchange: BlobExchange, or ways: Ways
   ) {
     switch filler.join(source) {
-    case .follower(let follower):
-      let hasPlace = streaming.submit { [self] _ in
-        stream(follower, .part(range), exchange, or: ways)
-      }
-      if !hasPlace { ways.pass(.cold(.limit)) }
+    case .follower(let follower): stream(follower, .part(range), exchange, or: ways)
     case .published: ways.askAgain()
     case .standsStill: ways.pass(.cold(.upstream("the reading of it stands still")))
     case .none: ways.pass(.cold(queueForRange(source, exchange)))
@@ -166,41 +147,34 @@ final class Tee: Sendable {
     _ follower: FillFollower, _ wanted: WantedBytes, _ exchange: BlobExchange, or ways: Ways
   ) {
     let (request, blob, location) = (exchange.request, exchange.blob, exchange.location)
-    guard let reader = follower.reader(within: location.settings.upstream.limits.head + .seconds(1))
-    else {
-      if case .notFollowed(let refusal)? = follower.failure {
-        return ways.pass(.cold(.redirect("\(refusal)")))
-      }
-      return ways.pass(.cold(.upstream(follower.failure?.description ?? "no answer in time")))
+    var (line, size): (Logger.Metadata?, Int64) = (nil, 0)
+    let client = TeeStream.Client(
+      bytes: wanted.bytes, patience: wanted.isPart ? Self.rangePatience : nil
+    ) { [ledger] reader, bytes in
+      size = reader.size
+      line = ledger.begin(.tee, exchange, size: size)
+      location.front.begin(
+        request, fields: reader.head.fields, size: size, range: wanted.isWhole ? nil : bytes,
+        blob.path.digest)
+    } pass: { reason in
+      ways.pass(.cold(ColdReason(reason)))
+    } end: { [ledger] bytes, isWhole in
+      ledger.end(line, by: .teed, bytes: bytes)
+      if !isWhole { ledger.log.brokenOff(blob, after: bytes, of: size) }
     }
-    guard let bytes = wanted.bytes(of: reader.size) else { return ways.pass(.cold(.range)) }
-    if case .part = wanted {
-      guard case .available = reader.progress(beyond: bytes.lowerBound, within: Self.rangePatience)
-      else { return ways.pass(.cold(.range)) }
-    }
-    let line = ledger.begin(.tee, exchange, size: reader.size)
-    location.front.begin(
-      request, fields: reader.head.fields, size: reader.size,
-      range: wanted.isWhole ? nil : bytes, blob.path.digest)
-    var offset = bytes.lowerBound
-    while offset < bytes.upperBound {
-      let isGood: Bool
-      switch reader.progress(beyond: offset, within: .seconds(2)) {
-      case .available(let end):
-        let count = min(end - offset, bytes.upperBound - offset, Self.pieceBytes)
-        isGood = request.send(file: reader.descriptor, nil, offset: offset, count: count)
-        if isGood { offset += count }
-      case .waiting: isGood = request.keepAlive()
-      case .broken: isGood = false
+    TeeStream(follower, to: request, on: loop, for: client)
+      .start(within: location.settings.upstream.limits.head + .seconds(1))
+  }
+}
+
+extension ColdReason {
+  fileprivate init(_ reason: TeeStream.NoBytes) {
+    self =
+      switch reason {
+      case .range: .range
+      case .failure(.notFollowed(let refusal)?): .redirect("\(refusal)")
+      case .failure(let error): .upstream(error?.description ?? "no answer in time")
       }
-      guard isGood else {
-        ledger.end(line, by: .teed, bytes: offset - bytes.lowerBound)
-        ledger.log.brokenOff(blob, after: offset, of: reader.size)
-        return request.abort()
-      }
-    }
-    ledger.end(line, by: .teed, bytes: offset - bytes.lowerBound)
-    request.finish()
   }
 }
 
@@ -227,6 +201,7 @@ private enum WantedBytes: Sendable {
   }
 
   var isWhole: Bool { if case .whole = self { true } else { false } }
+  var isPart: Bool { if case .part = self { true } else { false } }
 
   /// - Returns: nil for a range that can't be satisfied.
   func bytes(of size: Int64) -> Range<Int64>? {

@@ -20,7 +20,7 @@ struct ArchitectureTests {
 
   static let homes: [String: Set<String>] = [
     "CFastCGI": ["FastCGI"], "CCurl": ["HTTPTransport"], "CCrypto": ["Hashing"], "CExpat": ["XML"],
-    "CLinux": ["FastCGI", "Threading", "Fill"],
+    "CLinux": ["FastCGI", "HTTPTransport", "Threading", "Fill"], "CTLS": ["HTTPTransport"],
   ]
 
   @Test func `each C library is imported in its room only`() throws {

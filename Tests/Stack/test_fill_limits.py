@@ -131,8 +131,8 @@ def test_the_spool_is_never_larger_than_it_may_be(site):
         assert most >= 8 * MIB
 
 
-def test_beyond_concurrency_and_threads(site, subtests):
-    for limit in ("BLOBLO_FILL_CONCURRENCY", "BLOBLO_STREAM_THREADS"):
+def test_beyond_concurrency(site, subtests):
+    for limit in ("BLOBLO_FILL_CONCURRENCY",):
         site.registry.rate = 4 * MIB
         with subtests.test(limit=limit), site.restarted(**{limit: "1"}):
             before = len(site.lines("cold-limit"))

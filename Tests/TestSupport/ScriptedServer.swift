@@ -26,11 +26,14 @@ package struct Reply: Sendable {
 
   package let pieces: [[UInt8]]
   package let end: End
+  /// Between two pieces, in microseconds.
+  let pause: UInt32
 
   /// - Parameter pieces: each sent by itself, a moment after the one before.
-  package init(pieces: [String], _ end: End = .keep) {
+  package init(pieces: [String], _ end: End = .keep, pause: UInt32 = 2000) {
     self.pieces = pieces.map { Array($0.utf8) }
     self.end = end
+    self.pause = pause
   }
 
   package init(_ text: String, _ end: End = .keep) { self.init(pieces: [text], end) }
@@ -92,7 +95,7 @@ private func serve(
     log.state.withLock { $0.requests.append(request) }
     let reply = script(request)
     for (i, piece) in reply.pieces.enumerated() {
-      if i > 0 { usleep(2000) }
+      if i > 0 { usleep(reply.pause) }
       guard socket.send(piece) else { return }
     }
     switch reply.end {

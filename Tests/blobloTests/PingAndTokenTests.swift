@@ -46,9 +46,10 @@ import Threading
     let settings = try Settings(environment: environment)
     let listener = try Listener(.tcp(host: "", port: 0))
     let port = listener.port ?? 0
+    let loop = EventLoop()
     let responder = Responder(
-      listener, on: EventLoop(),
-      handler: BlobHandler(settings, environment: environment, Log(settings)))
+      listener, on: loop,
+      handler: BlobHandler(settings, environment: environment, Log(settings), on: loop))
     #expect(responder.start())
     defer { _ = responder.stop(within: .seconds(5)) }
     try body(#require(FastCGIClient(port: port)))

@@ -116,7 +116,8 @@ final class ProofMemory: Sendable {
     deletions.last(of: question.path, in: question.location.registry)
   }
 
-  private func isReader(_ question: Question, at now: Moment) -> Bool {
+  /// Whether a proof of this repository, for whichever blob, is remembered of the asker.
+  func isReader(_ question: Question, at now: Moment) -> Bool {
     readers.peek(Reader(question), at: now.steady)?.holds(at: now, isStaleGood: false) ?? false
   }
 }

@@ -178,6 +178,7 @@ extension Unproven {
     case .redirectElsewhere: "the registry redirects to where the blob need not be"
     case .otherDigest: "the registry names another digest"
     case .unreachable(let words): "the registry does not answer: \(words)"
+    case .unasked(let words): "the registry was not asked: \(words)"
     }
   }
 }

@@ -151,13 +151,13 @@ extension PassReason.Kind {
       Trouble(
         level: .warning,
         message:
-          "passed: all threads wait for upstream or S3; raise BLOBLO_THREADS, or find out why they are slow"
+          "passed: too many wait for upstream or S3; see reason.words, BLOBLO_UPSTREAM_CONNECTIONS, BLOBLO_THREADS"
       )
     case .coldLimit:
       Trouble(
         level: .warning,
         message:
-          "passed: no more fills at a time; BLOBLO_FILL_CONCURRENCY, BLOBLO_SPOOL_MAX_BYTES or BLOBLO_STREAM_THREADS is reached"
+          "passed: no more fills at a time; BLOBLO_FILL_CONCURRENCY or BLOBLO_SPOOL_MAX_BYTES is reached"
       )
     case .longURL:
       Trouble(

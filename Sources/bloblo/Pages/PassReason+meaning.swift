@@ -38,7 +38,7 @@ extension PassReason.Kind {
     case .noAcceleration: "BLOBLO_DELIVERY=accelerate, and no web server that could."
     case .longURL: "The signed URL is longer than Apache takes: use a shorter session token."
     case .busy:
-      "All threads wait for the registry or S3: find out which is slow, or raise BLOBLO_THREADS."
+      "Too many wait for the registry or S3: find out which is slow, or raise BLOBLO_UPSTREAM_CONNECTIONS."
     case .coldFillIsOff: "Not in the bucket, and BLOBLO_FILL=off."
     case .coldBackground: "Not in the bucket yet; a fill is queued. Normal."
     case .coldRange: "Not in the bucket, and this range is not in the spool of a fill. Normal."

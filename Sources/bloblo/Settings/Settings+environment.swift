@@ -47,6 +47,8 @@ extension Settings {
       60 * reader.number("BLOBLO_CACHE_EXPIRATION_MINUTES", default: 10, in: 0...1440))
     let fillLimits = readFillLimits(&reader)
     let sweepAge = readSweepAge(&reader)
+    let upstreamConnections = reader.number(
+      "BLOBLO_UPSTREAM_CONNECTIONS", default: 1024, in: 1...65_536)
     let threads = reader.number("BLOBLO_THREADS", default: 32, in: 1...4096)
     let streamThreads = reader.number("BLOBLO_STREAM_THREADS", default: 256, in: 1...65_536)
     let stopTimeout = reader.duration(
@@ -82,7 +84,7 @@ extension Settings {
       lives: lives, proofIdentity: proofIdentity, presenceLooks: presenceLooks,
       looksAsClient: looksAsClient, answerLife: answerLife,
       fillLimits: fillLimits, sweepAge: sweepAge,
-      threads: threads, streamThreads: streamThreads,
+      upstreamConnections: upstreamConnections, threads: threads, streamThreads: streamThreads,
       stopTimeout: stopTimeout, passFile: passFile, areCoreFilesAllowed: areCoreFilesAllowed,
       logLevel: logLevel, logFormat: logFormat, warnings: warnings, inForce: reader.inForce)
   }

@@ -32,6 +32,8 @@ struct Settings: Sendable {
   var fillLimits: Filler.Limits
   /// How old a multipart upload is when it is taken for one that was left behind.
   var sweepAge: Duration
+  /// Connections to one registry at a time.
+  var upstreamConnections: Int
   var threads: Int
   var streamThreads: Int
   var stopTimeout: Duration

@@ -1,0 +1,67 @@
+package import Threading
+
+/// Puts questions to servers, each a request whose answer's head is all that is wanted, on an event loop: a
+/// question that waits is a state, and costs no thread.
+///
+/// HTTP/1.1, over connections that are kept. At most `connectionLimit` of one server's are open; beyond them
+/// questions stand in line, in groups that take turns.
+///
+/// Bytes behind the answer to a HEAD, which some servers send, are never taken for another answer. Until a
+/// server has proved quiet, a connection rests for a second behind such an answer, and is watched; a byte that
+/// comes while any connection rests has each connection serve one HEAD from then on. The connection that has
+/// rested the longest is used first.
+@safe
+package final class QuestionClient: @unchecked Sendable {
+  // @unchecked: touched by the loop's thread only.
+
+  private struct Key: Hashable {
+    let origin: Origin
+    let authoritiesFile: String?
+  }
+
+  let loop: EventLoop
+  let connectionLimit: Int
+  /// Questions that may stand in one server's line.
+  let lineLimit: Int
+  /// For what is read and looked at at once.
+  let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 16 << 10, alignment: 16)
+  private var servers: [Key: Server] = [:]
+
+  package init(_ loop: EventLoop, connectionLimit: Int = 1024, lineLimit: Int = 1 << 16) {
+    self.loop = loop
+    self.connectionLimit = connectionLimit
+    self.lineLimit = lineLimit
+  }
+
+  deinit { unsafe buffer.deallocate() }
+
+  /// Asks, and calls `then` on the loop's thread; to be called there.
+  ///
+  /// - Parameters:
+  ///   - group: whose turn it is, where there is a line: a repository's name.
+  ///   - isWanted: asked when its turn comes: who has gone is not asked for.
+  package func ask(
+    _ request: HTTPRequest, group: [UInt8], isWanted: @escaping () -> Bool = { true },
+    then: @escaping (Result<HTTPResponseHead, TransportError>) -> Void
+  ) {
+    guard request.fields.allSatisfy(\.isSendable) else {
+      return then(.failure(TransportError(.invalid, "a header has a line end in it")))
+    }
+    guard let (origin, target) = Origin.parse(request.url) else {
+      return then(.failure(TransportError(.invalid, "the URL can't be asked")))
+    }
+    let key = Key(origin: origin, authoritiesFile: request.limits.authoritiesFile)
+    let server = servers[key] ?? Server(origin, authoritiesFile: key.authoritiesFile, self)
+    servers[key] = server
+    server.ask(
+      Question(request, to: origin, target: target, isWanted: isWanted, then: then), of: group)
+  }
+
+  /// Questions on the wire, and in line. On the loop's thread.
+  package var load: (onWire: Int, waiting: Int) {
+    servers.values.reduce(into: (0, 0)) { sum, server in
+      sum.0 += server.onWire
+      sum.1 += server.waiting
+    }
+  }
+}

@@ -1,0 +1,168 @@
+internal import Glibc
+internal import Threading
+
+/// A server that questions are put to: its connections, and the line before them.
+final class Server: @unchecked Sendable {
+  // @unchecked: touched by the loop's thread only.
+
+  /// How long a connection rests behind the answer to a HEAD, until the server has proved quiet.
+  private static let rest = Duration.seconds(1)
+  /// Rests without a byte that prove it.
+  private static let quietRests = 64
+  private static let idleLife = Duration.seconds(60)
+
+  let origin: Origin
+  let authoritiesFile: String?
+  let addresses: Addresses
+  let client: QuestionClient
+  private var line = FairLine<[UInt8], Question>()
+  /// All connections: on the wire, and resting.
+  private var connections: [ObjectIdentifier: ServerConnection] = [:]
+  /// Longest rest first.
+  private var resting: [ServerConnection] = []
+  private var tls: TLSContext?
+  private var quietCount = 0
+  /// Whether bytes have come behind the answer to a HEAD: each connection then serves one.
+  private(set) var isNoisy = false
+  private var sweep: LoopTimer?
+  private var isGoingOn = false
+
+  init(_ origin: Origin, authoritiesFile: String?, _ client: QuestionClient) {
+    self.origin = origin
+    self.authoritiesFile = authoritiesFile
+    self.client = client
+    addresses = Addresses(origin, client.loop)
+  }
+
+  var loop: EventLoop { client.loop }
+  var waiting: Int { line.count }
+  var onWire: Int { connections.count - resting.count }
+
+  func tlsContext() throws(TransportError) -> TLSContext? {
+    if tls == nil { tls = try TLSContext(authoritiesFile: authoritiesFile) }
+    return tls
+  }
+
+  func ask(_ question: Question, of group: [UInt8]) {
+    guard line.count < client.lineLimit else {
+      return question.end(.failure(TransportError(.line, "\(line.count) questions wait already")))
+    }
+    let patience = question.limits.head
+    question.timer = loop.after(patience) { [weak self] in
+      let limit = self?.client.connectionLimit ?? 0
+      question.end(
+        .failure(
+          TransportError(.line, "none of \(limit) connections was free within \(patience)")))
+    }
+    line.append(question, of: group)
+    goOn()
+  }
+
+  /// Puts as many of the line on the wire as there is room for.
+  func goOn() {
+    guard !isGoingOn else { return }
+    isGoingOn = true
+    defer { isGoingOn = false }
+    guard line.count == 0 || addresses.isReady({ [weak self] in self?.goOn() }) else { return }
+    while line.count > 0, hasRoom, let question = line.popFirst() {
+      if question.isOver {
+        question.end(.failure(TransportError(.stopped, "nobody waits for it")))
+        continue
+      }
+      bound(question)
+      if !askResting(question) { connect(question, from: 0) }
+    }
+  }
+
+  /// Opens a connection for a question.
+  func connect(_ question: Question, from index: Int) {
+    guard !addresses.known.isEmpty else {
+      return question.end(
+        .failure(TransportError(.connect, addresses.failure ?? "\(origin.host): no address")))
+    }
+    // A full house of connections that only rest gives one of them up.
+    if connections.count >= client.connectionLimit, let oldest = resting.first { oldest.close() }
+    for i in index..<addresses.known.count {
+      if let socket = addresses.known[i].connect() {
+        let connection = ServerConnection(self, question, socket: socket, addressIndex: i)
+        connections[ObjectIdentifier(connection)] = connection
+        return
+      }
+      guard errno != EMFILE, errno != ENFILE, errno != EADDRNOTAVAIL else {
+        return question.end(
+          .failure(
+            TransportError(.line, "no more connections: \(unsafe String(cString: strerror(errno)))")
+          ))
+      }
+    }
+    question.end(
+      .failure(
+        TransportError(.connect, "could not connect: \(unsafe String(cString: strerror(errno)))")))
+  }
+
+  // MARK: for connections
+
+  func takeBack(_ connection: ServerConnection) {
+    resting.append(connection)
+    if sweep == nil { sweepLater() }
+  }
+
+  func forget(_ connection: ServerConnection) {
+    connections[ObjectIdentifier(connection)] = nil
+    resting.removeAll { $0 === connection }
+  }
+
+  func hasSpokenOutOfTurn() {
+    guard !isNoisy else { return }
+    isNoisy = true
+    for connection in resting { connection.close() }
+  }
+
+  private var hasRoom: Bool {
+    connections.count < client.connectionLimit || !resting.isEmpty
+  }
+
+  private var isProvedQuiet: Bool { quietCount >= Self.quietRests }
+
+  /// From now on the question's time on the wire runs.
+  private func bound(_ question: Question) {
+    question.timer?.cancel()
+    let limit = question.limits.head
+    question.timer = loop.after(limit) { [weak self] in
+      question.end(.failure(TransportError(.timeout, "no response within \(limit)")))
+      for connection in self?.connections.values ?? [:].values { connection.giveUp(question) }
+      self?.goOn()
+    }
+  }
+
+  /// Asks over the connection that has rested the longest.
+  private func askResting(_ question: Question) -> Bool {
+    while let first = resting.first {
+      let hasRested = ContinuousClock.now - first.restStart >= Self.rest
+      guard isProvedQuiet || hasRested else { return false }
+      resting.removeFirst()
+      if hasRested { count(first) }
+      if first.ask(question) { return true }
+    }
+    return false
+  }
+
+  private func count(_ connection: ServerConnection) {
+    guard !connection.isRestCounted else { return }
+    connection.isRestCounted = true
+    quietCount += 1
+  }
+
+  private func sweepLater() {
+    sweep = loop.after(Self.rest) { [weak self] in
+      guard let self else { return }
+      sweep = nil
+      let now = ContinuousClock.now
+      for connection in resting where now - connection.restStart >= Self.rest { count(connection) }
+      for connection in resting where now - connection.restStart >= Self.idleLife {
+        connection.close()
+      }
+      if !resting.isEmpty { sweepLater() }
+    }
+  }
+}

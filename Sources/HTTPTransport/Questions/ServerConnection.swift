@@ -1,0 +1,259 @@
+internal import CLinux
+internal import Glibc
+internal import Threading
+
+/// One connection to a server: asks one question at a time, and reads heads only.
+///
+///     connecting ──▶ securing ──▶ asking ──head──▶ resting ──▶ asking …
+///
+/// While it rests it is watched: a byte that comes then was sent behind the answer to a HEAD, and must not be
+/// taken for the beginning of the next answer.
+final class ServerConnection: EventSource, @unchecked Sendable {
+  // @unchecked: touched by the loop's thread only.
+
+  private enum Phase {
+    case connecting, securing, asking, resting, closed
+  }
+
+  private let server: Server
+  private var stream: ServerStream
+  private var phase = Phase.connecting
+  private var question: Question?
+  private var unsent = 0
+  private var parser = HeadParser()
+  /// A line whose end has not come.
+  private var line: [UInt8] = []
+  private var hasReceived = false
+  private var isWatchingOutput = true
+  private var addressIndex: Int
+  private var addressTimer: LoopTimer?
+  /// Whether it has answered before.
+  private var isReused = false
+  private(set) var restStart = ContinuousClock.now
+  /// Whether its rest has been long enough, and counts for the server.
+  var isRestCounted = false
+
+  /// Connects, and asks.
+  init(_ server: Server, _ question: Question, socket: Int32, addressIndex: Int) {
+    self.server = server
+    self.question = question
+    self.addressIndex = addressIndex
+    stream = ServerStream(socket: socket)
+    server.loop.watch(socket, for: [.input, .output], self)
+    watchAddress()
+  }
+
+  var isResting: Bool { phase == .resting }
+
+  /// Asks over a connection that has rested.
+  ///
+  /// - Returns: `false` when it is of no use any more; it is closed then.
+  func ask(_ question: Question) -> Bool {
+    guard phase == .resting, isQuiet() else { return false }
+    isReused = true
+    self.question = question
+    begin()
+    return true
+  }
+
+  /// Whether nothing has come since the last answer; it is closed otherwise.
+  func isQuiet() -> Bool {
+    switch unsafe stream.read(server.client.buffer) {
+    case .later: return true
+    case .bytes:
+      server.hasSpokenOutOfTurn()
+      close()
+    case .end, .failed: close()
+    }
+    return false
+  }
+
+  func close() {
+    guard phase != .closed else { return }
+    phase = .closed
+    addressTimer?.cancel()
+    server.loop.forget(stream.socket)
+    _ = shutdown(stream.socket, Int32(SHUT_RDWR))
+    server.forget(self)
+  }
+
+  /// The question is wanted no more.
+  func giveUp(_ asked: Question) { if question === asked { close() } }
+
+  func isReady(_ readiness: EventLoop.Readiness) {
+    switch phase {
+    case .connecting: connected()
+    case .securing: secure()
+    case .asking:
+      if readiness.contains(.output), unsent > 0 { send() }
+      if phase == .asking, !readiness.isDisjoint(with: [.input, .inputEnd, .gone]) { receive() }
+    case .resting: _ = isQuiet()
+    case .closed: break
+    }
+  }
+
+  // MARK: connecting
+
+  private func connected() {
+    var code: Int32 = 0
+    var length = socklen_t(MemoryLayout<Int32>.size)
+    _ = unsafe getsockopt(stream.socket, SOL_SOCKET, SO_ERROR, &code, &length)
+    guard code == 0 else { return fail(connecting: code) }
+    addressTimer?.cancel()
+    server.addresses.prefer(addressIndex)
+    guard server.origin.isSecure else { return begin() }
+    phase = .securing
+    secure()
+  }
+
+  private func secure() {
+    do {
+      guard let context = try server.tlsContext(),
+        try stream.secure(context, host: server.origin.host)
+      else { return }
+      begin()
+    } catch {
+      end(.failure(error))
+    }
+  }
+
+  /// A server whose first address does not answer has others.
+  private func watchAddress() {
+    guard addressIndex + 1 < server.addresses.known.count else { return }
+    addressTimer = server.loop.after(.milliseconds(300)) { [weak self] in
+      guard let self, phase == .connecting else { return }
+      fail(connecting: ETIMEDOUT)
+    }
+  }
+
+  private func fail(connecting code: Int32) {
+    let (question, next) = (question, addressIndex + 1)
+    self.question = nil
+    close()
+    guard let question, !question.isOver else { return server.goOn() }
+    if next < server.addresses.known.count { return server.connect(question, from: next) }
+    question.end(
+      .failure(
+        TransportError(.connect, "could not connect: \(unsafe String(cString: strerror(code)))")))
+    server.goOn()
+  }
+
+  // MARK: asking
+
+  private func begin() {
+    phase = .asking
+    hasReceived = false
+    isRestCounted = false
+    unsent = question?.head.count ?? 0
+    send()
+  }
+
+  private func send() {
+    guard let question else { return }
+    while unsent > 0 {
+      let rest = question.head[(question.head.count - unsent)...]
+      switch unsafe rest.withUnsafeBytes({ unsafe stream.write($0) }) {
+      case .bytes(let count): unsent -= count
+      case .later: return watch(output: true)
+      case .end, .failed: return broken()
+      }
+    }
+    watch(output: false)
+  }
+
+  private func watch(output isWanted: Bool) {
+    guard isWatchingOutput != isWanted else { return }
+    isWatchingOutput = isWanted
+    server.loop.change(stream.socket, to: isWanted ? [.input, .output] : .input)
+  }
+
+  private func receive() {
+    let buffer = unsafe server.client.buffer
+    while phase == .asking {
+      switch unsafe stream.read(buffer) {
+      case .bytes(let count):
+        hasReceived = true
+        let bytes = unsafe UnsafeRawBufferPointer(rebasing: buffer[..<count])
+        unsafe take(bytes.bindMemory(to: UInt8.self).span)
+      case .later: return
+      case .end, .failed: return broken()
+      }
+    }
+  }
+
+  private func take(_ bytes: Span<UInt8>) {
+    var start = 0
+    for i in bytes.indices where bytes[i] == 0x0A {
+      unsafe bytes.extracting(start..<(i + 1)).withUnsafeBufferPointer {
+        unsafe line.append(contentsOf: $0)
+      }
+      start = i + 1
+      let step = parser.take(line.span)
+      line.removeAll(keepingCapacity: true)
+      switch step {
+      case .more: continue
+      case .invalid(let why): return end(.failure(TransportError(.broken, why)))
+      case .head(let head) where head.status == 101:
+        return end(.failure(TransportError(.broken, "the server switched protocols")))
+      case .head(let head) where head.status < 200: continue
+      case .head(let head): return answered(head, surplus: bytes.count - start)
+      }
+    }
+    unsafe bytes.extracting(start..<bytes.count).withUnsafeBufferPointer {
+      unsafe line.append(contentsOf: $0)
+    }
+    if line.count > 64 << 10 { end(.failure(TransportError(.broken, "a line without an end"))) }
+  }
+
+  private func answered(_ head: HTTPResponseHead, surplus: Int) {
+    let isHead = question?.isHead ?? false
+    if isHead, surplus > 0 { server.hasSpokenOutOfTurn() }
+    // The bytes that came with a short body's head are the body.
+    let isAll =
+      isHead || head.status == 204 || head.status == 304
+      ? surplus == 0 : head.contentLength == Int64(surplus) && !head.isChunked
+    stream.keepSession()
+    if isAll, !head.endsConnection, !server.isNoisy {
+      rest()
+    }
+    end(.success(head))
+  }
+
+  private func rest() {
+    phase = .resting
+    restStart = .now
+    line = []
+    server.takeBack(self)
+  }
+
+  private func broken() {
+    // A server may close a connection in the instant that we use it again.
+    if isReused, !hasReceived, let question, !question.isRepeated, !question.isOver {
+      self.question = nil
+      question.isRepeated = true
+      close()
+      return server.connect(question, from: 0)
+    }
+    end(.failure(TransportError(.broken, "the server closed the connection without an answer")))
+  }
+
+  private func end(_ result: Result<HTTPResponseHead, TransportError>) {
+    let question = question
+    self.question = nil
+    if phase != .resting { close() }
+    question?.end(result)
+    server.goOn()
+  }
+}
+
+extension HTTPResponseHead {
+  fileprivate var isChunked: Bool { fields.first(named: "transfer-encoding") != nil }
+
+  /// Source: RFC 9112 §9.3; a server of HTTP/1.0 ends every connection, as far as we are concerned.
+  fileprivate var endsConnection: Bool {
+    isOldVersion
+      || fields.contains {
+        $0.name.lowercased() == "connection" && $0.text.lowercased().contains("close")
+      }
+  }
+}

@@ -1,0 +1,179 @@
+import Foundation
+import HTTPTransport
+import TestSupport
+import Testing
+import Threading
+
+/// Questions on an event loop, to servers that follow a script.
+@Suite(.serialized) struct QuestionClientTests {
+  typealias Answer = Result<HTTPResponseHead, TransportError>
+
+  /// A loop with a thread of its own.
+  private final class Asker: Sendable {
+    let loop = EventLoop()
+    let client: QuestionClient
+    private let answers = Monitor<[(Int, Answer)]>([])
+
+    init(connectionLimit: Int = 1024) {
+      client = QuestionClient(loop, connectionLimit: connectionLimit)
+      let loop = loop
+      Threading.Thread.start("loop") { loop.run() }?.detach()
+    }
+
+    deinit { loop.stop() }
+
+    func ask(
+      _ number: Int, _ url: String, _ method: HTTPRequest.Method = .head, group: String = "",
+      limits: HTTPLimits = HTTPLimits(), isWanted: @escaping @Sendable () -> Bool = { true }
+    ) {
+      loop.submit { [self] in
+        client.ask(
+          HTTPRequest(method, url, limits: limits), group: Array(group.utf8), isWanted: isWanted
+        ) { answer in self.answers.update { $0.append((number, answer)) } }
+      }
+    }
+
+    /// The answers in the order they came, once there are so many.
+    func wait(for count: Int) -> [(Int, Answer)] {
+      answers.wait(for: .seconds(30)) { $0.count >= count ? $0 : nil } ?? []
+    }
+  }
+
+  private func length(_ answer: Answer?) -> Int64? {
+    if case .success(let head)? = answer { head.contentLength } else { nil }
+  }
+
+  private func kind(_ answer: Answer?) -> TransportError.Kind? {
+    if case .failure(let error)? = answer { error.kind } else { nil }
+  }
+
+  /// Says of each path, `/7`, that its blob has so many bytes.
+  private static func sized(_ request: ReceivedRequest) -> String {
+    let number = request.lines[0].split(separator: " ")[1].dropFirst()
+    return "HTTP/1.1 200 OK\r\nContent-Length: \(number)\r\n\r\n"
+  }
+
+  @Test func `each question gets its own answer`() {
+    let server = ScriptedServer { Reply(Self.sized($0)) }
+    let asker = Asker()
+    for i in 0..<50 { asker.ask(i, "\(server.url)/\(i)") }
+    let answers = asker.wait(for: 50)
+    #expect(answers.count == 50)
+    for (i, answer) in answers { #expect(length(answer) == Int64(i)) }
+  }
+
+  @Test(arguments: [0, 2000, 30_000, 300_000])
+  func `bytes behind the answer to a HEAD are no answer`(pause: UInt32) {
+    let body = "HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n"
+    let server = ScriptedServer { Reply(pieces: [Self.sized($0), body], pause: pause) }
+    let asker = Asker()
+    // Each question is sent as soon as the one before is answered: before the bytes come.
+    for i in 0..<40 {
+      asker.ask(i, "\(server.url)/\(i)")
+      #expect(length(asker.wait(for: i + 1).last?.1) == Int64(i))
+    }
+    usleep(1_200_000)
+    for i in 40..<60 {
+      asker.ask(i, "\(server.url)/\(i)")
+      #expect(length(asker.wait(for: i + 1).last?.1) == Int64(i))
+    }
+    #expect(server.accepts == 60)
+  }
+
+  @Test func `a server that has proved quiet is asked over the same connections`() {
+    let server = ScriptedServer { Reply(Self.sized($0)) }
+    let asker = Asker()
+    for i in 0..<64 { asker.ask(i, "\(server.url)/\(i)") }
+    _ = asker.wait(for: 64)
+    #expect(server.accepts == 64)
+    usleep(2_200_000)
+    for i in 64..<128 {
+      asker.ask(i, "\(server.url)/\(i)")
+      #expect(length(asker.wait(for: i + 1).last?.1) == Int64(i))
+    }
+    for i in 128..<192 {
+      asker.ask(i, "\(server.url)/\(i)")
+      #expect(length(asker.wait(for: i + 1).last?.1) == Int64(i))
+    }
+    #expect(server.accepts == 64)
+  }
+
+  @Test func `a line is fair, and says so when it does not move`() throws {
+    let server = ScriptedServer { request in
+      request.lines[0].contains("/stall") ? Reply("", .stall) : Reply(Self.sized(request))
+    }
+    let asker = Asker(connectionLimit: 1)
+    for i in 0..<20 { asker.ask(i, "\(server.url)/\(i)", group: "many") }
+    asker.ask(20, "\(server.url)/20", group: "few")
+    let order = asker.wait(for: 21).map(\.0)
+    let place = try #require(order.firstIndex(of: 20))
+    #expect(place <= 2)
+
+    let limits = HTTPLimits(head: .milliseconds(300))
+    asker.ask(21, "\(server.url)/stall", limits: limits)
+    asker.ask(22, "\(server.url)/22", limits: HTTPLimits(head: .milliseconds(100)))
+    let answers = asker.wait(for: 23).suffix(2)
+    #expect(answers.map(\.0) == [22, 21])
+    #expect(kind(answers.first?.1) == .line)
+    #expect(kind(answers.last?.1) == .timeout)
+  }
+
+  @Test func `who has gone is not asked for`() {
+    let server = ScriptedServer { Reply(pieces: ["", Self.sized($0)], pause: 100_000) }
+    let asker = Asker(connectionLimit: 1)
+    asker.ask(0, "\(server.url)/0")
+    asker.ask(1, "\(server.url)/1", isWanted: { false })
+    asker.ask(2, "\(server.url)/2")
+    #expect(kind(asker.wait(for: 3).first { $0.0 == 1 }?.1) == .stopped)
+    #expect(server.requests.count == 2)
+  }
+
+  @Test func `a connection that the server has closed is no failure`() {
+    let server = ScriptedServer { Reply(Self.sized($0), .close) }
+    let asker = Asker()
+    for i in 0..<5 {
+      asker.ask(i, "\(server.url)/\(i)")
+      #expect(length(asker.wait(for: i + 1).last?.1) == Int64(i))
+      usleep(i == 2 ? 1_200_000 : 1000)
+    }
+  }
+
+  @Test func `a name is looked up`() {
+    let server = ScriptedServer { Reply(Self.sized($0)) }
+    let asker = Asker()
+    for i in 0..<5 { asker.ask(i, "http://localhost:\(server.port)/\(i)") }
+    for (i, answer) in asker.wait(for: 5) { #expect(length(answer) == Int64(i)) }
+    asker.ask(5, "http://no-such-name.invalid/")
+    #expect(kind(asker.wait(for: 6).last?.1) == .connect)
+    asker.ask(6, "http://127.0.0.1:1/")
+    #expect(kind(asker.wait(for: 7).last?.1) == .connect)
+  }
+
+  @Test(arguments: [
+    ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\n", 404),
+    ("HTTP/1.0 200 OK\r\n\r\n", 200), ("HTTP/1.1 204\r\n\r\n", 204), ("nonsense\r\n\r\n", nil),
+    ("HTTP/1.1 101 Switching Protocols\r\n\r\n", nil), ("HTTP/1.1 200 OK\r\nA: b", nil),
+  ])
+  func `heads of all kinds`(text: String, status: Int?) {
+    let server = ScriptedServer { _ in Reply(text, .close) }
+    let asker = Asker()
+    asker.ask(0, server.url)
+    let answer = asker.wait(for: 1).first?.1
+    if case .success(let head)? = answer {
+      #expect(head.status == status)
+    } else {
+      #expect(status == nil && kind(answer) == .broken)
+    }
+  }
+
+  @Test func `of a GET the head is taken, and no more`() {
+    let server = ScriptedServer { request in
+      Reply(Self.sized(request) + String(repeating: "x", count: 1))
+    }
+    let asker = Asker()
+    for i in 0..<5 {
+      asker.ask(i, "\(server.url)/\(i < 3 ? 1 : 100_000)", .get)
+      #expect(length(asker.wait(for: i + 1).last?.1) == (i < 3 ? 1 : 100_000))
+    }
+  }
+}
