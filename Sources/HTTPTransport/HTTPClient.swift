@@ -138,7 +138,7 @@ package struct HTTPClient: ~Copyable {
 }
 
 /// Counts the renewals of the files of authorities.
-private let authoritiesGeneration = Atomic(0)
+let authoritiesGeneration = Atomic(0)
 
 extension HTTPBody {
   /// The number of bytes.

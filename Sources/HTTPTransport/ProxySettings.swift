@@ -63,6 +63,9 @@ package struct ProxySettings: Sendable, Equatable {
       .compactMap { $0 }.joined(separator: ", ")
   }
 
+  /// Whether a proxy is set for this kind of URL; some hosts may be reached directly all the same.
+  func mayApply(to url: String) -> Bool { proxy(for: url) != nil }
+
   fileprivate func proxy(for url: String) -> String? {
     url.lowercased().hasPrefix("https:") ? https : http
   }

@@ -75,7 +75,7 @@ final class BlobHandler: RequestHandler {
       pages = nil
       return
     }
-    let (asking, looking, relaying, tee) = (asking, looking, relaying, tee)
+    let (upstream, asking, looking, relaying, tee) = (upstream, asking, looking, relaying, tee)
     let ranges = severalRanges.pool
     let operation = Operation(
       ledger: ledger, health: health, notices: notices, frontFiles: frontFiles,
@@ -89,6 +89,7 @@ final class BlobHandler: RequestHandler {
           ("upload", tee.filler.uploaderLoad),
         ]
       },
+      questions: { upstream.load },
       settings: settings.inForce, warnings: settings.warnings, start: .now(), volume: log.volume)
     pages = Pages(operation: operation)
   }

@@ -76,7 +76,7 @@ def test_a_second_sigterm_ends_at_once(alone):
     handler.do_HEAD = handler.do_GET = lambda _: time.sleep(20)
     import threading
     threading.Thread(target=lambda: pytest.raises(OSError, bloblo.get, digest), daemon=True).start()
-    eventually(lambda: bloblo.metrics()['bloblo_threads_busy{pool="ask"}'] == 1)
+    eventually(lambda: bloblo.metrics()['bloblo_upstream_questions{state="asked"}'] == 1)
     bloblo.process.terminate()
     eventually(lambda: bloblo.lines("stopping"))
     with pytest.raises(subprocess.TimeoutExpired):

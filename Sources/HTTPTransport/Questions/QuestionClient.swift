@@ -26,11 +26,16 @@ package final class QuestionClient: @unchecked Sendable {
   /// For what is read and looked at at once.
   let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 16 << 10, alignment: 16)
   private var servers: [Key: Server] = [:]
+  /// Threads that ask by a proxy.
+  private let proxied: ThreadPool<HTTPClient>
 
   package init(_ loop: EventLoop, connectionLimit: Int = 1024, lineLimit: Int = 1 << 16) {
     self.loop = loop
     self.connectionLimit = connectionLimit
     self.lineLimit = lineLimit
+    proxied = ThreadPool(
+      name: "ask-proxy", threadLimit: min(64, connectionLimit), queueLimit: lineLimit
+    ) { HTTPClient() }
   }
 
   deinit { unsafe buffer.deallocate() }
@@ -47,6 +52,9 @@ package final class QuestionClient: @unchecked Sendable {
     guard request.fields.allSatisfy(\.isSendable) else {
       return then(.failure(TransportError(.invalid, "a header has a line end in it")))
     }
+    if HTTPClient.proxies?.mayApply(to: request.url) ?? false {
+      return askByProxy(request, Asker(then))
+    }
     guard let (origin, target) = Origin.parse(request.url) else {
       return then(.failure(TransportError(.invalid, "the URL can't be asked")))
     }
@@ -55,6 +63,34 @@ package final class QuestionClient: @unchecked Sendable {
     servers[key] = server
     server.ask(
       Question(request, to: origin, target: target, isWanted: isWanted, then: then), of: group)
+  }
+
+  /// libcurl knows proxies of all kinds; it waits for them in threads.
+  private func askByProxy(_ request: HTTPRequest, _ asker: Asker) {
+    let (loop, start) = (loop, ContinuousClock.now)
+    let isTaken = proxied.submit { http in
+      let patience = request.limits.head
+      let answer = Result { () throws(TransportError) in
+        guard .now - start < patience else {
+          throw TransportError(.line, "no thread was free within \(patience) to ask by the proxy")
+        }
+        return try http.head(of: request)
+      }
+      loop.submit { asker.then(answer) }
+    }
+    if !isTaken {
+      asker.then(.failure(TransportError(.line, "too many wait to be asked by the proxy")))
+    }
+  }
+
+  /// Who waits for an answer, on the way through a thread.
+  private final class Asker: @unchecked Sendable {
+    // @unchecked: called on the loop's thread only.
+    let then: (Result<HTTPResponseHead, TransportError>) -> Void
+
+    init(_ then: @escaping (Result<HTTPResponseHead, TransportError>) -> Void) {
+      self.then = then
+    }
   }
 
   /// Questions on the wire, and in line. On the loop's thread.

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Synchronization
 internal import Threading
 
 /// A server that questions are put to: its connections, and the line before them.
@@ -10,6 +11,11 @@ final class Server: @unchecked Sendable {
   /// Rests without a byte that prove it.
   private static let quietRests = 64
   private static let idleLife = Duration.seconds(60)
+  /// A file of authorities that is named is read again after so long: it may have been renewed. The system's
+  /// authorities are many, and read again at SIGHUP.
+  private static let authoritiesLife = Duration.seconds(60)
+  /// No connection lives so long that a server's new certificate is not seen.
+  static let connectionLife = Duration.seconds(300)
 
   let origin: Origin
   let authoritiesFile: String?
@@ -20,7 +26,9 @@ final class Server: @unchecked Sendable {
   private var connections: [ObjectIdentifier: ServerConnection] = [:]
   /// Longest rest first.
   private var resting: [ServerConnection] = []
-  private var tls: TLSContext?
+  private var tls: (context: TLSContext, start: ContinuousClock.Instant)?
+  /// Of the authorities by which connections are checked.
+  private(set) var generation = authoritiesGeneration.load(ordering: .relaxed)
   private var quietCount = 0
   /// Whether bytes have come behind the answer to a HEAD: each connection then serves one.
   private(set) var isNoisy = false
@@ -39,8 +47,12 @@ final class Server: @unchecked Sendable {
   var onWire: Int { connections.count - resting.count }
 
   func tlsContext() throws(TransportError) -> TLSContext? {
-    if tls == nil { tls = try TLSContext(authoritiesFile: authoritiesFile) }
-    return tls
+    if let tls, authoritiesFile == nil || .now - tls.start < Self.authoritiesLife {
+      return tls.context
+    }
+    let context = try TLSContext(authoritiesFile: authoritiesFile)
+    tls = (context, .now)
+    return context
   }
 
   func ask(_ question: Question, of group: [UInt8]) {
@@ -63,6 +75,7 @@ final class Server: @unchecked Sendable {
     guard !isGoingOn else { return }
     isGoingOn = true
     defer { isGoingOn = false }
+    renewAuthorities()
     guard line.count == 0 || addresses.isReady({ [weak self] in self?.goOn() }) else { return }
     while line.count > 0, hasRoom, let question = line.popFirst() {
       if question.isOver {
@@ -115,6 +128,15 @@ final class Server: @unchecked Sendable {
   func hasSpokenOutOfTurn() {
     guard !isNoisy else { return }
     isNoisy = true
+    for connection in resting { connection.close() }
+  }
+
+  /// What was checked by authorities that have been renewed since is not used again.
+  private func renewAuthorities() {
+    let newest = authoritiesGeneration.load(ordering: .relaxed)
+    guard newest != generation else { return }
+    generation = newest
+    tls = nil
     for connection in resting { connection.close() }
   }
 

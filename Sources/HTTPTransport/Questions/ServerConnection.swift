@@ -30,6 +30,8 @@ final class ServerConnection: EventSource, @unchecked Sendable {
   /// Whether it has answered before.
   private var isReused = false
   private(set) var restStart = ContinuousClock.now
+  private let start = ContinuousClock.now
+  private let generation: Int
   /// Whether its rest has been long enough, and counts for the server.
   var isRestCounted = false
 
@@ -38,6 +40,7 @@ final class ServerConnection: EventSource, @unchecked Sendable {
     self.server = server
     self.question = question
     self.addressIndex = addressIndex
+    generation = server.generation
     stream = ServerStream(socket: socket)
     server.loop.watch(socket, for: [.input, .output], self)
     watchAddress()
@@ -213,7 +216,9 @@ final class ServerConnection: EventSource, @unchecked Sendable {
       isHead || head.status == 204 || head.status == 304
       ? surplus == 0 : head.contentLength == Int64(surplus) && !head.isChunked
     stream.keepSession()
-    if isAll, !head.endsConnection, !server.isNoisy {
+    if isAll, !head.endsConnection, !server.isNoisy, generation == server.generation,
+      .now - start < Server.connectionLife
+    {
       rest()
     }
     end(.success(head))

@@ -159,6 +159,10 @@ struct MetricsPage {
     for (name, load) in pools {
       text.sample("bloblo_jobs_waiting", ["pool": name], Int64(load.waiting))
     }
+    let questions = operation.questions()
+    text.begin("bloblo_upstream_questions", .gauge, "Questions to registries, by state.")
+    text.sample("bloblo_upstream_questions", ["state": "asked"], Int64(questions.onWire))
+    text.sample("bloblo_upstream_questions", ["state": "waiting"], Int64(questions.waiting))
     text.begin("bloblo_build_info", .gauge, "The program.")
     text.sample("bloblo_build_info", ["version": blobloVersion], 1)
     let process = ProcessFigures()

@@ -16,6 +16,8 @@ struct Operation: Sendable {
   let filler: Filler
   let credentials: SigningCredentials
   let pools: @Sendable () -> [(name: String, load: ThreadPoolLoad)]
+  /// Questions to registries: on the wire, and in line.
+  let questions: @Sendable () -> (onWire: Int, waiting: Int)
   /// In force, secrets redacted, by name.
   let settings: [SettingInForce]
   /// What is set and probably meant otherwise.

@@ -244,11 +244,19 @@ struct StatusPage {
         ("Waiting", "\(load.waiting)"),
       ])
     }
+    let questions = operation.questions()
+    let all =
+      pools + [
+        row([
+          ("Threads", "questions to registries (no threads)"), ("Busy", "\(questions.onWire)"),
+          ("Waiting", "\(questions.waiting)"),
+        ])
+      ]
     return """
       <section aria-labelledby="h-inside"><h2 id="h-inside">Inside</h2>
       <div id="inside" class="pair" data-live>\
       \(table(["Memory", "Entries", "Found", "Evicted"], memories, isWide: false))\
-      \(table(["Threads", "Busy", "Waiting"], pools, isWide: false))</div></section>
+      \(table(["Threads", "Busy", "Waiting"], all, isWide: false))</div></section>
       """
   }
 
