@@ -45,6 +45,8 @@ class FrontSite(Site):
         if self.name == "nginx":
             self.front.stop()
             self.front.start()
+        # For some seconds bloblo leaves a store alone that was bad in the test before.
+        self.fill(DIGEST)
 
     def get_blob(self, method="GET", path=None, headers=ALICE):
         return self.ask(method, path or blob(), headers)
@@ -173,13 +175,11 @@ def test_a_range_beyond_the_end(site, ends):
 
 
 def test_a_resumed_download(site):
-    status, headers, body = site.pull()
-    tag = headers["ETag"]
+    tag = site.get_blob("HEAD")[1]["ETag"]
     status, _, rest = site.pull({**ALICE, "Range": "bytes=1500000-", "If-Range": tag})
     assert (status, rest) == (206, CONTENT[1500000:])
-    if site.delivery == "accelerate":  # else it is S3's to judge, and SeaweedFS does not
-        status, _, rest = site.pull({**ALICE, "Range": "bytes=1500000-", "If-Range": '"another"'})
-        assert (status, rest) == (200, CONTENT)
+    status, _, rest = site.pull({**ALICE, "Range": "bytes=1500000-", "If-Range": '"another"'})
+    assert (status, rest) == (200, CONTENT)
 
 
 def test_several_ranges(site):
@@ -200,7 +200,8 @@ def test_a_cold_head_and_range(site):
     assert (status, headers["Content-Length"]) == (200, str(len(COLD)))
     status, headers, body = site.get_blob("GET", path, {**ALICE, "Range": "bytes=7-9"})
     assert (status, body) == (206, COLD[7:10])
-    assert site.s3.client.size(COLD_DIGEST) is None
+    # The range is the registry's to answer, and the blob is filled behind it.
+    eventually(lambda: site.s3.client.size(COLD_DIGEST) == len(COLD), otherwise=site.bloblo.tail)
 
 
 def test_the_registrys_refusals_are_untouched(site, subtests):

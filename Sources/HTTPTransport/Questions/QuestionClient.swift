@@ -27,7 +27,7 @@ package final class QuestionClient: @unchecked Sendable {
   let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 16 << 10, alignment: 16)
   private var servers: [Key: Server] = [:]
   /// Threads that ask by a proxy.
-  private let proxied: ThreadPool<HTTPClient>
+  private let proxied: ThreadPool<Void>
 
   package init(_ loop: EventLoop, connectionLimit: Int = 1024, lineLimit: Int = 1 << 16) {
     self.loop = loop
@@ -35,7 +35,7 @@ package final class QuestionClient: @unchecked Sendable {
     self.lineLimit = lineLimit
     proxied = ThreadPool(
       name: "ask-proxy", threadLimit: min(64, connectionLimit), queueLimit: lineLimit
-    ) { HTTPClient() }
+    ) {}
   }
 
   deinit { unsafe buffer.deallocate() }
@@ -65,15 +65,17 @@ package final class QuestionClient: @unchecked Sendable {
       Question(request, to: origin, target: target, isWanted: isWanted, then: then), of: group)
   }
 
-  /// libcurl knows proxies of all kinds; it waits for them in threads.
+  /// libcurl knows proxies of all kinds; it waits for them in threads. Each question has a connection of its own,
+  /// so that nothing behind an answer can be taken for the next one.
   private func askByProxy(_ request: HTTPRequest, _ asker: Asker) {
     let (loop, start) = (loop, ContinuousClock.now)
-    let isTaken = proxied.submit { http in
+    let isTaken = proxied.submit { _ in
       let patience = request.limits.head
       let answer = Result { () throws(TransportError) in
         guard .now - start < patience else {
           throw TransportError(.line, "no thread was free within \(patience) to ask by the proxy")
         }
+        var http = HTTPClient()
         return try http.head(of: request)
       }
       loop.submit { asker.then(answer) }
