@@ -3,7 +3,11 @@ internal import Glibc
 /// The params of one request: names and values in one buffer, encoded as FastCGI encodes them.
 ///
 /// Source: FastCGI 1.0 §3.4.
-struct Params: Sendable {
+///
+/// A class, since its tables are larger than what is well copied at each look-up.
+final class Params: @unchecked Sendable {
+  // @unchecked: written while it is made, and never again.
+
   /// Where a pair's name and value stand.
   private struct Pair {
     let name: Range<Int>
@@ -65,6 +69,7 @@ struct Params: Sendable {
     of name: UnsafeBufferPointer<UInt8>, _ body: (Span<UInt8>) -> Result
   ) -> Result? {
     guard let range = unsafe value(of: name) else { return nil }
+    let bytes = bytes
     return body(bytes.span.extracting(range))
   }
 
@@ -72,6 +77,7 @@ struct Params: Sendable {
   func forEach(
     prefix: UnsafeBufferPointer<UInt8>, _ body: (_ name: String, _ value: Span<UInt8>) -> Void
   ) {
+    let bytes = bytes
     let span = bytes.span
     var at = 0
     while let pair = Self.pair(in: span, at: at) {
@@ -86,6 +92,7 @@ struct Params: Sendable {
   private func value(of name: UnsafeBufferPointer<UInt8>) -> Range<Int>? {
     guard !name.isEmpty else { return nil }
     let key = Self.key(length: name.count, last: unsafe name[name.count - 1])
+    let bytes = bytes
     let span = bytes.span
     for i in 0..<min(count, Self.indexed) where keys[i] == key {
       guard let pair = Self.pair(in: span, at: Int(starts[i])),
