@@ -1,7 +1,7 @@
 internal import CCurl
 internal import Synchronization
 
-/// The proxies by which registry, S3 and STS are reached, as `https_proxy` and its kin in the environment say.
+/// The proxies by which registry, S3 and STS are reached, as the environment says (`https_proxy`, `http_proxy`).
 ///
 /// `HTTP_PROXY` is never read: to a CGI program that is a client's `Proxy` field. The loopback and link-local
 /// addresses, where clouds tell a machine its credential, need no proxy.
