@@ -1,35 +1,77 @@
-"""The container image of packaging/image: what is in it, and pulls through bloblo as a runtime would start it."""
+"""The container image of packaging/image: what is in it, and pulls through it as runtimes start it."""
 
 import json
 import os
+import re
 import subprocess
 import tarfile
+import tempfile
+from contextlib import ExitStack
 
 import pytest
 
 import stack
+from clients import Containerd, Docker, Podman
+from fakes import images
 from fakes.client import digest_of
+from fakes.waiting import eventually
 from front_site import Site
 
 pytestmark = [pytest.mark.world, pytest.mark.root]
 
 IMAGE = stack.ROOT / ".build/image"
-# As a runtime with --read-only: a mount namespace, the root file system read-only, /proc and /dev, the site's folder
-# as a volume, bloblo's own user. One process throughout, so signals reach bloblo.
+COMPOSE = stack.ROOT / "packaging/container/compose.yaml"
+# bloblo as a container of this machine's network, with a read-only root file system and without any capability. The
+# site's folder is a volume, and its settings are the container's. The runtime hands signals on.
 RUN = """#!/bin/bash
-set -e
-if [[ $1 != inside ]]; then exec unshare --mount --propagation private "$0" inside; fi
-mount --bind {root} {root}
-mount -t proc proc {root}/proc
-mount --rbind /dev {root}/dev
 site=$(dirname "$HOME")
-mount -t tmpfs tmpfs {root}/tmp
-mkdir -p {root}$site
 chmod 0777 "$site" "$HOME" "$HOME/spool"
-mount --bind "$site" {root}$site
-mount -o remount,bind,ro {root}
-exec chroot --userspec=7777:7777 {root} /usr/bin/bloblo
+env | grep -E '^(BLOBLO|AWS|HOME)' >"$HOME/settings"
+exec {command}
 """
+CONFINED = ["--read-only", "--cap-drop=all", "--security-opt=no-new-privileges", "--network=host", "--rm",
+            "--env-file=$HOME/settings", "--volume=$site:$site"]
+
+
+class RunByPodman(Podman):
+    def words(self):
+        self.command("load", "--quiet", "--input", IMAGE / "bloblo.tar")
+        self.ends.callback(self.command, "rm", "--all", "--force")
+        # Neither systemd, nor more descriptors and processes than a machine may give, nor one kind of cgroups.
+        return ["podman", "--root", self.folder / "root", "--runroot", self.folder / "run", "--storage-driver=vfs",
+                "--runtime=runc", "--cgroup-manager=cgroupfs", "run", "--no-healthcheck", "--ulimit=nofile=4096",
+                "--ulimit=nproc=4096", *CONFINED, "localhost/bloblo:latest"]
+
+
+class RunByDocker(Docker):
+    def words(self):
+        self.command("load", "--quiet", "--input", IMAGE / "bloblo.tar")
+        return ["docker", "--host", self.host, "run", *CONFINED, "localhost/bloblo:latest"]
+
+
+class RunByContainerd(Containerd):
+    def words(self):
+        self.command("import", "--snapshotter=native", IMAGE / "bloblo.tar")
+        return ["ctr", "--address", self.address, "run", "--rm", "--net-host", "--read-only", "--snapshotter=native",
+                "--env-file=$HOME/settings", "--mount=type=bind,src=$site,dst=$site,options=rbind:rw",
+                "localhost/bloblo:latest", "bloblo"]
+
+
+class ComposeDocker(Docker):
+    """In a network of its own, where the compose file's ports are free."""
+
+    before = ("unshare", "--net", "--mount", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
+    network = ()
+
+    def compose(self, *words):
+        return self.run("docker-compose", "--host", self.host, "--project-name", "bloblo", "--file", COMPOSE, *words)
+
+
+@pytest.fixture
+def runtime(request, built):
+    # A short name: podman wants one. The runtime ends before its folder goes.
+    with tempfile.TemporaryDirectory(prefix="run-", ignore_cleanup_errors=True) as folder, ExitStack() as ends:
+        yield request.param(folder, ends)
 
 
 @pytest.fixture(scope="module")
@@ -89,9 +131,11 @@ def test_the_bill_of_materials_names_every_library(built, root):
     assert {"bloblo", "swift-runtime", "swift-log", "ca-certificates"} <= named
 
 
-def test_a_client_pulls_through_it(root, tmp_path, make_stack):
+@pytest.mark.parametrize("runtime", [RunByPodman, RunByDocker, RunByContainerd], indirect=True,
+                         ids=["podman", "docker", "containerd"])
+def test_a_client_pulls_through_it(runtime, tmp_path, make_stack):
     run = tmp_path / "run"
-    run.write_text(RUN.format(root=root))
+    run.write_text(RUN.format(command=" ".join(str(word) for word in runtime.words())))
     run.chmod(0o755)
     site = Site(make_stack("registry,s3,nginx,bloblo", bloblo=str(run)), "nginx")
     content = os.urandom(2_000_000)
@@ -101,4 +145,42 @@ def test_a_client_pulls_through_it(root, tmp_path, make_stack):
     status, fields = site.fill(digest)
     assert status == 307
     assert digest_of(stack.request("GET", fields["Location"])[2]) == digest
-    assert int(os.stat(f"/proc/{site.bloblo.process.pid}").st_uid) == 7777
+    # Not root, though whoever started the runtime is.
+    assert site.servers.socket.stat().st_uid == 7777
+    site.bloblo.stop()
+    assert site.bloblo.ended == 0, site.bloblo.tail()
+
+
+@pytest.mark.parametrize("runtime", [ComposeDocker], indirect=True, ids=["docker"])
+def test_the_compose_file_offloads(runtime, tmp_path):
+    runtime.command("load", "--quiet", "--input", IMAGE / "bloblo.tar")
+    images.load(runtime.command, tmp_path)
+    runtime.ends.callback(runtime.compose, "down", "--volumes", "--timeout", "1")
+    runtime.compose("up", "--detach")
+    # As the file's head shows: the daemon pushes an image and pulls it back.
+    image = "localhost:8080/my/image:latest"
+    (tmp_path / "image.tar").write_bytes(images.file_system({}, {"/content": os.urandom(1_000_000).hex()}, []))
+    runtime.command("import", tmp_path / "image.tar", image)
+    runtime.answers("docker", "--host", runtime.host, "push", image)
+
+    def statuses():
+        """Of a pull's layers and configuration."""
+        before = len(served())
+        runtime.command("rmi", image)
+        runtime.command("pull", image)
+        return served()[before:]
+
+    def served():
+        return re.findall(r'"GET /v2/my/image/blobs/\S+ HTTP/1\.1" (\d+)', runtime.compose("logs", "--no-color", "nginx"))
+
+    assert set(statuses()) == {"200"}
+    eventually(lambda: set(statuses()) == {"307"}, otherwise=lambda: runtime.compose("logs", "bloblo"))
+
+    def health(service):
+        """How its probes ended, the last one last."""
+        container = runtime.compose("ps", "--quiet", service).strip()
+        probes = json.loads(runtime.command("inspect", "--format", "{{json .State.Health.Log}}", container))
+        return [probe["ExitCode"] for probe in probes]
+
+    for service in ("s3", "bloblo"):
+        eventually(lambda: health(service)[1:] and health(service)[-1] == 0, 60, otherwise=lambda: str(health(service)))

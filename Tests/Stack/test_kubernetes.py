@@ -64,6 +64,12 @@ def test_a_component_adds_one_document(component):
         kubernetes_validate.validate(added[0], VERSIONS[0], strict=True)
 
 
+def test_the_autoscaler_alone_decides_how_many_pods_there_are():
+    (deployment,) = (document for document in switched_on("horizontal-pod-autoscaler")
+                     if document["kind"] == "Deployment")
+    assert "replicas" not in deployment["spec"]
+
+
 def test_its_upstreams_are_the_shipped_ones_but_for_the_registry():
     shipped = (stack.ROOT / "nginx/bloblo-upstreams.conf").read_text()
     assert shipped.replace("server 127.0.0.1:5000;", "server registry:5000;") == (
@@ -138,6 +144,10 @@ def test_the_pod_offloads_and_shows_its_state(replicas):
     assert pod.operator("/bloblo/health")[0] == 200
     assert b"bloblo_decisions_total" in pod.operator("/bloblo/metrics")[2]
     assert stack.request("GET", service.url + "/bloblo/metrics", ALICE)[0] == 404
+    # `kubectl port-forward` connects from within the pod to its loopback; the browser names localhost.
+    status, _, page = stack.request("GET", f"http://127.0.0.1:{pod.ports['8082']}/bloblo/", {"Host": "localhost:8082"})
+    assert status == 200 and b"<h1>" in page
+    assert pod.operator("/bloblo/")[0] == 404
 
 
 @pytest.mark.root
