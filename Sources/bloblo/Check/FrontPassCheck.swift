@@ -155,7 +155,7 @@ struct FrontPassCheck {
     let attempts = [
       Attempt(name: "without a credential", fields: []),
       Attempt(
-        name: "with \"Authorization: Basic %%%\"",
+        name: "with a credential that cannot be read (Basic %%%)",
         fields: [HTTPField("Authorization", "Basic %%%")]),
     ]
     for attempt in attempts {
