@@ -23,9 +23,12 @@ MIB = 1 << 20
 
 
 class Pull:
-    """What a client got: status, number of bytes, their SHA-256, and whether the body was whole."""
+    """What a client got: status, number of bytes, their SHA-256, and whether the body was whole.
 
-    def __init__(self, url, path, headers=None, rate=None, timeout=60, stop=None):
+    `begun` is a barrier at which it waits with the first bytes.
+    """
+
+    def __init__(self, url, path, headers=None, rate=None, timeout=60, stop=None, begun=None):
         host = url.split("//")[1]
         connection = http.client.HTTPConnection(host, timeout=timeout)
         self.status, self.count, self.is_whole, self.headers, self.is_stuck = None, 0, False, {}, False
@@ -43,6 +46,9 @@ class Pull:
                     self.body += bytes(buffer[:count])
                 if rate:
                     time.sleep(count / rate)
+                if begun:
+                    begun.wait(timeout)
+                    begun = None
                 if stop and stop.is_set():
                     break
             self.is_whole = answer.length in (None, 0)

@@ -505,7 +505,8 @@ class Apache(Service):
     last_signal = signal.SIGTERM
     modules = ("mpm_event", "authz_core", "authz_host", "proxy", "proxy_http", "proxy_fcgi", "rewrite",
                "headers", "setenvif", "env", "reqtimeout", "ssl", "socache_shmcb", "alias", "cgid", "authn_core",
-               "authn_file", "auth_basic", "authz_user", "authnz_fcgi", "filter", "ext_filter", "remoteip", "http2")
+               "authn_file", "auth_basic", "authz_user", "authnz_fcgi", "filter", "ext_filter", "remoteip", "http2",
+               "slotmem_shm", "proxy_balancer", "lbmethod_byrequests")
 
     def __init__(self, stack):
         super().__init__(stack)

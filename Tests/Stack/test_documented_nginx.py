@@ -12,8 +12,7 @@ import pytest
 import stack
 from documented import example, examples
 from fakes.client import ALICE, basic
-from fakes.responder import FakeResponder, plain
-from fakes.waiting import eventually
+from fakes.responder import plain
 from nginx_site import BLOB, CONTENT, DIGEST, PASS, REDIRECT, open_registry, site
 
 # What tells an example from the others, and the test that runs it.
@@ -22,7 +21,6 @@ RUN_BY = {
     "auth_basic ": "a_guard", "server registry.internal:443": "https", "split_clients": "a_careful_start",
     "fastcgi_param BLOBLO_DELIVERY $bloblo_delivery;": "a_careful_start", "worker_connections": "many_connections",
     "BLOBLO_FIELD_X_SSO_USER": "a_field", "fcgiwrap": "fcgiwrap", "auth_request /_may_read": "an_authorizer",
-    "two.sock": "two_responders",
 }
 OTHER = BLOB.replace("some/name", "secret/name")
 HOSTILE = [
@@ -196,26 +194,6 @@ def test_a_field(world):
         for forged in ({}, {"X-SSO-User": "admin", "Bloblo-Field-X-SSO-User": "admin"}):
             world.ask("site", headers={**ALICE, **forged})
             assert responder.params[-1]["BLOBLO_FIELD_X_SSO_USER"] == "alice"
-
-
-def test_two_responders(world):
-    text = example("nginx", "two.sock")
-    sockets = [world.nginx.folder / name for name in ("one.sock", "two.sock")]
-    for path in sockets:
-        text = stack.Nginx.replaced(text, f"/run/bloblo/{path.name}", str(path))
-    shipped = (stack.ROOT / "nginx/bloblo-upstreams.conf").read_text()
-    rest = shipped[shipped.index("# Where the registry listens"):]
-    world.edit("bloblo-upstreams.conf", None, text + stack.Nginx.replaced(rest, "127.0.0.1:5000", world.registry.address))
-    world.add("site", "location / { proxy_pass http://bloblo_registry; }")
-    world.start()
-    running = [FakeResponder(path, REDIRECT) for path in sockets]
-    for number in (0, 1):
-        running[number].close()
-        assert [world.ask("site")[0] for _ in range(10)] == [307] * 10
-        running[number] = FakeResponder(sockets[number], REDIRECT)
-        eventually(lambda responder=running[number]: world.ask("site")[0] == 307 and responder.params)
-    for responder in running:
-        responder.close()
 
 
 def authorizer(params, connection):
