@@ -16,6 +16,8 @@ from front_site import stacks
 
 ALICE, BOB = basic("alice", "a"), basic("bob", "b")
 API_KEY = {"X-JFrog-Art-Api": "carol"}
+# Harbor's, Nexus', Quay's, Pulp's, and one that a site adds.
+ENDPOINTS = "/service/token", "/v2/token", "/v2/auth", "/token/", "/sign/in"
 TOKEN = "/service/token?service=r&scope=repository:a/b:pull"
 
 
@@ -33,7 +35,7 @@ class Registry(http.server.BaseHTTPRequestHandler):
         self.server.seen.append((self.command, self.path, credential))
         path = urllib.parse.urlsplit(self.path).path
         name = self.headers["X-JFrog-Art-Api"] or self.known.get(credential)
-        if path == "/service/token" and name:
+        if path in ENDPOINTS and name:
             token = f"{name}-{len(self.server.seen)}"
             return self.say(200, {"token": token, "expires_in": 300, "asked": len(self.server.seen)})
         if path == "/v2/" and credential.startswith("Bearer "):
@@ -72,13 +74,17 @@ class Tokens:
         self.bloblo, self.server = self.stack.services["bloblo"], self.stack.services[front]
         self.port = self.server.port
         if front == "apache":
-            self.stack.options.apache_site = "Include bloblo/bloblo.conf\n    Include bloblo/bloblo-tokens.conf"
+            self.stack.options.apache_site = (
+                'Include bloblo/bloblo.conf\n    Define BLOBLO_TOKEN_ENDPOINTS "v2/token|service/token|v2/auth|token/?|sign/in"\n'
+                "    Include bloblo/bloblo-tokens.conf")
         else:
             self.port = self.stack.ports.take()
+            shipped = (stack.ROOT / "nginx/bloblo-tokens.conf").read_text()
+            (self.stack.folder / "tokens.conf").write_text(stack.Nginx.replaced(shipped, "|token/?)$", "|token/?|sign/in)$"))
             self.stack.options.nginx_http = f"""server {{
                 listen 127.0.0.1:{self.port};
                 include snippets/bloblo-locations.conf;
-                include snippets/bloblo-tokens.conf;
+                include {self.stack.folder}/tokens.conf;
                 location / {{ proxy_pass http://bloblo_registry; proxy_set_header Host $http_host; }}
             }}"""
         self.stack.up()
@@ -128,6 +134,25 @@ def test_a_token_is_remembered_for_its_credential_and_query(tokens):
     assert [token["token"].split("-")[0] for token in first] == ["alice", "bob", "alice", "alice"]
     assert tokens.registry.seen == [
         ("GET", path, headers["Authorization"]) for path, headers in questions]
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_each_token_endpoint_is_remembered_and_answered_without_bloblo(tokens, endpoint):
+    question = f"{endpoint}?service=r&scope=repository:a/b:pull"
+    answers = [tokens.ask(question, ALICE) for _ in range(3)]
+    assert [status for status, _, _ in answers] == [200] * 3
+    assert {fields["X-Bloblo"] for _, fields, _ in answers} == {"remember"}
+    assert tokens.registry.seen == [("GET", question, ALICE["Authorization"])]
+    tokens.bloblo.stop()
+    assert tokens.ask(question, ALICE)[0] == 200
+    assert tokens.ask(endpoint, {"Content-Type": "application/x-www-form-urlencoded"}, "POST", b"a=b")[0] == 200
+    assert tokens.registry.seen[-1] == ("POST", endpoint, b"a=b")
+
+
+def test_a_ping_is_no_token(tokens):
+    """Its answer is no token's, and is remembered as it is."""
+    for path in ("/v2/", "/v2/?a=b"):
+        assert [tokens.ask(path, {"Authorization": "Bearer one"})[1]["X-Bloblo"] for _ in range(2)] == ["remember"] * 2
 
 
 def test_a_credential_of_another_kind_is_asked_with(tokens):
