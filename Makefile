@@ -2,6 +2,7 @@
 
 SHELL := /bin/bash
 PYTHON := $(CURDIR)/.build/venv/bin/python
+export BLOBLO_TEST_PYTHON := $(PYTHON)
 
 .PHONY: help demo dev check test test-world build bench lint deb image test-deb fuzz soak sanitize
 
@@ -29,16 +30,14 @@ WORKERS ?= 4
 
 check: lint install-check
 	swift build --build-tests
-	BLOBLO_TEST_PYTHON=$(PYTHON) swift test --skip-build --skip IntegrationTests
-	$(PYTHON) -m pytest -m check -n 2
+	@Tests/run 'swift test --skip-build --skip IntegrationTests' '$(PYTHON) -m pytest -m check -n 2'
 
 test: export BLOBLO_WRITTEN := $(CURDIR)/.build/written
 test: install-test
 	@rm -rf $(BLOBLO_WRITTEN) && mkdir -p $(BLOBLO_WRITTEN)
 	swift build --build-tests
-	$(PYTHON) -m pytest -n $(WORKERS) --durations 20
-	BLOBLO_TEST_PYTHON=$(PYTHON) swift test --skip-build
-	$(PYTHON) Tests/Stack/written.py $(BLOBLO_WRITTEN)
+	@Tests/run '$(PYTHON) -m pytest -n $(WORKERS) --durations 20' 'swift test --skip-build' \
+	  '$(PYTHON) Tests/Stack/written.py $(BLOBLO_WRITTEN)'
 
 test-world: deb image install-world
 	swift build --build-tests
