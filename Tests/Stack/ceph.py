@@ -102,7 +102,7 @@ cluster addr = 127.0.0.1
         self.daemons.append(daemon)
         daemon.start()
 
-    def start(self, timeout=60):
+    def start(self, timeout=120):
         if not self.configuration.exists():
             self.configure()
             self.daemon("ceph-mon", "-i", "a")

@@ -16,7 +16,7 @@ import pytest
 import stack
 from fakes.registry import Registry
 from fakes.relay import Relay
-from fakes.waiting import eventually
+from fakes.waiting import PATIENCE, eventually
 from front_site import stacks
 
 MIB = 1 << 20
@@ -28,7 +28,7 @@ class Pull:
     `begun` is a barrier at which it waits with the first bytes.
     """
 
-    def __init__(self, url, path, headers=None, rate=None, timeout=60, stop=None, begun=None):
+    def __init__(self, url, path, headers=None, rate=None, timeout=120, stop=None, begun=None):
         host = url.split("//")[1]
         connection = http.client.HTTPConnection(host, timeout=timeout)
         self.status, self.count, self.is_whole, self.headers, self.is_stuck = None, 0, False, {}, False
@@ -115,7 +115,7 @@ class Filling:
         swept = self.tool("sweep", "--older-than", "1s")
         assert (swept.returncode, self.uploads()) == (0, []), swept
 
-    def assert_published(self, digest, seconds=20):
+    def assert_published(self, digest, seconds=PATIENCE):
         eventually(lambda: self.s3.client.size(digest) is not None, seconds, otherwise=self.log)
         assert self.object(digest) == digest
 

@@ -6,7 +6,7 @@ import os
 
 import stack
 from fakes.client import ALICE, blob_path, push
-from fakes.waiting import eventually
+from fakes.waiting import PATIENCE, eventually
 
 
 @contextlib.contextmanager
@@ -49,7 +49,7 @@ class Site:
     def get(self, digest, repository="some/name", headers=ALICE, **more):
         return self.ask("GET", blob_path(digest, repository), headers, **more)
 
-    def fill(self, digest, repository="some/name", headers=ALICE, seconds=30, word="redirect"):
+    def fill(self, digest, repository="some/name", headers=ALICE, seconds=PATIENCE, word="redirect"):
         """Pulls a blob until it comes from the bucket, as X-Bloblo says by `word`; that answer's (status, fields)."""
         def is_warm():
             status, fields, _ = self.get(digest, repository, headers)

@@ -134,7 +134,7 @@ class Shipped(Site):
             seen.append(kept())
 
         before = stored()
-        status, headers, _ = stack.request("PATCH", location, headers, chunks(), timeout=60)
+        status, headers, _ = stack.request("PATCH", location, headers, chunks(), timeout=120)
         assert (status, headers["Range"]) == (202, f"0-{(mib << 20) - 1}")
         return seen[0]
 

@@ -166,7 +166,7 @@ class Service:
     def output(self):
         return self.log.open("ab")
 
-    def start(self, timeout=60):
+    def start(self, timeout=120):
         if self.process and self.process.poll() is None:
             return
         with self.log.open("ab") as log, self.output() as output:
@@ -239,7 +239,7 @@ def serve_http(handler, add_cleanup):
     return server
 
 
-def request(method, url, headers=None, body=None, timeout=10):
+def request(method, url, headers=None, body=None, timeout=120):
     """One HTTP request without redirects: (status, headers, body)."""
     parts = urllib.parse.urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)

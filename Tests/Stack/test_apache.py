@@ -54,7 +54,7 @@ def test_hangs(site):
 
 def test_several_requests_on_one_connection(site, ends):
     """What is held back of an answer disturbs none that follows."""
-    connection = http.client.HTTPConnection("127.0.0.1", site.front.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", site.front.port, timeout=120)
     ends.callback(connection.close)
     for name in ("no header", "nothing at all", "a page of something else") * 2:
         site.responder(site.nonsense[name])
@@ -73,7 +73,7 @@ def test_http_2(site, subtests):
                 done = subprocess.run(
                     ["curl", "--silent", "--http2-prior-knowledge", "--user", f"alice:{stack.USERS['alice']}", *words,
                      "--write-out", "%{stderr}%{http_version} %{http_code} %{redirect_url}", site.front.url + BLOB],
-                    capture_output=True, timeout=20)
+                    capture_output=True, timeout=120)
                 if name == "redirect":
                     assert done.stderr.decode() == f"2 307 {SIGNED}"
                     continue
@@ -106,7 +106,7 @@ def test_a_whole_url_in_the_request(site, subtests, ends):
         for end in ("", "?ns=docker.io"):
             with subtests.test(scheme=scheme, end=end):
                 site.responder(site.passes)
-                connection = http.client.HTTPConnection("127.0.0.1", site.front.port, timeout=10)
+                connection = http.client.HTTPConnection("127.0.0.1", site.front.port, timeout=120)
                 ends.callback(connection.close)
                 connection.request("GET", f"{scheme}://registry.example{BLOB}{end}", headers=ALICE)
                 response = connection.getresponse()

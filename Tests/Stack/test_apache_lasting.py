@@ -14,17 +14,18 @@ import stack
 from apache_sites import BLOB, CONTENT, DIGEST, Recorder, Sites, recorder
 from fakes.client import ALICE, push
 from fakes.responder import FakeResponder
+from fakes.waiting import PATIENCE, eventually
 from front_site import stacks
 
 VERSIONS = {"1.1": "--http1.1", "2": "--http2-prior-knowledge"}
 
 
 def curl(version, url, *words):
-    """(HTTP version, status, X-Bloblo, bytes, curl's exit status, seconds)"""
+    """(HTTP version, status, X-Bloblo, bytes, curl's exit status: 28 when its patience was over, seconds)"""
     started = time.monotonic()
     done = subprocess.run(
-        ["curl", "--silent", VERSIONS[version], "--max-time", "20", "--user", f"alice:{stack.USERS['alice']}", *words,
-         "--write-out", "%{stderr}%{http_version} %{http_code} %header{x-bloblo}", url], capture_output=True, timeout=30)
+        ["curl", "--silent", VERSIONS[version], "--max-time", str(PATIENCE), "--user", f"alice:{stack.USERS['alice']}", *words,
+         "--write-out", "%{stderr}%{http_version} %{http_code} %header{x-bloblo}", url], capture_output=True)
     spoken, status, mark = done.stderr.decode().split(" ")
     return spoken, int(status), mark, done.stdout, done.returncode, time.monotonic() - started
 
@@ -44,10 +45,8 @@ def test_a_cold_blob_is_read_along_where_a_cut_would_be_seen(servers, version):
     spoken, status, mark, body, code, _ = curl(version, url + path)
     assert (spoken, status, mark, code) == (version, 200, "tee" if version == "1.1" else "pass", 0)
     assert body == content
-    deadline = time.monotonic() + 20
-    while servers.services["s3"].client.size(digest) != len(content):  # by either way
-        assert time.monotonic() < deadline, servers.services["bloblo"].tail()
-        time.sleep(0.05)
+    eventually(lambda: servers.services["s3"].client.size(digest) == len(content),  # by either way
+               otherwise=servers.services["bloblo"].tail)
     assert curl(version, url + path)[1] == 307
 
 
@@ -60,7 +59,7 @@ def test_a_bloblo_that_hangs_costs_each_request_few_seconds(servers):
         for version in VERSIONS:
             _, status, mark, body, _, seconds = curl(version, url + path)
             assert (status, mark, body) == (200, "pass", content)
-            assert seconds < 8
+            assert seconds < 30, "Apache's own Timeout is a minute"
     finally:
         servers.services["bloblo"].signal(signal.SIGCONT)
     assert stack.request("HEAD", url + path, ALICE)[1]["X-Bloblo"] == "answer"
@@ -82,7 +81,7 @@ def test_a_bloblo_that_waits_is_waited_for():
         registry.RequestHandlerClass = Slow
         servers = make("apache,bloblo", "--registry", f"127.0.0.1:{registry.server_port}",
                        env={"BLOBLO_UPSTREAM_TIMEOUT": "12s", "BLOBLO_S3_ENDPOINT_URL": "http://127.0.0.1:1"})
-        status, fields, _ = stack.request("HEAD", servers.services["apache"].url + BLOB, timeout=20)
+        status, fields, _ = stack.request("HEAD", servers.services["apache"].url + BLOB, timeout=120)
         assert (status, fields["X-Bloblo"], fields["Docker-Content-Digest"]) == (200, "answer", DIGEST)
 
 
@@ -112,9 +111,9 @@ def site():
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_pass_that_breaks_off_is_seen_at_once(site, version):
-    _, status, _, body, code, seconds = curl(version, site.url("plain") + BLOB)
+    _, status, _, body, code, _ = curl(version, site.url("plain") + BLOB)
     assert (status, body) == (200, CONTENT[:20_000])
-    assert code != 0 and seconds < 4
+    assert code not in (0, 28)
 
 
 @pytest.mark.parametrize("length", (f"\r\nContent-Length: {len(CONTENT)}", ""))
@@ -127,8 +126,8 @@ def test_a_tee_that_breaks_off_is_seen_at_once(site, length):
     responder = FakeResponder(site.stack.socket, dies)
     site.stack.socket.chmod(0o777)
     try:
-        _, status, _, body, code, seconds = curl("1.1", site.url("plain") + BLOB)
+        _, status, _, body, code, _ = curl("1.1", site.url("plain") + BLOB)
         assert (status, body) == (200, CONTENT[:20_000])
-        assert code != 0 and seconds < 4
+        assert code not in (0, 28)
     finally:
         responder.close()

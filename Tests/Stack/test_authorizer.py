@@ -71,7 +71,7 @@ def ask(site, headers, digest=DIGEST, name="some/name"):
 
 
 def authorize(site, path, headers):
-    return fastcgi.ask(site.stack.socket, path, headers=headers, role=fastcgi.AUTHORIZER, timeout=5)
+    return fastcgi.ask(site.stack.socket, path, headers=headers, role=fastcgi.AUTHORIZER)
 
 
 def test_who_may_read_the_blob_may_go_on(site):

@@ -38,7 +38,7 @@ class CephSite(Site):
         return push(self.registry.url, body, "a")
 
     def get(self, digest, **more):
-        return super().get(digest, "a", timeout=60, **more)
+        return super().get(digest, "a", timeout=120, **more)
 
     def put_bucket_at_the_registry(self, ceph):
         """The trap: clients reach the bucket at the registry's own address, by another path."""

@@ -1,7 +1,6 @@
 """Certificates and authorities that are renewed, or wrong, behind bloblo's back."""
 
 import shutil
-import time
 
 from fakes.authority import Authority
 from fakes.s3 import FakeS3
@@ -24,7 +23,7 @@ def test_a_new_authority_is_noticed(make_stack, ends, tmp_path):
     s3.present(new.certificate("localhost"))
     shutil.copy(new.file, trusted)
     s3.end_connections()
-    eventually(lambda: is_offloaded(pulling, digest), 90, pause=0.5, otherwise=pulling.bloblo.tail)
+    eventually(lambda: is_offloaded(pulling, digest), pause=0.5, otherwise=pulling.bloblo.tail)
 
 
 def test_a_certificate_that_clients_refuse_is_noticed(make_stack, ends, tmp_path):
@@ -35,10 +34,7 @@ def test_a_certificate_that_clients_refuse_is_noticed(make_stack, ends, tmp_path
     digests = warm(pulling)
     assert is_offloaded(pulling, digests[0])
     s3.present(authority.certificate("another.example"))
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and is_offloaded(pulling, digests[0]):
-        time.sleep(0.2)
-    assert not is_offloaded(pulling, digests[0])
-    eventually(lambda: '"need":"road"' in pulling.bloblo.log.read_text(), 15)
+    eventually(lambda: not is_offloaded(pulling, digests[0]))
+    eventually(lambda: '"need":"road"' in pulling.bloblo.log.read_text())
     s3.present(authority.certificate("localhost"))
-    eventually(lambda: is_offloaded(pulling, digests[0]), 15, pause=0.5)
+    eventually(lambda: is_offloaded(pulling, digests[0]), pause=0.5)

@@ -94,7 +94,7 @@ def cgi(doors, path=blob(), method="GET", headers=ALICE, more=None, arguments=()
                    **({"REQUEST_URI": path} if path else {}),
                    **{f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()},
                    **(more or {})}
-    done = subprocess.run([doors.program, *arguments], env=environment, capture_output=True, timeout=30,
+    done = subprocess.run([doors.program, *arguments], env=environment, capture_output=True, timeout=120,
                           stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stderr
     return Answer(done.stdout)

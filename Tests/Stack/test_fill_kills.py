@@ -20,7 +20,7 @@ def test_kill_at_any_instant(site, chance, pytestconfig):
         digest = site.registry.add(size)
         asked.append((digest, size))
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            pulls = [pool.submit(site.pull, digest, timeout=30) for _ in range(2)]
+            pulls = [pool.submit(site.pull, digest, timeout=120) for _ in range(2)]
             time.sleep(chance.uniform(0, 0.3 + 2.5 * size / site.rate))
             site.bloblo.process.kill()
             site.bloblo.process.wait()

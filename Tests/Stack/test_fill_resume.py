@@ -53,23 +53,22 @@ def test_one_bad_body_breaks_no_reader(site, fault):
 
 def test_who_comes_to_a_reading_that_stands_still_passes(site):
     registry, size = site.registry, 4 * MIB
-    registry.fault, registry.at = "stall", MIB
-    registry.gate.set()
+    registry.fault, registry.at = "hold", MIB
     digest = registry.add(size)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         first = pool.submit(pull, site, digest)
         eventually(lambda: registry.sent.get(digest, 0) >= MIB, otherwise=site.bloblo.tail)
         time.sleep(4.3)
-        start = time.monotonic()
         second = pull(site, digest)
-        assert second.seen == whole(size, digest) and time.monotonic() - start < 2
+        registry.gate.set()
+        assert second.seen == whole(size, digest)
         assert second.headers.get("X-Bloblo") != "tee"
         assert first.result().seen == whole(size, digest)
 
 
 def chunk(site, digest, first, count):
     """`count` bytes of an open range, and then the client leaves, as containerd does: (status, bytes)."""
-    connection = http.client.HTTPConnection(site.url.split("//")[1], timeout=60)
+    connection = http.client.HTTPConnection(site.url.split("//")[1], timeout=120)
     try:
         connection.request("GET", path(digest), headers={"Range": f"bytes={first}-"})
         answer = connection.getresponse()
@@ -77,7 +76,7 @@ def chunk(site, digest, first, count):
             answer.read()
             where = answer.headers["Location"].split("/", 3)
             connection.close()
-            connection = http.client.HTTPConnection(where[2], timeout=60)
+            connection = http.client.HTTPConnection(where[2], timeout=120)
             connection.request("GET", "/" + where[3], headers={"Range": f"bytes={first}-"})
             answer = connection.getresponse()
         return answer.status, answer.headers.get("Content-Range"), answer.read(count)
@@ -141,6 +140,6 @@ def test_a_thousand_cold_blobs_at_once_are_all_filled(site):
         missing.difference_update([each for each in list(missing) if site.s3.client.size(each)])
         return not missing
 
-    eventually(all_there, 60, otherwise=lambda: f"{len(missing)} are missing")
+    eventually(all_there, otherwise=lambda: f"{len(missing)} are missing")
     print(f"1000 blobs in {time.monotonic() - start:.1f} s")
     assert max(site.registry.gets[digest] for digest in digests) <= 2

@@ -25,7 +25,7 @@ def filled_in_spite_of(site, sizes=(MIB, 30 * MIB), **fault):
             for name, value in fault.items():
                 setattr(site.relay, name, value)
             assert pull.result().seen == (200, size, digest.split(":")[1]), (size, fault)
-        site.assert_published(digest, 60)
+        site.assert_published(digest)
         site.relay.heal()
         eventually(lambda: site.spool_files() == 0)
         # Of an upload whose beginning was lost nobody knows the name: a sweep aborts it.
@@ -81,7 +81,7 @@ def test_a_drip_without_an_end(site):
         digest = site.registry.add(20 * MIB)
         site.relay.drip = "down"
         assert site.pull(digest).seen == (200, 20 * MIB, digest.split(":")[1])
-        eventually(lambda: site.said(digest, "not filled"), 60, otherwise=site.log)
+        eventually(lambda: site.said(digest, "not filled"), otherwise=site.log)
         site.assert_absent(digest)
 
 
@@ -95,7 +95,7 @@ def test_a_stall_without_an_end(site):
             site.relay.stalled = True
             gate.set()
             assert pull.result().seen == (200, 20 * MIB, digest.split(":")[1])
-        eventually(lambda: site.said(digest, "multipart upload left"), 90, otherwise=site.log)
+        eventually(lambda: site.said(digest, "multipart upload left"), otherwise=site.log)
         assert site.spool_files() == 0
         site.relay.heal()
         assert site.s3.client.size(digest) is None

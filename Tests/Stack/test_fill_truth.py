@@ -77,7 +77,7 @@ def test_a_body_that_breaks_off_is_not_held_up_by_the_store(site):
         assert second.seen == (200, 40 * MIB, digest.split(":")[1]), site.log()
     site.registry.rate = None
     site.relay.heal()
-    eventually(lambda: site.spool_files() == 0, 60, otherwise=site.log)
+    eventually(lambda: site.spool_files() == 0, otherwise=site.log)
     site.sweep()
 
 
@@ -106,7 +106,7 @@ def test_an_upstream_that_drips_or_stalls_for_nobody_is_left(site, subtests):
                 digest = site.registry.add(size)
                 client = threading.Thread(target=site.pull, args=(digest, fault))
                 client.start()
-                eventually(lambda: site.said(digest, "fewer than"), 30, otherwise=site.log)
+                eventually(lambda: site.said(digest, "fewer than"), otherwise=site.log)
                 site.assert_absent(digest)
                 client.join()
 

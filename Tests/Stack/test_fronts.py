@@ -164,7 +164,7 @@ def test_a_range_beyond_the_end(site, ends):
     # that keeps blobs has it the second time.
     assert site.pull()[2] == CONTENT
     for unsatisfiable in (f"bytes={len(CONTENT)}-", "bytes=-0") * 2:
-        connection = http.client.HTTPConnection("127.0.0.1", site.front.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", site.front.port, timeout=120)
         ends.callback(connection.close)
         connection.request("GET", blob(), headers={**ALICE, "Range": unsatisfiable})
         answer = connection.getresponse()
@@ -337,5 +337,5 @@ def test_an_upload_streams_without_a_copy_and_without_a_limit(site, chance):
         # The registry has nearly all before the end.
         eventually(lambda: stored() > (count - 4) << 20)
 
-    status, headers, _ = stack.request("PATCH", location, ALICE, chunks(), timeout=60)
+    status, headers, _ = stack.request("PATCH", location, ALICE, chunks(), timeout=120)
     assert (status, headers["Range"]) == (202, f"0-{(count << 20) - 1}")

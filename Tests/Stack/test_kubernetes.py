@@ -125,9 +125,9 @@ def replicas(make_stack, ports):
 
 def pull(service, digest):
     """One pull, as a client's: its redirect followed, without its credential."""
-    status, fields, body = stack.request("GET", service.url + blob_path(digest), ALICE, timeout=60)
+    status, fields, body = stack.request("GET", service.url + blob_path(digest), ALICE, timeout=120)
     if status == 307:
-        status, _, body = stack.request("GET", fields["Location"], timeout=60)
+        status, _, body = stack.request("GET", fields["Location"], timeout=120)
     return (status, digest_of(body)) == (200, digest)
 
 
@@ -139,7 +139,7 @@ def test_the_pod_offloads_and_shows_its_state(replicas):
     content = os.urandom(1_000_000)
     digest = push(service.url, content)
     assert pull(service, digest)
-    eventually(lambda: stack.request("GET", service.url + blob_path(digest), ALICE)[0] == 307, 30, otherwise=pod.logs)
+    eventually(lambda: stack.request("GET", service.url + blob_path(digest), ALICE)[0] == 307, otherwise=pod.logs)
     assert pull(service, digest)
     assert pod.operator("/bloblo/health")[0] == 200
     assert b"bloblo_decisions_total" in pod.operator("/bloblo/metrics")[2]

@@ -5,7 +5,6 @@ import itertools
 import pathlib
 import re
 import socket
-import time
 
 import pytest
 
@@ -104,13 +103,12 @@ def test_the_registry_can_send_nginx_nowhere(world):
         for path in (BLOB, "/v2/"):
             world.registry.fields = [("X-Accel-Redirect", place), ("X-Accel-Limit-Rate", "10"),
                                      ("X-Accel-Charset", "koi8-r"), ("X-Accel-Buffering", "no"), ("X-Accel-Expires", "100")]
-            began = time.monotonic()
             with world.responder(answer):
                 status, headers, body = world.ask("plain", method, path)
             assert status in (200, 202, 307, 405) and b"the " not in body, (method, path, place)
             if method == "GET" and answer is not REDIRECT:
                 assert body == CONTENT, (path, place)
-            assert "koi8" not in str(headers) and time.monotonic() - began < 5
+            assert "koi8" not in str(headers)  # at the rate of ten bytes a second nothing would have come
 
 
 @pytest.mark.parametrize("status", (424, 500, 503))

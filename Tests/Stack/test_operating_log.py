@@ -32,7 +32,7 @@ def test_the_line_of_each_decision(site):
                      (line["blob.digest"], line["repository"], line["blob.size"], line["body.bytes"])
     assert ("127.0.0.1", "127.0.0.1") == (line["client.address"], line["client.forwarded-for"])
     assert ("upstream", "s3", 200) == (line["proof"], line["presence"], line["upstream.status"])
-    assert 0 < line["upstream.ms"] < 5000 and 0 < line["s3.ms"] < 5000
+    assert line["upstream.ms"] > 0 and line["s3.ms"] > 0
 
     site.wait_until_filled(digest)
     assert 307 == site.ask(digest, "warm-1")[0]

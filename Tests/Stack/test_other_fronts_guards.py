@@ -60,7 +60,7 @@ def test_a_refusal_is_final(place):
                 for method in METHODS:
                     for path in paths:
                         status, fields, body = stack.request(
-                            method, f"http://127.0.0.1:{port}{path}", basic("alice", "wrong"), timeout=5)
+                            method, f"http://127.0.0.1:{port}{path}", basic("alice", "wrong"))
                         label = (front, name, state, method, path, status)
                         assert status in statuses | {400, 404}, label
                         assert fields["Location"] is None and CONTENT[:20] not in body, label

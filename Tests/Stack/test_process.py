@@ -14,14 +14,14 @@ import pytest
 
 import stack
 from fakes.alone import BASIC, Registry
-from fakes.waiting import eventually
+from fakes.waiting import PATIENCE, eventually
 
 
 # The log
 
 
 def test_a_log_that_nobody_reads_blocks_no_request_no_fill_and_no_stop(alone):
-    bloblo = alone(start=False, BLOBLO_LOG_LEVEL="trace", BLOBLO_STOP_TIMEOUT="5s")
+    bloblo = alone(start=False, BLOBLO_LOG_LEVEL="trace", BLOBLO_STOP_TIMEOUT="10m")
     reading, writing = os.pipe()
     bloblo.start(stderr=writing)
     os.close(writing)
@@ -31,7 +31,7 @@ def test_a_log_that_nobody_reads_blocks_no_request_no_fill_and_no_stop(alone):
     # A line of a few hundred bytes for each: more than a pipe holds, and in the end more than the queue does.
     forwarded = ", ".join(["192.0.2.1"] * 20)
     for number in range(20_000):
-        assert bloblo.get(digest, timeout=5, HTTP_X_FORWARDED_FOR=forwarded)[0] == 307
+        assert bloblo.get(digest, HTTP_X_FORWARDED_FOR=forwarded)[0] == 307
         if number % 500 == 0 and bloblo.metrics()["bloblo_log_lines_dropped_total"] > 0:
             break
     cold = bloblo.registry.add(b"cold")
@@ -40,10 +40,8 @@ def test_a_log_that_nobody_reads_blocks_no_request_no_fill_and_no_stop(alone):
     metrics = bloblo.metrics()
     assert metrics["bloblo_log_lines_dropped_total"] > 0
     eventually(lambda: bloblo.metrics()['bloblo_notice{notice="dropped-log-lines"}'] == 1)
-    since = time.monotonic()
     bloblo.process.terminate()
-    assert bloblo.process.wait(10) == 0
-    assert time.monotonic() - since < 4
+    assert bloblo.process.wait(PATIENCE) == 0
     os.close(reading)
 
 
@@ -63,17 +61,17 @@ def test_a_reader_that_goes_before_the_first_line_does_not_kill_a_command(alone)
     os.close(reading)
     process = subprocess.Popen([bloblo.program, "check"], env=bloblo.settings, stdout=writing, stderr=writing)
     os.close(writing)
-    assert process.wait(30) in (0, 1)
+    assert process.wait(PATIENCE) in (0, 1)
 
 
 # Signals
 
 
 def test_a_second_sigterm_ends_at_once(alone):
-    bloblo = alone(BLOBLO_STOP_TIMEOUT="60s", BLOBLO_UPSTREAM_TIMEOUT="30s")
+    bloblo = alone(BLOBLO_STOP_TIMEOUT="10m", BLOBLO_UPSTREAM_TIMEOUT="60s")
     digest = bloblo.registry.add(b"content")
     handler = bloblo.registry_server.RequestHandlerClass
-    handler.do_HEAD = handler.do_GET = lambda _: time.sleep(20)
+    handler.do_HEAD = handler.do_GET = lambda _: time.sleep(50)
     import threading
     threading.Thread(target=lambda: pytest.raises(OSError, bloblo.get, digest), daemon=True).start()
     eventually(lambda: bloblo.metrics()['bloblo_upstream_questions{state="asked"}'] == 1)
@@ -82,7 +80,7 @@ def test_a_second_sigterm_ends_at_once(alone):
     with pytest.raises(subprocess.TimeoutExpired):
         bloblo.process.wait(1)
     bloblo.process.terminate()
-    assert bloblo.process.wait(2) == 0
+    assert bloblo.process.wait(PATIENCE) == 0
     assert bloblo.lines("stopped at once")
 
 
@@ -137,7 +135,7 @@ def test_no_core_file_is_written_unless_it_is_allowed(alone, settings):
     # The kernel gives the files of a process that can't be dumped to root; a test that runs as root sees that
     # by the status of the end alone.
     bloblo.process.send_signal(signal.SIGABRT)
-    status = eventually(lambda: os.waitpid(bloblo.process.pid, os.WNOHANG)[1], 20)
+    status = eventually(lambda: os.waitpid(bloblo.process.pid, os.WNOHANG)[1])
     assert os.WTERMSIG(status) == signal.SIGABRT
     assert os.WCOREDUMP(status) == bool(settings)
     bloblo.process.returncode = -signal.SIGABRT
@@ -211,7 +209,7 @@ def test_a_renewed_file_of_authorities_is_read_at_sighup(alone, serve, authority
     assert bloblo.get(digest)[0] == 424
     shutil.copy(certificate, file)
     bloblo.process.send_signal(signal.SIGHUP)
-    eventually(lambda: bloblo.get(digest)[0] == 307, 15)
+    eventually(lambda: bloblo.get(digest)[0] == 307)
     # And the other way: what was trusted is so no more, also on connections that are open.
     shutil.copy(other / "certificate", file)
     bloblo.process.send_signal(signal.SIGHUP)

@@ -20,7 +20,7 @@ def proxy(serve):
         def do_GET(self):
             seen.append(f"{self.command} {self.path}")
             parts = urllib.parse.urlsplit(self.path)
-            connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=10)
+            connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=120)
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             target = urllib.parse.urlunsplit(("", "", parts.path, parts.query, ""))
             headers = {name: value for name, value in self.headers.items() if name.lower() != "proxy-connection"}

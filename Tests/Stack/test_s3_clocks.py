@@ -29,13 +29,13 @@ class Clocked(Site):
     def cold_then_warm(self):
         """A fill in parts, then a redirect whose URL works."""
         digest = self.fake.add(12_000_000)
-        assert self.get(digest, timeout=60)[::2] == (200, self.fake.blobs[digest])
+        assert self.get(digest, timeout=120)[::2] == (200, self.fake.blobs[digest])
         self.assert_warm(digest)
         return digest
 
     def assert_warm(self, digest):
         def is_served():
-            status, fields, _ = self.get(digest, timeout=60)
+            status, fields, _ = self.get(digest, timeout=120)
             return status == 307 and stack.request("GET", fields["Location"])[::2] == (200, self.fake.blobs[digest])
         eventually(is_served, otherwise=self.bloblo.tail)
 

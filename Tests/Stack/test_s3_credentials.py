@@ -13,7 +13,7 @@ import stack
 from fakes import fastcgi
 from fakes.client import blob_path, digest_of
 from fakes.handler import Handler
-from fakes.waiting import eventually
+from fakes.waiting import PATIENCE, eventually
 from front_site import Site
 from s3_servers import NEXT_KEY, NEXT_SECRET
 
@@ -25,7 +25,7 @@ class ShortLived(Site):
 
     def __init__(self, make_stack, serve):
         test = self
-        self.life = 6
+        self.life = 8
         self.given = {}  # access key: end
         self.used = []  # (method, access key) at the S3 proxy
         self.refused = []
@@ -50,11 +50,12 @@ class ShortLived(Site):
 
         class Strict(Handler):
             def do_any(self):
+                arrival = time.time()  # of the head: the body of a busy machine may take seconds
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 key = (self.headers.get("Authorization") or self.path).split("Credential=", 1)[-1].split("/")[0]
                 test.used.append((self.command, key.split("%2F")[0]))
                 # What was signed in time may come late on a busy machine; half a life is no delay.
-                if time.time() > test.given.get(key.split("%2F")[0], 0) + 3:
+                if arrival > test.given.get(key.split("%2F")[0], 0) + 3:
                     test.refused.append(self.requestline.split("?")[0])
                     return self.answer(400, b"<Error><Code>ExpiredToken</Code></Error>")
                 connection = http.client.HTTPConnection("127.0.0.1", test.s3.port)
@@ -87,9 +88,9 @@ class ShortLived(Site):
             def do_GET(self):
                 self.do_HEAD()
                 step = len(test.body) // 40
-                for i in range(0, len(test.body), step):  # 14 s, more than two lives
+                for i in range(0, len(test.body), step):  # 20 s, more than two lives
                     self.wfile.write(test.body[i:i + step])
-                    time.sleep(0.35)
+                    time.sleep(0.5)
 
         metadata, strict, registry = (serve(kind).server_port for kind in (Metadata, Strict, Registry))
         super().__init__(make_stack("s3,nginx,bloblo", "--registry", f"127.0.0.1:{registry}", start=False, env={
@@ -102,9 +103,9 @@ class ShortLived(Site):
         self.body, self.digest = body, digest_of(body)
 
     def pull(self):
-        return self.get(self.digest, timeout=60)
+        return self.get(self.digest, timeout=PATIENCE)
 
-    def wait(self, condition, seconds=30):
+    def wait(self, condition, seconds=PATIENCE):
         eventually(condition, seconds, otherwise=self.bloblo.tail)
 
     def writers(self):
@@ -169,7 +170,7 @@ def test_sweep_waits_for_the_credential(site):
     site.wait(lambda: site.lines("can't look for multipart uploads"))
     assert left(stack.BUCKET) == 1
     site.is_down = False
-    site.wait(lambda: left(stack.BUCKET) == 0, 60)
+    site.wait(lambda: left(stack.BUCKET) == 0)
     assert len(site.lines("can't look for multipart uploads")) == 1
     site.wait(lambda: site.lines("looked for multipart uploads that were left behind"))
     # Another location's bucket is swept once a request has come from there.

@@ -46,7 +46,7 @@ def end_listeners(program):
 
 def cgi_fcgi(address, method="GET"):
     """One request of its environment to a responder."""
-    done = subprocess.run(["cgi-fcgi", "-bind", "-connect", str(address)], capture_output=True, timeout=30,
+    done = subprocess.run(["cgi-fcgi", "-bind", "-connect", str(address)], capture_output=True, timeout=120,
                           stdin=subprocess.DEVNULL, env={
                               "PATH": os.environ["PATH"], "REQUEST_METHOD": method, "REQUEST_URI": blob(),
                               "GATEWAY_INTERFACE": "CGI/1.1", "SERVER_PROTOCOL": "HTTP/1.1",
@@ -65,7 +65,7 @@ def test_cgi_fcgi_asks_the_running_responder(doors):
 def test_cgi_fcgi_starts_one(doors):
     path = doors.folder / "started.sock"
     subprocess.run(["cgi-fcgi", "-start", "-connect", path, doors.program], env={
-        "PATH": os.environ["PATH"], **doors.settings}, check=True, timeout=10, stdin=subprocess.DEVNULL,
+        "PATH": os.environ["PATH"], **doors.settings}, check=True, timeout=120, stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     doors.wait_for(path)
     try:

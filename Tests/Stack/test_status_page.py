@@ -122,7 +122,7 @@ def test_without_javascript(pulled):
     # The browser loads it anew by itself, here until it is ended.
     before = loads(pulled)
     with browsing(pulled.nginx.url + "/bloblo/", "--remote-debugging-port=0", has_scripts=False):
-        eventually(lambda: loads(pulled) - before >= 2, 60)
+        eventually(lambda: loads(pulled) - before >= 2)
 
 
 def test_it_refreshes_itself(pulled, serve):

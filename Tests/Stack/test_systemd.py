@@ -130,7 +130,7 @@ class Unit:
         if not children:
             return ""
         done = subprocess.run(["nsenter", "-t", children[0], "-m", "-p", "-u", "-i", "-C", "systemctl", "--no-pager", *words],
-                              capture_output=True, text=True, timeout=60)
+                              capture_output=True, text=True, timeout=120)
         return (done.stdout + done.stderr).strip()
 
     def show(self, name):
@@ -164,7 +164,7 @@ class Unit:
             while not is_last:
                 is_last = is_over.is_set()
                 try:
-                    status, headers, body = self.ask(timeout=30)
+                    status, headers, body = self.ask(timeout=120)
                     if status == 307:
                         redirects.append(1)
                         status, headers, body = stack.request("GET", headers["Location"])

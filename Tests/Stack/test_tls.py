@@ -44,7 +44,7 @@ class SecureSite(Site):
     def fetch(self, url):
         """What a client gets that trusts S3's authority."""
         context = ssl.create_default_context(cafile=self.s3_authority.file)
-        return urllib.request.urlopen(url, context=context, timeout=20).read()
+        return urllib.request.urlopen(url, context=context, timeout=120).read()
 
     def assert_cold_then_warm(self, content):
         digest = self.push(content)
@@ -92,7 +92,7 @@ def test_a_certificate_of_someone_else(site, chance, tmp_path, which):
     finally:
         relay.context = right
         relay.cut()
-    eventually(lambda: site.get(digest)[0] == 307, 60, otherwise=site.bloblo.tail)
+    eventually(lambda: site.get(digest)[0] == 307, otherwise=site.bloblo.tail)
 
 
 def test_a_name_that_is_not_the_certificates(make_stack, authority, ends):

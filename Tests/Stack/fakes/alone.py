@@ -16,6 +16,7 @@ import urllib.parse
 
 import stack
 from fakes import handler
+from fakes.waiting import PATIENCE
 
 BASIC = "Basic " + base64.b64encode(b"alice:alice-password").decode()
 
@@ -103,7 +104,7 @@ def record(kind, content=b""):
     return struct.pack("!BBHHBB", 1, kind, 1, len(content), 0, 0) + content
 
 
-def ask(address, path, method="GET", timeout=30, **params):
+def ask(address, path, method="GET", timeout=PATIENCE, **params):
     """A responder's answer to a request: (status, fields, body). `params` are further FastCGI params."""
     params = {"REQUEST_METHOD": method, "REQUEST_URI": path, "SERVER_SOFTWARE": "nginx/1.22.1",
               "SERVER_PROTOCOL": "HTTP/1.1", "REMOTE_ADDR": "127.0.0.1", **params}
@@ -218,7 +219,7 @@ class Alone:
         env = {name: value for name, value in (self.settings | settings).items() if value is not None}
         return subprocess.run([self.program, *map(str, words)], env=env, cwd=self.folder, input=input,
                               stdin=None if input is not None else subprocess.DEVNULL,
-                              capture_output=True, text=True, timeout=60)
+                              capture_output=True, text=True, timeout=PATIENCE)
 
 
 def text_of(page):

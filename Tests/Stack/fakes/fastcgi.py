@@ -6,6 +6,8 @@ Source: <https://fastcgi-archives.github.io/FastCGI_Specification.html>
 import socket
 import struct
 
+from fakes.waiting import PATIENCE
+
 BEGIN_REQUEST, END_REQUEST, PARAMS, STDIN, STDOUT, STDERR = 1, 3, 4, 5, 6, 7
 RESPONDER, AUTHORIZER = 1, 2
 
@@ -103,7 +105,7 @@ class Answer:
         return iter((self.status, self.fields, self.body))
 
 
-def ask(address, path, method="GET", headers=None, role=RESPONDER, timeout=60, **params):
+def ask(address, path, method="GET", headers=None, role=RESPONDER, timeout=PATIENCE, **params):
     """One request to the responder at a Unix socket, as a web server asks it, on a connection of its own.
 
     An authorizer is asked without STDIN, as mod_authnz_fcgi does.

@@ -102,7 +102,7 @@ class Pod:
         settings = {name: self.rewritten(value) for name, value in self.manifest.environment(bloblo).items()}
         self.run(bloblo, [os.environ["BLOBLO"]], settings)
         self.run(nginx, [self.rewritten(word) for word in nginx["command"]], {"PATH": os.environ["PATH"]})
-        eventually(self.is_ready, 30, otherwise=self.logs)
+        eventually(self.is_ready, otherwise=self.logs)
 
     def run(self, container, command, environment):
         context, group = container["securityContext"], self.manifest.pod["securityContext"]["fsGroup"]

@@ -7,10 +7,12 @@ import threading
 import time
 
 from .redirecting import Server
+from .waiting import PATIENCE
 
 
 class ResumingRegistry:
-    """`fault` is for the first GET of each blob: "cut" or "stall", when `at` bytes are sent and `gate` is set.
+    """`fault` is for the first GET of each blob: "cut" or "stall", when `at` bytes are sent and `gate` is set. "hold" is
+    for all of bloblo's readings: nothing beyond `at` before `gate` is set.
 
     `sent` counts the bytes of each blob that have left, `gets` its GETs; `rate` is bytes a second of each answer.
     """
@@ -51,20 +53,25 @@ class ResumingRegistry:
         if request.command == "GET":
             with self.lock:
                 number = self.gets[digest] = self.gets.get(digest, 0) + 1
-            self.send(request, digest, memoryview(content)[first:last + 1], self.fault if number == 1 else None)
+            is_held = self.fault == "hold" and "bloblo" in request.headers.get("Via", "")
+            fault = self.fault if is_held or number == 1 and self.fault != "hold" else None
+            self.send(request, digest, memoryview(content)[first:last + 1], fault, max(0, self.at - first))
 
-    def send(self, request, digest, content, fault):
+    def send(self, request, digest, content, fault, limit):
         done, start = 0, time.monotonic()
         while done < len(content):
-            if fault and done >= self.at:
-                self.gate.wait(60)
+            if fault and done >= limit:
+                self.gate.wait(PATIENCE)
+                if fault == "hold":
+                    fault = None
+                    continue
                 if fault == "stall":
                     # Nothing more, till the other side goes.
                     request.connection.settimeout(120)
                     request.connection.recv(1)
                 request.close_connection = True
                 return
-            piece = content[done:min(done + 65536, self.at if fault else len(content))]
+            piece = content[done:min(done + 65536, limit if fault else len(content))]
             request.wfile.write(piece)
             done += len(piece)
             with self.lock:

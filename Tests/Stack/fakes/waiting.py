@@ -3,7 +3,12 @@
 import time
 
 
-def eventually(condition, seconds=30, pause=0.05, otherwise=lambda: ""):
+# How long a test waits for what must come, in seconds. Only a test that fails waits so long: the slowest machine gets
+# there.
+PATIENCE = 120
+
+
+def eventually(condition, seconds=PATIENCE, pause=0.05, otherwise=lambda: ""):
     """Returns the first true value of `condition`.
 
     Fails the test when there is none within `seconds`; `otherwise` then gives the words, say a log.
