@@ -237,7 +237,11 @@ def test_fcgiwrap(world):
     world.start()
     process = subprocess.Popen([stack.program("fcgiwrap"), "-s", f"unix:{wrap}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        while not wrap.exists():
+        def refuses():
+            with socket.socket(socket.AF_UNIX) as probe:
+                return probe.connect_ex(str(wrap))
+
+        while refuses():
             assert process.poll() is None
         wrap.chmod(0o777)
         _, _, body = world.ask("site", headers={**ALICE, "Proxy": "http://attacker", "X-Forwarded-For": "10.0.0.5", "X-Real-IP": "1.2.3.4"})
