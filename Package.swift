@@ -59,24 +59,28 @@ let package = Package(
     // Floor 1: one C library each, made safe, and the values that every floor may hold.
     room("Primitives"),
     room("Threading", "CLinux", "Primitives"),
+    room("System", "CLinux", "Threading"),
     room("Hashing", "CCrypto", "Primitives"),
     room("HTTPTransport", "CCurl", "CLinux", "CTLS", "Primitives", "Threading"),
-    room("FastCGI", "CFastCGI", "CLinux", "Primitives", "Threading"),
+    room("FastCGI", "CFastCGI", "CLinux", "Primitives", "Threading", "System"),
     room("XML", "CExpat"),
 
     // Floor 2: the two specifications; neither knows the other.
     room("Registry", "Hashing", "HTTPTransport", "Primitives"),
-    room("S3", "Hashing", "HTTPTransport", "Primitives", "Threading", "XML"),
+    room("S3", "Hashing", "HTTPTransport", "Primitives", "Threading", "XML", "System"),
 
     // Floor 3: what bloblo is for; neither knows the other.
     room("Offload", "Registry", "HTTPTransport", "Primitives", "Threading"),
-    room("Fill", "Registry", "S3", "Hashing", "HTTPTransport", "Primitives", "Threading", "CLinux"),
+    room(
+      "Fill", "Registry", "S3", "Hashing", "HTTPTransport", "Primitives", "Threading", "CLinux",
+      "System"),
 
     // Floor 4: the door.
     program(
       "bloblo",
       [
-        "FastCGI", "Registry", "S3", "Offload", "Fill", "Hashing", "HTTPTransport", "Primitives",
+        "System", "FastCGI", "Registry", "S3", "Offload", "Fill", "Hashing", "HTTPTransport",
+        "Primitives",
         "Threading",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
@@ -103,6 +107,7 @@ let package = Package(
     tests(
       "IntegrationTests", "TestSupport", "Hashing", "HTTPTransport", "Primitives", "Registry", "S3",
       "Threading", "bloblo"),
+    tests("SystemTests", "System"),
     tests("HashingTests", "Hashing"),
     tests("ThreadingTests", "Threading"),
     tests("HTTPTransportTests", "HTTPTransport", "TestSupport", "Threading"),

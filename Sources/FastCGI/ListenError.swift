@@ -1,4 +1,5 @@
 internal import Primitives
+internal import System
 
 /// Why there is no listening socket.
 package struct ListenError: Error, Sendable, CustomStringConvertible {

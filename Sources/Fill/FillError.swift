@@ -1,5 +1,6 @@
 internal import Primitives
 package import Registry
+internal import System
 
 /// Why a blob did not come into the bucket.
 package enum FillError: Error, Sendable, Equatable {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import FastCGI
 import Glibc
+import System
 import Threading
 
 @main

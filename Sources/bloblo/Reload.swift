@@ -2,6 +2,7 @@ import HTTPTransport
 import Logging
 import S3
 import Synchronization
+import System
 
 /// Reads again, at SIGHUP, what can change while bloblo serves: the file of settings, the files of authorities
 /// and CloudFront's key. The log says what was taken over, and which settings wait for a restart.

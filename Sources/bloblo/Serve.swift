@@ -5,6 +5,7 @@ import HTTPTransport
 import Logging
 import Registry
 import S3
+import System
 import Threading
 
 /// Answers FastCGI requests until it is told to stop.

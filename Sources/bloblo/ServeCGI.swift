@@ -1,6 +1,7 @@
 import FastCGI
 import Glibc
 import Logging
+import System
 import Threading
 
 /// Answers the one request that this process was started for.

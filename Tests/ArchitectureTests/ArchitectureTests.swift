@@ -20,7 +20,8 @@ struct ArchitectureTests {
 
   static let homes: [String: Set<String>] = [
     "CFastCGI": ["FastCGI"], "CCurl": ["HTTPTransport"], "CCrypto": ["Hashing"], "CExpat": ["XML"],
-    "CLinux": ["FastCGI", "HTTPTransport", "Threading", "Fill"], "CTLS": ["HTTPTransport"],
+    "CLinux": ["FastCGI", "HTTPTransport", "Threading", "System", "Fill"],
+    "CTLS": ["HTTPTransport"],
   ]
 
   @Test func `each C library is imported in its room only`() throws {

@@ -1,6 +1,7 @@
 internal import HTTPTransport
 package import Primitives
 internal import Synchronization
+internal import System
 internal import Threading
 
 /// The credential that holds now, kept fresh by a thread of its own: a request never waits for one.

@@ -1,4 +1,5 @@
 import Glibc
+import System
 
 extension Verdict {
   /// How the folder is in which blobs wait on their way into the bucket.

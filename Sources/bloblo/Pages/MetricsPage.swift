@@ -2,6 +2,7 @@ import Fill
 import Offload
 import Primitives
 import S3
+import System
 import Threading
 
 /// `GET /bloblo/metrics`: names as Prometheus' conventions have them, units in seconds and bytes.

@@ -6,6 +6,7 @@ import HTTPTransport
 import Primitives
 import Registry
 import S3
+import System
 
 /// Takes a blob out of the bucket, and has the running bloblo forget it.
 struct Purge: ParsableCommand {

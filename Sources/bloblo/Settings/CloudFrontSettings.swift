@@ -1,5 +1,6 @@
 import Hashing
 import S3
+import System
 
 extension SettingsReader {
   /// - Returns: `nil` when it is not set, or something is wrong; the reader knows what.

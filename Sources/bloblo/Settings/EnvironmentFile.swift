@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import HTTPTransport
 import S3
+import System
 
 /// A file of settings, as systemd's `EnvironmentFile=` reads it: `NAME=value` lines, comments that begin with `#`
 /// or `;`, values perhaps in quotes.

@@ -2,6 +2,7 @@ import HTTPTransport
 import Offload
 import Registry
 import S3
+import System
 
 extension LocationSettings {
   /// The settings that a FastCGI param of the same name overrides for its request.

@@ -5,6 +5,7 @@ import Offload
 import Primitives
 import Registry
 import S3
+import System
 
 extension Settings {
   /// Reads and checks all settings.

@@ -1,3 +1,5 @@
+internal import System
+
 /// Where AWS's two shared files are, and which profile of them is ours.
 ///
 /// They are read at each use: whoever rotates them finds them read again.

@@ -1,5 +1,6 @@
 internal import HTTPTransport
 internal import Primitives
+internal import System
 
 /// The agent beside a container: Amazon ECS, EKS Pod Identity.
 ///

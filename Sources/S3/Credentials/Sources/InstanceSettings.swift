@@ -1,4 +1,5 @@
 internal import HTTPTransport
+internal import System
 
 /// Where the metadata service is, and how it is asked: by the environment, or else by the profile.
 ///

@@ -1,3 +1,4 @@
+internal import System
 internal import Threading
 
 /// A program that prints a credential: `credential_process`.

@@ -1,5 +1,6 @@
 internal import HTTPTransport
 internal import Primitives
+internal import System
 
 /// A role for which someone else vouches, by a token in a file: EKS's IAM roles for service accounts.
 ///

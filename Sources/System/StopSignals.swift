@@ -1,6 +1,7 @@
 // Its epoll header defines sigset_t first.
 internal import CLinux
 internal import Glibc
+internal import Threading
 
 /// SIGTERM and SIGINT, SIGHUP, SIGUSR1 and SIGUSR2, taken by one thread that waits for them instead of by a
 /// handler.

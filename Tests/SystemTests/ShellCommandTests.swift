@@ -1,5 +1,5 @@
+import System
 import Testing
-import Threading
 
 @Suite struct ShellCommandTests {
   @Test func `what it writes and how it ends is told`() throws {

@@ -33,14 +33,14 @@ package enum SmallFile {
   }
 
   /// What changes when a file is written or another takes its place; equal for a file that is not there.
-  struct Stamp: Hashable, Sendable {
+  package struct Stamp: Hashable, Sendable {
     private var device: UInt64 = 0
     private var inode: UInt64 = 0
     private var size: Int64 = -1
     private var seconds: Int64 = 0
     private var nanoseconds: Int64 = 0
 
-    init(_ path: String) {
+    package init(_ path: String) {
       var facts = stat()
       // Through symbolic links: that is how Kubernetes swaps a mounted secret.
       guard unsafe stat(path, &facts) == 0 else { return }

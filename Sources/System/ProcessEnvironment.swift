@@ -1,7 +1,7 @@
-import Glibc
+internal import Glibc
 
 /// The process's environment.
-func processEnvironment() -> [String: String] {
+package func processEnvironment() -> [String: String] {
   var all: [String: String] = [:]
   var entry = unsafe environ
   while let pair = unsafe entry.pointee {
@@ -14,16 +14,16 @@ func processEnvironment() -> [String: String] {
   return all
 }
 
-func isReadable(_ path: String) -> Bool { unsafe access(path, R_OK) == 0 }
+package func isReadable(_ path: String) -> Bool { unsafe access(path, R_OK) == 0 }
 
-func isWritableFolder(_ path: String) -> Bool {
+package func isWritableFolder(_ path: String) -> Bool {
   var facts = stat()
   return unsafe stat(path, &facts) == 0 && facts.st_mode & S_IFMT == S_IFDIR
     && access(path, W_OK | X_OK) == 0
 }
 
 /// The number of a group that is given by name or number.
-func groupID(_ group: String) -> UInt32? {
+package func groupID(_ group: String) -> UInt32? {
   if let number = UInt32(group) { return number }
   guard let entry = unsafe getgrnam(group) else { return nil }
   return unsafe entry.pointee.gr_gid

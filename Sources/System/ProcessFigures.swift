@@ -1,16 +1,16 @@
-import Glibc
+internal import Glibc
 
 /// What the kernel knows of this process.
 ///
 /// Sources: proc(5); <https://prometheus.io/docs/instrumenting/writing_clientlibs/#process-metrics>
-struct ProcessFigures {
-  let residentBytes: Int64
-  let threads: Int64
-  let openDescriptors: Int64
+package struct ProcessFigures {
+  package let residentBytes: Int64
+  package let threads: Int64
+  package let openDescriptors: Int64
   /// Of user and system.
-  let cpuNanoseconds: Int64
+  package let cpuNanoseconds: Int64
 
-  init() {
+  package init() {
     let status = lines(of: "/proc/self/status")
     residentBytes = number("VmRSS:", in: status) * 1024
     threads = number("Threads:", in: status)

@@ -1,15 +1,15 @@
-import Glibc
+internal import Glibc
 
 /// The service manager that started us, if it wants to hear of us: systemd, `Type=notify`.
 ///
 /// Source: sd_notify(3), sd_watchdog_enabled(3).
-struct ServiceManager: Sendable {
+package struct ServiceManager: Sendable {
   private let socketPath: [UInt8]
   /// How often it must hear that we are well; `nil` when it does not ask.
-  let watchdogInterval: Duration?
+  package let watchdogInterval: Duration?
 
   /// - Returns: `nil` when nobody listens.
-  init?(_ environment: [String: String]) {
+  package init?(_ environment: [String: String]) {
     let path = Array((environment["NOTIFY_SOCKET"] ?? "").utf8)
     // sun_path has 108 bytes; "@" stands for the NUL of an abstract name.
     guard let first = path.first, "/@".utf8.contains(first), path.count < 108 else { return nil }
@@ -20,7 +20,7 @@ struct ServiceManager: Sendable {
   }
 
   /// Tells it something, as `READY=1`. That nobody hears it changes nothing for those we serve.
-  func tell(_ state: String) {
+  package func tell(_ state: String) {
     let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { return }
     defer { close(descriptor) }
