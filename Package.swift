@@ -61,7 +61,7 @@ let package = Package(
     room("Threading", "CLinux", "Primitives"),
     room("System", "CLinux", "Threading"),
     room("Hashing", "CCrypto", "Primitives"),
-    room("HTTPTransport", "CCurl", "CLinux", "CTLS", "Primitives", "Threading"),
+    room("HTTPTransport", "CCurl", "CLinux", "CTLS", "Primitives", "Threading", "System"),
     room("FastCGI", "CFastCGI", "CLinux", "Primitives", "Threading", "System"),
     room("XML", "CExpat"),
 

@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import System
 
 /// One request to a FastCGI responder, made by us: how our own commands talk to a bloblo that runs.
 ///
@@ -76,7 +77,7 @@ package struct FastCGICall {
     let code = errno
     guard isConnected else {
       close(descriptor)
-      throw Failure(description: unsafe String(cString: strerror(code)))
+      throw Failure(description: systemWords(for: code))
     }
     setOption(descriptor, timeout: SO_RCVTIMEO, limit)
     setOption(descriptor, timeout: SO_SNDTIMEO, limit)

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import Synchronization
+internal import System
 internal import Threading
 
 /// A server that questions are put to: its connections, and the line before them.
@@ -104,13 +105,13 @@ final class Server: @unchecked Sendable {
       guard errno != EMFILE, errno != ENFILE, errno != EADDRNOTAVAIL else {
         return question.end(
           .failure(
-            TransportError(.line, "no more connections: \(unsafe String(cString: strerror(errno)))")
+            TransportError(.line, "no more connections: \(systemWords(for: errno))")
           ))
       }
     }
     question.end(
       .failure(
-        TransportError(.connect, "could not connect: \(unsafe String(cString: strerror(errno)))")))
+        TransportError(.connect, "could not connect: \(systemWords(for: errno))")))
   }
 
   // MARK: for connections

@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import System
 internal import Threading
 
 /// One connection to a server: asks one question at a time, and reads heads only.
@@ -137,7 +138,7 @@ final class ServerConnection: EventSource, @unchecked Sendable {
     if next < server.addresses.known.count { return server.connect(question, from: next) }
     question.end(
       .failure(
-        TransportError(.connect, "could not connect: \(unsafe String(cString: strerror(code)))")))
+        TransportError(.connect, "could not connect: \(systemWords(for: code))")))
     server.goOn()
   }
 

@@ -6,11 +6,11 @@ extension Verdict {
   static func ofSpool(_ folder: String) -> Verdict {
     guard isWritableFolder(folder) else {
       return .bad(
-        "\(folder) is no folder that bloblo may write to: \(words(errno)). Cold blobs pass without being filled. Create it, or set BLOBLO_SPOOL_DIR."
+        "\(folder) is no folder that bloblo may write to: \(systemWords(for: errno)). Cold blobs pass without being filled. Create it, or set BLOBLO_SPOOL_DIR."
       )
     }
     guard let free = freeBytes(of: folder) else {
-      return .bad("\(folder) can't be looked at: \(words(errno)). Set BLOBLO_SPOOL_DIR.")
+      return .bad("\(folder) can't be looked at: \(systemWords(for: errno)). Set BLOBLO_SPOOL_DIR.")
     }
     guard free >= leastFreeBytes else {
       return .bad(
@@ -22,10 +22,6 @@ extension Verdict {
 
   /// A disk with less free is called full.
   private static let leastFreeBytes: Int64 = 64 << 20
-}
-
-private func words(_ code: Int32) -> String {
-  unsafe String(cString: strerror(code))
 }
 
 private func freeBytes(of folder: String) -> Int64? {

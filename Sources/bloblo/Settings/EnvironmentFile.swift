@@ -102,7 +102,7 @@ struct EnvironmentFileOption: ParsableArguments {
       return EnvironmentFile(EnvironmentFile.packaged)
     }
     guard let file = EnvironmentFile(path) else {
-      complain(["bloblo: --env-file \(path): can't be read: \(systemWords(errno))"])
+      complain(["bloblo: --env-file \(path): can't be read: \(systemWords(for: errno))"])
       throw ExitCode(EX_CONFIG)
     }
     return file
@@ -113,6 +113,3 @@ struct EnvironmentFileOption: ParsableArguments {
     if let file { complain(["bloblo: settings from \(file.path)"]) }
   }
 }
-
-/// The system's words for an error number.
-func systemWords(_ code: Int32) -> String { unsafe String(cString: strerror(code)) }

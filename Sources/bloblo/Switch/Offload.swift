@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import System
 
 /// Switches offloading off and on.
 struct Offload: ParsableCommand {
@@ -40,7 +41,7 @@ struct Offload: ParsableCommand {
 
   private func failure(_ act: String, _ path: String) -> any Error {
     complain([
-      "bloblo: can't \(act) \(path): \(systemWords(errno)). Run it as a user who may write in that folder, or set "
+      "bloblo: can't \(act) \(path): \(systemWords(for: errno)). Run it as a user who may write in that folder, or set "
         + "BLOBLO_PASS_FILE."
     ])
     return ExitCode.failure

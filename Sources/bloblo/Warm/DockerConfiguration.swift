@@ -1,5 +1,5 @@
 import FoundationEssentials
-import Glibc
+import System
 
 /// Who we are at a registry.
 enum RegistryCredential: Sendable {
@@ -101,7 +101,9 @@ struct DockerConfiguration: Sendable {
 ///
 /// Source: <https://github.com/docker/docker-credential-helpers#development>
 private func run(_ name: String, for server: String) -> [UInt8]? {
-  read("printf %s '\(server)' | docker-credential-\(name) get 2>/dev/null")
+  let command = ShellCommand("printf %s '\(server)' | docker-credential-\(name) get 2>/dev/null")
+  guard let outcome = try? command.run(within: .seconds(60)), outcome.status == 0 else { return nil }
+  return outcome.bytes
 }
 
 private func isPlainWord(_ text: String) -> Bool {
@@ -109,17 +111,4 @@ private func isPlainWord(_ text: String) -> Bool {
     (0x30...0x39).contains(byte) || (0x61...0x7A).contains(byte | 0x20)
       || "-_.:/[]".utf8.contains(byte)
   }
-}
-
-/// What a command writes; `nil` if it fails.
-private func read(_ command: String) -> [UInt8]? {
-  guard let pipe = unsafe popen(command, "r") else { return nil }
-  var output: [UInt8] = []
-  var buffer = [UInt8](repeating: 0, count: 4096)
-  while true {
-    let count = unsafe fread(&buffer, 1, buffer.count, pipe)
-    guard count > 0 else { break }
-    output.append(contentsOf: buffer[..<count])
-  }
-  return unsafe pclose(pipe) == 0 ? output : nil
 }
