@@ -7,7 +7,7 @@ import Threading
 extension BlobHandler {
   /// Relays a DELETE of a blob, whatever the web server could do with it: only so its answer is heard.
   func delete(_ deletion: BlobDeletion, _ request: Request, _ location: Location) {
-    ledger.passed(RequestFacts(request: request, blob: nil), location, .deletion)
+    ledger.passed(RequestFacts(request: request, blob: nil), .deletion)
     let locations = locations
     @Sendable func end(_ outcome: BlobDeletion.Outcome) {
       locations.end(deletion, outcome, in: location, at: .now())

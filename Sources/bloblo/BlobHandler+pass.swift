@@ -18,7 +18,7 @@ extension BlobHandler {
   func pass(
     _ request: Request, _ location: Location, _ reason: PassReason, _ id: RequestID? = nil
   ) {
-    ledger.passed(RequestFacts(request: request, blob: nil, id: id), location, reason)
+    ledger.passed(RequestFacts(request: request, blob: nil, id: id), reason)
     handBack(request, location, reason)
   }
 

@@ -5,7 +5,6 @@ import Logging
 import Offload
 import Primitives
 import Registry
-import S3
 import Threading
 
 /// Turns a web server's request into a decision, and the decision into an answer.
@@ -18,11 +17,9 @@ final class BlobHandler: RequestHandler {
   private let repositories = RepositoryFlights()
   let tee: Tee
   private let severalRanges: SeveralRanges
-  private let pages: Pages?
   let notices: Notices
   let offloading: OffloadSwitch
   let purges: Purges
-  private let control: Control
   private let frontFiles: FrontFiles
   let frontServer: FrontServerKind
   let ledger: Ledger
@@ -37,61 +34,27 @@ final class BlobHandler: RequestHandler {
   /// Threads that relay the registry's answers, each as slowly as its client.
   let relaying: ThreadPool<HTTPClient>
 
-  /// - Parameters:
-  ///   - health: for the pages; a process of one request has none.
-  ///   - isTCP: whether any local user can connect, and set params.
-  init(
-    _ settings: Settings, environment: [String: String], _ log: Log, on loop: EventLoop,
-    _ health: Health? = nil, isTCP: Bool = false
-  ) {
-    self.loop = loop
-    upstream = QuestionClient(loop, connectionLimit: settings.upstreamConnections)
-    notices = Notices(log.logger)
-    frontFiles = FrontFiles(notices)
-    offloading = OffloadSwitch(file: settings.passFile, notices)
-    frontServer = settings.frontServer
-    askers = AskerHasher(settings.proofIdentity)
-    ledger = Ledger(log.logger, log.volume)
-    locations = Locations(
-      settings, environment: environment, rule: ParamRule(named: settings.params, isTCP: isTCP),
-      report: ledger.log.wrongParams)
-    tee = Tee(settings, log.logger, ledger, on: loop)
-    severalRanges = SeveralRanges(settings, ledger)
-    pingAndToken = PingAndToken(
-      memory: AnswerMemory(longest: settings.answerLife), askers: askers,
-      frontServer: settings.frontServer)
-    purges = Purges(locations)
-    control = Control(purges, locations, tee.filler)
-    asking = ThreadPool(
-      name: "ask", threadLimit: settings.threads, queueLimit: settings.threads * 4
-    ) { HTTPClient() }
-    looking = ThreadPool(
-      name: "look", threadLimit: settings.threads, queueLimit: 1 << 16
-    ) { HTTPClient() }
-    relaying = ThreadPool(name: "relay", threadLimit: settings.streamThreads, queueLimit: 0) {
-      HTTPClient()
-    }
-    guard let health else {
-      pages = nil
-      return
-    }
-    let (upstream, asking, looking, relaying, tee) = (upstream, asking, looking, relaying, tee)
-    let ranges = severalRanges.pool
-    let operation = Operation(
-      ledger: ledger, health: health, notices: notices, frontFiles: frontFiles,
-      history: History(at: .now()), locations: locations,
-      answers: pingAndToken.memory, filler: tee.filler, credentials: settings.credentials,
-      pools: {
-        [
-          ("ask", asking.load), ("look", looking.load), ("relay", relaying.load),
-          ("ranges", ranges.load),
-          ("fill", tee.filler.readerLoad), ("hash", tee.filler.hasherLoad),
-          ("upload", tee.filler.uploaderLoad),
-        ]
-      },
-      questions: { upstream.load },
-      settings: settings.inForce, warnings: settings.warnings, start: .now(), volume: log.volume)
-    pages = Pages(operation: operation)
+  /// What operators and commands ask for, each in its turn.
+  private let routes: [any Route]
+
+  init(_ services: GatewayServices, routes: [any Route]) {
+    loop = services.loop
+    locations = services.locations
+    askers = services.askers
+    pingAndToken = services.pingAndToken
+    tee = services.tee
+    severalRanges = services.severalRanges
+    notices = services.notices
+    offloading = services.offloading
+    purges = services.purges
+    frontFiles = services.frontFiles
+    frontServer = services.frontServer
+    ledger = services.ledger
+    upstream = services.upstream
+    asking = services.asking
+    looking = services.looking
+    relaying = services.relaying
+    self.routes = routes
   }
 
   /// What is due every few seconds, whether requests come or not.
@@ -102,7 +65,6 @@ final class BlobHandler: RequestHandler {
     purges.tick(at: now)
     tellDroppedLines()
     tee.filler.dropStaleCredentials()
-    pages?.operation.history.take(ledger.figures.bytes, at: now.unix)
   }
 
   private func tellDroppedLines() {
@@ -151,8 +113,7 @@ final class BlobHandler: RequestHandler {
 
   /// A ping or a token, or something that is not ours.
   private func handleOther(_ request: Request, _ location: Location) {
-    if CheckPage.answer(request) || control.answer(request) { return }
-    if let pages, pages.answer(request) { return }
+    if routes.contains(where: { $0.answer(request) }) { return }
     guard !pingAndToken.memory.isOff, let kind = PingAndToken.Kind(request) else {
       return pass(request, location, .notABlobRequest)
     }

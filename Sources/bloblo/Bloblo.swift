@@ -52,5 +52,3 @@ struct Bloblo: ParsableCommand {
     ],
     defaultSubcommand: Serve.self)
 }
-
-let blobloVersion = "0.1.0"

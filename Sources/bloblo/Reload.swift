@@ -39,7 +39,7 @@ final class Reload: Sendable {
     var fields: Logger.Metadata = ["authorities": "read again"]
     if let path { fields["file"] = "\(path)" }
     if now["BLOBLO_LOG_LEVEL"] != before["BLOBLO_LOG_LEVEL"] {
-      log.volume.level = Logger.Level(rawValue: settings.logLevel) ?? .info
+      log.volume.level = settings.logLevel
       fields["level.new"] = "\(log.volume.level)"
     }
     if let signer = settings.location.cloudFront {
@@ -59,7 +59,7 @@ final class Reload: Sendable {
     guard let file = EnvironmentFile(path) else {
       throw SettingsError(problems: ["\(path) can't be read"])
     }
-    return EnvironmentFileOption.merged(processEnvironment(), file)
+    return EnvironmentFile.merged(processEnvironment(), file)
   }
 
   /// The names, never the values, of settings that differ and are read at the start only.

@@ -34,7 +34,7 @@ struct Serve: ParsableCommand {
       throw ExitCode(EX_CONFIG)
     }
     if settings.areCoreFilesAllowed { CoreFiles.allow() }
-    let log = Log(settings)
+    let log = Log(level: settings.logLevel, format: settings.logFormat)
     let logger = log.logger
     if let file { logger.info("settings read from a file", metadata: ["file": "\(file.path)"]) }
     if let proxies = HTTPClient.proxies {
@@ -45,80 +45,31 @@ struct Serve: ParsableCommand {
     if let (words, advice) = SameHostCheck(settings.location, registryHosts: hosts).finding {
       logger.warning("\(words)", metadata: ["advice": "\(advice)"])
     }
+    let credentials = SigningCredentials(settings.credentials)
     do {
-      try settings.credentials.start(logger)
+      try credentials.start(tellingTo: CredentialLog(logger: logger))
     } catch {
       complain(error.problems.map { "bloblo: \($0)" })
       throw ExitCode(EX_CONFIG)
     }
     let listener = try listen(settings, environment)
-    let address = listener.address
-    let isTCP = listener.isTCP
-    let health = Health()
-    let loop = EventLoop()
-    let handler = BlobHandler(
-      settings, environment: environment, log, on: loop, health, isTCP: isTCP)
-    handler.notices.raise(startingWith: settings, tcp: isTCP ? address : nil)
-    let probe = Probe(
-      health, handler.locations.standard, settings.credentials, handler.tee.filler, logger,
-      handler.notices,
-      round: handler.tick)
-    let responder = Responder(listener, on: loop, handler: handler)
-    guard responder.start() else {
+    let server = Server(settings, credentials, environment: environment, log, on: listener)
+    guard server.start() else {
       complain(["bloblo: the system gives no threads"])
       throw ExitCode(EX_OSERR)
     }
-    logger.info(
-      "listening",
-      metadata: [
-        "address": "\(address)", "upstream.url": "\(settings.location.upstream.url)",
-        "s3.endpoint": "\(settings.location.bucket.endpoint)",
-        "s3.bucket": "\(settings.location.bucket.name)",
-        "version": "\(blobloVersion)",
-      ])
-    probe.start()
-    handler.offloading.start()
-    let looks = backgroundLooks(settings, handler, probe)
-    for each in looks { each.start(logger) }
-    let sweeper = Sweeper(handler.locations, olderThan: settings.sweepAge, logger)
-    sweeper.start()
     let manager = ServiceManager(environment)
-    manager?.tell("READY=1\nSTATUS=answers on \(address)")
-    let reload = Reload(environment, file?.path, log, handler.locations)
-    let signal = waitForStop(signals, manager, responder, log, reload)
+    manager?.tell("READY=1\nSTATUS=answers on \(server.address)")
+    let reload = Reload(environment, file?.path, log, server.locations)
+    let signal = waitForStop(signals, manager, server.responder, log, reload)
     signals.watchForSecond { signal in
       logger.warning("stopped at once", metadata: ["signal": "\(signal)"])
       leave(EX_OK)
     }
-    health.beginStop()
-    probe.stop()
-    for each in looks { each.stop() }
-    sweeper.stop()
-    handler.offloading.stop()
     manager?.tell("STOPPING=1")
     logger.info("stopping", metadata: ["signal": "\(signal)"])
-    let isDone = responder.stop(within: settings.stopTimeout)
-    handler.stop(within: settings.stopTimeout)
+    let isDone = server.stop()
     logger.info("stopped", metadata: ["in-flight": isDone ? "finished" : "cut off"])
-  }
-
-  /// What finds out of itself what clients would else have to wait for.
-  private func backgroundLooks(
-    _ settings: Settings, _ handler: BlobHandler, _ probe: Probe
-  ) -> [Rounds] {
-    let presences = PresenceLooks(
-      handler.locations, perSecond: settings.presenceLooks, handler.ledger.figures)
-    let servers = ServerLooks(locations: handler.locations)
-    let roads = RoadLooks(handler.locations) { probe.learn(.road, $0) }
-    return [
-      Rounds("look-again", every: .milliseconds(50)) { presences.look(&$0) },
-      Rounds("look-as-client", every: .milliseconds(250)) { _ in
-        roads.look()
-        probe.learn(.writing, .ofWriting(handler.locations.all))
-      },
-      Rounds("look-s3", every: .milliseconds(250)) { _ in servers.lookAtStores() },
-      Rounds("look-registry", every: .seconds(1)) { _ in servers.lookAtUpstreams() },
-    ]
   }
 
   /// Waits for a signal to stop. Meanwhile the service manager hears that we are well, as long as the

@@ -17,18 +17,20 @@ func serveCGI() -> Int32 {
     return CGIProcess.answer(by: Misconfigured(), on: EventLoop()) ? EX_CONFIG : EX_IOERR
   }
   if settings.areCoreFilesAllowed { CoreFiles.allow() }
-  let log = Log(settings)
+  let log = Log(level: settings.logLevel, format: settings.logFormat)
   // That a credential was obtained is news once for a server, and none for each request's process.
-  var logger = Log(settings).logger
+  var logger = Log(level: settings.logLevel, format: settings.logFormat).logger
   if logger.logLevel == .info { logger.logLevel = .notice }
+  let credentials = SigningCredentials(settings.credentials)
   do {
-    try settings.credentials.start(logger)
+    try credentials.start(tellingTo: CredentialLog(logger: logger))
   } catch {
     complain(error.problems.map { "bloblo: \($0)" })
     return CGIProcess.answer(by: Misconfigured(), on: EventLoop()) ? EX_CONFIG : EX_IOERR
   }
   let loop = EventLoop()
-  let handler = BlobHandler(settings, environment: environment, log, on: loop)
+  let services = GatewayServices(settings, credentials, environment: environment, log, on: loop)
+  let handler = BlobHandler(services, routes: [CheckPage()])
   let isWhole = CGIProcess.answer(by: handler, on: loop)
   handler.stop(within: settings.stopTimeout)
   return isWhole ? EX_OK : EX_IOERR

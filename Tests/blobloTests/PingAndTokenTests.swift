@@ -49,7 +49,11 @@ import Threading
     let loop = EventLoop()
     let responder = Responder(
       listener, on: loop,
-      handler: BlobHandler(settings, environment: environment, Log(settings), on: loop))
+      handler: BlobHandler(
+        GatewayServices(
+          settings, SigningCredentials(settings.credentials), environment: environment,
+          Log(level: settings.logLevel, format: settings.logFormat), on: loop),
+        routes: []))
     #expect(responder.start())
     defer { _ = responder.stop(within: .seconds(5)) }
     try body(#require(FastCGIClient(port: port)))

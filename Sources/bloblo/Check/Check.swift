@@ -92,8 +92,9 @@ struct Check: ParsableCommand {
 
     var http = HTTPClient()
     let location = settings.location
-    let store = location.store(settings.credentials, clock: settings.credentials.clock)
-    if CredentialCheck(settings).run(&report) {
+    let credentials = SigningCredentials(settings.credentials)
+    let store = location.store(credentials, clock: credentials.clock)
+    if CredentialCheck(credentials, presignLifetime: location.presignLifetime).run(&report) {
       BucketCheck(store, location).run(&report, &http)
     }
     let authorization = environment["BLOBLO_CHECK_AUTHORIZATION"]

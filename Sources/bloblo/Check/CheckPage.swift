@@ -29,24 +29,24 @@ struct SeenParams: Codable {
 /// | `/v2/bloblo/blobs/check:N` | a redirect with a `Location` of N bytes, to see whether it arrives |
 ///
 /// The last two are no blobs' paths, since there is no such algorithm, but locations of blobs match them.
-enum CheckPage {
+struct CheckPage: Route {
   static let path = "/bloblo/check"
   static let blobPrefix = "/v2/bloblo/blobs/check:"
   /// Longer ones no web server takes.
   static let locationBytes = 64...32_768
 
   /// - Returns: whether the request was for this, and is answered.
-  static func answer(_ request: Request) -> Bool {
+  func answer(_ request: Request) -> Bool {
     let target = request.parameter("REQUEST_URI") ?? []
     let path = String(decoding: target.prefix { $0 != UInt8(ascii: "?") }, as: UTF8.self)
-    let isForBlob = path.hasPrefix(blobPrefix)
+    let isForBlob = path.hasPrefix(Self.blobPrefix)
     guard isForBlob || path == Self.path, request.parameter("REQUEST_METHOD") == Array("GET".utf8),
       isFromThisMachine(request)
     else { return false }
-    let word = isForBlob ? path.dropFirst(blobPrefix.count) : "params"
+    let word = isForBlob ? path.dropFirst(Self.blobPrefix.count) : "params"
     if word == "params" {
       answerParams(request)
-    } else if let count = Int(word), locationBytes.contains(count) {
+    } else if let count = Int(word), Self.locationBytes.contains(count) {
       answerRedirect(request, locationBytes: count)
     } else {
       return false
@@ -54,7 +54,7 @@ enum CheckPage {
     return true
   }
 
-  private static func answerParams(_ request: Request) {
+  private func answerParams(_ request: Request) {
     // Strings only: there is nothing that can't be encoded.
     let body = [UInt8]((try? JSONEncoder().encode(SeenParams(request))) ?? Data())
     var head = ResponseHead(status: 200)
@@ -66,7 +66,7 @@ enum CheckPage {
   }
 
   /// As a blob's redirect, but to nowhere.
-  private static func answerRedirect(_ request: Request, locationBytes count: Int) {
+  private func answerRedirect(_ request: Request, locationBytes count: Int) {
     let origin = "http://bloblo.invalid/"
     var head = ResponseHead(status: 307, capacity: count + 320)
     head.add("Location", origin + String(repeating: "a", count: count - origin.utf8.count))
@@ -82,7 +82,7 @@ enum CheckPage {
   ///
   /// The shipped nginx files add the client's address to `X-Forwarded-For` themselves; whatever stands there
   /// beside that address comes from a client or a proxy, whatever it says.
-  private static func isFromThisMachine(_ request: Request) -> Bool {
+  private func isFromThisMachine(_ request: Request) -> Bool {
     func text(_ bytes: [UInt8]?) -> String { String(decoding: bytes ?? [], as: UTF8.self) }
     let address = text(request.parameter("REMOTE_ADDR"))
     guard address.hasPrefix("127.") || address == "::1" || address == "unix:" else { return false }

@@ -1,4 +1,3 @@
-import Logging
 import Primitives
 import S3
 
@@ -6,15 +5,19 @@ import S3
 struct CredentialCheck {
   static let advice = "docs/s3.md lists the sources of credentials and the settings of each"
 
-  private let settings: Settings
+  private let credentials: SigningCredentials
+  /// `BLOBLO_PRESIGN_EXPIRES`.
+  private let lifetime: Duration
 
-  init(_ settings: Settings) { self.settings = settings }
+  init(_ credentials: SigningCredentials, presignLifetime: Duration) {
+    self.credentials = credentials
+    lifetime = presignLifetime
+  }
 
   /// - Returns: whether there is one to go on with.
   func run(_ report: inout CheckReport) -> Bool {
-    let credentials = settings.credentials
     do {
-      try credentials.start(Logger(label: "check") { _ in SwiftLogNoOpLogHandler() })
+      try credentials.start()
     } catch {
       report.fail(
         "credentials", error.problems.joined(separator: "; "), Self.advice)
@@ -22,11 +25,10 @@ struct CredentialCheck {
     }
     guard let held = credentials.store.current(at: .now()) else {
       report.fail(
-        "credentials", credentials.log.trouble ?? "the source gives none",
+        "credentials", credentials.record.trouble ?? "the source gives none",
         "`serve` starts all the same, and passes until the source answers")
       return false
     }
-    let lifetime = settings.location.presignLifetime
     let credential = held.credential
     guard let end = credential.expiration else {
       report.ok("credentials", "\(credential.accessKeyID) from \(held.source), without end")
@@ -34,7 +36,7 @@ struct CredentialCheck {
     }
     let left = end - .now()
     let words = "\(credential.accessKeyID) from \(held.source), \(left) s left"
-    if settings.credentials.presignStore == nil, .seconds(left) < lifetime {
+    if credentials.presignStore == nil, .seconds(left) < lifetime {
       report.warn(
         "credentials", words,
         "URLs end with it, before BLOBLO_PRESIGN_EXPIRES (\(lifetime.short)): shorten that, or set "

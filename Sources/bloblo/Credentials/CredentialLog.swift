@@ -1,24 +1,15 @@
 import Logging
 import S3
-import Synchronization
 
 /// Tells the log of the credential's life, and of what is learnt of the bucket. No secret comes here.
-final class CredentialLog: CredentialObserver, BucketObserver {
-  private let logger = Mutex<Logger?>(nil)
-  private let lastTrouble = Mutex<String?>(nil)
-
-  /// Why no credential was obtained, the last time that one was asked for.
-  var trouble: String? { lastTrouble.withLock { $0 } }
-
-  /// Before this there is nobody to tell.
-  func begin(_ logger: Logger) { self.logger.withLock { $0 = logger } }
+struct CredentialLog: CredentialObserver, BucketObserver {
+  let logger: Logger
 
   private func log(_ level: Logger.Level, _ message: Logger.Message, _ fields: Logger.Metadata) {
-    logger.withLock { $0 }?.log(level: level, message, metadata: fields)
+    logger.log(level: level, message, metadata: fields)
   }
 
   func obtained(accessKeyID: String, source: String, lifeLeft: Int64?) {
-    lastTrouble.withLock { $0 = nil }
     log(
       .info, "credential obtained",
       [
@@ -28,7 +19,6 @@ final class CredentialLog: CredentialObserver, BucketObserver {
   }
 
   func failed(_ reason: String, lifeLeft: Int64?) {
-    lastTrouble.withLock { $0 = reason }
     switch lifeLeft {
     case .max?:
       log(.warning, "credential not refreshed; the old one serves", ["reason": "\(reason)"])

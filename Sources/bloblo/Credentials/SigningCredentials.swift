@@ -1,5 +1,3 @@
-import HTTPTransport
-import Logging
 import Primitives
 import S3
 
@@ -10,7 +8,7 @@ final class SigningCredentials: Sendable {
   let store: CredentialStore
   /// `nil` for the same.
   let presignStore: CredentialStore?
-  let log = CredentialLog()
+  let record = CredentialRecord()
   private let isFixed: Bool
 
   /// - Parameters:
@@ -21,24 +19,31 @@ final class SigningCredentials: Sendable {
     presignStore = presign.map { CredentialStore($0, source: "BLOBLO_PRESIGN_ACCESS_KEY_ID") }
     store =
       fixed.map { CredentialStore($0, source: "BLOBLO_USE_LOCALSTACK") }
-      ?? CredentialStore(chain, observer: log) { [clock] in clock.time(at: .now()) }
+      ?? CredentialStore(chain, observer: record) { [clock] in clock.time(at: .now()) }
   }
 
   /// Fetches the credential, and keeps it fresh from then on.
   ///
   /// - Throws: when no source is set up, or one is set up wrongly; a source that does not answer now is
   ///   waited for, and until then nothing is signed.
-  func start(_ logger: Logger) throws(SettingsError) {
-    log.begin(logger)
+  func start(
+    tellingTo observer: (any CredentialObserver & BucketObserver)? = nil
+  ) throws(CredentialsError) {
+    if let observer { record.begin(observer) }
     guard !isFixed else { return }
     let problems = store.start().problems
-    if !problems.isEmpty { throw SettingsError(problems: problems) }
+    if !problems.isEmpty { throw CredentialsError(problems: problems) }
   }
+}
+
+/// Why no source of credentials can be used, one sentence each.
+struct CredentialsError: Error {
+  let problems: [String]
 }
 
 extension CredentialChain.Outcome {
   /// What only the operator can mend.
-  fileprivate var problems: [String] {
+  var problems: [String] {
     switch self {
     case .found: []
     case .failed(let error): error.kind == .misconfigured ? ["AWS credentials: \(error)"] : []
@@ -48,20 +53,6 @@ extension CredentialChain.Outcome {
       ] + reasons.map { "  \($0)" }
     }
   }
-}
-
-/// What is wrong with the credential where other settings are wrong: who mends those mends it in the same
-/// round. The sources are asked for it, as at a start.
-func credentialProblems(
-  _ environment: [String: String], beside error: SettingsError
-) -> [String] {
-  var reader = SettingsReader(environment)
-  // Settings of the credential are among the mistakes already.
-  guard !reader.boolean("BLOBLO_USE_LOCALSTACK", default: false),
-    !error.problems.contains(where: { $0.hasPrefix("AWS_SECRET_ACCESS_KEY:") })
-  else { return [] }
-  var http = HTTPClient()
-  return CredentialChain(environment: environment).load(over: &http, now: .now()).problems
 }
 
 /// Its parts hold the environment, and with it what must not be shown.

@@ -8,7 +8,7 @@ import Threading
 
 /// Looks every few seconds at what bloblo needs, on a thread of its own: no request waits for it, and no
 /// page asks anyone.
-final class Probe: Sendable {
+final class Probe: BackgroundService {
   static let interval = Duration.seconds(5)
   /// How long a server may take to be called well.
   private static let patience = Duration.seconds(3)
@@ -84,7 +84,7 @@ final class Probe: Sendable {
   private func credentialVerdict(at now: UnixTime) -> Verdict {
     let time = credentials.clock.time(at: now)
     guard let held = credentials.store.current(at: time) else {
-      let why = credentials.log.trouble ?? "the last one has ended, or none was obtained yet"
+      let why = credentials.record.trouble ?? "the last one has ended, or none was obtained yet"
       return .bad(
         "There is no credential: \(why). Blobs pass to the registry. Mend the source; bloblo goes on asking it."
       )

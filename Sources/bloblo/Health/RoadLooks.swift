@@ -3,7 +3,6 @@ import Offload
 import Primitives
 import Registry
 import S3
-import Synchronization
 
 /// Looks at roads as clients do: by a GET of one byte of an object that clients were just sent to, through the
 /// URL that they got, on a new connection, with its certificate checked.
@@ -172,31 +171,5 @@ extension S3Refusal {
     isOfCredential
       || ["SignatureDoesNotMatch", "RequestTimeTooSkewed", "AuthorizationQueryParametersError"]
         .contains(code)
-  }
-}
-
-/// Which road is whose: locations whose clients go the same way share it.
-final class Roads: Sendable {
-  private let isOn: Bool
-  private let roads = Mutex<[String: RoadWatch]>([:])
-
-  /// - Parameter isOn: `BLOBLO_LOOK_AS_CLIENT`.
-  init(isOn: Bool) { self.isOn = isOn }
-
-  /// - Returns: `nil` where none is looked at.
-  func road(of settings: LocationSettings, _ store: S3BlobStore) -> RoadWatch? {
-    let delivery = settings.policy.delivery
-    guard isOn, delivery != .pass else { return nil }
-    let bucket = settings.bucket
-    let endpoint =
-      delivery == .accelerate
-      ? "\(bucket.endpoint)"
-      : store.cloudFront.map { "\($0.endpoint)" } ?? "\(bucket.publicEndpoint)"
-    let name = "\(delivery) \(endpoint) \(bucket.name) \(bucket.region) \(settings.keyTemplate)"
-    return roads.withLock { roads in
-      let road = roads[name] ?? RoadWatch()
-      roads[name] = road
-      return road
-    }
   }
 }

@@ -3,22 +3,24 @@ import Logging
 import Threading
 
 /// A thread of its own that does something every few moments, until it is stopped.
-final class Rounds: Sendable {
+final class Rounds: BackgroundService {
   private let name: StaticString
   private let pause: Duration
+  private let logger: Logger
   private let round: @Sendable (inout HTTPClient) -> Void
   private let isStopped = Monitor(false)
 
   init(
-    _ name: StaticString, every pause: Duration,
+    _ name: StaticString, every pause: Duration, _ logger: Logger,
     _ round: @escaping @Sendable (inout HTTPClient) -> Void
   ) {
     self.name = name
     self.pause = pause
+    self.logger = logger
     self.round = round
   }
 
-  func start(_ logger: Logger) {
+  func start() {
     let thread = Thread.start("\(name)") { [self] in
       var http = HTTPClient()
       repeat { round(&http) } while isStopped.wait(for: pause) { $0 ? true : nil } == nil

@@ -3,28 +3,6 @@ import Offload
 import Primitives
 import Registry
 import S3
-import Synchronization
-
-/// Which watch is whose server: locations that ask the same one share it.
-final class ServerWatches: Sendable {
-  private let upstreams = Mutex<[String: ServerWatch<RepositoryName>]>([:])
-  private let stores = Mutex<[String: ServerWatch<Digest>]>([:])
-
-  func watches(of settings: LocationSettings) -> Watches {
-    let upstream = upstreams.withLock { all in
-      let watch = all[settings.upstream.url] ?? ServerWatch()
-      all[settings.upstream.url] = watch
-      return watch
-    }
-    let store = stores.withLock { all in
-      let name = "\(settings.bucket.endpoint)"
-      let watch = all[name] ?? ServerWatch()
-      all[name] = watch
-      return watch
-    }
-    return Watches(upstream: upstream, store: store)
-  }
-}
 
 /// Asks servers that are known not to answer, and S3 when it is needed and was not heard of for some seconds:
 /// so no client is the one that waits to find out.

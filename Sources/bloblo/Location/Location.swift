@@ -42,10 +42,17 @@ extension LocationSettings {
   func store(_ credentials: SigningCredentials, clock: ServerClock) -> S3BlobStore {
     let site = BucketSite(
       bucket, credentials: credentials.store, presignCredentials: credentials.presignStore,
-      clock: clock, observer: credentials.log)
+      clock: clock, observer: credentials.record)
     return S3BlobStore(
       bucket: BucketClient(site, limits: s3Limits, uploadOptions: uploadOptions),
       template: keyTemplate, presignLifetime: presignLifetime, cloudFront: cloudFront,
       delivery: policy.delivery)
+  }
+}
+
+extension SigningCredentials {
+  /// The service that the settings describe; `start` fetches.
+  convenience init(_ settings: CredentialSettings) {
+    self.init(settings.chain, fixed: settings.fixed, presign: settings.presign)
   }
 }

@@ -34,15 +34,16 @@ final class Locations: Sendable {
   ///   - rule: which settings a param may set.
   ///   - report: told of wrong params, once for each.
   init(
-    _ settings: Settings, environment: [String: String], rule: ParamRule,
+    _ settings: Settings, _ credentials: SigningCredentials, environment: [String: String],
+    rule: ParamRule,
     report: @escaping @Sendable (_ problems: [String]) -> Void
   ) {
     memories = Memories(settings.lives)
     roads = Roads(isOn: settings.looksAsClient)
     standard = Location(
-      0, settings.location, settings.credentials, memories,
+      0, settings.location, credentials, memories,
       servers.watches(of: settings.location), roads)
-    credentials = settings.credentials
+    self.credentials = credentials
     // Of the environment only what is read again: no secret is kept here.
     self.environment = environment.filter {
       LocationSettings.names.contains($0.key) || ambientNames.contains($0.key)

@@ -1,4 +1,3 @@
-import FastCGI
 import Logging
 import Offload
 import Primitives

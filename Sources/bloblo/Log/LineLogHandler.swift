@@ -1,5 +1,6 @@
 import Glibc
 import Logging
+import Primitives
 
 /// Makes one line of each event, and hands it to the error stream's sink.
 struct LineLogHandler: LogHandler {

@@ -1,4 +1,5 @@
 import Logging
+import Primitives
 
 /// The logger, and how much it says.
 struct Log: Sendable {
@@ -10,12 +11,12 @@ struct Log: Sendable {
     self.volume = volume
   }
 
-  init(_ settings: Settings) {
-    let volume = LogVolume(Logger.Level(rawValue: settings.logLevel) ?? .info)
-    let format = settings.logFormat
+  init(level: Logger.Level, format: LogFormat) {
+    let volume = LogVolume(level)
     self.volume = volume
     logger = Logger(label: "bloblo") { _ in LineLogHandler(format: format, volume: volume) }
   }
+
   /// At the level itself, so that it is seen whatever it is.
   func tellLevel() {
     logger.log(

@@ -1,4 +1,3 @@
-import FastCGI
 import Offload
 import Primitives
 import Registry
@@ -22,7 +21,9 @@ final class RecentPasses: Sendable {
   /// By reason, the oldest first.
   private let kept = Mutex([[Pass]](repeating: [], count: PassReason.Kind.allCases.count))
 
-  func note(_ reason: PassReason, _ request: Request, _ blob: BlobRequest?, at now: UnixTime) {
+  func note(
+    _ reason: PassReason, _ request: any RecordedRequest, _ blob: BlobRequest?, at now: UnixTime
+  ) {
     guard seconds[reason.kind.rawValue].isFirst(in: now.seconds) else { return }
     let client = request.parameter("REMOTE_ADDR")?.prefix(64) ?? []
     let pass = Pass(

@@ -1,4 +1,3 @@
-import FastCGI
 import Logging
 import Offload
 import Primitives
@@ -6,7 +5,7 @@ import Registry
 
 /// What the line of a request says; read before the request is answered, since its params end then.
 struct RequestFacts {
-  let request: Request
+  let request: any RecordedRequest
   let blob: BlobRequest?
   var trace: Trace?
   var id: RequestID?
@@ -16,7 +15,7 @@ struct RequestFacts {
   func fields(decision: String, size: Int64?) -> Logger.Metadata {
     var fields = blob.map { blobFields($0) } ?? [:]
     fields["decision"] = "\(decision)"
-    fields["request.id"] = "\(id ?? RequestID(request))"
+    fields["request.id"] = "\(id ?? request.id)"
     for (name, parameter) in parameters {
       // A value is for people to read, not for them to page through.
       guard let value = request.parameter(parameter)?.prefix(256), !value.isEmpty else { continue }

@@ -1,23 +1,10 @@
-import FastCGI
-
 /// What a request is called in our log, upstream's, and the web server's.
 struct RequestID: Sendable, CustomStringConvertible {
   static let field = "X-Request-Id"
 
   let bytes: [UInt8]
 
-  /// The one that came with the request, if it is sane, or a new one; the same each time.
-  init(_ request: Request) {
-    if let known = request.identifier {
-      bytes = known
-      return
-    }
-    let own: [UInt8]?? = request.withParameter("HTTP_X_REQUEST_ID") { value in
-      Self.isSane(value) ? unsafe value.withUnsafeBufferPointer { unsafe Array($0) } : nil
-    }
-    bytes = (own ?? nil) ?? Self.made()
-    request.identifier = bytes
-  }
+  init(_ bytes: [UInt8]) { self.bytes = bytes }
 
   var description: String { String(decoding: bytes, as: UTF8.self) }
 
@@ -37,7 +24,7 @@ struct RequestID: Sendable, CustomStringConvertible {
   }
 
   /// 128 random bits, as nginx's `$request_id` is.
-  private static func made() -> [UInt8] {
+  static func made() -> [UInt8] {
     let digits = Array("0123456789abcdef".utf8)
     return (0..<2).flatMap { _ in
       let word = UInt64.random(in: .min ... .max)

@@ -147,7 +147,7 @@ struct MetricsPage {
   }
 
   private mutating func program() {
-    let pools = operation.pools()
+    let pools = operation.pools
     text.begin("bloblo_threads_busy", .gauge, "Threads at work, by pool.")
     for (name, load) in pools {
       text.sample("bloblo_threads_busy", ["pool": name], Int64(load.busy))
@@ -160,7 +160,7 @@ struct MetricsPage {
     for (name, load) in pools {
       text.sample("bloblo_jobs_waiting", ["pool": name], Int64(load.waiting))
     }
-    let questions = operation.questions()
+    let questions = operation.questions
     text.begin("bloblo_upstream_questions", .gauge, "Questions to registries, by state.")
     text.sample("bloblo_upstream_questions", ["state": "asked"], Int64(questions.onWire))
     text.sample("bloblo_upstream_questions", ["state": "waiting"], Int64(questions.waiting))

@@ -1,4 +1,5 @@
 import Fill
+import HTTPTransport
 import Offload
 import Primitives
 import S3
@@ -15,15 +16,38 @@ struct Operation: Sendable {
   let answers: AnswerMemory
   let filler: Filler
   let credentials: SigningCredentials
-  let pools: @Sendable () -> [(name: String, load: ThreadPoolLoad)]
-  /// Questions to registries: on the wire, and in line.
-  let questions: @Sendable () -> (onWire: Int, waiting: Int)
+  private let services: GatewayServices
   /// In force, secrets redacted, by name.
   let settings: [SettingInForce]
   /// What is set and probably meant otherwise.
   let warnings: [String]
   let start: UnixTime
   let volume: LogVolume
+
+  init(
+    _ services: GatewayServices, _ health: Health, _ credentials: SigningCredentials,
+    _ settings: Settings, _ volume: LogVolume
+  ) {
+    self.services = services
+    self.health = health
+    self.credentials = credentials
+    self.volume = volume
+    ledger = services.ledger
+    notices = services.notices
+    frontFiles = services.frontFiles
+    locations = services.locations
+    answers = services.pingAndToken.memory
+    filler = services.tee.filler
+    history = History(at: .now())
+    self.settings = settings.inForce
+    warnings = settings.warnings
+    start = .now()
+  }
+
+  var pools: [(name: String, load: ThreadPoolLoad)] { services.loads }
+
+  /// Questions to registries: on the wire, and in line.
+  var questions: (onWire: Int, waiting: Int) { services.upstream.load }
 
   var figures: Figures { ledger.figures }
 

@@ -6,8 +6,11 @@ import Primitives
 ///
 /// Answered only where the web server says so by a param, in a location that it keeps for this machine: a
 /// client can't set one.
-struct Pages: Sendable {
+struct Pages: Route {
   let operation: Operation
+
+  /// What the pages draw is measured every few seconds.
+  func tick() { operation.history.take(operation.figures.bytes, at: .now()) }
 
   /// Answers, if the request is for a page.
   ///

@@ -238,13 +238,13 @@ struct StatusPage {
         ("Evicted", "\(counts.evictions)"),
       ])
     }
-    let pools: [HTML] = operation.pools().map { name, load in
+    let pools: [HTML] = operation.pools.map { name, load in
       row([
         ("Threads", name), ("Busy", "\(load.busy) of \(load.limit)"),
         ("Waiting", "\(load.waiting)"),
       ])
     }
-    let questions = operation.questions()
+    let questions = operation.questions
     let all =
       pools + [
         row([

@@ -24,7 +24,7 @@ struct PurgeAnswer: Codable {
 ///
 /// The param `BLOBLO_CONTROL` makes a request an order. No shipped file sets it, and a client can't. Whoever can
 /// connect to the socket can give one; the worst that it does is that a blob passes.
-struct Control: Sendable {
+struct Control: Route {
   static let path = "/bloblo/purge/"
 
   private let purges: Purges

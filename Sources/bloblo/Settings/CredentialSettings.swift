@@ -1,9 +1,24 @@
 import Primitives
 import S3
 
+/// Where the credentials come from. Nothing is fetched until `SigningCredentials` start.
+struct CredentialSettings: Sendable {
+  let chain: CredentialChain
+  /// Instead of what the chain finds.
+  let fixed: Credential?
+  /// For clients' URLs only.
+  let presign: Credential?
+}
+
+/// Its parts hold the environment, and with it what must not be shown.
+extension CredentialSettings: CustomStringConvertible, CustomReflectable {
+  var description: String { "<redacted>" }
+  var customMirror: Mirror { Mirror(self, children: []) }
+}
+
 extension SettingsReader {
   /// Where the credentials come from. Whether one is there is seen when they are started.
-  mutating func credentials() -> SigningCredentials {
+  mutating func credentials() -> CredentialSettings {
     let isLocalStack = boolean("BLOBLO_USE_LOCALSTACK", default: false)
     // Seen at once, so told with the other mistakes.
     if text("AWS_ACCESS_KEY_ID") != nil, text("AWS_SECRET_ACCESS_KEY") == nil {
@@ -12,8 +27,8 @@ extension SettingsReader {
     let fixed =
       isLocalStack && text("AWS_ACCESS_KEY_ID") == nil
       ? Credential(accessKeyID: "test", secretAccessKey: Secret("test")) : nil
-    return SigningCredentials(
-      CredentialChain(environment: environment), fixed: fixed, presign: presignCredential())
+    return CredentialSettings(
+      chain: CredentialChain(environment: environment), fixed: fixed, presign: presignCredential())
   }
 
   /// A credential that lives long, for URLs that must: the process's own may end within the hour.

@@ -1,7 +1,3 @@
-import ArgumentParser
-import Glibc
-import HTTPTransport
-import S3
 import System
 
 /// A file of settings, as systemd's `EnvironmentFile=` reads it: `NAME=value` lines, comments that begin with `#`
@@ -20,6 +16,11 @@ struct EnvironmentFile {
     guard let bytes = SmallFile.bytes(path) else { return nil }
     self.path = path
     settings = Self.parse(String(decoding: bytes, as: UTF8.self))
+  }
+
+  /// The process's environment, the file's settings below it, and the AWS profile's below that.
+  static func merged(_ own: [String: String], _ file: EnvironmentFile?) -> [String: String] {
+    own.merging(file?.settings ?? [:]) { own, _ in own }.withProfile()
   }
 
   static func parse(_ text: String) -> [String: String] {
@@ -60,56 +61,4 @@ struct EnvironmentFile {
   }
 
   private static func trimmed(_ text: String) -> String { trimmed(text[...]) }
-}
-
-/// `--env-file`, of every command.
-struct EnvironmentFileOption: ParsableArguments {
-  @Option(
-    help: """
-      Read settings from this file too. Without it \(EnvironmentFile.packaged) is read, if it is readable and no \
-      BLOBLO_ variable is set. A variable that is set goes before the file.
-      """)
-  var envFile: String?
-
-  /// The process's environment, the file's settings below it, and the AWS profile's below that.
-  ///
-  /// - Throws: an exit status, when the file that is named can't be read.
-  func environment() throws -> [String: String] { try read().environment }
-
-  /// Also sets the process's proxies, of which a CGI process has none.
-  ///
-  /// - Returns: also the file that was read.
-  func read() throws -> (environment: [String: String], file: EnvironmentFile?) {
-    let own = processEnvironment()
-    let file = try file(beside: own)
-    let environment = EnvironmentFileOption.merged(own, file)
-    do throws(ProxySettings.Failure) {
-      HTTPClient.use(try ProxySettings(environment: environment))
-    } catch {
-      complain(["bloblo: \(error)"])
-      throw ExitCode(EX_CONFIG)
-    }
-    return (environment, file)
-  }
-
-  static func merged(_ own: [String: String], _ file: EnvironmentFile?) -> [String: String] {
-    own.merging(file?.settings ?? [:]) { own, _ in own }.withProfile()
-  }
-
-  private func file(beside environment: [String: String]) throws -> EnvironmentFile? {
-    guard let path = envFile else {
-      guard !environment.keys.contains(where: { $0.hasPrefix("BLOBLO_") }) else { return nil }
-      return EnvironmentFile(EnvironmentFile.packaged)
-    }
-    guard let file = EnvironmentFile(path) else {
-      complain(["bloblo: --env-file \(path): can't be read: \(systemWords(for: errno))"])
-      throw ExitCode(EX_CONFIG)
-    }
-    return file
-  }
-
-  /// Tells a person which file was read.
-  func announce(_ file: EnvironmentFile?) {
-    if let file { complain(["bloblo: settings from \(file.path)"]) }
-  }
 }

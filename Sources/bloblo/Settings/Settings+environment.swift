@@ -1,6 +1,7 @@
 import FastCGI
 import Fill
 import HTTPTransport
+import Logging
 import Offload
 import Primitives
 import Registry
@@ -55,9 +56,10 @@ extension Settings {
     let stopTimeout = reader.duration(
       "BLOBLO_STOP_TIMEOUT", default: .seconds(30), in: .zero...(.seconds(86_400)))
     let logLevel = reader.value(
-      "BLOBLO_LOG_LEVEL", default: "info", want: "one of \(logLevels.joined(separator: ", "))"
-    ) { text in
-      logLevels.contains(text.lowercased()) ? text.lowercased() : nil
+      "BLOBLO_LOG_LEVEL", default: Logger.Level.info,
+      want: "one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))"
+    ) {
+      Logger.Level(rawValue: $0.lowercased())
     }
     let logFormat = reader.choice("BLOBLO_LOG_FORMAT", default: LogFormat.json)
     let passFile = readPassFile(&reader)
@@ -109,8 +111,6 @@ extension SettingsReader {
     ) { ["on": true, "off": false][$0.lowercased()] }
   }
 }
-
-private let logLevels = ["trace", "debug", "info", "notice", "warning", "error", "critical"]
 
 /// `registry.example.com,registry:5000`: the names by which clients know the registry.
 func readRegistryHosts(_ reader: inout SettingsReader) -> [String] {

@@ -1,7 +1,9 @@
 import FastCGI
 import Fill
 import HTTPTransport
+import Logging
 import Offload
+import Primitives
 import Registry
 import S3
 
@@ -20,7 +22,7 @@ struct Settings: Sendable {
   var isBucketNamed: Bool
   /// By which clients know the registry, if that is said.
   var registryHosts: [String]
-  var credentials: SigningCredentials
+  var credentials: CredentialSettings
   var lives: Memories.Lives
   var proofIdentity: ProofIdentity
   /// Looks a second into one bucket, at most, at objects that clients were sent to.
@@ -41,7 +43,7 @@ struct Settings: Sendable {
   var passFile: String
   /// For those who debug.
   var areCoreFilesAllowed: Bool
-  var logLevel: String
+  var logLevel: Logger.Level
   var logFormat: LogFormat
   /// What is set and probably meant otherwise; one sentence each.
   var warnings: [String]
@@ -74,10 +76,6 @@ enum FillMode: String, Sendable, CaseIterable {
   /// The client is passed on; the fill comes when its turn does.
   case background
   case off
-}
-
-enum LogFormat: String, Sendable, CaseIterable {
-  case json, text
 }
 
 /// All mistakes in the settings, one sentence each.

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Fill
 import Glibc
-import Logging
 import S3
 
 /// The settings of commands that serve nobody: no listening address, and no log.
@@ -20,7 +19,7 @@ struct ToolSettings {
     var reader = SettingsReader(environment)
     let location = LocationSettings(&reader)
     registryHosts = readRegistryHosts(&reader)
-    let credentials = reader.credentials()
+    let credentials = SigningCredentials(reader.credentials())
     fillLimits = readFillLimits(&reader)
     sweepAge = readSweepAge(&reader)
     guard reader.problems.isEmpty, let location else {
@@ -31,7 +30,7 @@ struct ToolSettings {
     store = location.store(credentials, clock: credentials.clock)
     do {
       // What is told of a tool's credential goes with its result.
-      try credentials.start(Logger(label: "bloblo") { _ in SwiftLogNoOpLogHandler() })
+      try credentials.start()
     } catch {
       complain(error.problems.map { "bloblo: \($0)" })
       throw ExitCode(EX_CONFIG)

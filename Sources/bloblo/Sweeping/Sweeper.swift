@@ -7,7 +7,7 @@ import Threading
 
 /// Aborts, beside the requests, the multipart uploads that killed instances left behind: at the start, and
 /// once a day, in the bucket of each location that requests come from and that fills.
-final class Sweeper: Sendable {
+final class Sweeper: BackgroundService {
   /// Between two looks whether a location is new, or its time has come.
   private static let interval = Duration.seconds(2)
 

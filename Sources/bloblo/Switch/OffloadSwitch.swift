@@ -8,7 +8,7 @@ import Threading
 ///
 ///     touch /run/bloblo/pass      # all blobs pass, within a second
 ///     rm /run/bloblo/pass         # and back
-final class OffloadSwitch: Sendable {
+final class OffloadSwitch: BackgroundService {
   /// How often the file is looked for.
   private static let interval = Duration.milliseconds(250)
 

@@ -9,14 +9,14 @@ import Threading
 
 /// Fills the blobs of an image that the bucket lacks, some at a time.
 final class BlobWarmer: Sendable {
-  private let settings: ToolSettings
+  private let store: S3BlobStore
   private let filler: Filler
   private let report: WarmReport
   /// What is there already, or was tried: images share layers.
   private let seen = Mutex<Set<Digest>>([])
 
-  init(_ settings: ToolSettings, _ filler: Filler, _ report: WarmReport) {
-    self.settings = settings
+  init(_ store: S3BlobStore, by filler: Filler, _ report: WarmReport) {
+    self.store = store
     self.filler = filler
     self.report = report
   }
@@ -36,17 +36,15 @@ final class BlobWarmer: Sendable {
 
   private func warm(_ blob: ImageBlob, _ session: RegistrySession, _ http: inout HTTPClient) {
     do {
-      let key = try settings.location.keyTemplate.key(
-        algorithm: blob.digest.algorithm.rawValue,
-        encoded: String(decoding: blob.digest.encoded, as: UTF8.self))
+      let key = try store.key(of: blob.digest)
       let stored = try Retry.run { () throws(S3Error) in
-        try settings.bucket.head(key, over: &http, now: .now())
+        try store.bucket.head(key, over: &http, now: .now())
       }
       if stored?.serves(blob.digest, size: blob.size) == true { return report.present(blob) }
       guard let request = try locate(blob, session, &http) else { return report.skipped(blob) }
       let source = FillSource(
         request: request, registry: "", digest: blob.digest, size: blob.size,
-        bucket: settings.bucket.naming(session.reference.name), key: key,
+        bucket: store.bucket(for: session.reference.name), key: key,
         isReplacement: stored != nil)
       if try fill(source, blob, &http) { report.filled(blob) } else { report.present(blob) }
     } catch {

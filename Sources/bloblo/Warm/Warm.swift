@@ -59,7 +59,8 @@ struct Warm: ParsableCommand {
     limits.fills = parallel
     let docker = DockerConfiguration(environment: environment)
     let report = WarmReport(isTerminal: isatty(STDERR_FILENO) == 1)
-    let warmer = BlobWarmer(settings, Filler(limits, observer: WarmObserver(report)), report)
+    let warmer = BlobWarmer(
+      settings.store, by: Filler(limits, observer: WarmObserver(report)), report)
     var http = HTTPClient()
     for reference in images.compactMap(ImageReference.init) {
       // The login of a name is not for whatever --registry says.
@@ -94,11 +95,4 @@ struct Warm: ParsableCommand {
     let address = host == "docker.io" ? "registry-1.docker.io" : host
     return "\(isLoopback || plainHttp ? "http" : "https")://\(address)"
   }
-}
-
-/// Why an image could not be walked; in words for people.
-struct WarmError: Error, CustomStringConvertible {
-  let description: String
-
-  init(_ description: String) { self.description = description }
 }

@@ -1,0 +1,70 @@
+import FastCGI
+import Fill
+import HTTPTransport
+import Logging
+import Offload
+import Threading
+
+/// What answers requests, built in the order in which one part needs another.
+struct GatewayServices: Sendable {
+  /// Where requests are handled: on its thread alone.
+  let loop: EventLoop
+  let upstream: QuestionClient
+  let notices: Notices
+  let frontFiles: FrontFiles
+  let offloading: OffloadSwitch
+  let frontServer: FrontServerKind
+  let askers: AskerHasher
+  let ledger: Ledger
+  let locations: Locations
+  let tee: Tee
+  let severalRanges: SeveralRanges
+  let pingAndToken: PingAndToken
+  let purges: Purges
+  let asking: ThreadPool<HTTPClient>
+  let looking: ThreadPool<HTTPClient>
+  let relaying: ThreadPool<HTTPClient>
+
+  /// - Parameter isTCP: whether any local user can connect, and set params.
+  init(
+    _ settings: Settings, _ credentials: SigningCredentials, environment: [String: String],
+    _ log: Log, on loop: EventLoop, isTCP: Bool = false
+  ) {
+    self.loop = loop
+    upstream = QuestionClient(loop, connectionLimit: settings.upstreamConnections)
+    notices = Notices(log.logger)
+    frontFiles = FrontFiles(notices)
+    offloading = OffloadSwitch(file: settings.passFile, notices)
+    frontServer = settings.frontServer
+    askers = AskerHasher(settings.proofIdentity)
+    ledger = Ledger(log.logger, log.volume)
+    locations = Locations(
+      settings, credentials, environment: environment,
+      rule: ParamRule(named: settings.params, isTCP: isTCP), report: ledger.log.wrongParams)
+    tee = Tee(settings, log.logger, ledger, on: loop)
+    severalRanges = SeveralRanges(settings, ledger)
+    pingAndToken = PingAndToken(
+      memory: AnswerMemory(longest: settings.answerLife), askers: askers,
+      frontServer: settings.frontServer)
+    purges = Purges(locations)
+    asking = ThreadPool(
+      name: "ask", threadLimit: settings.threads, queueLimit: settings.threads * 4
+    ) { HTTPClient() }
+    looking = ThreadPool(
+      name: "look", threadLimit: settings.threads, queueLimit: 1 << 16
+    ) { HTTPClient() }
+    relaying = ThreadPool(name: "relay", threadLimit: settings.streamThreads, queueLimit: 0) {
+      HTTPClient()
+    }
+  }
+
+  /// Threads and queues, by the pool's name.
+  var loads: [(name: String, load: ThreadPoolLoad)] {
+    [
+      ("ask", asking.load), ("look", looking.load), ("relay", relaying.load),
+      ("ranges", severalRanges.pool.load),
+      ("fill", tee.filler.readerLoad), ("hash", tee.filler.hasherLoad),
+      ("upload", tee.filler.uploaderLoad),
+    ]
+  }
+}

@@ -1,0 +1,2 @@
+/// What this build is called.
+let blobloVersion = "0.1.0"

@@ -1,0 +1,98 @@
+import FastCGI
+import Logging
+import Registry
+import S3
+import Threading
+
+/// All that serves, built in the order in which one part needs another, started in that order, and stopped in
+/// its reverse.
+struct Server {
+  let responder: Responder
+  let locations: Locations
+  private let settings: Settings
+  private let log: Log
+  let address: ListenAddress
+  private let health = Health()
+  private let handler: BlobHandler
+  /// What works beside the requests, each on a thread of its own.
+  private let background: [any BackgroundService]
+
+  /// - Parameter credentials: started.
+  init(
+    _ settings: Settings, _ credentials: SigningCredentials, environment: [String: String],
+    _ log: Log, on listener: consuming Listener
+  ) {
+    self.settings = settings
+    self.log = log
+    address = listener.address
+    let loop = EventLoop()
+    let isTCP = listener.isTCP
+    let services = GatewayServices(
+      settings, credentials, environment: environment, log, on: loop, isTCP: isTCP)
+    services.notices.raise(startingWith: settings, tcp: isTCP ? address : nil)
+    let pages = Pages(operation: Operation(services, health, credentials, settings, log.volume))
+    let handler = BlobHandler(
+      services,
+      routes: [
+        CheckPage(), Control(services.purges, services.locations, services.tee.filler), pages,
+      ])
+    let probe = Probe(
+      health, services.locations.standard, credentials, services.tee.filler, log.logger,
+      services.notices
+    ) {
+      handler.tick()
+      pages.tick()
+    }
+    self.handler = handler
+    locations = services.locations
+    responder = Responder(listener, on: loop, handler: handler)
+    background =
+      [probe, services.offloading] + looks(settings, services, probe, log.logger) + [
+        Sweeper(services.locations, olderThan: settings.sweepAge, log.logger)
+      ]
+  }
+
+  /// - Returns: `false` when the system gives no thread to answer on.
+  func start() -> Bool {
+    guard responder.start() else { return false }
+    log.logger.info(
+      "listening",
+      metadata: [
+        "address": "\(address)", "upstream.url": "\(settings.location.upstream.url)",
+        "s3.endpoint": "\(settings.location.bucket.endpoint)",
+        "s3.bucket": "\(settings.location.bucket.name)",
+        "version": "\(blobloVersion)",
+      ])
+    for each in background { each.start() }
+    return true
+  }
+
+  /// - Returns: whether all requests in flight were finished within `BLOBLO_STOP_TIMEOUT`.
+  func stop() -> Bool {
+    health.beginStop()
+    for each in background.reversed() { each.stop() }
+    let isDone = responder.stop(within: settings.stopTimeout)
+    handler.stop(within: settings.stopTimeout)
+    return isDone
+  }
+}
+
+/// What finds out of itself what clients would else have to wait for.
+private func looks(
+  _ settings: Settings, _ services: GatewayServices, _ probe: Probe, _ logger: Logger
+) -> [any BackgroundService] {
+  let locations = services.locations
+  let presences = PresenceLooks(
+    locations, perSecond: settings.presenceLooks, services.ledger.figures)
+  let servers = ServerLooks(locations: locations)
+  let roads = RoadLooks(locations) { probe.learn(.road, $0) }
+  return [
+    Rounds("look-again", every: .milliseconds(50), logger) { presences.look(&$0) },
+    Rounds("look-as-client", every: .milliseconds(250), logger) { _ in
+      roads.look()
+      probe.learn(.writing, .ofWriting(locations.all))
+    },
+    Rounds("look-s3", every: .milliseconds(250), logger) { _ in servers.lookAtStores() },
+    Rounds("look-registry", every: .seconds(1), logger) { _ in servers.lookAtUpstreams() },
+  ]
+}
