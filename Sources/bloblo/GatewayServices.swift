@@ -27,7 +27,7 @@ struct GatewayServices: Sendable {
 
   /// - Parameter isTCP: whether any local user can connect, and set params.
   init(
-    _ settings: Settings, _ credentials: SigningCredentials, environment: [String: String],
+    _ settings: ProcessSettings, _ credentials: SigningCredentials, environment: [String: String],
     _ log: Log, on loop: EventLoop, isTCP: Bool = false
   ) {
     self.loop = loop

@@ -25,11 +25,11 @@ final class Reload: Sendable {
 
   func run() {
     let before = environment.withLock { $0 }
-    let settings: Settings
+    let settings: ProcessSettings
     let now: [String: String]
     do throws(SettingsError) {
       now = try environmentNow(before)
-      settings = try Settings(environment: now)
+      settings = try ProcessSettings(environment: now)
     } catch {
       return log.logger.error(
         "nothing was reloaded: settings are wrong",

@@ -26,9 +26,9 @@ struct Serve: ParsableCommand {
     // Before any thread: they inherit it, and the signals wait for sigwait below.
     let signals = StopSignals()
     let (environment, file) = try file.read()
-    let settings: Settings
+    let settings: ProcessSettings
     do {
-      settings = try Settings(environment: environment)
+      settings = try ProcessSettings(environment: environment)
     } catch {
       complain(error, environment)
       throw ExitCode(EX_CONFIG)
@@ -100,7 +100,7 @@ struct Serve: ParsableCommand {
   }
 
   /// The socket we were started with, or a new one.
-  private func listen(_ settings: Settings, _ environment: [String: String]) throws -> Listener {
+  private func listen(_ settings: ProcessSettings, _ environment: [String: String]) throws -> Listener {
     let address = inheritedAddress(environment) ?? settings.listenAddress
     do {
       return try Listener(address, mode: settings.listenMode, group: settings.listenGroup)

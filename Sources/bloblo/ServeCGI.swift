@@ -9,9 +9,9 @@ import Threading
 /// - Returns: the process's exit status.
 func serveCGI() -> Int32 {
   let environment = processEnvironment().withProfile()
-  let settings: Settings
+  let settings: ProcessSettings
   do {
-    settings = try Settings(environment: environment)
+    settings = try ProcessSettings(environment: environment)
   } catch {
     complain(error, environment)
     return CGIProcess.answer(by: Misconfigured(), on: EventLoop()) ? EX_CONFIG : EX_IOERR

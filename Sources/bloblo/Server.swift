@@ -9,7 +9,7 @@ import Threading
 struct Server {
   let responder: Responder
   let locations: Locations
-  private let settings: Settings
+  private let settings: ProcessSettings
   private let log: Log
   let address: ListenAddress
   private let health = Health()
@@ -19,7 +19,7 @@ struct Server {
 
   /// - Parameter credentials: started.
   init(
-    _ settings: Settings, _ credentials: SigningCredentials, environment: [String: String],
+    _ settings: ProcessSettings, _ credentials: SigningCredentials, environment: [String: String],
     _ log: Log, on listener: consuming Listener
   ) {
     self.settings = settings
@@ -79,7 +79,7 @@ struct Server {
 
 /// What finds out of itself what clients would else have to wait for.
 private func looks(
-  _ settings: Settings, _ services: GatewayServices, _ probe: Probe, _ logger: Logger
+  _ settings: ProcessSettings, _ services: GatewayServices, _ probe: Probe, _ logger: Logger
 ) -> [any BackgroundService] {
   let locations = services.locations
   let presences = PresenceLooks(

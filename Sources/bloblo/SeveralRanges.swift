@@ -15,7 +15,7 @@ final class SeveralRanges: Sendable {
   /// Threads that read the bucket, each as slowly as its client.
   let pool: ThreadPool<HTTPClient>
 
-  init(_ settings: Settings, _ ledger: Ledger) {
+  init(_ settings: ProcessSettings, _ ledger: Ledger) {
     self.ledger = ledger
     pool = ThreadPool(name: "ranges", threadLimit: settings.streamThreads, queueLimit: 0) {
       HTTPClient()

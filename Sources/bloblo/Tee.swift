@@ -16,7 +16,7 @@ final class Tee: Sendable {
   private let ledger: Ledger
   private let loop: EventLoop
 
-  init(_ settings: Settings, _ logger: Logger, _ ledger: Ledger, on loop: EventLoop) {
+  init(_ settings: ProcessSettings, _ logger: Logger, _ ledger: Ledger, on loop: EventLoop) {
     filler = Filler(
       settings.fillLimits, observer: FillLog(logger: logger, figures: ledger.figures))
     self.ledger = ledger

@@ -52,7 +52,7 @@ struct HealthTests {
 
 struct SettingsInForceTests {
   private func shown(_ environment: [String: String]) throws -> [String: SettingInForce] {
-    let settings = try Settings(environment: SettingsTests.least.merging(environment) { $1 })
+    let settings = try ProcessSettings(environment: SettingsTests.least.merging(environment) { $1 })
     return Dictionary(uniqueKeysWithValues: settings.inForce.map { ($0.name, $0) })
   }
 

@@ -43,7 +43,7 @@ import Threading
       "BLOBLO_UPSTREAM_URL": upstream.url, "BLOBLO_S3_ENDPOINT_URL": "http://127.0.0.1:9",
       "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b",
     ].merging(more) { $1 }
-    let settings = try Settings(environment: environment)
+    let settings = try ProcessSettings(environment: environment)
     let listener = try Listener(.tcp(host: "", port: 0))
     let port = listener.port ?? 0
     let loop = EventLoop()

@@ -12,12 +12,12 @@ struct SettingsTests {
     "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret-word", "AWS_REGION": "eu-west-1",
   ]
 
-  private func read(_ more: [String: String]) throws(SettingsError) -> Settings {
-    try Settings(environment: Self.least.merging(more) { $1 })
+  private func read(_ more: [String: String]) throws(SettingsError) -> ProcessSettings {
+    try ProcessSettings(environment: Self.least.merging(more) { $1 })
   }
 
   private func problems(_ environment: [String: String]) -> [String] {
-    do { _ = try Settings(environment: environment) } catch { return error.problems }
+    do { _ = try ProcessSettings(environment: environment) } catch { return error.problems }
     return []
   }
 
@@ -96,7 +96,7 @@ struct SettingsTests {
   }
 
   @Test func `LocalStack needs nothing else`() throws {
-    let settings = try Settings(environment: ["BLOBLO_USE_LOCALSTACK": "true"])
+    let settings = try ProcessSettings(environment: ["BLOBLO_USE_LOCALSTACK": "true"])
     #expect(settings.location.bucket.endpoint.description == "http://localhost:4566")
     #expect(settings.location.bucket.region == "us-east-1")
     #expect(settings.credentials.store.current(at: .now())?.credential.accessKeyID == "test")

@@ -55,9 +55,9 @@ struct Check: ParsableCommand {
     _ environment: [String: String], _ report: inout CheckReport
   ) throws -> Int32 {
     let path = try blob.map { try blobPath($0) }
-    let settings: Settings
+    let settings: ProcessSettings
     do {
-      settings = try Settings(environment: environment)
+      settings = try ProcessSettings(environment: environment)
     } catch {
       for problem in error.problems {
         report.fail("settings", problem, "docs/settings.md explains each setting")

@@ -33,7 +33,7 @@ func hostName(_ text: String) -> String {
 /// The names by which clients may know the registry, as far as the settings tell.
 ///
 /// - Parameter front: the web server, when `check` is told of it.
-func clientsNames(ofRegistryIn settings: Settings, front: String? = nil) -> [String] {
+func clientsNames(ofRegistryIn settings: ProcessSettings, front: String? = nil) -> [String] {
   let named = settings.registryHosts
   if let front { return named + [front] }
   // Without a better word: a registry is often known by the same name inside and outside.

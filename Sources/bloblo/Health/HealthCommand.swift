@@ -39,21 +39,3 @@ struct HealthCommand: ParsableCommand {
     }
   }
 }
-
-extension RunningInstance {
-  /// What `/bloblo/health` or `/bloblo/ready` says: whether all is well, and the page's text.
-  fileprivate func health(asksReady: Bool) throws(FastCGICall.Failure) -> (Bool, String) {
-    let output = try FastCGICall(address, within: .seconds(5)).send([
-      ("REQUEST_METHOD", "GET"), ("REQUEST_URI", asksReady ? "/bloblo/ready" : "/bloblo/health"),
-      ("SERVER_PROTOCOL", "HTTP/1.1"), ("SERVER_SOFTWARE", "bloblo/\(blobloVersion)"),
-      ("BLOBLO_PAGES", "on"),
-    ])
-    let lines = String(decoding: output, as: UTF8.self).split(
-      separator: "\r\n", omittingEmptySubsequences: false)
-    let head = lines.prefix { !$0.isEmpty }
-    let isWell = head.contains { $0.hasPrefix("Status: 200") }
-    let page = lines.dropFirst(head.count + 1).joined()
-    let text = page.split(separator: "\n").map { String($0).printable }
-    return (isWell, text.joined(separator: "\n"))
-  }
-}

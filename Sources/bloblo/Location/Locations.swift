@@ -34,7 +34,7 @@ final class Locations: Sendable {
   ///   - rule: which settings a param may set.
   ///   - report: told of wrong params, once for each.
   init(
-    _ settings: Settings, _ credentials: SigningCredentials, environment: [String: String],
+    _ settings: ProcessSettings, _ credentials: SigningCredentials, environment: [String: String],
     rule: ParamRule,
     report: @escaping @Sendable (_ problems: [String]) -> Void
   ) {

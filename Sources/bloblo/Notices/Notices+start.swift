@@ -4,7 +4,7 @@ extension Notices {
   /// Raises what can be said at the start.
   ///
   /// - Parameter tcp: the address, if bloblo listens on TCP.
-  func raise(startingWith settings: Settings, tcp: ListenAddress?) {
+  func raise(startingWith settings: ProcessSettings, tcp: ListenAddress?) {
     if !settings.isBucketNamed { raise(.sampleBucket, Notice.sampleBucketAdvice) }
     if let tcp { raise(.tcpListener, Notice.tcpAdvice(tcp)) }
   }

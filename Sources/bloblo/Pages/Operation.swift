@@ -26,7 +26,7 @@ struct Operation: Sendable {
 
   init(
     _ services: GatewayServices, _ health: Health, _ credentials: SigningCredentials,
-    _ settings: Settings, _ volume: LogVolume
+    _ settings: ProcessSettings, _ volume: LogVolume
   ) {
     self.services = services
     self.health = health

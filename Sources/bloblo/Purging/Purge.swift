@@ -1,6 +1,5 @@
 import ArgumentParser
 import FastCGI
-import FoundationEssentials
 import Glibc
 import HTTPTransport
 import Primitives
@@ -129,39 +128,5 @@ struct Purge: ParsableCommand {
     print(
       "  clients that have a signed URL, until the object is gone, and what they have downloaded")
     print("  caches: nginx's (bloblo-accelerate-cache.conf), CloudFront's, proxies before S3")
-  }
-}
-
-/// The bloblo that serves on this machine.
-struct RunningInstance {
-  private static let packagedSocket = "/run/bloblo/bloblo.sock"
-
-  let address: ListenAddress
-
-  /// - Parameter address: from the command line; otherwise the setting holds, then the package's socket.
-  init(at address: String?, _ environment: [String: String]) {
-    let named = [address, environment["BLOBLO_LISTEN_ADDR"]].compactMap { $0 }.first { !$0.isEmpty }
-    self.address =
-      named.flatMap { ListenAddress($0) }
-      ?? (isReadable(Self.packagedSocket)
-        ? .unix(path: Self.packagedSocket) : .tcp(host: "", port: 7777))
-  }
-
-  /// Has it forget a blob.
-  func forget(_ digest: Digest) throws(FastCGICall.Failure) -> PurgeAnswer {
-    let output = try FastCGICall(address, within: .seconds(10)).send([
-      ("REQUEST_METHOD", "POST"), ("REQUEST_URI", Control.path + "\(digest)"),
-      ("SERVER_PROTOCOL", "HTTP/1.1"), ("SERVER_SOFTWARE", "bloblo/\(blobloVersion)"),
-      ("BLOBLO_CONTROL", "on"),
-    ])
-    let text = String(decoding: output, as: UTF8.self)
-    guard let begin = text.firstIndex(of: "{"),
-      let answer = try? JSONDecoder().decode(PurgeAnswer.self, from: Data(text[begin...].utf8))
-    else {
-      throw FastCGICall.Failure(
-        description:
-          "its answer is not of a bloblo \(blobloVersion): \(String(text.prefix(60)).printable)")
-    }
-    return answer
   }
 }

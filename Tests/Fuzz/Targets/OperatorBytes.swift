@@ -15,7 +15,7 @@ func readSettings(_ bytes: [UInt8]) throws(BrokenPromise) {
   environment["AWS_SESSION_TOKEN"] = secret
   let shown: String
   do {
-    let settings = try Settings(environment: environment)
+    let settings = try ProcessSettings(environment: environment)
     try hold(settings.threads > 0 && settings.streamThreads > 0, "there are threads")
     shown = "\(settings)"
   } catch let error as SettingsError {

@@ -8,7 +8,7 @@ import Registry
 import S3
 import System
 
-extension Settings {
+extension ProcessSettings {
   /// Reads and checks all settings.
   ///
   /// - Parameter environment: the process's.

@@ -8,7 +8,7 @@ import Registry
 import S3
 
 /// All that can be set, read once at start. docs/settings.md says what each means.
-struct Settings: Sendable {
+struct ProcessSettings: Sendable {
   var listenAddress: ListenAddress
   var listenMode: UInt32
   /// A group's number.
