@@ -69,19 +69,42 @@ let package = Package(
     room("Registry", "Hashing", "HTTPTransport", "Primitives"),
     room("S3", "Hashing", "HTTPTransport", "Primitives", "Threading", "XML", "System"),
 
-    // Floor 3: what bloblo is for; neither knows the other.
+    // Floor 3: what bloblo is for.
     room("Offload", "Registry", "HTTPTransport", "Primitives", "Threading"),
     room(
       "Fill", "Registry", "S3", "Hashing", "HTTPTransport", "Primitives", "Threading", "CLinux",
       "System"),
+    room("Store", "Fill", "HTTPTransport", "Offload", "Primitives", "Registry", "S3"),
 
-    // Floor 4: the door.
+    // Floor 4: settings are values, and start nothing; the log and the figures record, and ask nothing.
+    room(
+      "Settings", "FastCGI", "Fill", "HTTPTransport", "Hashing", "Offload", "Primitives",
+      "Registry", "S3", "Store", "System", .product(name: "Logging", package: "swift-log")),
+    room(
+      "Telemetry", "Fill", "Offload", "Primitives", "Registry", "S3", "Threading",
+      .product(name: "Logging", package: "swift-log")),
+
+    // Floor 5: the path of a request. It can't see HTML, ArgumentParser or FoundationEssentials.
+    room(
+      "Gateway", "FastCGI", "Fill", "HTTPTransport", "Hashing", "Offload", "Primitives", "Registry",
+      "S3", "Settings", "Store", "Telemetry", "Threading",
+      .product(name: "Logging", package: "swift-log")),
+
+    // Floor 6: what operators see, and what fills ahead; neither knows the other.
+    room(
+      "Operator", "FastCGI", "Fill", "Gateway", "HTTPTransport", "Hashing", "Offload", "Primitives",
+      "Registry", "S3", "Settings", "Store", "System", "Telemetry", "Threading",
+      .product(name: "Logging", package: "swift-log")),
+    room(
+      "Warm", "Fill", "HTTPTransport", "Hashing", "Primitives", "Registry", "S3", "Store", "System",
+      "Threading"),
+
+    // Floor 7: commands, and the wiring.
     program(
       "bloblo",
       [
-        "System", "FastCGI", "Registry", "S3", "Offload", "Fill", "Hashing", "HTTPTransport",
-        "Primitives",
-        "Threading",
+        "FastCGI", "Fill", "Gateway", "HTTPTransport", "Offload", "Operator", "Primitives",
+        "Registry", "S3", "Settings", "Store", "System", "Telemetry", "Threading", "Warm",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),
@@ -90,12 +113,13 @@ let package = Package(
     .target(
       name: "FuzzTargets",
       dependencies: [
-        "bloblo", "FastCGI", "Hashing", "HTTPTransport", "Offload", "Primitives", "Registry", "S3",
-        "XML", .product(name: "Logging", package: "swift-log"),
+        "FastCGI", "Hashing", "HTTPTransport", "Offload", "Operator", "Primitives", "Registry",
+        "S3", "Settings", "Store", "Telemetry", "Warm", "XML",
+        .product(name: "Logging", package: "swift-log"),
       ],
       path: "Tests/Fuzz/Targets", swiftSettings: strict),
     .testTarget(
-      name: "FuzzTests", dependencies: ["FuzzTargets", "bloblo"], path: "Tests/Fuzz/Tests",
+      name: "FuzzTests", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Tests",
       swiftSettings: strict),
 
     .target(
@@ -115,17 +139,24 @@ let package = Package(
     tests(
       "RegistryTests", "Registry", "Hashing", "HTTPTransport", "Primitives", "TestSupport"),
     tests(
-      "PackagingTests", "bloblo",
+      "PackagingTests", "bloblo", "Settings", "Telemetry",
       .product(name: "ArgumentParser", package: "swift-argument-parser")),
     tests("OffloadTests", "Offload", "Registry", "HTTPTransport", "Primitives"),
+    tests("StoreTests", "Store", "S3"),
     tests(
-      "blobloTests", "bloblo", "FastCGI", "Offload", "Primitives", "Registry", "S3", "TestSupport",
-      "Threading", .product(name: "Logging", package: "swift-log")),
+      "SettingsTests", "Settings", "FastCGI", "Primitives", "Registry", "S3",
+      .product(name: "Logging", package: "swift-log")),
+    tests(
+      "TelemetryTests", "Telemetry", "Offload", "Primitives", "Registry",
+      .product(name: "Logging", package: "swift-log")),
+    tests(
+      "GatewayTests", "Gateway", "FastCGI", "Settings", "Store", "Telemetry", "TestSupport",
+      "Threading"),
+    tests("OperatorTests", "Operator", "Telemetry"),
     tests("ArchitectureTests"),
     tests(
-      "FillTests", "Fill", "Hashing", "HTTPTransport", "Primitives", "Registry", "S3",
-      "TestSupport",
-      "Threading"),
+      "FillTests", "Fill", "Hashing", "HTTPTransport", "Primitives", "Registry", "S3", "Store",
+      "TestSupport", "Threading"),
     tests("XMLTests", "XML"),
     tests(
       "S3Tests", "S3", "Hashing", "HTTPTransport", "Primitives", "TestSupport", "XML",

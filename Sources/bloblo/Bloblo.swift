@@ -2,6 +2,7 @@ import ArgumentParser
 import FastCGI
 import Glibc
 import System
+import Telemetry
 import Threading
 
 @main

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import HTTPTransport
+import Settings
 import System
 
 /// `--env-file`, of every command.

@@ -1,4 +1,5 @@
 import Glibc
+import Telemetry
 
 /// Ends the process at once.
 ///

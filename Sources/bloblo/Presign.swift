@@ -3,6 +3,7 @@ import HTTPTransport
 import Offload
 import Primitives
 import Registry
+import Store
 
 /// Prints a URL as clients get it.
 struct Presign: ParsableCommand {

@@ -1,11 +1,16 @@
 import ArgumentParser
 import FastCGI
+import Gateway
 import Glibc
 import HTTPTransport
 import Logging
+import Operator
 import Registry
 import S3
+import Settings
+import Store
 import System
+import Telemetry
 import Threading
 
 /// Answers FastCGI requests until it is told to stop.
@@ -100,7 +105,9 @@ struct Serve: ParsableCommand {
   }
 
   /// The socket we were started with, or a new one.
-  private func listen(_ settings: ProcessSettings, _ environment: [String: String]) throws -> Listener {
+  private func listen(_ settings: ProcessSettings, _ environment: [String: String]) throws
+    -> Listener
+  {
     let address = inheritedAddress(environment) ?? settings.listenAddress
     do {
       return try Listener(address, mode: settings.listenMode, group: settings.listenGroup)

@@ -1,7 +1,12 @@
 import FastCGI
+import Gateway
 import Glibc
 import Logging
+import Operator
+import Settings
+import Store
 import System
+import Telemetry
 import Threading
 
 /// Answers the one request that this process was started for.

@@ -1,7 +1,12 @@
 import FastCGI
+import Gateway
 import Logging
+import Operator
 import Registry
 import S3
+import Settings
+import Store
+import Telemetry
 import Threading
 
 /// All that serves, built in the order in which one part needs another, started in that order, and stopped in

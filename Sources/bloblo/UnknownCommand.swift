@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Settings
 
 /// A first argument that is misspelt: the parser would take it for one of `serve`'s, and name no other.
 struct UnknownCommand {

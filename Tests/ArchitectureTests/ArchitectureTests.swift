@@ -37,8 +37,8 @@ struct ArchitectureTests {
     #expect(try Self.files().filter { $0.text.contains("import Foundation\n") }.map(\.name) == [])
   }
 
-  /// Commands talk to people; rooms return or throw.
-  @Test func `only the door prints`() throws {
+  /// Commands talk to people; other targets return or throw.
+  @Test func `only commands print`() throws {
     let printing = try Self.files().filter { $0.text.contains("print(") && $0.room != "bloblo" }
     #expect(printing.map(\.name) == [])
   }

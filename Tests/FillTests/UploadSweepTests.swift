@@ -6,6 +6,7 @@ import Testing
 import Threading
 
 @testable import Fill
+@testable import Store
 
 @Suite struct UploadSweepTests {
   static let now = UnixTime(seconds: 1_700_000_000)  // 2023-11-14T22:13:20Z

@@ -2,6 +2,8 @@ import ArgumentParser
 import FoundationEssentials
 import Testing
 
+@testable import Settings
+@testable import Telemetry
 @testable import bloblo
 
 /// What operators read must be what the program knows.

@@ -1,12 +1,17 @@
 import ArgumentParser
 import FastCGI
 import Fill
+import Gateway
 import Glibc
 import HTTPTransport
 import Logging
+import Operator
 import Primitives
 import Registry
 import S3
+import Settings
+import Store
+import Telemetry
 
 /// Says what is right and wrong in a set-up.
 struct Check: ParsableCommand {

@@ -2,9 +2,12 @@ import ArgumentParser
 import FastCGI
 import Glibc
 import HTTPTransport
+import Operator
 import Primitives
 import Registry
 import S3
+import Settings
+import Store
 import System
 
 /// Takes a blob out of the bucket, and has the running bloblo forget it.

@@ -1,7 +1,10 @@
 import ArgumentParser
 import Fill
+import Gateway
 import Glibc
 import S3
+import Settings
+import Store
 
 /// The settings of commands that serve nobody: no listening address, and no log.
 struct ToolSettings {

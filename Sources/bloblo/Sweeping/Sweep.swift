@@ -3,6 +3,8 @@ import Fill
 import Glibc
 import Primitives
 import S3
+import Settings
+import Store
 
 /// Clears what a killed instance left in the bucket.
 struct Sweep: ParsableCommand {

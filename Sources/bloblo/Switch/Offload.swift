@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Settings
 import System
 
 /// Switches offloading off and on.

@@ -4,8 +4,10 @@ import Glibc
 import HTTPTransport
 import Registry
 import S3
+import Settings
 import Synchronization
 import Threading
+import Warm
 
 /// Fills the bucket ahead of those who will ask.
 struct Warm: ParsableCommand {

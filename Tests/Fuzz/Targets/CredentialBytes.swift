@@ -4,7 +4,7 @@ import Primitives
 
 @testable import Hashing
 @testable import S3
-@testable import bloblo
+@testable import Warm
 
 /// AWS's shared files.
 func readProfiles(_ bytes: [UInt8]) throws(BrokenPromise) {

@@ -1,7 +1,7 @@
 import HTTPTransport
 import Registry
 
-@testable import bloblo
+@testable import Warm
 
 /// What a person calls an image, on the command line of `warm`.
 func readImageReference(_ bytes: [UInt8]) throws(BrokenPromise) {

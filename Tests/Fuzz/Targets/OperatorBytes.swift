@@ -1,6 +1,7 @@
 @testable import FastCGI
 @testable import S3
-@testable import bloblo
+@testable import Settings
+@testable import Store
 
 /// Settings, as `NAME=value` with a line for each.
 func readSettings(_ bytes: [UInt8]) throws(BrokenPromise) {

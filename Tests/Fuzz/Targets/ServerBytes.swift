@@ -5,7 +5,8 @@ import XML
 @testable import HTTPTransport
 @testable import Registry
 @testable import S3
-@testable import bloblo
+@testable import Telemetry
+@testable import Warm
 
 /// A response's head, line by line as libcurl gives it.
 func readHead(_ bytes: [UInt8]) throws(BrokenPromise) {

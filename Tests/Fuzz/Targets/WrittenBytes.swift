@@ -2,7 +2,8 @@ import FoundationEssentials
 import Logging
 import Primitives
 
-@testable import bloblo
+@testable import Operator
+@testable import Telemetry
 
 /// The request id of a client: what is taken goes into logs and upstream.
 func takeRequestID(_ bytes: [UInt8]) throws(BrokenPromise) {

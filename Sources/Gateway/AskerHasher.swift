@@ -1,0 +1,116 @@
+internal import FastCGI
+internal import Hashing
+internal import Offload
+internal import Settings
+internal import Synchronization
+
+/// Makes askers of requests: SHA-256 over a key of this process's own and all that goes upstream.
+///
+/// Each value goes in with its length, so that no two lists of values make one text.
+final class AskerHasher: Sendable {
+  fileprivate struct State: ~Copyable {
+    var sha256 = SHA256()
+    var text: [UInt8]
+  }
+
+  fileprivate static let keyBytes = 32
+  private let state: Mutex<State>
+
+  private let identity: ProofIdentity
+
+  init(_ identity: ProofIdentity) {
+    self.identity = identity
+    // SystemRandomNumberGenerator is the kernel's, and fit for keys.
+    var text = (0..<Self.keyBytes).map { _ in UInt8.random(in: .min ... .max) }
+    text.reserveCapacity(8 << 10)
+    state = Mutex(State(text: text))
+  }
+
+  /// - Parameter others: params that make a difference though they do not go upstream as fields.
+  func asker(
+    of request: Request, in location: Location, and others: [StaticString] = []
+  ) -> Asker {
+    let isCredentialEnough = identity == .credential && request.hasCredential
+    return state.withLock { state in
+      state.append(count: isCredentialEnough ? 1 : 0)
+      if isCredentialEnough {
+        for parameter in credentialParameters { state.append(request, parameter) }
+      } else {
+        for known in location.upstreamParameters { state.append(request, known.parameter) }
+        // It goes upstream too, among those that a request was forwarded for.
+        state.append(request, "REMOTE_ADDR")
+      }
+      for other in others { state.append(request, other) }
+      // What the web server says of the user. The names count: an empty value takes a field away.
+      request.forEachParameter(prefix: SiteFields.prefix) { name, value in
+        if isCredentialEnough, saysWhence(name) { return }
+        state.append(Array(name.utf8).span)
+        state.append(value)
+      }
+      return state.hash()
+    }
+  }
+}
+
+/// What a registry judges by that goes by the credential: that, and which registry it is asked to be.
+private let credentialParameters: [StaticString] = [
+  "HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_HOST", "HTTP_X_FORWARDED_HOST",
+]
+
+/// Whether a field of the site says where a request comes from, and not whose it is.
+private func saysWhence(_ parameter: String) -> Bool {
+  [
+    "BLOBLO_FIELD_X_FORWARDED_FOR", "BLOBLO_FIELD_X_REAL_IP", "BLOBLO_FIELD_FORWARDED",
+    "BLOBLO_FIELD_USER_AGENT",
+  ].contains(parameter)
+}
+
+extension Request {
+  /// Whether the request says who asks, by more than an empty word. A cookie says so too, but of strangers as well.
+  fileprivate var hasCredential: Bool {
+    // What the web server sets stands in place of the client's.
+    withParameter("BLOBLO_FIELD_AUTHORIZATION") { $0.isCredential }
+      ?? withParameter("HTTP_AUTHORIZATION") { $0.isCredential } ?? false
+  }
+}
+
+extension Span<UInt8> {
+  /// Whether something follows the scheme: not `Basic `, nor `Basic Og==`, which is nobody with no password.
+  fileprivate var isCredential: Bool {
+    var at = 0
+    while at < count, self[at] == 0x20 || self[at] == 0x09 { at += 1 }
+    while at < count, self[at] != 0x20, self[at] != 0x09 { at += 1 }
+    while at < count, self[at] == 0x20 || self[at] == 0x09 { at += 1 }
+    guard at < count else { return false }
+    return !extracting(at...).begins(with: "Og==")
+  }
+}
+extension AskerHasher.State {
+  /// Adds the value of a param, with its length; an absent one is as an empty one, which is not sent.
+  fileprivate mutating func append(_ request: Request, _ parameter: StaticString) {
+    let isThere: Void? = request.withParameter(parameter) { append($0) }
+    if isThere == nil { append(count: 0) }
+  }
+
+  fileprivate mutating func append(_ value: Span<UInt8>) {
+    append(count: value.count)
+    unsafe value.withUnsafeBufferPointer { unsafe text.append(contentsOf: $0) }
+  }
+
+  /// The hash of key and text; only the key is left.
+  fileprivate mutating func hash() -> Asker {
+    // Out of `self` meanwhile, whose other part works on it.
+    var whole: [UInt8] = []
+    swap(&whole, &text)
+    let hash = sha256.digest(whole.span)
+    // What was hashed holds a credential: it is not left lying about.
+    for i in AskerHasher.keyBytes..<whole.count { whole[i] = 0 }
+    whole.removeSubrange(AskerHasher.keyBytes...)
+    swap(&whole, &text)
+    return Asker(hash.span)
+  }
+
+  fileprivate mutating func append(count: Int) {
+    for shift in [24, 16, 8, 0] { text.append(UInt8(truncatingIfNeeded: count >> shift)) }
+  }
+}

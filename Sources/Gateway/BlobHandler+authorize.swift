@@ -1,0 +1,65 @@
+internal import FastCGI
+internal import HTTPTransport
+internal import Offload
+internal import Primitives
+internal import Registry
+internal import Settings
+internal import Telemetry
+internal import Threading
+
+extension BlobHandler {
+  /// Says whether the client may read the blob, and nothing else: 200, 401 or 403.
+  ///
+  /// Whatever is no proof is a 403: here doubt must not open a door.
+  func authorize(_ request: Request, _ location: Location) {
+    let id = RequestID(request)
+    let blob = request.isLoop ? nil : BlobRequest(toAuthorize: request, in: location, askers)
+    @Sendable func deny(_ status: Int, challenges: [HTTPField] = []) {
+      ledger.decided(.deny, RequestFacts(request: request, blob: blob, id: id))
+      request.deny(status, challenges: challenges)
+    }
+    guard let blob else { return deny(403) }
+    let upstream = location.settings.upstream
+    let client = ClientFields(request, in: location, id)
+    var challenges: [HTTPField] = []
+    func isWanted() -> Bool { !request.isGone }
+    func hear(_ head: HTTPResponseHead) {
+      challenges = head.fields.filter { $0.name.lowercased() == "www-authenticate" }
+    }
+    upstream.prove(
+      blob.path, for: client, by: self.upstream, isWanted: isWanted, hear: hear
+    ) { [self] answer in
+      switch answer {
+      case .success:
+        ledger.decided(.authorize, RequestFacts(request: request, blob: blob, id: id))
+        request.allow()
+      case .failure(let error) where error.status == 401: deny(401, challenges: challenges)
+      case .failure: deny(403)
+      }
+    }
+  }
+}
+
+extension Request {
+  /// FastCGI's own role; and, for nginx, which has no such role, a param that only the web server can set.
+  var isForAuthorizer: Bool {
+    role == .authorizer
+      || withParameter("BLOBLO_ROLE") { $0.count == 10 && $0.begins(with: "authorizer") } ?? false
+  }
+
+  /// The request may go on. Source: FastCGI 1.0 §6.3.
+  fileprivate func allow() {
+    var head = ResponseHead(status: 200, capacity: 64)
+    head.add("Content-Length", "0")
+    head.add("X-Bloblo", "authorize")
+    answer(head)
+  }
+
+  fileprivate func deny(_ status: Int, challenges: [HTTPField] = []) {
+    var head = ResponseHead(status: status, capacity: 256)
+    for challenge in challenges { head.add("WWW-Authenticate", challenge.value) }
+    head.add("Content-Length", "0")
+    head.add("X-Bloblo", "deny")
+    answer(head)
+  }
+}

@@ -1,0 +1,33 @@
+internal import FastCGI
+internal import Offload
+internal import Primitives
+internal import Registry
+internal import Telemetry
+internal import Threading
+
+extension BlobHandler {
+  /// Relays a DELETE of a blob, whatever the web server could do with it: only so its answer is heard.
+  func delete(_ deletion: BlobDeletion, _ request: Request, _ location: Location) {
+    ledger.passed(RequestFacts(request: request, blob: nil), .deletion)
+    let locations = locations
+    @Sendable func end(_ outcome: BlobDeletion.Outcome) {
+      locations.end(deletion, outcome, in: location, at: .now())
+    }
+    let relay = Relay(location)
+    let isTaken = relaying.submit { http in relay.answer(request, by: &http, onOutcome: end) }
+    guard !isTaken else { return }
+    // The web server may hand a 503 on to the registry.
+    end(.unknown)
+    request.refuse(503, "too many requests at a time: BLOBLO_STREAM_THREADS")
+  }
+}
+
+extension BlobDeletion {
+  /// - Returns: `nil` when it is no DELETE of a blob.
+  init?(_ request: Request) {
+    guard request.role == .responder, request.isDelete, let target = request.target,
+      let target = DeletionTarget(target.span)
+    else { return nil }
+    self.init(target)
+  }
+}

@@ -1,0 +1,76 @@
+internal import FastCGI
+internal import HTTPTransport
+internal import Offload
+internal import Registry
+internal import Settings
+internal import Telemetry
+internal import Threading
+
+extension BlobHandler {
+  func pass(_ exchange: BlobExchange, _ reason: PassReason) {
+    switch reason {
+    case .busy where !purges.isHeld(exchange.blob.path.digest): tee.fillLater(exchange)
+    case .unknownSize where exchange.blob.method == .get: tee.learnSize(exchange)
+    default: break
+    }
+    ledger.passed(exchange, reason)
+    handBack(exchange.request, exchange.location, reason)
+  }
+
+  func pass(
+    _ request: Request, _ location: Location, _ reason: PassReason, _ id: RequestID? = nil
+  ) {
+    ledger.passed(RequestFacts(request: request, blob: nil, id: id), reason)
+    handBack(request, location, reason)
+  }
+
+  /// Leaves the answer to the registry: by the web server's hand, or by ours where it has none.
+  private func handBack(_ request: Request, _ location: Location, _ reason: PassReason) {
+    let kind = frontServer.resolved(for: request)
+    guard kind == .none else {
+      let isUpstreamDown = reason.kind == .upstreamUnreachable
+      return location.front.pass(request, kind, isUpstreamDown: isUpstreamDown)
+    }
+    let relay = Relay(location)
+    let isTaken = relaying.submit { http in relay.answer(request, by: &http) }
+    if !isTaken { request.refuse(503, "too many requests at a time: BLOBLO_STREAM_THREADS") }
+  }
+
+  /// Has the web server read the bucket.
+  func accelerate(
+    _ exchange: BlobExchange, _ proof: BlobProof, _ url: [UInt8], size: Int64
+  ) {
+    let kind = frontServer.resolved(for: exchange.request)
+    guard kind != .none, let target = SignedTarget(url) else {
+      return pass(exchange, .noAcceleration)
+    }
+    guard kind != .apache || url.count < apacheLineBytes else { return pass(exchange, .longURL) }
+    guard exchange.asksForBytes(of: size) else { return pass(exchange, .range) }
+    ledger.decided(.accelerate, exchange, by: .accelerated, size: size)
+    exchange.location.front.accelerate(
+      exchange.request, kind, proof, target, exchange.blob.path.digest)
+  }
+
+  /// Sends the client to the bucket.
+  func redirect(_ exchange: BlobExchange, to url: [UInt8], size: Int64) {
+    guard
+      url.count < apacheLineBytes || frontServer.resolved(for: exchange.request) != .apache
+    else { return pass(exchange, .longURL) }
+    ledger.decided(.redirect, exchange, by: .redirected, size: size)
+    exchange.location.front.redirect(exchange.request, to: url, exchange.blob.path.digest)
+  }
+}
+
+extension BlobExchange {
+  /// Whether a blob of `size` has bytes that the request asks for. A web server that keeps blobs would make the 416
+  /// itself, after it has set the fields of a 200.
+  fileprivate func asksForBytes(of size: Int64) -> Bool {
+    guard blob.range == .single,
+      let range = request.withParameter("HTTP_RANGE", { ByteRange(field: $0) }) ?? nil
+    else { return true }
+    return range.resolved(of: size) != nil
+  }
+}
+
+/// Apache takes header lines of up to 8 KiB from a responder, and answers a longer one with a 500.
+private let apacheLineBytes = 8000

@@ -1,0 +1,288 @@
+package import FastCGI
+internal import Fill
+internal import HTTPTransport
+internal import Logging
+internal import Offload
+internal import Primitives
+internal import Registry
+internal import Settings
+internal import Telemetry
+internal import Threading
+
+/// Turns a web server's request into a decision, and the decision into an answer.
+package final class BlobHandler: RequestHandler {
+  let locations: Locations
+  let askers: AskerHasher
+  let pingAndToken: PingAndToken
+  private let questions = Flights<Question>()
+  private let looks = Flights<BlobKey>()
+  private let repositories = RepositoryFlights()
+  let tee: Tee
+  private let severalRanges: SeveralRanges
+  let notices: Notices
+  let offloading: OffloadSwitch
+  let purges: Purges
+  private let frontFiles: FrontFiles
+  let frontServer: FrontServerKind
+  let ledger: Ledger
+  /// Where requests are handled: on its thread alone.
+  let loop: EventLoop
+  /// Asks upstream for proofs; who waits for one is a state, and costs no thread.
+  let upstream: QuestionClient
+  /// Threads that wait for answers to pings and for tokens.
+  let asking: ThreadPool<HTTPClient>
+  /// Threads that wait for S3: one look for all who need it.
+  let looking: ThreadPool<HTTPClient>
+  /// Threads that relay the registry's answers, each as slowly as its client.
+  let relaying: ThreadPool<HTTPClient>
+
+  /// What operators and commands ask for, each in its turn.
+  private let routes: [any Route]
+
+  package init(_ services: GatewayServices, routes: [any Route]) {
+    loop = services.loop
+    locations = services.locations
+    askers = services.askers
+    pingAndToken = services.pingAndToken
+    tee = services.tee
+    severalRanges = services.severalRanges
+    notices = services.notices
+    offloading = services.offloading
+    purges = services.purges
+    frontFiles = services.frontFiles
+    frontServer = services.frontServer
+    ledger = services.ledger
+    upstream = services.upstream
+    asking = services.asking
+    looking = services.looking
+    relaying = services.relaying
+    self.routes = routes
+  }
+
+  /// What is due every few seconds, whether requests come or not.
+  package func tick() {
+    let now = Moment.now()
+    ledger.log.tellRepeated(at: now)
+    frontFiles.tick(at: now)
+    purges.tick(at: now)
+    tellDroppedLines()
+    tee.filler.dropStaleCredentials()
+  }
+
+  private func tellDroppedLines() {
+    let count = LogSink.standardError.takeDropped()
+    guard count > 0 else { return notices.lower(.droppedLogLines) }
+    notices.raise(
+      .droppedLogLines,
+      "\(count) lines were dropped in the last seconds: the reader of the error stream is slow, or has stopped."
+    )
+  }
+
+  /// On the loop's thread: what memory can decide is decided here, the rest waits as a state.
+  package func handle(_ request: Request) {
+    let stopwatch = ledger.figures.isTimed() ? Stopwatch() : nil
+    frontFiles.look(at: request)
+    guard let location = locations.location(of: request) else {
+      return pass(request, locations.standard, .wrongParams)
+    }
+    if request.isForAuthorizer { return authorize(request, location) }
+    let isLoop = request.isLoop
+    let blob = isLoop ? nil : BlobRequest(request, in: location, askers)
+    guard !isLoop else { return pass(request, location, .loop) }
+    guard request.role == .responder, let blob else {
+      if let deletion = BlobDeletion(request) { return delete(deletion, request, location) }
+      return handleOther(request, location)
+    }
+    guard !request.hasBody else { return pass(request, location, .requestBody) }
+    let exchange = BlobExchange(
+      request: request, blob: blob, location: location, stopwatch: stopwatch)
+    if offloading.isOff { return pass(exchange, .switchedOff) }
+    if let decision = location.engine.decideAtOnce(blob, at: .now()) {
+      carryOut(decision, exchange)
+    } else {
+      ask(exchange)
+    }
+  }
+
+  /// Waits for fills, once the responder has stopped.
+  package func stop(within limit: Duration) {
+    asking.close()
+    looking.close()
+    relaying.close()
+    severalRanges.pool.close()
+    tee.stop(within: limit)
+  }
+
+  /// A ping or a token, or something that is not ours.
+  private func handleOther(_ request: Request, _ location: Location) {
+    if routes.contains(where: { $0.answer(request) }) { return }
+    guard !pingAndToken.memory.isOff, let kind = PingAndToken.Kind(request) else {
+      return pass(request, location, .notABlobRequest)
+    }
+    guard request.hasOnlyHarmlessFields else { return pass(request, location, .notRemembered) }
+    let key = pingAndToken.key(of: request, in: location)
+    if let answer = pingAndToken.memory.answer(to: key, at: .now()) {
+      ledger.decided(.remember, RequestFacts(request: request, blob: nil))
+      return location.front.relay(request, answer)
+    }
+    let id = RequestID(request)
+    let isTaken = asking.submit { [self] http in
+      guard let answer = pingAndToken.ask(kind, request, id, in: location, by: &http) else {
+        return pass(request, location, .notRemembered, id)
+      }
+      ledger.decided(.remember, RequestFacts(request: request, blob: nil, id: id))
+      location.front.relay(request, answer)
+    }
+    if !isTaken { pass(request, location, .busy, id) }
+  }
+
+  private func ask(_ exchange: BlobExchange) {
+    var exchange = exchange
+    if exchange.stopwatch == nil { exchange.stopwatch = Stopwatch() }
+    let id = RequestID(exchange.request)
+    exchange.id = id
+    let engine = exchange.location.engine
+    if let finding = engine.recall(exchange.blob, at: .now()) {
+      exchange.finding = finding
+      if let looker = concludeOrJoin(exchange) { lookLater(looker) }
+    } else {
+      ask(exchange, id)
+    }
+  }
+
+  private func ask(_ exchange: BlobExchange, _ id: RequestID) {
+    var exchange = exchange
+    let (engine, question) = (exchange.location.engine, exchange.blob.question)
+    if engine.mayShareAnswer(exchange.blob, at: .now()) {
+      if questions.joinIfAsked(exchange, question) { return }
+      if engine.areRepositoriesProved, !exchange.isAskedAlone {
+        let isReader = engine.isReader(exchange.blob, at: .now())
+        guard let led = repositories.join(exchange, isReader: isReader) else { return }
+        exchange.led = led
+      }
+      exchange.isAskedForOthers = questions.begin(question)
+    }
+    let now = Moment.now()
+    if let finding = engine.findAtHand(exchange.blob, at: now) { return land(exchange, finding) }
+    let client = ClientFields(exchange.request, in: exchange.location, id)
+    let start = ContinuousClock.now
+    let (request, isShared) = (exchange.request, exchange.isAskedForOthers)
+    func isWanted() -> Bool { isShared || !request.isGone }
+    exchange.location.settings.upstream.prove(
+      exchange.blob.path, for: client, by: upstream, isWanted: isWanted
+    ) { [self, exchange] answer in
+      let finding = engine.learn(
+        answer, of: exchange.blob, after: ContinuousClock.now - start,
+        credentialEnd: client.credentialEnd, at: now)
+      ledger.asked(finding.trace)
+      land(exchange, finding)
+    }
+  }
+
+  /// Upstream has answered, or need not be asked: all who waited for its word go on.
+  private func land(_ exchange: BlobExchange, _ finding: Finding) {
+    let others = exchange.isAskedForOthers ? questions.land(exchange.blob.question) : []
+    // All have the same blob: one at most is to look, unless each does for itself.
+    for var exchange in [exchange] + others {
+      exchange.finding = finding
+      if let looker = concludeOrJoin(exchange) { lookLater(looker) }
+    }
+    // Those who have waited for what it says of the repository; a refusal tells them nothing.
+    for var waiting in repositories.land(exchange) {
+      waiting.isAskedAlone = !finding.isProven
+      if let decision = waiting.location.engine.decideAtOnce(waiting.blob, at: .now()) {
+        carryOut(decision, waiting)
+      } else {
+        ask(waiting)
+      }
+    }
+  }
+
+  private func lookLater(_ exchange: BlobExchange) {
+    let isTaken = looking.submit { [self] http in look(exchange, by: &http) }
+    if !isTaken { for exchange in lookers(exchange) { pass(exchange, .busy) } }
+  }
+
+  /// Carries out what is decided by upstream's word and by what is remembered of the bucket; else waits for
+  /// a look at the same blob.
+  ///
+  /// - Returns: the exchange, if it is the one that has to look.
+  private func concludeOrJoin(_ exchange: BlobExchange) -> BlobExchange? {
+    guard let finding = exchange.finding else { return nil }
+    let (engine, now) = (exchange.location.engine, Moment.now())
+    if let whole = engine.complete(finding, of: exchange.blob, at: now) {
+      conclude(exchange, whole, at: now)
+      return nil
+    }
+    let isJoined = engine.areLooksShared && looks.join(exchange, exchange.blob.question.blob)
+    return isJoined ? nil : exchange
+  }
+
+  private func look(_ exchange: BlobExchange, by http: inout HTTPClient) {
+    let key = exchange.blob.question.blob
+    let look = exchange.location.engine.look(at: key, by: &http, at: .now())
+    ledger.looked(look)
+    loop.submit { [self] in
+      let now = Moment.now()
+      for exchange in lookers(exchange) {
+        guard let finding = exchange.finding else { continue }
+        conclude(exchange, finding.completed(by: look), at: now)
+      }
+    }
+  }
+
+  private func lookers(_ exchange: BlobExchange) -> [BlobExchange] {
+    let isShared = exchange.location.engine.areLooksShared
+    return [exchange] + (isShared ? looks.land(exchange.blob.question.blob) : [])
+  }
+
+  private func conclude(_ exchange: BlobExchange, _ finding: Finding, at now: Moment) {
+    var exchange = exchange
+    exchange.finding = finding
+    carryOut(exchange.location.engine.decide(exchange.blob, by: finding, at: now), exchange)
+  }
+
+  private func carryOut(_ decision: Decision, _ exchange: BlobExchange) {
+    let (request, blob, location) = (exchange.request, exchange.blob, exchange.location)
+    if purges.hold(blob.path.digest, decision) { return pass(exchange, .purged) }
+    switch decision {
+    case .pass(let reason): pass(exchange, reason)
+    case .answer(let proof, let size):
+      ledger.decided(.answer, exchange, size: size)
+      location.front.answer(request, proof, size: size, blob.path.digest)
+    case .redirect(let url, let size): redirect(exchange, to: url, size: size)
+    case .accelerate(let proof, let url, let size): accelerate(exchange, proof, url, size: size)
+    case .multipart(let proof, let size):
+      let ranges = request.withParameter("HTTP_RANGE") { ByteRanges(field: $0) } ?? nil
+      guard let parts = ranges?.resolved(of: size), !request.hasEndlessCuts else {
+        return pass(exchange, .range)
+      }
+      severalRanges.answer(exchange, proof, size: size, parts: parts) { self.pass(exchange, $0) }
+    case .fill(let proof, let size, let wrong):
+      if let wrong, let size { ledger.found(wrong, blob, want: size) }
+      let ways = Tee.Ways {
+        self.pass(exchange, $0)
+      } askAgain: {
+        self.askAgain(exchange)
+      }
+      tee.fill(exchange, proof, size: size, isReplacement: wrong != nil, or: ways)
+    }
+  }
+
+  /// A fill has ended between the question and its answer. Once: a bucket that forgets is left to itself.
+  private func askAgain(_ exchange: BlobExchange) {
+    guard !exchange.isAskedAgain else {
+      return pass(exchange, .store("it does not show what was just put there"))
+    }
+    var exchange = exchange
+    exchange.isAskedAgain = true
+    // The fill may have been another location's, which has another memory of the same bucket.
+    exchange.location.engine.forgetAbsence(
+      of: exchange.blob.path.digest, in: exchange.location.id, at: .now())
+    if let decision = exchange.location.engine.decideAtOnce(exchange.blob, at: .now()) {
+      carryOut(decision, exchange)
+    } else {
+      ask(exchange)
+    }
+  }
+}

@@ -1,0 +1,113 @@
+internal import FastCGI
+internal import Offload
+internal import Registry
+
+extension BlobRequest {
+  /// Reads a web server's request.
+  ///
+  /// - Returns: `nil` when it is no GET or HEAD of a blob's plain path.
+  init?(_ request: Request, in location: Location, _ askers: AskerHasher) {
+    guard let path = BlobPath(request) else { return nil }
+    self.init(request, for: path, in: location, askers)
+  }
+
+  /// Reads what an authorizer is asked: the blob that the web server names, or else the request's own.
+  ///
+  /// nginx can say any `REQUEST_URI`, Apache's mod_authnz_fcgi only the client's.
+  init?(toAuthorize request: Request, in location: Location, _ askers: AskerHasher) {
+    let named = request.withParameter("BLOBLO_AUTHORIZE_URI") { BlobPath(requestTarget: $0) }
+    guard let path = named ?? BlobPath(request) else { return nil }
+    self.init(request, for: path, in: location, askers)
+  }
+
+  private init?(
+    _ request: Request, for path: BlobPath, in location: Location, _ askers: AskerHasher
+  ) {
+    guard let method = Method(request) else { return nil }
+    let question = Question(
+      location: location.id, asker: askers.asker(of: request, in: location), path: path)
+    self.init(
+      method, question, range: request.withParameter("HTTP_RANGE") { Range(field: $0) } ?? .whole,
+      isConditional: request.isConditional, ifRange: request.parameter("HTTP_IF_RANGE"),
+      client: request.clientAddress,
+      bytes: request.withParameter("HTTP_RANGE") { QuickHash($0).value } ?? 0)
+  }
+}
+
+/// FNV-1a: for what only has to differ where it differs, and is no secret.
+///
+/// Source: <http://www.isthe.com/chongo/tech/comp/fnv/>
+private struct QuickHash {
+  private(set) var value: UInt64 = 0xcbf2_9ce4_8422_2325
+
+  init(_ bytes: Span<UInt8>) { add(bytes) }
+
+  mutating func add(_ bytes: Span<UInt8>) {
+    for i in bytes.indices { value = (value ^ UInt64(bytes[i])) &* 0x100_0000_01b3 }
+  }
+}
+
+extension BlobPath {
+  fileprivate init?(_ request: Request) {
+    let path: BlobPath?? =
+      request.isOfOwnProcess
+      ? request.target.map { BlobPath(requestTarget: $0.span) }
+      : request.withParameter("REQUEST_URI") { BlobPath(requestTarget: $0) }
+    guard let path, let path else { return nil }
+    self = path
+  }
+}
+
+extension BlobRequest.Method {
+  init?(_ request: Request) {
+    let method: Self?? = request.withParameter("REQUEST_METHOD") { name in
+      if name.equals("GET") { .get } else if name.equals("HEAD") { .head } else { nil }
+    }
+    guard let method, let method else { return nil }
+    self = method
+  }
+}
+
+extension Request {
+  /// From where the client comes, with the proxies on the way, hashed.
+  fileprivate var clientAddress: UInt64? {
+    guard var hash = withParameter("REMOTE_ADDR", { $0.isEmpty ? nil : QuickHash($0) }) ?? nil
+    else { return nil }
+    _ = withParameter("HTTP_X_FORWARDED_FOR") { hash.add($0) }
+    return hash.value
+  }
+
+  /// Source: RFC 9110 §13.1; `If-Range` is left to whoever serves the range.
+  fileprivate var isConditional: Bool {
+    has("HTTP_IF_NONE_MATCH") || has("HTTP_IF_MATCH") || has("HTTP_IF_MODIFIED_SINCE")
+      || has("HTTP_IF_UNMODIFIED_SINCE")
+  }
+
+  private func has(_ name: StaticString) -> Bool { withParameter(name) { $0.count > 0 } ?? false }
+
+  var isDelete: Bool { withParameter("REQUEST_METHOD") { $0.equals("DELETE") } ?? false }
+
+  /// Whether the request has come through bloblo already: then its upstream is the web server that asks
+  /// bloblo, and without this it would ask itself for ever.
+  ///
+  /// A DELETE goes on through a second bloblo and a third: each must hear its answer.
+  var isLoop: Bool { passages > (isDelete ? 2 : 0) }
+
+  /// How often the request has come through a bloblo.
+  private var passages: Int {
+    withParameter("HTTP_VIA") { via in
+      guard via.count >= 6 else { return 0 }
+      return (0...(via.count - 6)).count { via.extracting($0..<($0 + 6)).equals("bloblo") }
+    } ?? 0
+  }
+}
+
+extension Span<UInt8> {
+  fileprivate func equals(_ text: StaticString) -> Bool {
+    guard count == text.utf8CodeUnitCount else { return false }
+    for i in indices {
+      guard unsafe self[i] == text.utf8Start[i] else { return false }
+    }
+    return true
+  }
+}

@@ -1,0 +1,74 @@
+internal import FastCGI
+internal import HTTPTransport
+internal import Primitives
+internal import Registry
+internal import Telemetry
+
+/// A param of the web server that goes upstream as a field.
+struct UpstreamParameter: Sendable {
+  let parameter: StaticString
+  let field: String
+
+  /// Who asks, by what, and from where.
+  static let all: [UpstreamParameter] = [
+    UpstreamParameter(parameter: "HTTP_AUTHORIZATION", field: "Authorization"),
+    UpstreamParameter(parameter: "HTTP_COOKIE", field: "Cookie"),
+    UpstreamParameter(parameter: "HTTP_X_FORWARDED_FOR", field: "X-Forwarded-For"),
+    UpstreamParameter(parameter: "HTTP_X_REAL_IP", field: "X-Real-IP"),
+    UpstreamParameter(parameter: "HTTP_X_FORWARDED_PROTO", field: "X-Forwarded-Proto"),
+    UpstreamParameter(parameter: "HTTP_X_FORWARDED_HOST", field: "X-Forwarded-Host"),
+    UpstreamParameter(parameter: "HTTP_X_FORWARDED_PORT", field: "X-Forwarded-Port"),
+    UpstreamParameter(parameter: "HTTP_USER_AGENT", field: "User-Agent"),
+  ]
+
+  /// Sent only if the location preserves it.
+  static let host = UpstreamParameter(parameter: "HTTP_HOST", field: "Host")
+}
+
+extension ClientFields {
+  /// The fields of a client's request that go upstream.
+  ///
+  /// - Parameter id: sent along, and no part of who asks.
+  init(_ request: Request, in location: Location, _ id: RequestID) {
+    var fields: [HTTPField] = []
+    fields.reserveCapacity(UpstreamParameter.all.count + 4)
+    for known in location.upstreamParameters {
+      guard let value = request.parameter(known.parameter), !value.isEmpty else { continue }
+      fields.append(HTTPField(known.field, value))
+    }
+    fields.appendAddress(of: request)
+    fields.replace(by: SiteFields(request))
+    // How a request that comes back to us is known.
+    fields.append(HTTPField("Via", "1.1 bloblo"))
+    fields.append(HTTPField(RequestID.field, id.bytes))
+    self.init(fields, host: request.parameter("HTTP_HOST"))
+  }
+
+  /// When the client's token ends, by its own word.
+  ///
+  /// - Returns: `nil` for a credential that does not say; the distant past for one that should and can't
+  ///   be read.
+  var credentialEnd: UnixTime? {
+    guard let field = fields.first(named: "authorization") else { return nil }
+    return BearerToken(authorization: field.value)?.expiration
+  }
+}
+
+extension [HTTPField] {
+  /// Appends the peer's address to `X-Forwarded-For`, as a proxy does: the registry hears from whom the web
+  /// server has the request, and whatever a client claims stands before it. A web server may have said it
+  /// already. `X-Real-IP`, if there is one, is that address.
+  mutating func appendAddress(of request: Request) {
+    guard let address = request.parameter("REMOTE_ADDR"), !address.isEmpty else { return }
+    if let i = firstIndex(where: { $0.name.lowercased() == "x-real-ip" }) {
+      self[i] = HTTPField(self[i].name, address)
+    }
+    guard let i = firstIndex(where: { $0.name.lowercased() == "x-forwarded-for" }) else {
+      return append(HTTPField("X-Forwarded-For", address))
+    }
+    let claimed = self[i].value
+    let last = claimed[(claimed.lastIndex(of: UInt8(ascii: ",")).map { $0 + 1 } ?? 0)...]
+    guard !last.drop(while: { $0 == UInt8(ascii: " ") }).elementsEqual(address) else { return }
+    self[i] = HTTPField(self[i].name, claimed + [UInt8](", ".utf8) + address)
+  }
+}

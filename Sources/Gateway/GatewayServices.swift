@@ -1,0 +1,73 @@
+internal import FastCGI
+internal import Fill
+package import HTTPTransport
+internal import Logging
+internal import Offload
+package import Settings
+package import Store
+package import Telemetry
+package import Threading
+
+/// What answers requests, built in the order in which one part needs another.
+package struct GatewayServices: Sendable {
+  /// Where requests are handled: on its thread alone.
+  let loop: EventLoop
+  package let upstream: QuestionClient
+  package let notices: Notices
+  package let frontFiles: FrontFiles
+  package let offloading: OffloadSwitch
+  let frontServer: FrontServerKind
+  let askers: AskerHasher
+  package let ledger: Ledger
+  package let locations: Locations
+  package let tee: Tee
+  let severalRanges: SeveralRanges
+  package let pingAndToken: PingAndToken
+  package let purges: Purges
+  let asking: ThreadPool<HTTPClient>
+  let looking: ThreadPool<HTTPClient>
+  let relaying: ThreadPool<HTTPClient>
+
+  /// - Parameter isTCP: whether any local user can connect, and set params.
+  package init(
+    _ settings: ProcessSettings, _ credentials: SigningCredentials, environment: [String: String],
+    _ log: Log, on loop: EventLoop, isTCP: Bool = false
+  ) {
+    self.loop = loop
+    upstream = QuestionClient(loop, connectionLimit: settings.upstreamConnections)
+    notices = Notices(log.logger)
+    frontFiles = FrontFiles(notices)
+    offloading = OffloadSwitch(file: settings.passFile, notices)
+    frontServer = settings.frontServer
+    askers = AskerHasher(settings.proofIdentity)
+    ledger = Ledger(log.logger, log.volume)
+    locations = Locations(
+      settings, credentials, environment: environment,
+      rule: ParamRule(named: settings.params, isTCP: isTCP), report: ledger.log.wrongParams)
+    tee = Tee(settings, log.logger, ledger, on: loop)
+    severalRanges = SeveralRanges(settings, ledger)
+    pingAndToken = PingAndToken(
+      memory: AnswerMemory(longest: settings.answerLife), askers: askers,
+      frontServer: settings.frontServer)
+    purges = Purges(locations)
+    asking = ThreadPool(
+      name: "ask", threadLimit: settings.threads, queueLimit: settings.threads * 4
+    ) { HTTPClient() }
+    looking = ThreadPool(
+      name: "look", threadLimit: settings.threads, queueLimit: 1 << 16
+    ) { HTTPClient() }
+    relaying = ThreadPool(name: "relay", threadLimit: settings.streamThreads, queueLimit: 0) {
+      HTTPClient()
+    }
+  }
+
+  /// Threads and queues, by the pool's name.
+  package var loads: [(name: String, load: ThreadPoolLoad)] {
+    [
+      ("ask", asking.load), ("look", looking.load), ("relay", relaying.load),
+      ("ranges", severalRanges.pool.load),
+      ("fill", tee.filler.readerLoad), ("hash", tee.filler.hasherLoad),
+      ("upload", tee.filler.uploaderLoad),
+    ]
+  }
+}

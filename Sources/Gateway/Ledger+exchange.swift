@@ -1,0 +1,62 @@
+internal import Logging
+internal import Offload
+internal import Primitives
+internal import Telemetry
+
+extension Ledger {
+  /// - Parameters:
+  ///   - road: by which the client gets the bytes, if it does.
+  ///   - size: of the whole blob.
+  func decided(
+    _ kind: DecisionKind, _ exchange: BlobExchange, by road: Road? = nil, size: Int64? = nil
+  ) {
+    figures.decisions[kind].add()
+    let bytes = size.map { exchange.bodyBytes(of: $0) }
+    if let road, let bytes { figures.bytes[road].add(bytes) }
+    time(exchange)
+    guard log.isOn else { return }
+    var facts = exchange.facts
+    facts.isFromMemory = exchange.trace == nil
+    log.decided(kind.word, facts, size: size, bytes: road == nil ? 0 : bytes)
+  }
+
+  /// A body begins that we send.
+  ///
+  /// - Returns: what the line at its end will say; `nil` when there will be none.
+  func begin(_ kind: DecisionKind, _ exchange: BlobExchange, size: Int64) -> Logger.Metadata? {
+    figures.decisions[kind].add()
+    time(exchange)
+    guard log.isOn else { return nil }
+    let fields = exchange.facts.fields(decision: kind.word, size: size)
+    log.begun(fields)
+    return fields
+  }
+
+  func passed(_ exchange: BlobExchange, _ reason: PassReason) {
+    time(exchange)
+    let size = exchange.trace?.size ?? exchange.location.engine.knownSize(of: exchange.blob)
+    let hasBody = exchange.blob.method == .get && reason.kind.hasBody
+    passed(
+      exchange.facts, reason, size: size,
+      bytes: hasBody ? size.map { exchange.bodyBytes(of: $0) } : nil)
+  }
+
+  private func time(_ exchange: BlobExchange) {
+    guard let stopwatch = exchange.stopwatch else { return }
+    figures.decisionTime.observe(
+      nanoseconds: stopwatch.nanoseconds,
+      weight: exchange.trace == nil ? Figures.sampling : 1)
+  }
+}
+
+extension PassReason.Kind {
+  /// Whether the registry is going to answer with the blob, as far as is known.
+  fileprivate var hasBody: Bool {
+    switch self {
+    case .upstreamStatus, .upstreamName, .upstreamPage, .upstreamRedirect, .upstreamDigest, .loop,
+      .deletion:
+      false
+    default: true
+    }
+  }
+}

@@ -1,0 +1,60 @@
+package import Offload
+internal import Registry
+package import S3
+package import Settings
+package import Store
+
+/// A registry and its bucket, and how blobs get from there to clients.
+package final class Location: Sendable {
+  let id: LocationID
+  package let settings: LocationSettings
+  package let store: S3BlobStore
+  package let engine: OffloadEngine
+  package let watches: Watches
+  /// How clients get to the bucket; `nil` where that is not looked at.
+  package let road: RoadWatch?
+  let front: FrontServer
+  let unfollowed = UnfollowedRedirects()
+  /// What of a request goes upstream.
+  let upstreamParameters: [UpstreamParameter]
+
+  /// - Parameter number: 0 is of the requests whose web server says nothing else.
+  init(
+    _ number: UInt32, _ settings: LocationSettings, _ credentials: SigningCredentials,
+    _ memories: Memories, _ watches: Watches, _ roads: Roads
+  ) {
+    id = LocationID(number, registry: RegistryID(url: settings.upstream.url))
+    self.watches = watches
+    self.settings = settings
+    // Another location may be on another server, with a clock of its own.
+    store = settings.store(
+      credentials, clock: number == 0 ? credentials.clock : ServerClock())
+    road = roads.road(of: settings, store)
+    engine = OffloadEngine(
+      upstream: settings.upstream, store: store, policy: settings.policy, memories: memories,
+      watches: watches, road: road)
+    front = FrontServer(redirectStatus: settings.redirectStatus)
+    upstreamParameters =
+      UpstreamParameter.all + (settings.isHostPreserved ? [UpstreamParameter.host] : [])
+  }
+}
+
+extension LocationSettings {
+  /// The bucket as it is set, with the credential that holds.
+  package func store(_ credentials: SigningCredentials, clock: ServerClock) -> S3BlobStore {
+    let site = BucketSite(
+      bucket, credentials: credentials.store, presignCredentials: credentials.presignStore,
+      clock: clock, observer: credentials.record)
+    return S3BlobStore(
+      bucket: BucketClient(site, limits: s3Limits, uploadOptions: uploadOptions),
+      template: keyTemplate, presignLifetime: presignLifetime, cloudFront: cloudFront,
+      delivery: policy.delivery)
+  }
+}
+
+extension SigningCredentials {
+  /// The service that the settings describe; `start` fetches.
+  package convenience init(_ settings: CredentialSettings) {
+    self.init(settings.chain, fixed: settings.fixed, presign: settings.presign)
+  }
+}

@@ -1,0 +1,143 @@
+internal import FastCGI
+package import Offload
+internal import Primitives
+internal import Registry
+internal import S3
+internal import Settings
+internal import Store
+internal import Synchronization
+
+/// The location of each request: most have the process's settings, and some override a part of them by
+/// FastCGI params of the settings' names.
+///
+/// A client can't: what it sends arrives under names that begin with `HTTP_`.
+package final class Locations: Sendable {
+  /// A web server's configuration has a handful; more means that a client's words got into a param.
+  private static let limit = 256
+
+  package let standard: Location
+  private let environment: [String: String]
+  private let credentials: SigningCredentials
+  package let memories: Memories
+  private let servers = ServerWatches()
+  private let roads: Roads
+  private let rule: ParamRule
+  private let report: @Sendable (_ problems: [String]) -> Void
+  /// By the params as they came; `nil` for settings that are wrong.
+  private let others = Mutex(Others())
+
+  private struct Others {
+    var locations: [[UInt8]: Location?] = [:]
+    var lastID: UInt32 = 0
+  }
+
+  /// - Parameters:
+  ///   - environment: the process's, which the params are laid over.
+  ///   - rule: which settings a param may set.
+  ///   - report: told of wrong params, once for each.
+  init(
+    _ settings: ProcessSettings, _ credentials: SigningCredentials, environment: [String: String],
+    rule: ParamRule,
+    report: @escaping @Sendable (_ problems: [String]) -> Void
+  ) {
+    memories = Memories(settings.lives)
+    roads = Roads(isOn: settings.looksAsClient)
+    standard = Location(
+      0, settings.location, credentials, memories,
+      servers.watches(of: settings.location), roads)
+    self.credentials = credentials
+    // Of the environment only what is read again: no secret is kept here.
+    self.environment = environment.filter {
+      LocationSettings.names.contains($0.key) || ambientNames.contains($0.key)
+    }
+    self.rule = rule
+    self.report = report
+  }
+
+  /// Forgets all that is known of a blob, in every location.
+  func forget(_ digest: Digest) { memories.forget(digest) }
+
+  package var memoryCounts: [(name: String, counts: MemoryCounts)] { memories.counts }
+
+  /// All that requests have come from lately, and the standard one.
+  package var all: [Location] {
+    [standard] + others.withLock { $0.locations.values.compactMap(\.self) }
+  }
+
+  /// Ends a deletion for every location that asks the same registry.
+  func end(
+    _ deletion: BlobDeletion, _ outcome: BlobDeletion.Outcome, in location: Location,
+    at now: Moment
+  ) {
+    let ids = all.map(\.id).filter { $0.registry == location.id.registry }
+    deletion.end(outcome, in: ids, memories, at: now)
+  }
+
+  /// The location of this number, if requests have come from it lately.
+  package func location(_ id: LocationID) -> Location? {
+    if id == standard.id { return standard }
+    return others.withLock { $0.locations.values.compactMap(\.self).first { $0.id == id } }
+  }
+
+  /// - Returns: `nil` when the request's params are wrong.
+  func location(of request: Request) -> Location? {
+    // A CGI process has its settings from the same place, and read them at its start.
+    if request.isOfOwnProcess { return standard }
+    let key = request.overrides
+    if key.isEmpty { return standard }
+    return others.withLock { others in
+      if let known = others.locations[key] { return known }
+      // A number is never used twice: what is remembered of a location dies with it.
+      others.lastID += 1
+      if others.locations.count >= Self.limit { others.locations.removeAll() }
+      let location = make(key, others.lastID)
+      others.locations[key] = .some(location)
+      return location
+    }
+  }
+
+  private func make(_ key: [UInt8], _ number: UInt32) -> Location? {
+    var environment = environment
+    var objections: [String] = []
+    for line in key.split(separator: 0) {
+      let pair = line.split(separator: UInt8(ascii: "="), maxSplits: 1)
+      guard pair.count == 2 else { continue }
+      let name = String(decoding: pair[0], as: UTF8.self)
+      let value = String(decoding: pair[1], as: UTF8.self)
+      if let objection = rule.objection(to: name, value: value) { objections.append(objection) }
+      environment[name] = value
+    }
+    guard objections.isEmpty else {
+      report(objections)
+      return nil
+    }
+    var reader = SettingsReader(environment)
+    let settings = LocationSettings(&reader)
+    guard reader.problems.isEmpty, let settings else {
+      report(reader.problems)
+      return nil
+    }
+    return Location(number, settings, credentials, memories, servers.watches(of: settings), roads)
+  }
+}
+
+/// What settings of a location fall back on.
+private let ambientNames = S3Settings.commonNames.union([
+  "BLOBLO_UPSTREAM_TIMEOUT", "BLOBLO_UPSTREAM_CA_FILE", "BLOBLO_UPSTREAM_FOLLOW",
+])
+
+extension Request {
+  /// The params that override settings, as `NAME=value` with a NUL after each; an empty value overrides
+  /// nothing, so that a `map` of the web server can leave a setting alone.
+  fileprivate var overrides: [UInt8] {
+    var all: [UInt8] = []
+    forEachParameter(prefix: "BLOBLO_") { name, value in
+      guard value.count > 0, LocationSettings.names.contains(name) else { return }
+      all.append(contentsOf: name.utf8)
+      all.append(UInt8(ascii: "="))
+      for i in value.indices { all.append(value[i]) }
+      all.append(0)
+    }
+    return all
+  }
+}

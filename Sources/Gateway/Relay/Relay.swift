@@ -1,0 +1,93 @@
+internal import FastCGI
+internal import HTTPTransport
+internal import Offload
+internal import Registry
+internal import Settings
+
+/// Gives a client the registry's own answer: a pass, where no web server can hand the request on.
+struct Relay {
+  let upstream: UpstreamRegistry
+  let isHostPreserved: Bool
+
+  init(_ location: Location) {
+    upstream = location.settings.upstream
+    isHostPreserved = location.settings.isHostPreserved
+  }
+
+  /// - Parameter onOutcome: called once, before the client hears anything.
+  func answer(
+    _ request: Request, by http: inout HTTPClient,
+    onOutcome: @escaping @Sendable (BlobDeletion.Outcome) -> Void = { _ in }
+  ) {
+    if request.isLoop {
+      return request.refuse(508, "the registry's address leads back to bloblo: BLOBLO_UPSTREAM_URL")
+    }
+    guard
+      let relayed = HTTPRequest(
+        relaying: request, to: upstream, isHostPreserved: isHostPreserved)
+    else {
+      return request.refuse(
+        501, "bloblo relays GET, HEAD and DELETE; route the rest to the registry")
+    }
+    let receiver = RelayReceiver(request, onHead: { onOutcome(.answered($0.status)) })
+    do {
+      try http.stream(relayed, to: receiver)
+      request.finish()
+    } catch {
+      guard !receiver.hasBegun else { return request.abort() }
+      onOutcome([.connect, .invalid].contains(error.kind) ? .unsent : .unknown)
+      request.refuse(error.kind == .timeout ? 504 : 502, "the registry does not answer")
+    }
+  }
+}
+
+/// Hands a response on as it comes.
+private final class RelayReceiver: HTTPReceiver {
+  private let request: Request
+  private let onHead: (HTTPResponseHead) -> Void
+  private(set) var hasBegun = false
+
+  init(_ request: Request, onHead: @escaping (HTTPResponseHead) -> Void) {
+    self.request = request
+    self.onHead = onHead
+  }
+
+  func receive(head: HTTPResponseHead) -> Bool {
+    hasBegun = true
+    onHead(head)
+    var answer = ResponseHead(status: head.status, capacity: 1024)
+    let connection = (head.fields.first(named: "connection")?.value ?? []).tokens
+    for field in head.fields {
+      let name = field.name.lowercased()
+      guard name == "content-length" || !isHopByHop(name), !connection.contains(name),
+        !isForWebServers(name)
+      else { continue }
+      answer.add(name: field.name, field.value)
+    }
+    answer.add("X-Bloblo", "pass")
+    request.begin(answer)
+    return true
+  }
+
+  func receive(body: Span<UInt8>) -> Bool { request.write(body) }
+}
+
+/// What a web server would obey, were it ours to send.
+private func isForWebServers(_ lowercased: String) -> Bool {
+  lowercased == "status" || lowercased.hasPrefix("x-accel-") || lowercased.hasPrefix("x-bloblo")
+    || lowercased.hasPrefix("x-sendfile") || lowercased == "x-lighttpd-send-file"
+}
+
+extension Request {
+  /// Answers as a registry does when it can't.
+  ///
+  /// Source: OCI distribution-spec, "Error Codes".
+  package func refuse(_ status: Int, _ words: StaticString) {
+    let body = Array(#"{"errors":[{"code":"UNAVAILABLE","message":"\#(words)"}]}"#.utf8)
+    var head = ResponseHead(status: status, capacity: 128)
+    head.add("Content-Type", "application/json")
+    head.add("Content-Length", String(body.count))
+    head.add("X-Bloblo", "pass")
+    answer(head, body: body)
+  }
+}

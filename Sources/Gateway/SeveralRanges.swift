@@ -1,0 +1,122 @@
+internal import FastCGI
+internal import HTTPTransport
+internal import Logging
+internal import Offload
+internal import Primitives
+internal import Registry
+internal import S3
+internal import Settings
+internal import Store
+internal import Telemetry
+internal import Threading
+
+/// Answers several ranges of a blob that is in the bucket: S3 itself would give the whole object.
+///
+/// Source: RFC 9110 §14.6, §15.3.7.2.
+final class SeveralRanges: Sendable {
+  private let ledger: Ledger
+  /// Threads that read the bucket, each as slowly as its client.
+  let pool: ThreadPool<HTTPClient>
+
+  init(_ settings: ProcessSettings, _ ledger: Ledger) {
+    self.ledger = ledger
+    pool = ThreadPool(name: "ranges", threadLimit: settings.streamThreads, queueLimit: 0) {
+      HTTPClient()
+    }
+  }
+
+  /// - Parameter pass: the registry must answer; the client has seen nothing then.
+  func answer(
+    _ exchange: BlobExchange, _ proof: BlobProof, size: Int64, parts: [Range<Int64>],
+    orPass pass: @escaping @Sendable (PassReason) -> Void
+  ) {
+    guard let key = try? exchange.location.store.key(of: exchange.blob.path.digest) else {
+      return pass(.store("no key for this digest"))
+    }
+    let isTaken = pool.submit { [self] http in
+      send(exchange, proof, key, size: size, parts, &http, orPass: pass)
+    }
+    if !isTaken { pass(.busy) }
+  }
+
+  private func send(
+    _ exchange: BlobExchange, _ proof: BlobProof, _ key: ObjectKey, size: Int64,
+    _ parts: [Range<Int64>], _ http: inout HTTPClient, orPass pass: (PassReason) -> Void
+  ) {
+    let request = exchange.request
+    let body = MultipartBody(proof, size: size)
+    var (hasBegun, line, count) = (false, nil as Logger.Metadata?, Int64(0))
+    do throws(S3Error) {
+      for read in JoinedRead.reads(of: parts) {
+        for piece in read.pieces {
+          let bytes = try exchange.location.store.bucket.read(
+            key, piece, over: &http, now: .now())
+          if !hasBegun {
+            // Until S3 has given the first bytes, the registry can answer.
+            hasBegun = true
+            line = ledger.begin(.multipart, exchange, size: size)
+            exchange.location.front.begin(
+              request, proof, multipart: body, count: body.count(of: parts),
+              exchange.blob.path.digest)
+          }
+          guard put(read, piece, bytes, body, request) else {
+            ledger.end(line, by: .redirected, bytes: count)
+            return request.abort()
+          }
+          count += Int64(bytes.count)
+        }
+      }
+    } catch {
+      guard hasBegun else { return pass(.store(error.description)) }
+      ledger.end(line, by: .redirected, bytes: count)
+      ledger.log.brokenOff(exchange.blob, after: count, of: size)
+      return request.abort()
+    }
+    request.put(body.end)
+    ledger.end(line, by: .redirected, bytes: count)
+    request.finish()
+  }
+
+  /// Sends what of the parts stands in this piece; a part's head before its first byte.
+  private func put(
+    _ read: JoinedRead, _ piece: Range<Int64>, _ bytes: [UInt8], _ body: MultipartBody,
+    _ request: Request
+  ) -> Bool {
+    for part in read.parts {
+      let wanted = part.clamped(to: piece)
+      if part.lowerBound == wanted.lowerBound { request.put(body.head(of: part)) }
+      let start = Int(wanted.lowerBound - piece.lowerBound)
+      guard request.put(Array(bytes[start..<(start + Int(wanted.upperBound - wanted.lowerBound))]))
+      else { return false }
+    }
+    return true
+  }
+}
+
+/// The framing of a `multipart/byteranges` body.
+struct MultipartBody: Sendable {
+  let boundary = String(UInt64.random(in: .min ... .max), radix: 36)
+  private let type: [UInt8]
+  private let size: Int64
+
+  init(_ proof: BlobProof, size: Int64) {
+    type =
+      proof.fields.first(named: "content-type")?.value ?? Array("application/octet-stream".utf8)
+    self.size = size
+  }
+
+  func head(of part: Range<Int64>) -> [UInt8] {
+    Array("\r\n--\(boundary)\r\nContent-Type: ".utf8) + type
+      + Array(
+        "\r\nContent-Range: bytes \(part.lowerBound)-\(part.upperBound - 1)/\(size)\r\n\r\n".utf8)
+  }
+
+  var end: [UInt8] { Array("\r\n--\(boundary)--\r\n".utf8) }
+
+  /// Bytes of the whole body.
+  func count(of parts: [Range<Int64>]) -> Int64 {
+    parts.reduce(Int64(end.count)) {
+      $0 + Int64(head(of: $1).count) + $1.upperBound - $1.lowerBound
+    }
+  }
+}

@@ -1,0 +1,217 @@
+internal import FastCGI
+package import Fill
+internal import HTTPTransport
+internal import Logging
+internal import Offload
+internal import Primitives
+internal import Registry
+internal import Settings
+internal import Store
+internal import Telemetry
+internal import Threading
+
+/// Gives a client a blob that is not in the bucket yet, and puts it there in the same reading.
+package final class Tee: Sendable {
+  /// How long a client waits for the first byte of its range to come into the spool.
+  private static let rangePatience = Duration.seconds(2)
+
+  package let filler: Filler
+  private let ledger: Ledger
+  private let loop: EventLoop
+
+  init(_ settings: ProcessSettings, _ logger: Logger, _ ledger: Ledger, on loop: EventLoop) {
+    filler = Filler(
+      settings.fillLimits, observer: FillLog(logger: logger, figures: ledger.figures))
+    self.ledger = ledger
+    self.loop = loop
+  }
+
+  /// What becomes of a client that has no bytes from here.
+  struct Ways: Sendable {
+    /// The registry must answer; the client has seen nothing then.
+    let pass: @Sendable (PassReason) -> Void
+    /// The blob has come into the bucket since it was found absent.
+    let askAgain: @Sendable () -> Void
+  }
+
+  /// - Parameter size: `nil` when only the registry's answer to the reading will tell.
+  func fill(
+    _ exchange: BlobExchange, _ proof: BlobProof, size: Int64?, isReplacement: Bool, or ways: Ways
+  ) {
+    let location = exchange.location
+    var mode = location.settings.fill
+    if mode == .tee, exchange.request.hasEndlessCuts { mode = .background }
+    if mode == .off { return ways.pass(.cold(.fillIsOff)) }
+    if let host = location.unfollowed.host(of: exchange.blob.path.name, at: .now()) {
+      return ways.pass(.cold(.redirect(host)))
+    }
+    guard let source = source(exchange, size: size, isReplacement: isReplacement) else {
+      return ways.pass(.store("no key for this digest"))
+    }
+    if exchange.blob.range == .several {
+      return ways.pass(.cold(queueForRange(source, exchange)))
+    }
+    let wanted = WantedBytes(exchange, proof)
+    switch (mode, wanted) {
+    case (.background, .part): ways.pass(.cold(queueForRange(source, exchange)))
+    case (.background, _): ways.pass(.cold(queue(source) ? .background : .limit))
+    case (_, .part(let range)): cut(range, source, exchange, or: ways)
+    default: readAlong(source, wanted, exchange, or: ways)
+    }
+  }
+
+  /// Fills later what nobody had the time to ask about: the registry's answer to the client's own credential
+  /// decides then whether there is something to fill.
+  func fillLater(_ exchange: BlobExchange) {
+    guard exchange.location.settings.fill != .off, exchange.blob.method == .get,
+      exchange.blob.range == .whole,
+      exchange.location.unfollowed.host(of: exchange.blob.path.name, at: .now()) == nil,
+      let source = source(exchange, size: nil, isReplacement: false)
+    else { return }
+    _ = queue(source)
+  }
+
+  /// Has the size of a blob learnt whose object can't be told from a wrong one without it.
+  func learnSize(_ exchange: BlobExchange) {
+    let (location, digest) = (exchange.location, exchange.blob.path.digest)
+    guard location.unfollowed.host(of: exchange.blob.path.name, at: .now()) == nil,
+      let source = source(exchange, size: nil, isReplacement: false)
+    else { return }
+    filler.learnSize(source) { size in
+      location.engine.learn(size: size, of: digest)
+    }
+  }
+
+  /// Waits for fills, once no more requests come.
+  func stop(within limit: Duration) {
+    filler.stop(within: limit)
+  }
+
+  private func source(_ exchange: BlobExchange, size: Int64?, isReplacement: Bool) -> FillSource? {
+    let (blob, location) = (exchange.blob, exchange.location)
+    guard let key = try? location.store.key(of: blob.path.digest) else { return nil }
+    let client = ClientFields(
+      exchange.request, in: location, exchange.id ?? RequestID(exchange.request))
+    var source = FillSource(
+      request: location.settings.upstream.request(for: blob.path, from: client),
+      registry: location.settings.upstream.url, hosts: location.settings.followedHosts,
+      digest: blob.path.digest, size: size, bucket: location.store.bucket(for: blob.path.name),
+      key: key, isReplacement: isReplacement, credentialEnd: client.credentialEnd
+    ) { result in
+      switch result {
+      case .success(let size):
+        location.engine.learn(size: size, of: blob.path.digest)
+        location.engine.remember(
+          StoredBlob(size: size, isProven: true), of: blob.path.digest, in: location.id, at: .now())
+      case .failure(.notFollowed(let refusal)):
+        location.unfollowed.note(refusal, of: blob.path.name, at: .now())
+      case .failure: break
+      }
+    }
+    source.isMissedAfterFill = exchange.isAskedAgain
+    return source
+  }
+
+  private func queue(_ source: FillSource) -> Bool { filler.queue(source) }
+
+  private func queueForRange(_ source: FillSource, _ exchange: BlobExchange) -> ColdReason {
+    guard exchange.location.settings.fillRanges.allows(source.size) else { return .range }
+    return queue(source) ? .background : .limit
+  }
+
+  /// The client reads along with the fill that runs, or with a new one.
+  private func readAlong(
+    _ source: FillSource, _ wanted: WantedBytes, _ exchange: BlobExchange, or ways: Ways
+  ) {
+    switch filler.follow(source) {
+    case .follower(let follower): stream(follower, wanted, exchange, or: ways)
+    case .published: ways.askAgain()
+    case .standsStill: ways.pass(.cold(.upstream("the reading of it stands still")))
+    case .none:
+      _ = queue(source)
+      ways.pass(.cold(.limit))
+    }
+  }
+
+  /// Cuts a range from the fill that runs; else one is queued for those who come later.
+  private func cut(
+    _ range: ByteRange, _ source: FillSource, _ exchange: BlobExchange, or ways: Ways
+  ) {
+    switch filler.join(source) {
+    case .follower(let follower): stream(follower, .part(range), exchange, or: ways)
+    case .published: ways.askAgain()
+    case .standsStill: ways.pass(.cold(.upstream("the reading of it stands still")))
+    case .none: ways.pass(.cold(queueForRange(source, exchange)))
+    }
+  }
+
+  /// Sends the client what comes in, at the client's own pace.
+  private func stream(
+    _ follower: FillFollower, _ wanted: WantedBytes, _ exchange: BlobExchange, or ways: Ways
+  ) {
+    let (request, blob, location) = (exchange.request, exchange.blob, exchange.location)
+    var (line, size): (Logger.Metadata?, Int64) = (nil, 0)
+    let client = TeeStream.Client(
+      bytes: wanted.bytes, patience: wanted.isPart ? Self.rangePatience : nil
+    ) { [ledger] reader, bytes in
+      size = reader.size
+      line = ledger.begin(.tee, exchange, size: size)
+      location.front.begin(
+        request, fields: reader.head.fields, size: size, range: wanted.isWhole ? nil : bytes,
+        blob.path.digest)
+    } pass: { reason in
+      ways.pass(.cold(ColdReason(reason)))
+    } end: { [ledger] bytes, isWhole in
+      ledger.end(line, by: .teed, bytes: bytes)
+      if !isWhole { ledger.log.brokenOff(blob, after: bytes, of: size) }
+    }
+    TeeStream(follower, to: request, on: loop, for: client)
+      .start(within: location.settings.upstream.limits.head + .seconds(1))
+  }
+}
+
+extension ColdReason {
+  fileprivate init(_ reason: TeeStream.NoBytes) {
+    self =
+      switch reason {
+      case .range: .range
+      case .failure(.notFollowed(let refusal)?): .redirect("\(refusal)")
+      case .failure(let error): .upstream(error?.description ?? "no answer in time")
+      }
+  }
+}
+
+/// What of a blob a client asks for.
+private enum WantedBytes: Sendable {
+  /// All, with a 200.
+  case whole
+  /// All, with a 206: `bytes=0-`, by which parallel clients begin.
+  case fromStart
+  case part(ByteRange)
+
+  init(_ exchange: BlobExchange, _ proof: BlobProof) {
+    let range = exchange.request.withParameter("HTTP_RANGE") { ByteRange(field: $0) } ?? nil
+    guard exchange.blob.range == .single, let range else {
+      self = .whole
+      return
+    }
+    // A range is wanted of what the client has a part of; of anything else it wants all. RFC 9110 §13.1.5.
+    if let validator = exchange.blob.ifRange, !proof.isOf(validator) {
+      self = .whole
+    } else {
+      self = range.isWhole ? .fromStart : .part(range)
+    }
+  }
+
+  var isWhole: Bool { if case .whole = self { true } else { false } }
+  var isPart: Bool { if case .part = self { true } else { false } }
+
+  /// - Returns: nil for a range that can't be satisfied.
+  func bytes(of size: Int64) -> Range<Int64>? {
+    switch self {
+    case .whole: 0..<size
+    case .fromStart: size > 0 ? 0..<size : nil
+    case .part(let range): range.resolved(of: size)
+    }
+  }
+}

@@ -1,0 +1,59 @@
+package import HTTPTransport
+package import Registry
+package import Settings
+
+/// Whether the registry decides by the client's address. It can find that it does; not that it does not.
+package struct AddressCheck {
+  /// Loopback, a private network, and one of the addresses for documentation (RFC 5737).
+  private static let addresses = ["127.0.0.1", "10.0.0.1", "192.0.2.1"]
+
+  package let upstream: UpstreamRegistry
+  package let identity: ProofIdentity
+  /// What is asked for; a ping without one.
+  package let path: BlobPath?
+  package let client: ClientFields
+
+  package init(
+    upstream: UpstreamRegistry,
+    identity: ProofIdentity,
+    path: BlobPath?,
+    client: ClientFields
+  ) {
+    self.upstream = upstream
+    self.identity = identity
+    self.path = path
+    self.client = client
+  }
+
+  package func run(_ report: inout CheckReport, _ http: inout HTTPClient) {
+    var answers: [(address: String, status: Int)] = []
+    for address in Self.addresses {
+      guard let status = status(from: address, &http) else { return }
+      answers.append((address, status))
+    }
+    let isSame = answers.allSatisfy { $0.status == answers[0].status }
+    guard !isSame else {
+      if identity == .credential {
+        report.ok(
+          "upstream.address", "it answers \(answers[0].status) to any address that was tried")
+      }
+      return
+    }
+    let words = answers.map { "\($0.status) to \($0.address)" }.joined(separator: ", ")
+    report.warn(
+      "upstream.address", "the registry decides by the client's address: \(words)",
+      identity == .credential
+        ? "BLOBLO_PROOF_IDENTITY=request: what one address has proved serves others now"
+        : "keep BLOBLO_PROOF_IDENTITY=request, and let the web server say whose address it is")
+  }
+
+  private func status(from address: String, _ http: inout HTTPClient) -> Int? {
+    let fields =
+      client.fields + [HTTPField("X-Forwarded-For", address), HTTPField("X-Real-IP", address)]
+    var request =
+      path.map { upstream.request(for: $0, from: ClientFields(fields)) }
+      ?? HTTPRequest(.get, "\(upstream.url)/v2/", fields: fields, limits: upstream.limits)
+    if path != nil { request.method = .head }
+    return try? http.head(of: request).status
+  }
+}

@@ -1,0 +1,61 @@
+internal import FoundationEssentials
+internal import Primitives
+
+/// What was looked at, line by line.
+package struct CheckReport {
+  enum Level: String, Codable {
+    case ok
+    /// It works, but not as it could, or for how long nobody knows.
+    case warn
+    case fail = "FAIL"
+  }
+
+  struct Line: Codable {
+    let level: Level
+    /// The same for all set-ups: `bucket.put`.
+    let subject: String
+    /// What is so.
+    let finding: String
+    /// What to do.
+    let advice: String?
+  }
+
+  private(set) var lines: [Line] = []
+
+  package init() {}
+
+  package var hasFailed: Bool { lines.contains { $0.level == .fail } }
+
+  package mutating func ok(_ subject: String, _ finding: String) {
+    lines.append(Line(level: .ok, subject: subject, finding: finding, advice: nil))
+  }
+
+  package mutating func warn(_ subject: String, _ finding: String, _ advice: String) {
+    lines.append(Line(level: .warn, subject: subject, finding: finding, advice: advice))
+  }
+
+  package mutating func fail(_ subject: String, _ finding: String, _ advice: String) {
+    lines.append(Line(level: .fail, subject: subject, finding: finding, advice: advice))
+  }
+
+  /// For people: a line each, and what to do below it.
+  package var text: String {
+    lines.map { line in
+      let finding = line.finding.printable
+      let level = line.level.rawValue + String(repeating: " ", count: 5 - line.level.rawValue.count)
+      let advice = line.advice.map { "\n      → \($0.printable)" } ?? ""
+      return "\(level) \(line.subject): \(finding)\(advice)\n"
+    }.joined()
+  }
+
+  /// For machines: an object a line, in the order of the looking.
+  package var json: String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return lines.map { line in
+      // Strings only: there is nothing that can't be encoded.
+      let data = try? encoder.encode(line)
+      return String(decoding: data ?? Data(), as: UTF8.self) + "\n"
+    }.joined()
+  }
+}

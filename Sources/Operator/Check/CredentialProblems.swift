@@ -1,0 +1,19 @@
+internal import HTTPTransport
+internal import Primitives
+internal import S3
+package import Settings
+internal import Store
+
+/// What is wrong with the credential where other settings are wrong: who mends those mends it in the same
+/// round. The sources are asked for it, as at a start.
+package func credentialProblems(
+  _ environment: [String: String], beside error: SettingsError
+) -> [String] {
+  var reader = SettingsReader(environment)
+  // Settings of the credential are among the mistakes already.
+  guard !reader.boolean("BLOBLO_USE_LOCALSTACK", default: false),
+    !error.problems.contains(where: { $0.hasPrefix("AWS_SECRET_ACCESS_KEY:") })
+  else { return [] }
+  var http = HTTPClient()
+  return CredentialChain(environment: environment).load(over: &http, now: .now()).problems
+}

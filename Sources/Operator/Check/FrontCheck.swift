@@ -1,0 +1,242 @@
+internal import FoundationEssentials
+internal import Gateway
+package import HTTPTransport
+internal import Offload
+internal import Primitives
+package import Registry
+internal import S3
+package import Store
+
+/// The web server, asked as a client asks it.
+package struct FrontCheck {
+  private let url: String
+  private let path: BlobPath?
+  private let authorization: String?
+  private let registry: UpstreamRegistry
+  private let longestURL: LongestURL?
+
+  /// - Parameters:
+  ///   - registry: which the web server stands before.
+  ///   - longestURL: `nil` when none can be signed.
+  package init(
+    _ url: String, _ path: BlobPath?, authorization: String?, before registry: UpstreamRegistry,
+    longestURL: LongestURL?
+  ) {
+    self.url = url.hasSuffix("/") ? String(url.dropLast()) : url
+    self.registry = registry
+    self.path = path
+    self.authorization = authorization
+    self.longestURL = longestURL
+  }
+
+  package func run(_ report: inout CheckReport, _ http: inout HTTPClient) {
+    if params(&report, &http) {
+      header(&report, &http)
+    }
+    FrontPassCheck(url, path, authorization: authorization, before: registry).run(&report, &http)
+    blob(&report, &http)
+  }
+
+  // MARK: params
+
+  /// Where what was asked for came from.
+  private enum Answer {
+    case params(SeenParams)
+    /// Something else answered, with this status.
+    case other(Int)
+  }
+
+  /// - Returns: whether blobs' requests come to bloblo.
+  private func params(_ report: inout CheckReport, _ http: inout HTTPClient) -> Bool {
+    do throws(TransportError) {
+      let target = CheckPage.blobPrefix + "params?probe=a%3Ab%2Fc"
+      let status: Int
+      switch try ask(target, &http) {
+      case .params(let seen):
+        tell(seen, target: target, &report)
+        return true
+      case .other(let other): status = other
+      }
+      guard case .params(let seen) = try ask(CheckPage.path, &http) else {
+        report.fail(
+          "front.params",
+          "neither a blob's path nor \(CheckPage.path) is answered by bloblo (status \(status))",
+          "is bloblo up, may the web server connect to its socket, and are the shipped files included? From another "
+            + "machine this can't be seen: run it on the web server's own, by an address of the loopback"
+        )
+        return false
+      }
+      report.ok("front", words(seen))
+      if [401, 403].contains(status) {
+        report.warn(
+          "front.route",
+          "the web server guards the blobs' location (status \(status)): what comes from there can't be seen",
+          "set BLOBLO_CHECK_AUTHORIZATION to a client's Authorization that the web server lets in")
+        return false
+      }
+      report.fail(
+        "front.route",
+        "\(CheckPage.path) comes to bloblo, and a blob's path does not (status \(status))",
+        "another location takes it: nginx: a `location ^~ /v2/`, or a regex one above; Apache: a ProxyPass or "
+          + "RewriteRule above the Include")
+    } catch {
+      report.fail("front", "\(url): \(error)", "is the web server up, and is this its address?")
+    }
+    return false
+  }
+
+  private func ask(_ target: String, _ http: inout HTTPClient) throws(TransportError) -> Answer {
+    var request = HTTPRequest(
+      .get, url + target, fields: [HTTPField("Authorization", "Bearer bloblo-check")])
+    var response = try http.send(request, bodyLimit: 1 << 20)
+    // A web server that checks passwords itself lets in those that it knows.
+    if let authorization, [401, 403].contains(response.head.status) {
+      request.fields = [HTTPField("Authorization", authorization)]
+      response = try http.send(request, bodyLimit: 1 << 20)
+    }
+    guard response.head.status == 200,
+      let seen = try? JSONDecoder().decode(SeenParams.self, from: Data(response.body))
+    else { return .other(response.head.status) }
+    return .params(seen)
+  }
+
+  private func words(_ seen: SeenParams) -> String {
+    "\(seen.software ?? "a web server") hands requests to bloblo \(seen.version)"
+  }
+
+  private func tell(_ seen: SeenParams, target: String, _ report: inout CheckReport) {
+    let overrides =
+      seen.overrides.isEmpty ? "" : "; it sets \(seen.overrides.joined(separator: ", "))"
+    report.ok("front", words(seen) + overrides)
+    if seen.authorization {
+      report.ok("front.authorization", "a client's Authorization arrives")
+    } else {
+      report.fail(
+        "front.authorization",
+        "a client's Authorization does not arrive: no private blob can be proven",
+        "Apache: CGIPassAuth On in the location. nginx: no fastcgi_param HTTP_AUTHORIZATION \"\"")
+    }
+    if seen.requestURI == target {
+      report.ok("front.uri", "REQUEST_URI is as the client sent it")
+    } else {
+      report.fail(
+        "front.uri", "REQUEST_URI: want \(target), got \(seen.requestURI ?? "none")",
+        "nginx: fastcgi_param REQUEST_URI $request_uri. Apache: AllowEncodedSlashes NoDecode, nocanon"
+      )
+    }
+    tellFiles(seen, &report)
+    if seen.host == nil {
+      report.warn("front.host", "no Host arrives", "fastcgi_param HTTP_HOST $http_host")
+    }
+  }
+
+  /// Older copies of the shipped files keep the holes that newer ones have closed.
+  private func tellFiles(_ seen: SeenParams, _ report: inout CheckReport) {
+    let software = seen.software ?? ""
+    guard software.hasPrefix("nginx") || software.hasPrefix("Apache") else { return }
+    let version = seen.frontFiles ?? 0
+    if version >= FrontFiles.current {
+      report.ok("front.files", "version \(version) of the shipped files")
+    } else {
+      report.fail(
+        "front.files",
+        "\(software) uses version \(version == 0 ? "1 or older" : "\(version)") of the shipped files, this bloblo has "
+          + "\(FrontFiles.current)",
+        "copy the shipped files again: older ones let requests past the web server's own refusals (CHANGELOG.md)"
+      )
+    }
+  }
+
+  // MARK: header
+
+  /// Whether the longest redirect comes through. What is too long for a buffer, web servers drop whole.
+  ///
+  /// Source: <https://nginx.org/en/docs/http/ngx_http_fastcgi_module.html#fastcgi_buffer_size>
+  private func header(_ report: inout CheckReport, _ http: inout HTTPClient) {
+    guard let longestURL else {
+      return report.warn("front.header", "no URL can be signed", "see credentials above")
+    }
+    let count = longestURL.bytes
+    guard CheckPage.locationBytes.contains(count) else {
+      return report.fail(
+        "front.header", "\(longestURL): no web server takes so much", LongestURL.tokenAdvice)
+    }
+    let head: HTTPResponseHead
+    do {
+      head = try http.head(of: HTTPRequest(.get, url + CheckPage.blobPrefix + String(count)))
+    } catch {
+      return report.fail("front.header", "\(longestURL): \(error)", advice(to: count))
+    }
+    if head.fields.first(named: "location")?.text.utf8.count == count {
+      report.ok("front.header", "\(longestURL) arrives whole")
+    } else {
+      report.fail(
+        "front.header",
+        "\(longestURL) does not arrive: status \(head.status) instead. Each redirect is lost so",
+        advice(to: count))
+    }
+  }
+
+  private func advice(to count: Int) -> String {
+    "header buffers too small: nginx: fastcgi_buffer_size 64k; fastcgi_buffers 6 16k; "
+      + "fastcgi_busy_buffers_size 64k, as shipped; its error log says \"upstream sent too big header\". "
+      + "Apache takes 8 KiB a line, whatever is set: \(LongestURL.tokenAdvice)"
+  }
+
+  // MARK: blob
+
+  private func blob(_ report: inout CheckReport, _ http: inout HTTPClient) {
+    guard let path else { return }
+    var request = HTTPRequest(
+      .get, "\(url)/v2/\(path.name)/blobs/\(path.digest)",
+      fields: [HTTPField("Range", "bytes=0-0")])
+    if let authorization { request.fields.append(HTTPField("Authorization", authorization)) }
+    let head: HTTPResponseHead
+    do {
+      head = try http.head(of: request)
+    } catch {
+      return report.fail("front.blob", "\(error)", "the web server's error log says more")
+    }
+    guard let decision = head.fields.first(named: "x-bloblo")?.text, decision != "pass" else {
+      return report.warn(
+        "front.blob", "status \(head.status), and no X-Bloblo: the registry answered",
+        "bloblo passed (see upstream.proof), or was not asked, or does not run: its log at debug tells why"
+      )
+    }
+    switch head.status {
+    case 200, 206, 302, 307: report.ok("front.blob", "\(decision), status \(head.status)")
+    default: report.warn("front.blob", "\(decision), status \(head.status)", "see upstream.proof")
+    }
+    if (300..<400).contains(head.status), head.fields.first(named: "docker-content-digest") == nil {
+      report.warn(
+        "front.digest", "Docker-Content-Digest is dropped on its way",
+        "see the shipped configuration")
+    }
+  }
+}
+
+/// How long the redirect's URL gets that is longest here.
+package struct LongestURL: CustomStringConvertible {
+  let bytes: Int
+  private let isTokenSigned: Bool
+
+  static let tokenAdvice =
+    "a session token is most of a long URL: sign with a key without one (BLOBLO_PRESIGN_ACCESS_KEY_ID), or a "
+    + "role with fewer session tags"
+
+  /// - Returns: `nil` when nothing can be signed now.
+  package init?(_ store: S3BlobStore) {
+    // The longest digest makes the longest key.
+    guard let digest = Digest("sha512:" + String(repeating: "0", count: 128)),
+      let url = try? store.presign(digest, now: .now())
+    else { return nil }
+    isTokenSigned = String(decoding: url.bytes, as: UTF8.self).contains("X-Amz-Security-Token=")
+    // The next token may be longer: STS promises no length.
+    bytes = url.bytes.count + (isTokenSigned ? url.bytes.count / 4 : 0)
+  }
+
+  package var description: String {
+    "a Location of \(bytes) bytes, the longest here"
+      + (isTokenSigned ? " and a quarter more for a longer session token" : "")
+  }
+}

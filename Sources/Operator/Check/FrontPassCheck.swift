@@ -1,0 +1,195 @@
+internal import HTTPTransport
+internal import Offload
+internal import Registry
+internal import S3
+
+/// A request that bloblo passes, made through the web server and at the registry itself: the client must get the
+/// same answer by both ways. And requests that the web server refuses: nobody may get bytes or a URL by them.
+struct FrontPassCheck {
+  private let url: String
+  private let path: BlobPath?
+  private let authorization: String?
+  private let registry: UpstreamRegistry
+
+  /// - Parameters:
+  ///   - url: of the web server, without a slash at its end.
+  ///   - path: a blob that there is, if one is known.
+  ///   - authorization: of a client, if there is one to try with.
+  ///   - registry: which the web server stands before.
+  init(
+    _ url: String, _ path: BlobPath?, authorization: String?, before registry: UpstreamRegistry
+  ) {
+    self.url = url
+    self.path = path
+    self.authorization = authorization
+    self.registry = registry
+  }
+
+  func run(_ report: inout CheckReport, _ http: inout HTTPClient) {
+    let isGuarded = [401, 403].contains(ping(url, &http) ?? 0)
+    let isOpen = ping(registry.url, &http) == 200
+    if isGuarded { guards(isOpen: isOpen, &report, &http) }
+    if isGuarded, isOpen, authorization == nil {
+      return report.warn(
+        "front.pass",
+        "the web server guards the registry, so a pass can't be seen without a credential",
+        "set BLOBLO_CHECK_AUTHORIZATION to a client's Authorization")
+    }
+    pass(&report, &http)
+  }
+
+  /// What a client without a credential is answered; `nil` when nothing.
+  private func ping(_ url: String, _ http: inout HTTPClient) -> Int? {
+    try? http.head(of: HTTPRequest(.get, url + "/v2/", limits: registry.limits)).status
+  }
+
+  // MARK: the pass
+
+  /// A digest that nobody has.
+  private var missing: String {
+    let digits = (0..<64).map { _ in String(UInt8.random(in: 0..<16), radix: 16) }.joined()
+    return "/v2/\(path.map { "\($0.name)" } ?? "bloblo/check")/blobs/sha256:\(digits)"
+  }
+
+  private func pass(_ report: inout CheckReport, _ http: inout HTTPClient) {
+    let target = missing
+    var fields = authorization.map { [HTTPField("Authorization", $0)] } ?? []
+    let front: HTTPResponseHead
+    let own: HTTPResponseHead
+    do throws(TransportError) {
+      front = try http.head(of: HTTPRequest(.get, url + target, fields: fields))
+    } catch {
+      return report.fail(
+        "front.pass", "a blob that nobody has gets no answer: \(error)",
+        "the web server's error log says more")
+    }
+    // As the web server hands it on: registries build their challenges from these.
+    fields.append(HTTPField("Host", hostAndPort))
+    fields.append(HTTPField("X-Forwarded-Proto", url.hasPrefix("https:") ? "https" : "http"))
+    do throws(TransportError) {
+      own = try http.head(
+        of: HTTPRequest(.get, registry.url + target, fields: fields, limits: registry.limits))
+    } catch {
+      return report.fail(
+        "front.pass", "the registry does not answer: \(error)", "see upstream above")
+    }
+    compare(front, own, &report)
+  }
+
+  private var hostAndPort: String {
+    String(url.drop { $0 != "/" }.drop { $0 == "/" }.prefix { $0 != "/" })
+  }
+
+  private func compare(
+    _ front: HTTPResponseHead, _ own: HTTPResponseHead, _ report: inout CheckReport
+  ) {
+    let version = "docker-distribution-api-version"
+    if front.status != own.status {
+      return report.fail(
+        "front.pass",
+        "a blob that nobody has: the web server answers \(front.status), the registry itself \(own.status)",
+        advice(on: front.status))
+    }
+    let (seen, want) = (
+      front.fields.first(named: version)?.text, own.fields.first(named: version)?.text
+    )
+    if seen != want {
+      return report.fail(
+        "front.pass",
+        "a blob that nobody has: Docker-Distribution-Api-Version: want \(want ?? "none") as the registry says, "
+          + "got \(seen ?? "none")",
+        "the answer is not the registry's: is the address of the registry the same in the web server's file and in "
+          + "BLOBLO_UPSTREAM_URL?")
+    }
+    let (challenge, wanted) = (self.challenge(of: front), self.challenge(of: own))
+    if challenge?.scheme != wanted?.scheme {
+      return report.fail(
+        "front.pass",
+        "a blob that nobody has: WWW-Authenticate: want \(wanted?.scheme ?? "none") as the registry says, got "
+          + "\(challenge?.scheme ?? "none")",
+        "clients can't log in: does the web server drop or add a WWW-Authenticate?")
+    }
+    if challenge?.parameters != wanted?.parameters {
+      return report.warn(
+        "front.pass", "the registry's challenge differs behind the web server",
+        "does the pass keep the client's Host, and X-Forwarded-Proto? Clients ask for tokens where it says"
+      )
+    }
+    report.ok(
+      "front.pass", "a blob that nobody has gets the registry's own answer (\(front.status))")
+  }
+
+  private func challenge(of head: HTTPResponseHead) -> AuthChallenge? {
+    head.fields.first(named: "www-authenticate").flatMap { AuthChallenge($0.text) }
+  }
+
+  private func advice(on status: Int) -> String {
+    switch status {
+    case 424:
+      "bloblo's pass (424) reaches the client: the web server's file must map it to the registry, as the shipped "
+        + "ones do"
+    case 508:
+      "the registry's address leads back to the web server: set the registry's own address there"
+    case 502, 503, 504:
+      "the web server does not reach the registry: is the registry's address in its file right, and http or https?"
+    case 400:
+      "the registry does not understand the web server: http or https beside its address in the web server's file?"
+    case 404:
+      "the web server asks somewhere else than BLOBLO_UPSTREAM_URL: is the registry below a path?"
+    default: "compare the registry's address in the web server's file with BLOBLO_UPSTREAM_URL"
+    }
+  }
+
+  // MARK: the guard
+
+  private struct Attempt {
+    let name: String
+    let fields: [HTTPField]
+  }
+
+  /// The site refuses `GET /v2/` to those without a credential. So no blob may come to them either, nor to those
+  /// whose credential can't be read: that makes some guards fail, and a failing guard must not open a door.
+  private func guards(
+    isOpen: Bool, _ report: inout CheckReport, _ http: inout HTTPClient
+  ) {
+    let attempts = [
+      Attempt(name: "without a credential", fields: []),
+      Attempt(
+        name: "with a credential that cannot be read (Basic %%%)",
+        fields: [HTTPField("Authorization", "Basic %%%")]),
+    ]
+    for attempt in attempts {
+      for target in [path.map { "/v2/\($0.name)/blobs/\($0.digest)" }, missing].compactMap({ $0 }) {
+        guard let status = status(of: target, attempt, &http) else { continue }
+        switch status {
+        case 200..<400:
+          return report.fail(
+            "front.guard",
+            "the site refuses /v2/, and gives a blob \(attempt.name): status \(status)",
+            Self.advice)
+        case 404 where isOpen:
+          return report.fail(
+            "front.guard",
+            "the web server refuses /v2/, and hands a blob's request on to an open registry \(attempt.name)",
+            Self.advice)
+        default: continue
+        }
+      }
+    }
+    report.ok(
+      "front.guard",
+      "\(path == nil ? "a blob that nobody has" : "a blob") is refused without a credential, and with a malformed one"
+    )
+  }
+
+  private static let advice =
+    "whatever guards /v2/ must guard the blobs' location too, and its errors must not be taken for bloblo's: copy "
+    + "the shipped files again, and see docs/fronts.md on who checks passwords"
+
+  private func status(
+    of target: String, _ attempt: Attempt, _ http: inout HTTPClient
+  ) -> Int? {
+    let fields = attempt.fields + [HTTPField("Range", "bytes=0-0")]
+    return try? http.head(of: HTTPRequest(.get, url + target, fields: fields)).status
+  }
+}

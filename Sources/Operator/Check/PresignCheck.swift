@@ -1,0 +1,128 @@
+internal import HTTPTransport
+internal import Offload
+internal import Primitives
+internal import Registry
+internal import S3
+internal import Store
+
+/// What a client that was redirected would see: no credential, only the URL.
+struct PresignCheck {
+  private let store: S3BlobStore
+  private let key: ObjectKey
+  private let digest: Digest
+  private let body: [UInt8]
+  private let limits: HTTPLimits
+
+  init(
+    _ store: S3BlobStore, _ key: ObjectKey, _ digest: Digest, _ body: [UInt8],
+    authoritiesFile: String?
+  ) {
+    self.store = store
+    self.key = key
+    self.digest = digest
+    self.body = body
+    limits = HTTPLimits(authoritiesFile: authoritiesFile)
+  }
+
+  func run(_ report: inout CheckReport, _ http: inout HTTPClient) {
+    let url: String
+    do {
+      url = String(decoding: try store.presign(digest, now: Moment.now()).bytes, as: UTF8.self)
+    } catch {
+      return report.fail("presign", "\(error)", "see credentials above")
+    }
+    tellLength(url, &report)
+    get(url, &report, &http)
+    if store.cloudFront == nil {
+      expired(&report, &http)
+      tampered(url, &report, &http)
+    }
+    authorized(url, &report, &http)
+  }
+
+  /// Source: <https://nginx.org/en/docs/http/ngx_http_fastcgi_module.html#fastcgi_buffer_size>
+  private func tellLength(_ url: String, _ report: inout CheckReport) {
+    let bytes = url.utf8.count
+    if bytes < 3_500 {
+      report.ok("presign.length", "a Location of \(bytes) bytes fits nginx's default of 4k")
+    } else {
+      report.warn(
+        "presign.length", "a Location of \(bytes) bytes is more than nginx's default of 4k takes",
+        "fastcgi_buffer_size 64k, fastcgi_buffers 6 16k, as in the shipped configuration")
+    }
+  }
+
+  private func get(_ url: String, _ report: inout CheckReport, _ http: inout HTTPClient) {
+    let name = store.cloudFront == nil ? "\(store.bucket.bucket.publicEndpoint)" : "CloudFront"
+    do {
+      let response = try http.send(HTTPRequest(.get, url, limits: limits), bodyLimit: 1 << 16)
+      if response.head.status == 200, response.body == body {
+        report.ok("presign.get", "\(name) gives the probe's bytes")
+      } else {
+        report.fail(
+          "presign.get",
+          "\(name): status \(response.head.status)\(code(response)), want 200 and the probe",
+          "BLOBLO_S3_PUBLIC_ENDPOINT_URL must be the host that clients use, and reach the same bucket; a proxy "
+            + "before it must keep Host, path and query as they are")
+      }
+    } catch {
+      report.fail(
+        "presign.get", "\(name): \(error)",
+        "clients must reach it: BLOBLO_S3_PUBLIC_ENDPOINT_URL; if this machine alone can't, set "
+          + "BLOBLO_LOOK_AS_CLIENT=off, and try the URL of `bloblo presign` from a client")
+    }
+  }
+
+  private func expired(_ report: inout CheckReport, _ http: inout HTTPClient) {
+    guard
+      let url = try? store.bucket.presign(
+        .get, key, lifetime: .seconds(1), now: .now() + -3600)
+    else { return }
+    refused(
+      url.string, "presign.expiry", "a URL past its life", &report, &http,
+      "this server gives a blob to whoever ever had a URL for it: docs/s3.md lists the servers that bloblo was verified on"
+    )
+  }
+
+  private func tampered(_ url: String, _ report: inout CheckReport, _ http: inout HTTPClient) {
+    let wrong = url.hasSuffix("0") ? url.dropLast() + "1" : url.dropLast() + "0"
+    refused(
+      String(wrong), "presign.signature", "a URL with another signature", &report, &http,
+      "this server does not check signatures, or the bucket is public: everyone may read it")
+  }
+
+  private func refused(
+    _ url: String, _ subject: String, _ what: String, _ report: inout CheckReport,
+    _ http: inout HTTPClient, _ advice: String
+  ) {
+    do {
+      let response = try http.send(HTTPRequest(.get, url, limits: limits), bodyLimit: 1 << 16)
+      if [400, 401, 403].contains(response.head.status) {
+        report.ok(subject, "\(what) is refused with \(response.head.status)")
+      } else {
+        report.fail(subject, "\(what) is answered with \(response.head.status)", advice)
+      }
+    } catch {
+      report.warn(subject, "\(error)", "try again")
+    }
+  }
+
+  /// What clients get that send the registry's credential along.
+  private func authorized(_ url: String, _ report: inout CheckReport, _ http: inout HTTPClient) {
+    let request = HTTPRequest(
+      .get, url, fields: [HTTPField("Authorization", "Bearer probe")], limits: limits)
+    guard let response = try? http.send(request, bodyLimit: 1 << 16) else { return }
+    if response.head.status == 200 {
+      report.ok("presign.authorization", "an Authorization field beside the signature is no harm")
+    } else {
+      report.ok(
+        "presign.authorization",
+        "an Authorization field beside the signature is refused with \(response.head.status), as AWS does: "
+          + "clients leave it away as long as the host is another than the registry's")
+    }
+  }
+
+  private func code(_ response: HTTPResponse) -> String {
+    S3Refusal(status: response.head.status, body: response.body).code.map { " \($0)" } ?? ""
+  }
+}

@@ -1,0 +1,188 @@
+internal import Gateway
+package import HTTPTransport
+internal import Offload
+internal import Primitives
+package import Registry
+internal import S3
+package import Settings
+package import Store
+internal import Telemetry
+
+/// The registry as bloblo asks it.
+package struct UpstreamCheck {
+  private let location: LocationSettings
+  private let store: S3BlobStore
+  private let path: BlobPath?
+  private let client: ClientFields
+  private let front: String?
+
+  /// - Parameters:
+  ///   - authorization: a client's, if there is one to try with.
+  ///   - front: the web server's URL, if it is known.
+  package init(
+    _ location: LocationSettings, _ store: S3BlobStore, _ path: BlobPath?, authorization: String?,
+    front: String? = nil
+  ) {
+    self.location = location
+    self.store = store
+    self.path = path
+    self.front = front
+    client = ClientFields(authorization.map { [HTTPField("Authorization", $0)] } ?? [])
+  }
+
+  package func run(_ report: inout CheckReport, _ http: inout HTTPClient) {
+    guard ping(&report, &http) else { return }
+    loop(&report, &http)
+    guard let path else { return }
+    head(path, &report, &http)
+    prove(path, &report, &http)
+    presence(path, &report, &http)
+  }
+
+  private var upstream: UpstreamRegistry { location.upstream }
+
+  private func ping(_ report: inout CheckReport, _ http: inout HTTPClient) -> Bool {
+    let request = HTTPRequest(
+      .get, "\(upstream.url)/v2/", fields: client.fields, limits: upstream.limits)
+    let response: HTTPResponse
+    do {
+      response = try http.send(request, bodyLimit: 1 << 20)
+    } catch {
+      report.fail(
+        "upstream", "\(upstream.url): \(error)",
+        "BLOBLO_UPSTREAM_URL, name service, firewall; BLOBLO_UPSTREAM_CA_FILE for a private authority"
+      )
+      return false
+    }
+    let head = response.head
+    let challenge = head.fields.first(named: "www-authenticate")?.text
+    switch head.status {
+    case 200 where !head.isPage:
+      report.ok(
+        "upstream",
+        client.hasCredential
+          ? "\(upstream.url)/v2/ answers 200"
+          : "\(upstream.url)/v2/ answers 200 to everybody: \(Notice.openRegistryAdvice)")
+    case 401 where challenge != nil:
+      report.ok("upstream", "\(upstream.url)/v2/ answers 401: \(challenge?.prefix(100) ?? "")")
+    case 301, 302, 307, 308:
+      report.warn(
+        "upstream",
+        "\(upstream.url)/v2/ redirects to \(hostName(head.fields.first(named: "location")?.text ?? ""))",
+        "BLOBLO_UPSTREAM_URL is the registry itself: https instead of http? BLOBLO_PRESERVE_HOST=true?"
+      )
+    default:
+      report.fail(
+        "upstream",
+        "\(upstream.url)/v2/ answers \(head.status)\(head.isPage ? " with a page" : "")",
+        "this is no registry: BLOBLO_UPSTREAM_URL, BLOBLO_PRESERVE_HOST")
+    }
+    return true
+  }
+
+  /// Whether the registry's address leads to the web server that asks bloblo.
+  private func loop(_ report: inout CheckReport, _ http: inout HTTPClient) {
+    let target = upstream.url + CheckPage.blobPrefix + "params"
+    let answer = try? http.head(of: HTTPRequest(.get, target, limits: upstream.limits))
+    let isOurs = answer?.fields.first(named: "x-bloblo")?.text == "check"
+    let isFront = front.map { Self.isSameOrigin($0, upstream.url) } ?? false
+    guard isOurs || isFront else { return }
+    report.fail(
+      "upstream.loop", "\(upstream.url) is the web server that asks bloblo, not the registry",
+      "set BLOBLO_UPSTREAM_URL to the registry's own address, the one in the web server's file")
+  }
+
+  private static func isSameOrigin(_ a: String, _ b: String) -> Bool {
+    func origin(_ url: String) -> String? {
+      guard let endpoint = try? Endpoint(url) else { return nil }
+      let port = endpoint.port ?? (url.lowercased().hasPrefix("https:") ? 443 : 80)
+      let host = endpoint.host == "localhost" ? "127.0.0.1" : endpoint.host
+      return "\(host.lowercased()):\(port)"
+    }
+    return origin(a) != nil && origin(a) == origin(b)
+  }
+
+  /// What registries differ in.
+  private func head(
+    _ path: BlobPath, _ report: inout CheckReport, _ http: inout HTTPClient
+  ) {
+    var request = upstream.request(for: path, from: client)
+    request.method = .head
+    guard let head = try? http.send(request, bodyLimit: 0).head else { return }
+    switch head.status {
+    case 200:
+      let size = head.contentLength.map { "\($0) bytes" } ?? "no Content-Length"
+      report.ok("upstream.head", "200, \(size)")
+    case 300..<400:
+      let host = hostName(head.fields.first(named: "location")?.text ?? "")
+      report.ok("upstream.redirect", "it redirects blobs to \(host) itself (\(head.status))")
+    default:
+      report.warn(
+        "upstream.head", "HEAD is answered with \(head.status)",
+        client.hasCredential
+          ? "may this credential read this blob? BLOBLO_UPSTREAM_CHECK=get for registries that refuse HEAD"
+          : "set BLOBLO_CHECK_AUTHORIZATION to a client's Authorization to see more")
+    }
+  }
+
+  private func prove(
+    _ path: BlobPath, _ report: inout CheckReport, _ http: inout HTTPClient
+  ) {
+    do {
+      let proof = try upstream.prove(path, for: client, by: &http)
+      report.ok(
+        "upstream.proof",
+        "this client may read \(path.digest)\(proof.size == nil ? ", of a size that upstream does not say" : "")"
+      )
+    } catch {
+      if client.hasCredential, case .status(let status) = error, [401, 403, 404].contains(status) {
+        return report.fail(
+          "upstream.proof",
+          status == 404
+            ? "the registry has no such blob in this repository (404)"
+            : "the registry refuses this credential (\(status))",
+          status == 404
+            ? "name a blob that \(path.name) has: --blob NAME@DIGEST"
+            : "is the password right, and may this user read \(path.name)?")
+      }
+      let advice =
+        error == .redirectElsewhere
+        ? LoginCheck(upstream: upstream, path: path).advice(&http)
+        : "the registry answers such requests itself; BLOBLO_CHECK_AUTHORIZATION for a credential"
+      report.warn(
+        "upstream.proof", "no proof: \(PassReason.unproven(error)) (\(error.words))", advice)
+    }
+    LoginCheck(upstream: upstream, path: path).run(&report, &http)
+  }
+
+  private func presence(
+    _ path: BlobPath, _ report: inout CheckReport, _ http: inout HTTPClient
+  ) {
+    do {
+      guard let blob = try store.find(path.digest, by: &http, now: .now()) else {
+        return report.warn(
+          "bucket.blob", "\(path.digest) is not in the bucket",
+          "the next GET brings it there, unless BLOBLO_FILL=off")
+      }
+      report.ok("bucket.blob", "\(path.digest) is there, \(blob.size) bytes")
+    } catch {
+      report.fail("bucket.blob", "\(error)", "see bucket.head above")
+    }
+  }
+}
+
+extension Unproven {
+  /// What the registry did, for people.
+  fileprivate var words: String {
+    switch self {
+    case .status(let status): "the registry answers \(status)"
+    case .otherName:
+      "the registry answers 401, and its challenge is for the host that bloblo asks it by: BLOBLO_PRESERVE_HOST=true"
+    case .page: "the registry answers with a page for people: is a login before it?"
+    case .redirectElsewhere: "the registry redirects to where the blob need not be"
+    case .otherDigest: "the registry names another digest"
+    case .unreachable(let words): "the registry does not answer: \(words)"
+    case .unasked(let words): "the registry was not asked: \(words)"
+    }
+  }
+}

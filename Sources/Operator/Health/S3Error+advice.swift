@@ -1,0 +1,42 @@
+internal import HTTPTransport
+internal import Primitives
+internal import S3
+
+extension S3Error {
+  /// What an operator can do about it.
+  package var advice: String {
+    switch self {
+    case .transport: "Is BLOBLO_S3_ENDPOINT_URL right, and S3 reachable from this host?"
+    case .noCredential, .credentialEnds: "See the credential."
+    case .refused(_, let refusal) where refusal.status == 404:
+      "Create the bucket, or set BLOBLO_S3_BUCKET_NAME; BLOBLO_S3_ENDPOINT_URL ends before the bucket's name."
+    case .refused(_, let refusal) where refusal.code == "SignatureDoesNotMatch":
+      "The secret key is not the access key's: set AWS_SECRET_ACCESS_KEY, or mend the source."
+    case .refused(_, let refusal) where refusal.code == "InvalidAccessKeyId":
+      "S3 does not know the access key: set AWS_ACCESS_KEY_ID, or mend the source."
+    case .refused(_, let refusal) where refusal.isOfCredential:
+      "The session token has ended, or is not this key's: mend the source of the credential."
+    case .refused(_, let refusal) where refusal.code == "RequestTimeTooSkewed":
+      "This host's clock is wrong: run chrony or systemd-timesyncd."
+    case .refused(_, let refusal) where refusal.status == 403:
+      "The policy must allow s3:ListBucket on the bucket, s3:GetObject and s3:PutObject on its objects; or the credential is wrong, or this host's clock."
+    case .refused(_, let refusal) where refusal.status >= 500: "S3 itself is in trouble."
+    case .refused, .unexpectedAnswer:
+      "Is BLOBLO_S3_ENDPOINT_URL an S3 service, and BLOBLO_S3_REGION right?"
+    default: "Check the BLOBLO_S3_ settings."
+    }
+  }
+}
+
+extension S3Error {
+  /// What a key that may not write needs.
+  static let writeAdvice =
+    "want s3:PutObject (and kms:GenerateDataKey for BLOBLO_S3_SSE=aws:kms), or BLOBLO_FILL=off"
+
+  /// Whether a policy may be the reason of a refusal; a wrong key or clock is none.
+  var isOfPolicy: Bool {
+    guard case .refused(_, let refusal) = self, let code = refusal.code else { return true }
+    return !refusal.isOfCredential
+      && !["SignatureDoesNotMatch", "RequestTimeTooSkewed"].contains(code)
+  }
+}

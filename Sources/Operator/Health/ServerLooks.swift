@@ -1,0 +1,83 @@
+package import Gateway
+internal import HTTPTransport
+internal import Offload
+internal import Primitives
+internal import Registry
+internal import S3
+internal import Settings
+internal import Store
+
+/// Asks servers that are known not to answer, and S3 when it is needed and was not heard of for some seconds:
+/// so no client is the one that waits to find out.
+package struct ServerLooks: Sendable {
+  /// Shorter than `Breaker.rest`, together with the pause between two looks.
+  private static let patience = Duration.seconds(3)
+
+  package let locations: Locations
+
+  package init(
+    locations: Locations
+  ) {
+    self.locations = locations
+  }
+
+  /// Asks each registry that is known not to answer.
+  package func lookAtUpstreams() {
+    var seen: Set<ObjectIdentifier> = []
+    for location in locations.all {
+      let watch = location.watches.upstream
+      guard watch.isBad, seen.insert(ObjectIdentifier(watch)).inserted else { continue }
+      watch.endLook(ask(location.settings.upstream), at: Moment.now().steady)
+    }
+  }
+
+  private func ask(_ registry: UpstreamRegistry) -> Breaker<RepositoryName>.Outcome {
+    // A connection of its own: one that is kept says nothing of the next.
+    var http = HTTPClient()
+    let request = HTTPRequest(
+      .get, "\(registry.url)/v2/", fields: [HTTPField("Via", "1.1 bloblo")],
+      limits: registry.limits.within(Self.patience))
+    do {
+      _ = try http.head(of: request)
+      return .answer
+    } catch {
+      return error.kind == .connect ? .noConnection : .noAnswer
+    }
+  }
+
+  /// Asks each S3 server of which news is due.
+  package func lookAtStores() {
+    var seen: Set<ObjectIdentifier> = []
+    for location in locations.all {
+      let (watch, now) = (location.watches.store, Moment.now().steady)
+      guard seen.insert(ObjectIdentifier(watch)).inserted, watch.isLookDue(at: now) else {
+        continue
+      }
+      watch.beginLook(at: now)
+      watch.endLook(ask(location.store), at: Moment.now().steady)
+    }
+  }
+
+  private func ask(_ store: S3BlobStore) -> Breaker<Digest>.Outcome {
+    var http = HTTPClient()
+    var client = store.bucket
+    client.limits = client.limits.within(Self.patience)
+    do {
+      _ = try client.head(store.key(of: .ofNothing), over: &http, now: .now())
+      return .answer
+    } catch {
+      return error.outcome
+    }
+  }
+}
+
+extension HTTPLimits {
+  /// The same, or shorter.
+  func within(_ patience: Duration) -> HTTPLimits {
+    var limits = self
+    limits.connect = min(limits.connect, patience)
+    limits.head = min(limits.head, patience)
+    limits.whole = min(limits.whole ?? patience, patience)
+    return limits
+  }
+}

@@ -1,0 +1,183 @@
+internal import Fill
+internal import Gateway
+internal import Offload
+internal import Primitives
+internal import S3
+internal import Store
+internal import System
+internal import Telemetry
+internal import Threading
+
+/// `GET /bloblo/metrics`: names as Prometheus' conventions have them, units in seconds and bytes.
+///
+/// Source: <https://prometheus.io/docs/practices/naming/>
+struct MetricsPage {
+  let operation: Operation
+  let now: UnixTime
+  private var text = MetricsText()
+
+  init(_ operation: Operation, now: UnixTime) {
+    self.operation = operation
+    self.now = now
+  }
+
+  mutating func render() -> String {
+    decisions()
+    times()
+    fills()
+    memories()
+    needs()
+    notices()
+    program()
+    return text.text
+  }
+
+  private mutating func decisions() {
+    let figures = operation.figures
+    text.begin(
+      "bloblo_decisions_total", .counter, "What became of requests; passes with their reasons.")
+    for (kind, value) in figures.decisions.values {
+      text.sample("bloblo_decisions_total", ["decision": kind.word, "reason": ""], value)
+    }
+    for (kind, value) in figures.passes.values {
+      text.sample("bloblo_decisions_total", ["decision": "pass", "reason": kind.word], value)
+    }
+    text.begin(
+      "bloblo_blob_bytes_total", .counter,
+      "Bytes of blobs that GETs asked for, by the road they took; passed ones where the size is known."
+    )
+    for (road, value) in figures.bytes.values {
+      text.sample("bloblo_blob_bytes_total", ["road": road.word], value)
+    }
+    text.metric(
+      "bloblo_wrong_objects_total", .counter,
+      "Objects in the bucket that can't be their blob: of another size or content, or archived.",
+      figures.wrongObjects.value)
+  }
+
+  private mutating func times() {
+    let figures = operation.figures
+    text.histogram(
+      "bloblo_decision_seconds",
+      "From the request to the decision on a blob; of those made from memory one in \(Figures.sampling) is timed, for all.",
+      figures.decisionTime)
+    text.histogram(
+      "bloblo_upstream_check_seconds", "How long upstream took to prove or refuse.",
+      figures.upstreamTime)
+    text.histogram(
+      "bloblo_s3_head_seconds", "How long S3 took to say whether an object is there.",
+      figures.storeTime)
+    text.histogram(
+      "bloblo_fill_seconds", "From the wish for a fill to its publication.", figures.fillTime)
+  }
+
+  private mutating func fills() {
+    let (figures, fills) = (operation.figures, operation.filler.progress)
+    text.begin("bloblo_fills", .gauge, "Fills now.")
+    text.sample("bloblo_fills", ["state": "running"], Int64(fills.count { !$0.isWaiting }))
+    text.sample("bloblo_fills", ["state": "waiting"], Int64(fills.count { $0.isWaiting }))
+    text.begin("bloblo_fills_done_total", .counter, "Fills that ended with the blob in the bucket.")
+    text.sample("bloblo_fills_done_total", ["by": "this"], figures.fillsDone.value)
+    text.sample("bloblo_fills_done_total", ["by": "another"], figures.fillsElsewhere.value)
+    text.begin("bloblo_fills_failed_total", .counter, "Fills that came to nothing, by cause.")
+    for (cause, value) in figures.fillsFailed.values {
+      text.sample("bloblo_fills_failed_total", ["cause": cause.word], value)
+    }
+    text.metric(
+      "bloblo_filled_bytes_total", .counter, "Bytes that fills have published.",
+      figures.filledBytes.value)
+    text.metric(
+      "bloblo_uploads_left_total", .counter, "Multipart uploads that could not be aborted.",
+      figures.uploadsLeft.value)
+    let spool = operation.filler.spoolBytes
+    text.metric("bloblo_spool_bytes", .gauge, "Bytes of the spool in use.", spool.used)
+    text.metric("bloblo_spool_limit_bytes", .gauge, "BLOBLO_SPOOL_MAX_BYTES.", spool.limit)
+  }
+
+  private mutating func memories() {
+    let memories = operation.memories
+    let metrics: [(String, MetricsText.Kind, String, (MemoryCounts) -> Int)] = [
+      ("bloblo_memory_entries", .gauge, "What is remembered, ended or not.", \.entries),
+      ("bloblo_memory_hits_total", .counter, "Look-ups that found something.", \.hits),
+      ("bloblo_memory_misses_total", .counter, "Look-ups that found nothing.", \.misses),
+      (
+        "bloblo_memory_evictions_total", .counter, "Entries that had to go before their time.",
+        \.evictions
+      ),
+    ]
+    for (name, kind, help, value) in metrics {
+      text.begin(name, kind, help)
+      for (memory, counts) in memories {
+        text.sample(name, ["memory": memory], Int64(value(counts)))
+      }
+    }
+  }
+
+  private mutating func needs() {
+    text.begin("bloblo_up", .gauge, "Whether what bloblo needs was well when last looked at.")
+    for need in Need.allCases {
+      text.sample("bloblo_up", ["need": need.word], operation.health[need].state == .good ? 1 : 0)
+    }
+    text.metric(
+      "bloblo_ready", .gauge, "Whether requests can be offloaded, as /bloblo/ready says.",
+      operation.health.reasonsNotReady.isEmpty ? 1 : 0)
+    text.begin(
+      "bloblo_credential_remaining_seconds", .gauge,
+      "What the S3 credential has left; 0 without one, +Inf for one without end.")
+    text.sample(
+      "bloblo_credential_remaining_seconds", [:],
+      operation.credentialSeconds(at: now).map(String.init) ?? "+Inf")
+    text.metric(
+      "bloblo_s3_clock_skew_seconds", .gauge, "How far S3's clock is ahead of this machine's.",
+      operation.credentials.clock.measured)
+  }
+
+  private mutating func notices() {
+    let raised = Set(operation.notices.all.map(\.notice))
+    text.begin(
+      "bloblo_notice", .gauge, "Whether a notice holds that someone should look at; see /bloblo/.")
+    for notice in Notice.allCases {
+      text.sample("bloblo_notice", ["notice": notice.word], raised.contains(notice) ? 1 : 0)
+    }
+    text.metric(
+      "bloblo_old_front_files_requests_total", .counter,
+      "Requests from nginx or Apache whose bloblo files are older than this bloblo.",
+      operation.frontFiles.oldRequests.value)
+    text.metric(
+      "bloblo_log_lines_dropped_total", .counter,
+      "Log lines that were dropped because nobody read the error stream.",
+      LogSink.standardError.droppedLines.value)
+  }
+
+  private mutating func program() {
+    let pools = operation.pools
+    text.begin("bloblo_threads_busy", .gauge, "Threads at work, by pool.")
+    for (name, load) in pools {
+      text.sample("bloblo_threads_busy", ["pool": name], Int64(load.busy))
+    }
+    text.begin("bloblo_threads_limit", .gauge, "Threads at most, by pool.")
+    for (name, load) in pools {
+      text.sample("bloblo_threads_limit", ["pool": name], Int64(load.limit))
+    }
+    text.begin("bloblo_jobs_waiting", .gauge, "Jobs that wait for a thread, by pool.")
+    for (name, load) in pools {
+      text.sample("bloblo_jobs_waiting", ["pool": name], Int64(load.waiting))
+    }
+    let questions = operation.questions
+    text.begin("bloblo_upstream_questions", .gauge, "Questions to registries, by state.")
+    text.sample("bloblo_upstream_questions", ["state": "asked"], Int64(questions.onWire))
+    text.sample("bloblo_upstream_questions", ["state": "waiting"], Int64(questions.waiting))
+    text.begin("bloblo_build_info", .gauge, "The program.")
+    text.sample("bloblo_build_info", ["version": blobloVersion], 1)
+    let process = ProcessFigures()
+    text.metric(
+      "process_resident_memory_bytes", .gauge, "Memory in use.", process.residentBytes)
+    text.metric("process_threads", .gauge, "Threads.", process.threads)
+    text.metric("process_open_fds", .gauge, "Open descriptors.", process.openDescriptors)
+    text.begin("process_cpu_seconds_total", .counter, "Processor time.")
+    text.sample("process_cpu_seconds_total", [:], seconds(process.cpuNanoseconds))
+    text.metric(
+      "process_start_time_seconds", .gauge, "When the program was started.",
+      operation.start.seconds)
+  }
+}

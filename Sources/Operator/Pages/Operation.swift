@@ -1,0 +1,68 @@
+internal import Fill
+package import Gateway
+internal import HTTPTransport
+internal import Offload
+internal import Primitives
+internal import S3
+package import Settings
+package import Store
+package import Telemetry
+internal import Threading
+
+/// All that the pages show: where it is found, and nothing that is computed ahead.
+package struct Operation: Sendable {
+  let ledger: Ledger
+  let health: Health
+  let notices: Notices
+  let frontFiles: FrontFiles
+  let history: History
+  let locations: Locations
+  let answers: AnswerMemory
+  let filler: Filler
+  let credentials: SigningCredentials
+  private let services: GatewayServices
+  /// In force, secrets redacted, by name.
+  let settings: [SettingInForce]
+  /// What is set and probably meant otherwise.
+  let warnings: [String]
+  let start: UnixTime
+  let volume: LogVolume
+
+  package init(
+    _ services: GatewayServices, _ health: Health, _ credentials: SigningCredentials,
+    _ settings: ProcessSettings, _ volume: LogVolume
+  ) {
+    self.services = services
+    self.health = health
+    self.credentials = credentials
+    self.volume = volume
+    ledger = services.ledger
+    notices = services.notices
+    frontFiles = services.frontFiles
+    locations = services.locations
+    answers = services.pingAndToken.memory
+    filler = services.tee.filler
+    history = History(at: .now())
+    self.settings = settings.inForce
+    warnings = settings.warnings
+    start = .now()
+  }
+
+  var pools: [(name: String, load: ThreadPoolLoad)] { services.loads }
+
+  /// Questions to registries: on the wire, and in line.
+  var questions: (onWire: Int, waiting: Int) { services.upstream.load }
+
+  var figures: Figures { ledger.figures }
+
+  var memories: [(name: String, counts: MemoryCounts)] {
+    locations.memoryCounts + [("answer", answers.counts)]
+  }
+
+  /// What the credential has left, in seconds: 0 when there is none, `nil` for one without end.
+  func credentialSeconds(at now: UnixTime) -> Int64? {
+    let time = credentials.clock.time(at: now)
+    guard let held = credentials.store.current(at: time) else { return 0 }
+    return held.credential.expiration.map { $0 - time }
+  }
+}

@@ -1,0 +1,68 @@
+internal import Offload
+internal import Telemetry
+
+extension PassReason.Kind {
+  /// For the person on duty: what it means, and what to do if anything.
+  var meaning: String {
+    switch self {
+    case .notABlobRequest: "Not a blob's plain path: the web server sends us more than it must."
+    case .loop: "BLOBLO_UPSTREAM_URL leads back to bloblo: set the registry's own address."
+    case .deletion:
+      "A DELETE of a blob: bloblo relays it, and forgets what the registry has deleted. Normal."
+    case .notRemembered: "A ping or token request whose answer can't be kept. Normal."
+    case .wrongParams: "A location of the web server sets wrong params: see the log."
+    case .requestBody: "A GET or HEAD with a body: only the registry can judge it. Normal."
+    case .delivery: "BLOBLO_DELIVERY=pass."
+    case .switchedOff: "Offloading is switched off: `bloblo offload on` switches it on."
+    case .purged:
+      "`bloblo purge` took this blob out of the bucket; it passes until its old URLs have ended."
+    case .conditional: "If-None-Match and its kin: only the registry can judge. Normal."
+    case .range: "No byte range, very many of them, or a HEAD with one. Normal."
+    case .otherValidator: "If-Range with another validator than the registry's. Normal."
+    case .upstreamStatus:
+      "The registry does not let this client read this blob, or has none. Normal."
+    case .upstreamName:
+      "The registry refuses a credential, and asks for one for the host that bloblo asks it by: set BLOBLO_PRESERVE_HOST=true."
+    case .upstreamPage: "The registry answers with a page for people: is a login before it?"
+    case .upstreamRedirect:
+      "The registry redirects to where the blob need not be: see BLOBLO_UPSTREAM_REDIRECT."
+    case .upstreamDigest:
+      "The registry names another digest than was asked for: look at the registry."
+    case .upstreamUnreachable: "The registry does not answer us: see Registry above."
+    case .unknownSize:
+      "The registry gives no size, and the object in the bucket can't be told from a wrong one without it: see BLOBLO_UPSTREAM_FOLLOW."
+    case .smallBlob: "Smaller than BLOBLO_MIN_BLOB_SIZE. Normal."
+    case .store: "S3 does not answer as it should: see S3 bucket above."
+    case .road: "Clients can't read from S3, though bloblo can: see the clients' road to S3 above."
+    case .storeDenied:
+      "S3 does not say whether it has the blob (403): grant s3:ListBucket on the bucket, and s3:GetObject."
+    case .noAcceleration: "BLOBLO_DELIVERY=accelerate, and no web server that could."
+    case .longURL: "The signed URL is longer than Apache takes: use a shorter session token."
+    case .busy:
+      "Too many wait for the registry or S3: find out which is slow, or raise BLOBLO_UPSTREAM_CONNECTIONS."
+    case .coldFillIsOff: "Not in the bucket, and BLOBLO_FILL=off."
+    case .coldBackground: "Not in the bucket yet; a fill is queued. Normal."
+    case .coldRange: "Not in the bucket, and this range is not in the spool of a fill. Normal."
+    case .coldRedirect:
+      "Not in the bucket, and the registry redirects to a host that BLOBLO_UPSTREAM_FOLLOW does not name."
+    case .coldLimit: "Not in the bucket, and no room for one more fill: see fills and spool."
+    case .coldUpstream:
+      "Not in the bucket, and the registry did not give the whole blob: see the log."
+    }
+  }
+}
+
+extension DecisionKind {
+  var meaning: String {
+    switch self {
+    case .answer: "HEAD, answered with what the registry said"
+    case .redirect: "sent to the bucket"
+    case .accelerate: "the web server reads the bucket"
+    case .multipart: "several ranges, read from the bucket"
+    case .tee: "cold: read along while the bucket is filled"
+    case .remember: "ping or token, from memory"
+    case .authorize: "authorizer: yes"
+    case .deny: "authorizer: no"
+    }
+  }
+}

@@ -1,0 +1,22 @@
+internal import Glibc
+internal import Primitives
+
+extension UnixTime {
+  /// `2026-11-24T10:13:56Z`
+  var iso: String { formatted("%Y-%m-%dT%H:%M:%SZ") }
+
+  /// `10:13:56`, UTC.
+  var clock: String { formatted("%H:%M:%S") }
+
+  /// `2026-11-24`, UTC.
+  var day: String { formatted("%Y-%m-%d") }
+
+  private func formatted(_ format: String) -> String {
+    var parts = unsafe tm()
+    var time = time_t(seconds)
+    var text = [CChar](repeating: 0, count: 32)
+    _ = unsafe gmtime_r(&time, &parts)
+    let length = unsafe strftime(&text, text.count, format, &parts)
+    return String(decoding: text.prefix(length).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+}

@@ -1,0 +1,71 @@
+internal import Primitives
+package import S3
+
+/// Where the credentials come from. Nothing is fetched until `SigningCredentials` start.
+package struct CredentialSettings: Sendable {
+  package let chain: CredentialChain
+  /// Instead of what the chain finds.
+  package let fixed: Credential?
+  /// For clients' URLs only.
+  package let presign: Credential?
+}
+
+/// Its parts hold the environment, and with it what must not be shown.
+extension CredentialSettings: CustomStringConvertible, CustomReflectable {
+  package var description: String { "<redacted>" }
+  package var customMirror: Mirror { Mirror(self, children: []) }
+}
+
+extension SettingsReader {
+  /// Where the credentials come from. Whether one is there is seen when they are started.
+  package mutating func credentials() -> CredentialSettings {
+    let isLocalStack = boolean("BLOBLO_USE_LOCALSTACK", default: false)
+    // Seen at once, so told with the other mistakes.
+    if text("AWS_ACCESS_KEY_ID") != nil, text("AWS_SECRET_ACCESS_KEY") == nil {
+      refuse("AWS_SECRET_ACCESS_KEY: want the secret of AWS_ACCESS_KEY_ID, got nothing")
+    }
+    let fixed =
+      isLocalStack && text("AWS_ACCESS_KEY_ID") == nil
+      ? Credential(accessKeyID: "test", secretAccessKey: Secret("test")) : nil
+    return CredentialSettings(
+      chain: CredentialChain(environment: environment), fixed: fixed, presign: presignCredential())
+  }
+
+  /// A credential that lives long, for URLs that must: the process's own may end within the hour.
+  private mutating func presignCredential() -> Credential? {
+    let (idName, secretName) = ("BLOBLO_PRESIGN_ACCESS_KEY_ID", "BLOBLO_PRESIGN_SECRET_ACCESS_KEY")
+    switch (text(idName), text(secretName)) {
+    case (nil, nil): return nil
+    case (let id?, let secret?):
+      return Credential(
+        accessKeyID: id, secretAccessKey: Secret(secret),
+        sessionToken: text("BLOBLO_PRESIGN_SESSION_TOKEN").map { Secret($0) })
+    case (nil, _):
+      refuse("\(idName): want the access key of \(secretName), got nothing")
+    case (_, nil):
+      refuse("\(secretName): want the secret of \(idName), got nothing")
+    }
+    return nil
+  }
+}
+
+extension [String: String] {
+  /// With what AWS's shared config file says of the profile, where the environment says nothing.
+  ///
+  /// Source: <https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html>
+  package func withProfile() -> [String: String] {
+    let files = ProfileFiles(self)
+    guard let settings = files.read().settings(of: files.profile) else { return self }
+    var all = self
+    for (name, others, setting) in [
+      ("AWS_REGION", ["AWS_DEFAULT_REGION"], "region"),
+      ("AWS_ENDPOINT_URL", ["AWS_ENDPOINT_URL_S3"], "endpoint_url"),
+      ("AWS_CA_BUNDLE", [], "ca_bundle"),
+      ("AWS_USE_FIPS_ENDPOINT", [], "use_fips_endpoint"),
+      ("AWS_USE_DUALSTACK_ENDPOINT", [], "use_dualstack_endpoint"),
+    ] where ([name] + others).allSatisfy({ self[$0, default: ""].isEmpty }) {
+      if let value = settings[setting], !value.isEmpty { all[name] = value }
+    }
+    return all
+  }
+}

@@ -1,0 +1,18 @@
+/// Whether a range of a cold blob queues a fill: `BLOBLO_FILL_RANGES`.
+///
+/// A lazy snapshotter wants some KiB of a layer of many GiB, and never the rest.
+package enum FillRanges: Sendable, Equatable {
+  case off
+  /// Blobs of up to so many bytes.
+  case upTo(Int64)
+
+  static let on = FillRanges.upTo(.max)
+
+  /// - Parameter size: `nil` when it is not known: then only no bound allows it.
+  package func allows(_ size: Int64?) -> Bool {
+    switch self {
+    case .off: false
+    case .upTo(let limit): (size ?? .max) <= limit
+    }
+  }
+}

@@ -1,0 +1,75 @@
+/// Which settings a FastCGI param may set.
+///
+/// Any local user can connect to a TCP listener and set params. Those that choose the registry or the bucket
+/// would let him have URLs signed on the word of a registry of his own.
+package struct ParamRule: Sendable, Equatable {
+  /// The settings that decide whose word counts and which objects URLs are signed for.
+  static let guarded: Set<String> = [
+    "BLOBLO_UPSTREAM_URL", "BLOBLO_UPSTREAM_REDIRECT", "BLOBLO_UPSTREAM_FOLLOW",
+    "BLOBLO_S3_BUCKET_NAME", "BLOBLO_S3_REGION", "BLOBLO_S3_ENDPOINT_URL",
+    "BLOBLO_S3_PUBLIC_ENDPOINT_URL", "BLOBLO_S3_ADDRESSING_STYLE", "BLOBLO_S3_KEY_TEMPLATE",
+  ]
+
+  /// The values that a param may have.
+  package enum Values: Sendable, Equatable {
+    case any
+    case only(Set<String>)
+  }
+
+  /// What `BLOBLO_PARAMS` names; `nil` when it is not set.
+  package var named: [String: Values]?
+  /// Whether any local user can connect.
+  package var isTCP = false
+
+  package init(
+    named: [String: Values]? = nil,
+    isTCP: Bool = false
+  ) {
+    self.named = named
+    self.isTCP = isTCP
+  }
+
+  /// - Returns: what is wrong with such a param; `nil` when it may be set.
+  package func objection(to name: String, value: String) -> String? {
+    guard Self.guarded.contains(name) else { return nil }
+    guard let named else {
+      guard isTCP else { return nil }
+      return
+        "\(name): a param may not set it on a TCP listener: listen on a Unix socket, or name it "
+        + "and its values in BLOBLO_PARAMS"
+    }
+    switch named[name] {
+    case nil: return "\(name): BLOBLO_PARAMS does not name it, so no param may set it"
+    case .any?: return nil
+    case .only(let values)?:
+      return values.contains(value)
+        ? nil : "\(name): BLOBLO_PARAMS does not name the value \"\(withoutUser(value))\""
+    }
+  }
+}
+
+extension SettingsReader {
+  /// Reads `NAME` and `NAME=value`, separated by commas or blanks; a name may stand there once for each value.
+  mutating func namedParams() -> [String: ParamRule.Values]? {
+    optional(
+      "BLOBLO_PARAMS",
+      want: "settings that a param may set, as NAME or NAME=value, separated by commas"
+    ) { text in
+      var named: [String: ParamRule.Values] = [:]
+      for entry in text.split(whereSeparator: { $0 == "," || $0.isWhitespace }) {
+        let pair = entry.split(separator: "=", maxSplits: 1).map(String.init)
+        guard LocationSettings.names.contains(pair[0]) else { return nil }
+        guard pair.count == 2 else {
+          named[pair[0]] = .any
+          continue
+        }
+        switch named[pair[0]] {
+        case .any?: continue
+        case .only(let values)?: named[pair[0]] = .only(values.union([pair[1]]))
+        case nil: named[pair[0]] = .only([pair[1]])
+        }
+      }
+      return named.isEmpty ? nil : named
+    }
+  }
+}

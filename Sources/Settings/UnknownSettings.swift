@@ -1,0 +1,103 @@
+/// Settings of our prefix that nothing reads: most are misspelt.
+struct UnknownSettings {
+  /// One for each, with the nearest right name.
+  let sentences: [String]
+
+  init(_ environment: [String: String]) {
+    sentences = environment.keys.filter(Self.isMisspelt).sorted().map { name in
+      guard let nearest = Self.nearest(to: name.uppercased()) else {
+        return "\(name): unknown, ignored"
+      }
+      return "\(name): unknown, ignored; did you mean \(nearest)?"
+    }
+  }
+
+  /// Ours in whatever case; and AWS's where it is near one that we read, and none that others may.
+  private static func isMisspelt(_ name: String) -> Bool {
+    let capital = name.uppercased()
+    if capital.hasPrefix("BLOBLO_") { return !known.contains(name) }
+    guard capital.hasPrefix("AWS_"), !awsNames.contains(name) else { return false }
+    return awsNames.contains { editDistance($0, capital) <= 2 }
+  }
+
+  /// The right name for a wrong one: what people often write, one that begins with it or has all of its words,
+  /// or the one with the fewest letters changed.
+  private static func nearest(to name: String) -> String? {
+    if known.contains(name) || awsNames.contains(name) { return name }
+    if let meant = oftenWritten[name] { return meant }
+    let words = Set(name.split(separator: "_"))
+    let wider = known.filter { words.isSubset(of: Set($0.split(separator: "_"))) }
+    if wider.count == 1 { return wider.first }
+    let nearest = known.union(awsNames).min {
+      (editDistance($0, name), $0) < (editDistance($1, name), $1)
+    }
+    guard let nearest, editDistance(nearest, name) <= 4 else { return nil }
+    return nearest
+  }
+
+  private static let oftenWritten = [
+    "BLOBLO_S3_BUCKET": "BLOBLO_S3_BUCKET_NAME", "BLOBLO_BUCKET": "BLOBLO_S3_BUCKET_NAME",
+    "BLOBLO_BUCKET_NAME": "BLOBLO_S3_BUCKET_NAME", "BLOBLO_LISTEN": "BLOBLO_LISTEN_ADDR",
+    "BLOBLO_SOCKET": "BLOBLO_LISTEN_ADDR", "BLOBLO_FILL_MODE": "BLOBLO_FILL",
+    "BLOBLO_MODE": "BLOBLO_DELIVERY", "BLOBLO_REGISTRY": "BLOBLO_UPSTREAM_URL",
+    "BLOBLO_REGISTRY_URL": "BLOBLO_UPSTREAM_URL", "BLOBLO_UPSTREAM": "BLOBLO_UPSTREAM_URL",
+    "BLOBLO_S3_SECRET": "AWS_SECRET_ACCESS_KEY", "BLOBLO_S3_SECRET_KEY": "AWS_SECRET_ACCESS_KEY",
+    "BLOBLO_S3_SECRET_ACCESS_KEY": "AWS_SECRET_ACCESS_KEY",
+    "BLOBLO_S3_ACCESS_KEY": "AWS_ACCESS_KEY_ID", "BLOBLO_S3_ACCESS_KEY_ID": "AWS_ACCESS_KEY_ID",
+    "BLOBLO_S3_KEY": "AWS_ACCESS_KEY_ID", "BLOBLO_S3_URL": "BLOBLO_S3_ENDPOINT_URL",
+    "BLOBLO_S3_ENDPOINT": "BLOBLO_S3_ENDPOINT_URL", "BLOBLO_REGION": "BLOBLO_S3_REGION",
+  ]
+
+  /// AWS's names that bloblo reads, and those of AWS's tools that look like them.
+  static let awsNames: Set<String> = [
+    "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION",
+    "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL_STS", "AWS_CA_BUNDLE", "AWS_USE_FIPS_ENDPOINT",
+    "AWS_USE_DUALSTACK_ENDPOINT", "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME",
+    "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_EC2_METADATA_DISABLED", "AWS_STS_REGIONAL_ENDPOINTS",
+    "AWS_ACCOUNT_ID", "AWS_SECURITY_TOKEN", "AWS_PAGER", "AWS_PARTITION",
+  ]
+
+  static let known = S3Settings.commonNames.union([
+    "BLOBLO_LISTEN_ADDR", "BLOBLO_LISTEN_MODE", "BLOBLO_LISTEN_GROUP", "BLOBLO_FRONT_SERVER",
+    "BLOBLO_PARAMS", "BLOBLO_PASS_FILE", "BLOBLO_CORE_DUMPS",
+    "BLOBLO_UPSTREAM_URL",
+    "BLOBLO_UPSTREAM_CHECK", "BLOBLO_UPSTREAM_REDIRECT", "BLOBLO_UPSTREAM_CA_FILE",
+    "BLOBLO_UPSTREAM_TIMEOUT",
+    "BLOBLO_PRESERVE_HOST", "BLOBLO_S3_BUCKET_NAME", "BLOBLO_USE_LOCALSTACK",
+    "BLOBLO_S3_ENDPOINT_URL",
+    "BLOBLO_S3_PUBLIC_ENDPOINT_URL", "BLOBLO_S3_REGION", "BLOBLO_S3_ADDRESSING_STYLE",
+    "BLOBLO_S3_KEY_TEMPLATE",
+    "BLOBLO_S3_TIMEOUT", "BLOBLO_PRESIGN_EXPIRES", "BLOBLO_REDIRECT_STATUS", "BLOBLO_DELIVERY",
+    "BLOBLO_MIN_BLOB_SIZE", "BLOBLO_FILL", "BLOBLO_FILL_CONCURRENCY", "BLOBLO_FILL_PART_SIZE",
+    "BLOBLO_FILL_PARALLEL_PARTS", "BLOBLO_FILL_QUEUE", "BLOBLO_FILL_RANGES",
+    "BLOBLO_UPSTREAM_FOLLOW", "BLOBLO_SWEEP_AGE",
+    "BLOBLO_SPOOL_DIR",
+    "BLOBLO_SPOOL_MAX_BYTES", "BLOBLO_UPSTREAM_CONNECTIONS", "BLOBLO_THREADS",
+    "BLOBLO_STREAM_THREADS", "BLOBLO_STOP_TIMEOUT",
+    "BLOBLO_CACHE_EXPIRATION_MINUTES", "BLOBLO_PROOF_TTL", "BLOBLO_PROOF_SCOPE",
+    "BLOBLO_PROOF_IDENTITY",
+    "BLOBLO_PROOF_STALE", "BLOBLO_PRESENCE_TTL", "BLOBLO_PRESENCE_LOOKS",
+    "BLOBLO_LOOK_AS_CLIENT",
+    "BLOBLO_LOG_LEVEL", "BLOBLO_LOG_FORMAT",
+    "BLOBLO_PRESIGN_ACCESS_KEY_ID", "BLOBLO_PRESIGN_SECRET_ACCESS_KEY",
+    "BLOBLO_PRESIGN_SESSION_TOKEN", "BLOBLO_REGISTRY_HOST", "BLOBLO_CHECK_AUTHORIZATION",
+  ])
+}
+
+/// The number of letters to put in, take out or change. Source: Wagner and Fischer, 1974.
+package func editDistance(_ a: String, _ b: String) -> Int {
+  let b = Array(b.utf8)
+  var row = Array(0...b.count)
+  for (i, letter) in a.utf8.enumerated() {
+    var diagonal = row[0]
+    row[0] = i + 1
+    for j in b.indices {
+      let replaced = diagonal + (b[j] == letter ? 0 : 1)
+      diagonal = row[j + 1]
+      row[j + 1] = min(replaced, row[j] + 1, row[j + 1] + 1)
+    }
+  }
+  return row[b.count]
+}

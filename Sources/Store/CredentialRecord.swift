@@ -1,0 +1,36 @@
+internal import S3
+internal import Synchronization
+
+/// Keeps why there is no credential, and hands on what becomes of it to whoever listens.
+package final class CredentialRecord: CredentialObserver, BucketObserver {
+  private let observer = Mutex<(any CredentialObserver & BucketObserver)?>(nil)
+  private let lastTrouble = Mutex<String?>(nil)
+
+  /// Why no credential was obtained, the last time that one was asked for.
+  package var trouble: String? { lastTrouble.withLock { $0 } }
+
+  /// From now on the observer hears of it.
+  func begin(_ observer: any CredentialObserver & BucketObserver) {
+    self.observer.withLock { $0 = observer }
+  }
+
+  private var listener: (any CredentialObserver & BucketObserver)? { observer.withLock { $0 } }
+
+  package func obtained(accessKeyID: String, source: String, lifeLeft: Int64?) {
+    lastTrouble.withLock { $0 = nil }
+    listener?.obtained(accessKeyID: accessKeyID, source: source, lifeLeft: lifeLeft)
+  }
+
+  package func failed(_ reason: String, lifeLeft: Int64?) {
+    lastTrouble.withLock { $0 = reason }
+    listener?.failed(reason, lifeLeft: lifeLeft)
+  }
+
+  package func ended(accessKeyID: String) { listener?.ended(accessKeyID: accessKeyID) }
+
+  package func regionLearnt(_ region: String, insteadOf old: String) {
+    listener?.regionLearnt(region, insteadOf: old)
+  }
+
+  package func clockDiffers(by seconds: Int64) { listener?.clockDiffers(by: seconds) }
+}

@@ -1,0 +1,124 @@
+internal import Fill
+package import HTTPTransport
+internal import Hashing
+package import Offload
+package import Primitives
+package import Registry
+package import S3
+
+/// The bucket as the decision sees it.
+package struct S3BlobStore: BlobStore {
+  package let bucket: BucketClient
+  package let template: ObjectKeyTemplate
+  package let presignLifetime: Duration
+  /// Clients are sent there instead of to the bucket, if there is one.
+  package let cloudFront: CloudFrontSigner?
+  /// Who will read by the signed URLs: the client, or the web server, which sees the bucket as we do.
+  package let delivery: Delivery
+
+  package init(
+    bucket: BucketClient,
+    template: ObjectKeyTemplate,
+    presignLifetime: Duration,
+    cloudFront: CloudFrontSigner?,
+    delivery: Delivery
+  ) {
+    self.bucket = bucket
+    self.template = template
+    self.presignLifetime = presignLifetime
+    self.cloudFront = cloudFront
+    self.delivery = delivery
+  }
+
+  package func key(of digest: Digest) throws(S3Error) -> ObjectKey {
+    try template.key(
+      algorithm: digest.algorithm.rawValue, encoded: String(decoding: digest.encoded, as: UTF8.self)
+    )
+  }
+
+  package func isObject(_ url: [UInt8], of digest: Digest) -> Bool {
+    guard let key = try? key(of: digest) else { return false }
+    let (bucket, text) = (bucket.bucket, String(decoding: url, as: UTF8.self))
+    return [bucket.endpoint, bucket.publicEndpoint].contains {
+      bucket.url(for: key, on: $0) == text
+    }
+  }
+
+  /// The bucket for a fill from this repository, whose name may be among its object's tags.
+  package func bucket(for repository: RepositoryName) -> BucketClient { bucket.naming(repository) }
+
+  package func find(
+    _ digest: Digest, by http: inout HTTPClient, now: UnixTime
+  ) throws(BlobStoreError) -> StoredBlob? {
+    do {
+      guard let head = try bucket.head(key(of: digest), over: &http, now: now) else { return nil }
+      return StoredBlob(head, digest)
+    } catch {
+      throw BlobStoreError(
+        error.description, isDenial: error.isDenial, outcome: error.outcome)
+    }
+  }
+
+  package func clockCorrection(at now: Moment) -> Int64 { bucket.site.notice(now) }
+
+  /// A URL of this instant's span: all who ask within a quarter of its life, of whatever instance, get the
+  /// same one, so that what caches by URL finds it again.
+  package func presign(_ digest: Digest, now: Moment) throws(BlobStoreError) -> SignedURL {
+    let span = max(1, presignLifetime.components.seconds / 4)
+    let correction = clockCorrection(at: now)
+    let time = bucket.site.clock.time(at: now.unix)
+    func signed(_ bytes: [UInt8], reusableUntil end: UnixTime) -> SignedURL {
+      SignedURL(
+        bytes: bytes, reusableUntil: now.steady + (end - time) * 1000, correction: correction)
+    }
+    do {
+      // A web server that streams asks the bucket itself, as we see it.
+      let isForClient = delivery != .accelerate
+      if isForClient, let cloudFront {
+        // S3's time is AWS's: CloudFront does not tell its own.
+        let url = try cloudFront.presign(
+          key(of: digest), lifetime: presignLifetime, span: span, now: time)
+        return signed(url.bytes, reusableUntil: url.start + span)
+      }
+      let url = try bucket.presign(
+        .get, key(of: digest), isForClient: isForClient, lifetime: presignLifetime, span: span,
+        now: now.unix)
+      // Until the span is over, or the URL has little life left.
+      let spanEnd = time + (span - time.seconds % span)
+      return signed(
+        url.bytes,
+        reusableUntil: min(spanEnd, max(time, url.expiration + -PresignedURL.shortestLife)))
+    } catch {
+      throw BlobStoreError(error.description)
+    }
+  }
+}
+
+extension StoredBlob {
+  /// What S3 says of an object, compared with the digest that it stands for.
+  init(_ head: ObjectHead, _ digest: Digest) {
+    let isRight = head.isContent(of: digest)
+    let defect: Defect? =
+      if isRight == false { .otherContent } else if head.isArchived { .archived } else { nil }
+    self.init(
+      size: head.size, expiration: head.expiration, defect: defect, isProven: isRight == true)
+  }
+}
+
+extension S3Error {
+  /// What it says of S3's being there.
+  package var outcome: Breaker<Digest>.Outcome {
+    guard case .transport(_, let failure) = self else { return .answer }
+    return failure.kind == .connect ? .noConnection : .noAnswer
+  }
+}
+
+extension BucketClient {
+  /// The same, with the repository's name where tags ask for it.
+  func naming(_ repository: RepositoryName) -> BucketClient {
+    guard !uploadOptions.tags.isEmpty else { return self }
+    var tagged = self
+    tagged.uploadOptions.tags = uploadOptions.tags.map { $0.naming(repository: "\(repository)") }
+    return tagged
+  }
+}

@@ -1,0 +1,39 @@
+internal import Primitives
+internal import Synchronization
+
+/// What is known of the state of things that bloblo needs.
+package final class Health: Sendable {
+  private struct State {
+    var verdicts = [Verdict](repeating: .unknown, count: Need.allCases.count)
+    var isStopping = false
+  }
+
+  private let state = Mutex(State())
+
+  package init() {}
+
+  package subscript(need: Need) -> Verdict { state.withLock { $0.verdicts[need.rawValue] } }
+
+  /// - Returns: what was known before.
+  package func learn(_ need: Need, _ verdict: Verdict) -> Verdict {
+    state.withLock { state in
+      let before = state.verdicts[need.rawValue]
+      state.verdicts[need.rawValue] = verdict
+      return before
+    }
+  }
+
+  /// No more requests are taken.
+  package func beginStop() { state.withLock { $0.isStopping = true } }
+
+  /// Why requests can't be offloaded now; none when they can.
+  package var reasonsNotReady: [String] {
+    let (verdicts, isStopping) = state.withLock { ($0.verdicts, $0.isStopping) }
+    var reasons = isStopping ? ["listener: bloblo stops"] : []
+    for need in Need.allCases where need.isForReadiness {
+      let verdict = verdicts[need.rawValue]
+      if verdict.state != .good { reasons.append("\(need.word): \(verdict.sentence)") }
+    }
+    return reasons
+  }
+}

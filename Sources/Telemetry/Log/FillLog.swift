@@ -1,0 +1,83 @@
+package import Fill
+package import Logging
+internal import Primitives
+package import Registry
+
+/// Tells the log what becomes of fills.
+package struct FillLog: FillObserver {
+  let logger: Logger
+  let figures: Figures
+  private let failures = RepeatLimit<FillFailure>(burst: 20)
+
+  package init(logger: Logger, figures: Figures) {
+    self.logger = logger
+    self.figures = figures
+  }
+
+  package func published(_ digest: Digest, size: Int64, after time: Duration) {
+    figures.fillsDone.add()
+    figures.filledBytes.add(size)
+    figures.fillTime.observe(nanoseconds: time.nanoseconds)
+    logger.info(
+      "filled",
+      metadata: [
+        "blob.digest": "\(digest)", "blob.size": .stringConvertible(size),
+        "fill.seconds": .stringConvertible(time.seconds),
+      ])
+  }
+
+  package func found(_ digest: Digest, size: Int64) {
+    figures.fillsElsewhere.add()
+    logger.info(
+      "not filled: another instance was first",
+      metadata: ["blob.digest": "\(digest)", "blob.size": "\(size)"])
+  }
+
+  package func failed(_ digest: Digest, _ error: FillError) {
+    figures.fillsFailed[error.cause].add()
+    guard let repeated = failures.admit(error.cause, at: Moment.now().steady) else { return }
+    // What upstream answers is upstream's affair, and a wrong digest is for someone to look at.
+    let level: Logger.Level =
+      switch error {
+      case .wrongDigest: .error
+      case .stale, .stopping, .notFollowed: .info
+      default: .warning
+      }
+    var fields: Logger.Metadata = [
+      "blob.digest": "\(digest)", "reason": "\(error)", "cause": "\(error.cause.word)",
+    ]
+    if repeated > 0 { fields["repeated"] = .stringConvertible(repeated) }
+    logger.log(level: level, "not filled", metadata: fields)
+  }
+
+  package func leftUpload(of digest: Digest, _ error: FillError) {
+    figures.uploadsLeft.add()
+    logger.warning(
+      "multipart upload left in the bucket: a lifecycle rule (AbortIncompleteMultipartUpload) or `bloblo sweep` clears it",
+      metadata: ["blob.digest": "\(digest)", "reason": "\(error)"])
+  }
+}
+
+extension FillError {
+  var cause: FillFailure {
+    switch self {
+    case .spool: .spool
+    case .noRoom: .noRoom
+    case .stale: .stale
+    case .upstream, .notFollowed: .upstream
+    case .short: .short
+    case .long: .long
+    case .wrongDigest: .wrongDigest
+    case .store: .store
+    case .stopping: .stopping
+    }
+  }
+}
+
+extension Duration {
+  /// With milliseconds.
+  var seconds: Double {
+    let (seconds, attoseconds) = components
+    return Double(seconds) + Double(attoseconds / 1_000_000_000_000_000) / 1000
+  }
+}

@@ -1,0 +1,25 @@
+package import Logging
+package import Primitives
+
+/// The logger, and how much it says.
+package struct Log: Sendable {
+  package let logger: Logger
+  package let volume: LogVolume
+
+  init(_ logger: Logger, _ volume: LogVolume) {
+    self.logger = logger
+    self.volume = volume
+  }
+
+  package init(level: Logger.Level, format: LogFormat) {
+    let volume = LogVolume(level)
+    self.volume = volume
+    logger = Logger(label: "bloblo") { _ in LineLogHandler(format: format, volume: volume) }
+  }
+
+  /// At the level itself, so that it is seen whatever it is.
+  package func tellLevel() {
+    logger.log(
+      level: volume.level, "log level changed", metadata: ["level.new": "\(volume.level)"])
+  }
+}

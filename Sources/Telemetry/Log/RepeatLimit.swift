@@ -1,0 +1,53 @@
+internal import Synchronization
+
+/// Lets the first of many equal events through at once, and then a few in some seconds, with the number of
+/// those that were kept back: a dead server must not fill the log.
+final class RepeatLimit<Kind: RawRepresentable & CaseIterable & Sendable>: Sendable
+where Kind.RawValue == Int {
+  static var intervalMilliseconds: Int64 { 10_000 }
+  /// Events of a kind that are let through in one interval.
+  private let burst: Int
+
+  private struct Silence {
+    /// `Moment.steady`
+    var end: Int64 = .min
+    var admitted = 0
+    var count = 0
+  }
+
+  private let silences = Mutex([Silence](repeating: Silence(), count: Kind.allCases.count))
+
+  init(burst: Int = 1) { self.burst = burst }
+
+  /// - Parameter now: a `Moment.steady`.
+  /// - Returns: how many were kept back since the last one; `nil` when this one is to be, too.
+  func admit(_ kind: Kind, at now: Int64) -> Int? {
+    silences.withLock { silences in
+      guard now >= silences[kind.rawValue].end else {
+        if silences[kind.rawValue].admitted < burst {
+          silences[kind.rawValue].admitted += 1
+          return 0
+        }
+        silences[kind.rawValue].count += 1
+        return nil
+      }
+      let count = silences[kind.rawValue].count
+      silences[kind.rawValue] = Silence(
+        end: now + Self.intervalMilliseconds, admitted: 1)
+      return count
+    }
+  }
+
+  /// What was kept back and is due to be told, since none of its kind came to tell it.
+  func takeDue(at now: Int64) -> [(kind: Kind, count: Int)] {
+    silences.withLock { silences in
+      Kind.allCases.compactMap { kind in
+        let silence = silences[kind.rawValue]
+        guard silence.count > 0, now >= silence.end else { return nil }
+        silences[kind.rawValue] = Silence(
+          end: now + Self.intervalMilliseconds, admitted: 1)
+        return (kind, silence.count)
+      }
+    }
+  }
+}

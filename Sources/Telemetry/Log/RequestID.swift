@@ -1,0 +1,34 @@
+/// What a request is called in our log, upstream's, and the web server's.
+package struct RequestID: Sendable, CustomStringConvertible {
+  package static let field = "X-Request-Id"
+
+  package let bytes: [UInt8]
+
+  package init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+  package var description: String { String(decoding: bytes, as: UTF8.self) }
+
+  /// What no log and no header can take for anything else: letters, digits, and a few others.
+  package static func isSane(_ value: Span<UInt8>) -> Bool {
+    guard 1...128 ~= value.count else { return false }
+    for i in value.indices {
+      switch value[i] {
+      case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: continue
+      case UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: ":"),
+        UInt8(ascii: "+"), UInt8(ascii: "/"), UInt8(ascii: "="):
+        continue
+      default: return false
+      }
+    }
+    return true
+  }
+
+  /// 128 random bits, as nginx's `$request_id` is.
+  package static func made() -> [UInt8] {
+    let digits = Array("0123456789abcdef".utf8)
+    return (0..<2).flatMap { _ in
+      let word = UInt64.random(in: .min ... .max)
+      return (0..<16).map { digits[Int(word >> (UInt64($0) * 4) & 0xF)] }
+    }
+  }
+}

@@ -1,0 +1,29 @@
+package import Synchronization
+
+/// A number that many threads add to; nobody waits for it. It wraps around: numbers that others made up are
+/// no reason to end.
+package final class Counter: Sendable {
+  @usableFromInline let count = Atomic<Int64>(0)
+
+  package init() {}
+
+  @inlinable
+  package func add(_ more: Int64 = 1) { count.wrappingAdd(more, ordering: .relaxed) }
+
+  /// Adds one; the value before.
+  func next() -> Int64 { count.wrappingAdd(1, ordering: .relaxed).oldValue }
+
+  package var value: Int64 { count.load(ordering: .relaxed) }
+}
+
+/// A counter for each case of an enumeration whose raw values count from 0.
+package struct Counters<Kind: RawRepresentable & CaseIterable & Sendable>: Sendable
+where Kind.RawValue == Int {
+  @usableFromInline let counters = Kind.allCases.map { _ in Counter() }
+
+  @inlinable
+  package subscript(kind: Kind) -> Counter { counters[kind.rawValue] }
+
+  /// In the order of the cases.
+  package var values: [(kind: Kind, value: Int64)] { Kind.allCases.map { ($0, self[$0].value) } }
+}

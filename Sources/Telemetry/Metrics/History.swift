@@ -1,0 +1,75 @@
+package import Primitives
+internal import Synchronization
+
+/// Bytes by road, minute by minute for an hour, and since the day began: read off the counters now and
+/// then, so that counting itself knows no time.
+package final class History: Sendable {
+  /// Bytes of some span, by road.
+  package struct Bytes: Sendable, Equatable {
+    var roads: [Int64]
+
+    package init(roads: [Int64] = [Int64](repeating: 0, count: Road.allCases.count)) {
+      self.roads = roads
+    }
+
+    package subscript(road: Road) -> Int64 { roads[road.rawValue] }
+
+    package var total: Int64 { roads.reduce(0, &+) }
+
+    package var offloaded: Int64 {
+      Road.allCases.filter(\.isOffloaded).reduce(0) { $0 &+ self[$1] }
+    }
+
+    /// In percent; `nil` when there was nothing.
+    package var share: Int64? {
+      total == 0 ? nil : Int64((Double(offloaded) / Double(total) * 100).rounded(.down))
+    }
+
+    package static func + (a: Bytes, b: Bytes) -> Bytes {
+      Bytes(roads: zip(a.roads, b.roads).map(&+))
+    }
+  }
+
+  static let minutes = 60
+
+  private struct State {
+    var last = Bytes()
+    /// The minute of `ring`'s newest, counted from 1970.
+    var minute: Int64
+    /// The oldest first.
+    var ring = [Bytes](repeating: Bytes(), count: History.minutes)
+    var day: Int64
+    var today = Bytes()
+  }
+
+  private let state: Mutex<State>
+
+  package init(at now: UnixTime) {
+    state = Mutex(State(minute: now.seconds / 60, day: now.seconds / 86_400))
+  }
+
+  /// Takes in what the counters have come to.
+  package func take(_ counters: Counters<Road>, at now: UnixTime) {
+    let total = Bytes(roads: counters.values.map(\.value))
+    state.withLock { state in
+      let more = Bytes(roads: zip(total.roads, state.last.roads).map { $0 &- $1 })
+      state.last = total
+      let (minute, day) = (now.seconds / 60, now.seconds / 86_400)
+      // A clock that was set back goes on in the newest minute.
+      for _ in 0..<min(max(0, minute - state.minute), Int64(Self.minutes)) {
+        state.ring.removeFirst()
+        state.ring.append(Bytes())
+      }
+      state.minute = max(state.minute, minute)
+      state.ring[Self.minutes - 1] = state.ring[Self.minutes - 1] + more
+      if day != state.day {
+        state.today = Bytes()
+        state.day = day
+      }
+      state.today = state.today + more
+    }
+  }
+
+  /// Of the last hour, the oldest minute first, and of the day by UTC.
+  package var reading: (minutes: [Bytes], today: Bytes) { state.withLock { ($0.ring, $0.today) } }
+}

@@ -1,0 +1,58 @@
+package import Logging
+package import Offload
+internal import Primitives
+internal import Registry
+
+/// Keeps account of what becomes of requests: figures, log, and the last passes.
+///
+/// It hears of a request before that is answered: its params end with the answer.
+package final class Ledger: Sendable {
+  package let figures = Figures()
+  package let recentPasses = RecentPasses()
+  package let log: DecisionLog
+
+  package init(_ logger: Logger, _ volume: LogVolume) { log = DecisionLog(logger, volume) }
+
+  /// A decision that is not of a blob.
+  package func decided(_ kind: DecisionKind, _ facts: @autoclosure () -> RequestFacts) {
+    figures.decisions[kind].add()
+    guard log.isOn else { return }
+    log.decided(kind.word, facts(), size: nil, bytes: nil)
+  }
+
+  /// A body has ended that we sent.
+  package func end(_ fields: Logger.Metadata?, by road: Road, bytes: Int64) {
+    figures.bytes[road].add(bytes)
+    if let fields { log.decided(fields, bytes: bytes) }
+  }
+
+  /// - Parameters:
+  ///   - size: of the whole blob, if it is known.
+  ///   - bytes: that the client will have from the registry, as far as is known.
+  package func passed(
+    _ facts: RequestFacts, _ reason: PassReason, size: Int64? = nil, bytes: Int64? = nil
+  ) {
+    let now = Moment.now()
+    figures.passes[reason.kind].add()
+    if let bytes { figures.bytes[.passed].add(bytes) }
+    recentPasses.note(reason, facts.request, facts.blob, at: now.unix)
+    log.alarm(reason, facts.blob, at: now)
+    if log.isOn { log.passed(facts, reason, size: size) }
+  }
+
+  package func found(_ wrong: WrongObject, _ blob: BlobRequest, want size: Int64) {
+    figures.wrongObjects.add()
+    log.found(wrong, blob, want: size, at: .now())
+  }
+
+  /// Upstream was asked, unless a proof was remembered.
+  package func asked(_ trace: Trace) {
+    guard let time = trace.upstreamTime else { return }
+    figures.upstreamTime.observe(nanoseconds: time.nanoseconds)
+  }
+
+  /// S3 was asked.
+  package func looked(_ look: Look) {
+    figures.storeTime.observe(nanoseconds: look.time.nanoseconds)
+  }
+}

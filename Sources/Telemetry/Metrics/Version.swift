@@ -1,0 +1,2 @@
+/// What this build is called.
+package let blobloVersion = "0.1.0"

@@ -1,0 +1,31 @@
+/// A condition under which bloblo works, and which someone should look at.
+package enum Notice: Int, Sendable, CaseIterable {
+  case switchedOff, oldFrontFiles, openRegistry, sampleBucket, tcpListener, droppedLogLines
+
+  /// Its name in the log, the metrics and the page.
+  package var word: String {
+    switch self {
+    case .switchedOff: "offloading-off"
+    case .oldFrontFiles: "old-front-files"
+    case .openRegistry: "open-registry"
+    case .sampleBucket: "sample-bucket"
+    case .tcpListener: "tcp-listener"
+    case .droppedLogLines: "dropped-log-lines"
+    }
+  }
+
+  /// The log's line when it begins to hold.
+  package var message: String {
+    switch self {
+    case .switchedOff: "offloading is switched off: every blob passes"
+    case .oldFrontFiles: "the web server uses older bloblo files"
+    case .openRegistry: "the registry lets everybody read"
+    case .sampleBucket: "no bucket is named"
+    case .tcpListener: "bloblo listens on TCP"
+    case .droppedLogLines: "log lines were dropped"
+    }
+  }
+
+  /// Whether the log gets a line each time that it begins to hold; otherwise only the first time.
+  var isLoggedEachTime: Bool { self == .switchedOff || self == .droppedLogLines }
+}

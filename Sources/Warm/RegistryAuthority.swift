@@ -1,0 +1,118 @@
+internal import FoundationEssentials
+internal import HTTPTransport
+internal import Hashing
+internal import Registry
+internal import Synchronization
+
+/// What a registry's challenges have brought us: a password's field, or a token.
+///
+/// Source: <https://distribution.github.io/distribution/spec/auth/token/> and …/oauth/
+final class RegistryAuthority: Sendable {
+  private struct TokenAnswer: Decodable {
+    enum CodingKeys: String, CodingKey {
+      case token
+      case accessToken = "access_token"
+    }
+
+    var token: String?
+    var accessToken: String?
+  }
+
+  private let isPlain: Bool
+  private let scope: String
+  private let limits: HTTPLimits
+  private let credential: RegistryCredential?
+  private let value = Mutex<String?>(nil)
+
+  init(isPlain: Bool, scope: String, _ limits: HTTPLimits, _ credential: RegistryCredential?) {
+    self.isPlain = isPlain
+    self.scope = scope
+    self.limits = limits
+    self.credential = credential
+  }
+
+  /// What goes with each request.
+  var fields: [HTTPField] {
+    value.withLock { $0.map { [HTTPField("Authorization", $0)] } ?? [] }
+  }
+
+  func answer(_ challenge: AuthChallenge, over http: inout HTTPClient) throws(WarmError) {
+    switch challenge.scheme {
+    case "basic":
+      guard let basic else { throw WarmError("the registry wants a password: docker login") }
+      value.withLock { $0 = basic }
+    case "bearer":
+      let token = try token(challenge, &http)
+      value.withLock { $0 = "Bearer \(token)" }
+    default: throw WarmError("the registry wants \(challenge.scheme) authentication")
+    }
+  }
+
+  private var basic: String? {
+    guard case .password(let user, let secret)? = credential else { return nil }
+    return "Basic \(Base64.string(Array("\(user):\(secret)".utf8).span))"
+  }
+
+  private func token(_ challenge: AuthChallenge, _ http: inout HTTPClient) throws(WarmError)
+    -> String
+  {
+    guard let realm = challenge.parameters["realm"] else { throw WarmError("no realm") }
+    // A credential that goes to the registry by https must not go to its token server in the clear.
+    guard realm.hasPrefix("https://") || isPlain && realm.hasPrefix("http://") else {
+      throw WarmError("the realm \(realm) is not https")
+    }
+    var pairs = [("scope", challenge.parameters["scope"] ?? scope)]
+    if let service = challenge.parameters["service"] { pairs.append(("service", service)) }
+    let response: HTTPResponse
+    do {
+      response = try http.send(request(realm, pairs), bodyLimit: 1 << 20)
+    } catch {
+      throw WarmError("token server: \(error.message)")
+    }
+    guard response.head.status == 200 else {
+      throw WarmError("token server: status \(response.head.status)")
+    }
+    guard let token = Self.token(in: response.body) else {
+      throw WarmError("token server: an answer without a token")
+    }
+    return token
+  }
+
+  static func token(in body: [UInt8]) -> String? {
+    let answer = try? JSONDecoder().decode(TokenAnswer.self, from: Data(body))
+    guard let token = answer?.token ?? answer?.accessToken, !token.isEmpty,
+      HTTPField("Authorization", token).isSendable
+    else { return nil }
+    return token
+  }
+
+  private func request(_ realm: String, _ pairs: [(String, String)]) -> HTTPRequest {
+    if case .identityToken(let token)? = credential {
+      let form = formEncoded(
+        pairs + [
+          ("grant_type", "refresh_token"), ("client_id", "bloblo"), ("refresh_token", token),
+        ])
+      return HTTPRequest(
+        .post, realm, fields: [HTTPField("Content-Type", "application/x-www-form-urlencoded")],
+        body: .bytes(Array(form.utf8)), limits: limits)
+    }
+    let separator = realm.contains("?") ? "&" : "?"
+    return HTTPRequest(
+      .get, realm + separator + formEncoded(pairs),
+      fields: basic.map { [HTTPField("Authorization", $0)] } ?? [], limits: limits)
+  }
+}
+
+private func formEncoded(_ pairs: [(String, String)]) -> String {
+  func encoded(_ text: String) -> String {
+    text.utf8.map { byte in
+      let isPlain =
+        (0x30...0x39).contains(byte) || (0x61...0x7A).contains(byte | 0x20)
+        || "-._~".utf8.contains(byte)
+      return isPlain
+        ? String(UnicodeScalar(byte))
+        : "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16).uppercased()
+    }.joined()
+  }
+  return pairs.map { "\(encoded($0.0))=\(encoded($0.1))" }.joined(separator: "&")
+}

@@ -1,0 +1,134 @@
+package import HTTPTransport
+internal import Hashing
+package import Registry
+internal import Synchronization
+
+/// Requests for one repository of one registry, with the credential that it asks for.
+package final class RegistrySession: Sendable {
+  private static let manifestLimit = 16 << 20
+  private static let hopLimit = 3
+
+  let reference: ImageReference
+  private let url: String
+  private let authority: RegistryAuthority
+  private let limits: HTTPLimits
+  private let followedHosts: FollowedHosts
+
+  /// - Parameters:
+  ///   - url: `http://host[:port][/prefix]`.
+  ///   - login: by the registry's name; without it, that of the host in the URL holds.
+  ///   - followedHosts: to which a redirect of a blob may lead, beside the registry's own.
+  package init(
+    _ reference: ImageReference, at url: String, _ docker: DockerConfiguration,
+    _ login: RegistryCredential?, _ limits: HTTPLimits, following followedHosts: FollowedHosts
+  ) {
+    self.reference = reference
+    self.url = url
+    self.limits = limits
+    self.followedHosts = followedHosts
+    authority = RegistryAuthority(
+      isPlain: url.hasPrefix("http:"), scope: "repository:\(reference.name):pull", limits,
+      login ?? (reference.host == nil ? docker.credential(for: host(of: url)) : nil))
+  }
+
+  func manifest(_ target: String, over http: inout HTTPClient) throws(WarmError) -> [UInt8] {
+    let request = HTTPRequest(
+      .get, "\(url)/v2/\(reference.name)/manifests/\(target)",
+      fields: ImageDocument.mediaTypes.map { HTTPField("Accept", $0) }, limits: limits)
+    let response = try authorized(request, &http) { request, http throws(TransportError) in
+      try http.send(request, bodyLimit: Self.manifestLimit)
+    }
+    guard response.head.status == 200 else {
+      throw WarmError("manifest \(target): the registry answers \(response.head.status)")
+    }
+    return response.body
+  }
+
+  /// The request that reads a blob: at the registry, or where it sends its clients to.
+  func locate(_ digest: Digest, over http: inout HTTPClient) throws(WarmError) -> HTTPRequest {
+    let blob = HTTPRequest(
+      .get, "\(url)/v2/\(reference.name)/blobs/\(digest)", limits: limits)
+    var head = blob
+    head.method = .head
+    let answer = try authorized(head, &http) { request, http throws(TransportError) in
+      try http.send(request, bodyLimit: 0)
+    }
+    var request = blob
+    request.fields = authority.fields
+    // A HEAD may be refused, or its redirect be for a HEAD only: then a GET is followed to its end.
+    if answer.head.status == 200 { return request }
+    for _ in 0..<Self.hopLimit {
+      let status: HTTPResponseHead
+      do { status = try http.head(of: request) } catch { throw WarmError(error.message) }
+      switch status.status {
+      case 200: return request
+      case 301, 302, 303, 307, 308:
+        guard let location = status.fields.first(named: "location") else {
+          throw WarmError("a redirect to nowhere")
+        }
+        try follow(location.value, &request)
+      default: throw WarmError("the registry answers \(status.status)")
+      }
+    }
+    throw WarmError("too many redirects")
+  }
+
+  /// Goes where a redirect leads: on the registry's own host with the credential that it asked for, to a host
+  /// that the operator has named without one, and nowhere else.
+  private func follow(_ location: [UInt8], _ request: inout HTTPRequest) throws(WarmError) {
+    let text = String(decoding: location, as: UTF8.self)
+    if let next = absolute(text, from: request.url), origin(of: next) == origin(of: request.url) {
+      request.url = next
+      return
+    }
+    do {
+      request.url = try followedHosts.target(of: location, from: request.url)
+    } catch {
+      throw WarmError("\(error)")
+    }
+    request.fields = []
+  }
+
+  /// Sends a request with what the registry has asked for so far; once more, when it asks for more.
+  private func authorized(
+    _ request: HTTPRequest, _ http: inout HTTPClient,
+    _ send: (HTTPRequest, inout HTTPClient) throws(TransportError) -> HTTPResponse
+  ) throws(WarmError) -> HTTPResponse {
+    do throws(TransportError) {
+      var attempt = request
+      attempt.fields += authority.fields
+      let response = try send(attempt, &http)
+      guard response.head.status == 401,
+        let field = response.head.fields.first(named: "www-authenticate"),
+        let challenge = AuthChallenge(field.text)
+      else { return response }
+      do {
+        try authority.answer(challenge, over: &http)
+      } catch {
+        throw TransportError(.invalid, error.description)
+      }
+      attempt.fields = request.fields + authority.fields
+      return try send(attempt, &http)
+    } catch {
+      throw WarmError(error.message)
+    }
+  }
+}
+
+/// Host and port.
+private func host(of url: String) -> String {
+  let rest = url.split(separator: "://", maxSplits: 1).last ?? ""
+  return String(rest.prefix { $0 != "/" && $0 != "?" })
+}
+
+/// Scheme, host and port.
+private func origin(of url: String) -> String {
+  url.prefix { $0 != ":" }.lowercased() + "://" + host(of: url).lowercased()
+}
+
+/// A redirect's target, which may be a path alone.
+private func absolute(_ location: String, from url: String) -> String? {
+  if location.hasPrefix("http://") || location.hasPrefix("https://") { return location }
+  guard location.hasPrefix("/"), !location.hasPrefix("//") else { return nil }
+  return url.prefix { $0 != ":" } + "://" + host(of: url) + location
+}

@@ -1,7 +1,0 @@
-import FastCGI
-
-/// Requests that are no client's: pages, orders, questions of `bloblo check`.
-protocol Route: Sendable {
-  /// - Returns: whether the request was for this, and is answered.
-  func answer(_ request: Request) -> Bool
-}

@@ -1,0 +1,102 @@
+import Foundation
+import Testing
+
+/// The promises of the targets, as `docs/architecture.md` lists them. The compiler keeps what a target can't
+/// import; these tests keep the list of what it may.
+struct WallTests {
+  /// From the ground up: a target imports only those that stand below it.
+  static let floors: [[String]] = [
+    ["CCrypto", "CCurl", "CExpat", "CFastCGI", "CLinux", "CTLS"],
+    ["Primitives"],
+    ["Threading"],
+    ["System"],
+    ["FastCGI", "HTTPTransport", "Hashing", "XML"],
+    ["Registry", "S3"],
+    ["Fill", "Offload"],
+    ["Store"],
+    ["Settings", "Telemetry"],
+    ["Gateway"],
+    ["Operator", "Warm"],
+    ["bloblo"],
+  ]
+
+  private static func imports(of text: String) -> [String] {
+    text.split(separator: "\n").filter { $0.contains(/^((package|internal) )?import \w+$/) }
+      .map { String($0.split(separator: " ").last ?? "") }
+  }
+
+  /// The files of a target, and what each imports.
+  private static func files(of target: String) throws -> [(name: String, imports: [String])] {
+    let files = try ArchitectureTests.files().filter { $0.room == target }
+    return files.map { ($0.name, imports(of: $0.text)) }
+  }
+
+  @Test func `arrows go down only`() throws {
+    let floor = Dictionary(
+      uniqueKeysWithValues: Self.floors.enumerated().flatMap { number, targets in
+        targets.map { ($0, number) }
+      })
+    for (room, name, text) in try ArchitectureTests.files() {
+      let own = try #require(floor[room], "\(room) has no floor")
+      for imported in Self.imports(of: text) {
+        if let other = floor[imported] { #expect(other < own, "\(name) imports \(imported)") }
+      }
+    }
+  }
+
+  @Test(arguments: [
+    ("Settings", ["Telemetry", "Gateway"]), ("Telemetry", ["FastCGI", "Settings", "Store"]),
+    ("S3", ["Registry"]), ("Registry", ["S3"]),
+    ("Gateway", ["ArgumentParser", "FoundationEssentials"]), ("Operator", ["ArgumentParser"]),
+    ("Warm", ["ArgumentParser", "Gateway", "Settings"]), ("Store", ["Logging", "Settings"]),
+  ])
+  func `a wall has no door`(target: String, forbidden: [String]) throws {
+    let files = try Self.files(of: target)
+    #expect(!files.isEmpty)
+    for (name, imports) in files {
+      #expect(Set(imports).isDisjoint(with: forbidden), "\(name)")
+    }
+  }
+
+  /// Settings are values: to read them opens nothing.
+  @Test func `reading settings starts nothing`() throws {
+    let words = ["Thread.start", "HTTPClient(", "EventLoop(", "Listener(", ".start("]
+    for (_, name, text) in try ArchitectureTests.files().filter({ $0.room == "Settings" }) {
+      #expect(!words.contains { text.contains($0) }, "\(name)")
+    }
+  }
+
+  /// The log and the figures get values.
+  @Test func `what records names nothing that decides`() throws {
+    let words = ["OffloadEngine", "Memories", "BlobStore", "Location."]
+    for (_, name, text) in try ArchitectureTests.files().filter({ $0.room == "Telemetry" }) {
+      #expect(!words.contains { text.contains($0) }, "\(name)")
+    }
+  }
+
+  @Test func `only the gateway and what is above it know a page's language`() throws {
+    for (room, name, text) in try ArchitectureTests.files() where room != "Operator" {
+      #expect(!text.contains("HTML("), "\(name)")
+    }
+  }
+
+  @Test func `no target is named for what has no place, or holds a type of its own name`() throws {
+    let targets = Self.floors.joined()
+    #expect(
+      Set(targets).isDisjoint(with: ["Common", "Shared", "Util", "Utils", "Helpers", "Core"]))
+    for (room, name, text) in try ArchitectureTests.files() where room != "bloblo" {
+      let declares = try Regex("(?:struct|class|enum|protocol|actor) \(room)\\b")
+      #expect(text.firstMatch(of: declares) == nil, "\(name)")
+    }
+  }
+
+  @Test func `the program is commands and wiring, and no target holds a third`() throws {
+    var lines: [String: Int] = [:]
+    for (room, _, text) in try ArchitectureTests.files() {
+      lines[room, default: 0] += text.split(separator: "\n", omittingEmptySubsequences: false).count
+    }
+    let all = lines.values.reduce(0, +)
+    #expect(lines["bloblo", default: 0] <= 900)
+    for (target, count) in lines { #expect(count * 3 < all, "\(target): \(count) of \(all)") }
+  }
+}
