@@ -87,7 +87,7 @@ let package = Package(
     // Floor 5: the path of a request. It can't see HTML, ArgumentParser or FoundationEssentials.
     room(
       "Gateway", "FastCGI", "Fill", "HTTPTransport", "Hashing", "Offload", "Primitives", "Registry",
-      "S3", "Settings", "Store", "Telemetry", "Threading",
+      "S3", "Settings", "Store", "System", "Telemetry", "Threading",
       .product(name: "Logging", package: "swift-log")),
 
     // Floor 6: what operators see, and what fills ahead; neither knows the other.
@@ -152,7 +152,7 @@ let package = Package(
     tests(
       "GatewayTests", "Gateway", "FastCGI", "Settings", "Store", "Telemetry", "TestSupport",
       "Threading"),
-    tests("OperatorTests", "Operator", "Telemetry"),
+    tests("OperatorTests", "Operator", "Primitives", "Telemetry"),
     tests("ArchitectureTests"),
     tests(
       "FillTests", "Fill", "Hashing", "HTTPTransport", "Primitives", "Registry", "S3", "Store",

@@ -1,11 +1,9 @@
 internal import FastCGI
 internal import HTTPTransport
 internal import Offload
-internal import Primitives
 internal import Registry
 internal import Settings
 internal import Telemetry
-internal import Threading
 
 extension BlobHandler {
   /// Says whether the client may read the blob, and nothing else: 200, 401 or 403.

@@ -1,5 +1,4 @@
 internal import FastCGI
-internal import HTTPTransport
 internal import Offload
 internal import Registry
 internal import Settings

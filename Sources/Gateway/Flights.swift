@@ -1,4 +1,3 @@
-internal import Offload
 internal import Synchronization
 
 /// What is being asked now: a request that needs the same answer waits for it, and costs no thread

@@ -1,4 +1,3 @@
-internal import FastCGI
 internal import Fill
 package import HTTPTransport
 internal import Logging

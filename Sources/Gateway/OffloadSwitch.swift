@@ -1,5 +1,6 @@
 internal import Glibc
 internal import Synchronization
+internal import System
 internal import Telemetry
 internal import Threading
 
@@ -39,7 +40,7 @@ package final class OffloadSwitch: BackgroundService {
   package func stop() { isStopped.update { $0 = true } }
 
   private func look() {
-    let isThere = unsafe access(path, F_OK) == 0
+    let isThere = Self.isThere(path)
     guard isSwitchedOff.exchange(isThere, ordering: .relaxed) != isThere else { return }
     if isThere {
       notices.raise(
@@ -49,5 +50,24 @@ package final class OffloadSwitch: BackgroundService {
     } else {
       notices.lower(.switchedOff, saying: "offloading is switched on again")
     }
+  }
+}
+
+/// What `bloblo offload` does with the file.
+extension OffloadSwitch {
+  package static func isThere(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
+
+  /// - Returns: what went wrong, in the system's words.
+  package static func make(_ path: String) -> String? {
+    let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { return systemWords(for: errno) }
+    close(descriptor)
+    return nil
+  }
+
+  /// - Returns: what went wrong; a file that is not there is none.
+  package static func remove(_ path: String) -> String? {
+    guard unsafe unlink(path) != 0, errno != ENOENT else { return nil }
+    return systemWords(for: errno)
   }
 }

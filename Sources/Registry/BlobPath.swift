@@ -10,6 +10,14 @@ package struct BlobPath: Hashable, Sendable {
     self.digest = digest
   }
 
+  /// Reads `NAME@DIGEST`, as people write it.
+  package init?(reference: String) {
+    let parts = reference.split(separator: "@", maxSplits: 1).map { String($0) }
+    guard parts.count == 2, let name = RepositoryName(parts[0]), let digest = Digest(parts[1])
+    else { return nil }
+    self.init(name: name, digest: digest)
+  }
+
   /// Reads a request's target as it was sent, before any decoding.
   ///
   /// The query is dropped: containerd adds `?ns=`, and nothing of it may become part of a key. A path

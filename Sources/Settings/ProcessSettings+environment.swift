@@ -1,10 +1,8 @@
 internal import FastCGI
 package import Fill
-internal import HTTPTransport
 internal import Logging
 internal import Offload
 internal import Primitives
-internal import Registry
 internal import S3
 internal import System
 

@@ -1,6 +1,5 @@
 package import Fill
 internal import HTTPTransport
-internal import Hashing
 internal import Primitives
 package import Registry
 internal import S3

@@ -1,5 +1,4 @@
 package import HTTPTransport
-internal import Hashing
 package import Registry
 internal import Synchronization
 

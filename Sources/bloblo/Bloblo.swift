@@ -3,7 +3,6 @@ import FastCGI
 import Glibc
 import System
 import Telemetry
-import Threading
 
 @main
 enum Program {

@@ -5,13 +5,10 @@ import Glibc
 import HTTPTransport
 import Logging
 import Operator
-import Registry
-import S3
 import Settings
 import Store
 import System
 import Telemetry
-import Threading
 
 /// Answers FastCGI requests until it is told to stop.
 struct Serve: ParsableCommand {
@@ -108,7 +105,7 @@ struct Serve: ParsableCommand {
   private func listen(_ settings: ProcessSettings, _ environment: [String: String]) throws
     -> Listener
   {
-    let address = inheritedAddress(environment) ?? settings.listenAddress
+    let address = ListenAddress(inheritedBy: environment) ?? settings.listenAddress
     do {
       return try Listener(address, mode: settings.listenMode, group: settings.listenGroup)
     } catch {
@@ -116,18 +113,6 @@ struct Serve: ParsableCommand {
       throw ExitCode(EX_UNAVAILABLE)
     }
   }
-}
-
-/// systemd's first socket, or spawn-fcgi's.
-///
-/// Source: sd_listen_fds(3); FastCGI 1.0 §2.2.
-private func inheritedAddress(_ environment: [String: String]) -> ListenAddress? {
-  if environment["LISTEN_PID"] == String(getpid()),
-    let count = Int(environment["LISTEN_FDS"] ?? ""), count >= 1
-  {
-    return .inherited(descriptor: 3)
-  }
-  return listeningFamily(of: 0) == nil ? nil : .inherited(descriptor: 0)
 }
 
 /// Tells all that is wrong with the settings, and with the credential too.

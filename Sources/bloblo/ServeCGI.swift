@@ -40,9 +40,3 @@ func serveCGI() -> Int32 {
   handler.stop(within: settings.stopTimeout)
   return isWhole ? EX_OK : EX_IOERR
 }
-
-private struct Misconfigured: RequestHandler {
-  func handle(_ request: Request) {
-    request.refuse(500, "bloblo is not configured; the web server's error log says what is wrong")
-  }
-}

@@ -52,7 +52,7 @@ struct Server {
     locations = services.locations
     responder = Responder(listener, on: loop, handler: handler)
     background =
-      [probe, services.offloading] + looks(settings, services, probe, log.logger) + [
+      [probe, services.offloading] + probe.looks(settings, services, log.logger) + [
         Sweeper(services.locations, olderThan: settings.sweepAge, log.logger)
       ]
   }
@@ -80,24 +80,4 @@ struct Server {
     handler.stop(within: settings.stopTimeout)
     return isDone
   }
-}
-
-/// What finds out of itself what clients would else have to wait for.
-private func looks(
-  _ settings: ProcessSettings, _ services: GatewayServices, _ probe: Probe, _ logger: Logger
-) -> [any BackgroundService] {
-  let locations = services.locations
-  let presences = PresenceLooks(
-    locations, perSecond: settings.presenceLooks, services.ledger.figures)
-  let servers = ServerLooks(locations: locations)
-  let roads = RoadLooks(locations) { probe.learn(.road, $0) }
-  return [
-    Rounds("look-again", every: .milliseconds(50), logger) { presences.look(&$0) },
-    Rounds("look-as-client", every: .milliseconds(250), logger) { _ in
-      roads.look()
-      probe.learn(.writing, .ofWriting(locations.all))
-    },
-    Rounds("look-s3", every: .milliseconds(250), logger) { _ in servers.lookAtStores() },
-    Rounds("look-registry", every: .seconds(1), logger) { _ in servers.lookAtUpstreams() },
-  ]
 }

@@ -99,7 +99,7 @@ struct SettingsTests {
     let settings = try ProcessSettings(environment: ["BLOBLO_USE_LOCALSTACK": "true"])
     #expect(settings.location.bucket.endpoint.description == "http://localhost:4566")
     #expect(settings.location.bucket.region == "us-east-1")
-    #expect(settings.credentials.store.current(at: .now())?.credential.accessKeyID == "test")
+    #expect(settings.credentials.fixed?.accessKeyID == "test")
   }
 
   @Test func `secrets are never shown`() throws {

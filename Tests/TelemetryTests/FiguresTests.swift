@@ -49,25 +49,6 @@ struct HistogramTests {
   }
 }
 
-struct NumbersOfOthersTests {
-  @Test func `a counter that is too small for what it is told goes on`() {
-    let history = History(at: UnixTime(seconds: 60))
-    let counters = Counters<Road>()
-    for _ in 0..<3 {
-      counters[.passed].add(.max)
-      history.take(counters, at: UnixTime(seconds: 60))
-    }
-    _ = Chart(minutes: history.reading.minutes).html
-    _ = history.reading.today.share
-  }
-
-  @Test(
-    arguments: [
-      (0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (.max, "838860.7 TiB"),
-    ] as [(Int64, String)])
-  func `bytes in words`(bytes: Int64, words: String) { #expect(bytesInWords(bytes) == words) }
-}
-
 struct MetricsTextTests {
   @Test func `what would end a label is escaped`() {
     var text = MetricsText()

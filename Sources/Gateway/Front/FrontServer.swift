@@ -1,6 +1,5 @@
 internal import FastCGI
 internal import HTTPTransport
-internal import Offload
 internal import Registry
 internal import Settings
 

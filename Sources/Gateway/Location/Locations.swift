@@ -2,7 +2,6 @@ internal import FastCGI
 package import Offload
 internal import Primitives
 internal import Registry
-internal import S3
 internal import Settings
 internal import Store
 internal import Synchronization

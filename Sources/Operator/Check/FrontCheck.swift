@@ -4,7 +4,6 @@ package import HTTPTransport
 internal import Offload
 internal import Primitives
 package import Registry
-internal import S3
 package import Store
 
 /// The web server, asked as a client asks it.

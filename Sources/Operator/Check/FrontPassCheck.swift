@@ -1,7 +1,5 @@
 internal import HTTPTransport
-internal import Offload
 internal import Registry
-internal import S3
 
 /// A request that bloblo passes, made through the web server and at the registry itself: the client must get the
 /// same answer by both ways. And requests that the web server refuses: nobody may get bytes or a URL by them.

@@ -1,4 +1,3 @@
-internal import HTTPTransport
 internal import Offload
 internal import Registry
 internal import S3

@@ -1,5 +1,3 @@
-internal import HTTPTransport
-internal import Primitives
 internal import S3
 
 extension S3Error {

@@ -1,6 +1,5 @@
 package import FastCGI
 internal import Gateway
-internal import Hashing
 internal import Primitives
 internal import Settings
 internal import Telemetry

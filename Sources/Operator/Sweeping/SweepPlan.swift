@@ -1,5 +1,3 @@
-internal import Primitives
-
 /// When each bucket is looked at again: a day after it could be; until it can be, in growing pauses.
 struct SweepPlan<Place: Hashable> {
   private struct Appointment {

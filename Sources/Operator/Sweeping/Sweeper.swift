@@ -1,4 +1,3 @@
-internal import Fill
 package import Gateway
 internal import HTTPTransport
 package import Logging

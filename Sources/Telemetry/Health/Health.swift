@@ -1,4 +1,3 @@
-internal import Primitives
 internal import Synchronization
 
 /// What is known of the state of things that bloblo needs.

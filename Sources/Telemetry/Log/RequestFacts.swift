@@ -1,7 +1,6 @@
 package import Logging
 package import Offload
 internal import Primitives
-internal import Registry
 
 /// What the line of a request says; read before the request is answered, since its params end then.
 package struct RequestFacts {

@@ -1,7 +1,6 @@
 package import Logging
 package import Offload
 internal import Primitives
-internal import Registry
 
 /// Keeps account of what becomes of requests: figures, log, and the last passes.
 ///

@@ -1,7 +1,6 @@
 import ArgumentParser
 import FastCGI
 import Operator
-import Primitives
 
 /// Asks the running bloblo how it is, for a container's health check.
 struct HealthCommand: ParsableCommand {

@@ -1,14 +1,11 @@
 import ArgumentParser
 import FastCGI
 import Glibc
-import HTTPTransport
 import Operator
 import Primitives
 import Registry
 import S3
 import Settings
-import Store
-import System
 
 /// Takes a blob out of the bucket, and has the running bloblo forget it.
 struct Purge: ParsableCommand {
@@ -58,7 +55,10 @@ struct Purge: ParsableCommand {
     let isGone = delete(digest, settings)
     // A fill that ran when it was deleted may have put it back.
     let isStillGone = isGone && (!isTold || waitForFills(instance, digest, settings))
-    tellWhatIsLeft(settings, isTold ? try? instance.forget(digest) : nil)
+    let answer = isTold ? try? instance.forget(digest) : nil
+    for line in (answer ?? .none).linesOfWhatIsLeft(beside: settings.location.bucket) {
+      print(line)
+    }
     if !isTold || !isStillGone { throw ExitCode.failure }
   }
 
@@ -79,22 +79,8 @@ struct Purge: ParsableCommand {
   }
 
   private func delete(_ digest: Digest, _ settings: ToolSettings) -> Bool {
-    let bucket = settings.bucket
-    var http = HTTPClient()
     do throws(S3Error) {
-      let key = try settings.store.key(of: digest)
-      let found = try bucket.head(key, over: &http, now: .now())
-      let hasVersions = try bucket.delete(key, over: &http, now: .now())
-      let name = bucket.bucket.name
-      guard let found else {
-        print("\(name) had no object \(key)")
-        return true
-      }
-      print("\(name): \(key) is deleted (\(found.size) bytes)")
-      if hasVersions {
-        print(
-          "\(name) keeps versions: the bytes stay there until you delete the versions of \(key)")
-      }
+      for line in try PurgedObject(digest, from: settings.store).lines { print(line) }
       return true
     } catch {
       complain(["bloblo: not deleted: \(error). \(error.advice)"])
@@ -115,21 +101,5 @@ struct Purge: ParsableCommand {
       usleep(500_000)
     }
     return hasWaited ? delete(digest, settings) : true
-  }
-
-  private func tellWhatIsLeft(_ settings: ToolSettings, _ answer: PurgeAnswer?) {
-    print("not reached:")
-    let own = "\(settings.location.bucket.endpoint)"
-    for place in answer?.places ?? []
-    where place.bucket != settings.location.bucket.name || place.endpoint != own {
-      print(
-        "  the bucket \(place.bucket) at \(place.endpoint), of another location: run this again with "
-          + "BLOBLO_S3_BUCKET_NAME=\(place.bucket)")
-    }
-    print("  the registry: delete the blob there, or the next pull brings it back")
-    print("  other instances of bloblo: run this on each")
-    print(
-      "  clients that have a signed URL, until the object is gone, and what they have downloaded")
-    print("  caches: nginx's (bloblo-accelerate-cache.conf), CloudFront's, proxies before S3")
   }
 }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Fill
 import Glibc
 import Primitives
 import S3

@@ -1,7 +1,6 @@
 import ArgumentParser
-import Glibc
+import Gateway
 import Settings
-import System
 
 /// Switches offloading off and on.
 struct Offload: ParsableCommand {
@@ -25,24 +24,17 @@ struct Offload: ParsableCommand {
     var reader = SettingsReader(try file.environment())
     let path = readPassFile(&reader)
     switch state {
-    case .off: try switchOff(path)
-    case .on:
-      if unsafe unlink(path) != 0, errno != ENOENT { throw failure("remove", path) }
+    case .off: if let problem = OffloadSwitch.make(path) { throw failure("make", path, problem) }
+    case .on: if let problem = OffloadSwitch.remove(path) { throw failure("remove", path, problem) }
     case nil: break
     }
-    let isOff = unsafe access(path, F_OK) == 0
+    let isOff = OffloadSwitch.isThere(path)
     print(isOff ? "off: \(path) exists, so every blob passes" : "on: there is no \(path)")
   }
 
-  private func switchOff(_ path: String) throws {
-    let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else { throw failure("make", path) }
-    close(descriptor)
-  }
-
-  private func failure(_ act: String, _ path: String) -> any Error {
+  private func failure(_ act: String, _ path: String, _ problem: String) -> any Error {
     complain([
-      "bloblo: can't \(act) \(path): \(systemWords(for: errno)). Run it as a user who may write in that folder, or set "
+      "bloblo: can't \(act) \(path): \(problem). Run it as a user who may write in that folder, or set "
         + "BLOBLO_PASS_FILE."
     ])
     return ExitCode.failure

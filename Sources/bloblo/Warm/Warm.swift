@@ -6,7 +6,6 @@ import Registry
 import S3
 import Settings
 import Synchronization
-import Threading
 import Warm
 
 /// Fills the bucket ahead of those who will ask.
@@ -91,10 +90,6 @@ struct Warm: ParsableCommand {
     guard registry == nil, let host = reference.host, !settings.registryHosts.contains(host) else {
       return settings.location.upstream.url
     }
-    let isLoopback =
-      host.hasPrefix("127.") || host.hasPrefix("[::1]")
-      || host.split(separator: ":").first == "localhost"
-    let address = host == "docker.io" ? "registry-1.docker.io" : host
-    return "\(isLoopback || plainHttp ? "http" : "https")://\(address)"
+    return reference.url(on: host, isPlain: plainHttp)
   }
 }

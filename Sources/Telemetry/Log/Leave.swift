@@ -1,5 +1,4 @@
-import Glibc
-import Telemetry
+internal import Glibc
 
 /// Ends the process at once.
 ///
@@ -8,7 +7,7 @@ import Telemetry
 /// signal after all has gone well.
 ///
 /// Source: OPENSSL_cleanup(3)
-func leave(_ status: Int32) -> Never {
+package func leave(_ status: Int32) -> Never {
   LogSink.standardError.flush(within: .seconds(1))
   // What commands have printed is still in the buffer.
   fflush(nil)

@@ -1,0 +1,14 @@
+package import Registry
+
+extension ImageReference {
+  /// Where the registry of this host is asked.
+  ///
+  /// - Parameter isPlain: whether hosts beyond the loopback are asked by http.
+  package func url(on host: String, isPlain: Bool) -> String {
+    let isLoopback =
+      host.hasPrefix("127.") || host.hasPrefix("[::1]")
+      || host.split(separator: ":").first == "localhost"
+    let address = host == "docker.io" ? "registry-1.docker.io" : host
+    return "\(isLoopback || isPlain ? "http" : "https")://\(address)"
+  }
+}
