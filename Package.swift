@@ -60,7 +60,7 @@ let package = Package(
     room("Primitives"),
     room("Threading", "CLinux", "Primitives"),
     room("System", "CLinux", "Threading"),
-    room("Hashing", "CCrypto", "Primitives"),
+    room("Hashing", "CCrypto"),
     room("HTTPTransport", "CCurl", "CLinux", "CTLS", "Primitives", "Threading", "System"),
     room("FastCGI", "CFastCGI", "CLinux", "Primitives", "Threading", "System"),
     room("XML", "CExpat"),
@@ -70,11 +70,11 @@ let package = Package(
     room("S3", "Hashing", "HTTPTransport", "Primitives", "Threading", "XML", "System"),
 
     // Floor 3: what bloblo is for.
-    room("Offload", "Registry", "HTTPTransport", "Primitives", "Threading"),
+    room("Offload", "Registry", "HTTPTransport", "Primitives"),
     room(
       "Fill", "Registry", "S3", "Hashing", "HTTPTransport", "Primitives", "Threading", "CLinux",
       "System"),
-    room("Store", "Fill", "HTTPTransport", "Offload", "Primitives", "Registry", "S3"),
+    room("Store", "Fill", "HTTPTransport", "Hashing", "Offload", "Primitives", "Registry", "S3"),
 
     // Floor 4: settings are values, and start nothing; the log and the figures record, and ask nothing.
     room(
