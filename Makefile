@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON := $(CURDIR)/.build/venv/bin/python
 export BLOBLO_TEST_PYTHON := $(PYTHON)
 
-.PHONY: help demo dev check test test-world build bench lint deb image test-deb fuzz soak sanitize
+.PHONY: help settings demo dev check test test-world build bench lint deb image test-deb fuzz soak sanitize
 
 help:
 	@echo 'make demo   an image is pushed through nginx and pulled cold and warm; ends by itself'
@@ -21,6 +21,7 @@ help:
 	@echo 'make soak   pulls, faults and restarts for SOAK_SECONDS (default 1800), then a look at what bloblo holds'
 	@echo 'make sanitize  unit tests and some integration tests under the thread and the address sanitizer'
 	@echo 'make lint   what the formatter would change'
+	@echo 'make settings  the tables of settings in docs, manual and env file, from their declarations'
 
 demo dev: install-demo build
 	@$(PYTHON) Tests/Stack/demo.py $@
@@ -51,6 +52,9 @@ build: install-build
 bench: install-test build
 	@Benchmarks/install
 	$(PYTHON) Benchmarks/bench
+
+settings:
+	BLOBLO_WRITE_SETTINGS=1 swift test --filter DocumentedSettingsTests
 
 lint:
 	swift format lint --strict --recursive Package.swift Sources Tests

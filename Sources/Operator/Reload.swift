@@ -41,7 +41,7 @@ package final class Reload: Sendable {
     environment.withLock { $0 = now }
     var fields: Logger.Metadata = ["authorities": "read again"]
     if let path { fields["file"] = "\(path)" }
-    if now["BLOBLO_LOG_LEVEL"] != before["BLOBLO_LOG_LEVEL"] {
+    if now[Declared.logLevel.name] != before[Declared.logLevel.name] {
       log.volume.level = settings.logLevel
       fields["level.new"] = "\(log.volume.level)"
     }
@@ -68,7 +68,7 @@ package final class Reload: Sendable {
   /// The names, never the values, of settings that differ and are read at the start only.
   private func changed(from before: [String: String], to now: [String: String]) -> [String] {
     Set(before.keys).union(now.keys).filter { name in
-      name != "BLOBLO_LOG_LEVEL" && (name.hasPrefix("BLOBLO_") || name.hasPrefix("AWS_"))
+      name != Declared.logLevel.name && (name.hasPrefix("BLOBLO_") || name.hasPrefix("AWS_"))
         && before[name, default: ""] != now[name, default: ""]
     }.sorted()
   }

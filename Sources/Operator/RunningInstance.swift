@@ -2,6 +2,7 @@ package import FastCGI
 internal import FoundationEssentials
 internal import Primitives
 package import Registry
+internal import Settings
 internal import System
 internal import Telemetry
 
@@ -13,7 +14,9 @@ package struct RunningInstance {
 
   /// - Parameter address: from the command line; otherwise the setting holds, then the package's socket.
   package init(at address: String?, _ environment: [String: String]) {
-    let named = [address, environment["BLOBLO_LISTEN_ADDR"]].compactMap { $0 }.first { !$0.isEmpty }
+    let named = [address, environment[Declared.listenAddress.name]].compactMap { $0 }.first {
+      !$0.isEmpty
+    }
     self.address =
       named.flatMap { ListenAddress($0) }
       ?? (isReadable(Self.packagedSocket)

@@ -5,11 +5,11 @@ internal import System
 extension SettingsReader {
   /// - Returns: `nil` when it is not set, or something is wrong; the reader knows what.
   mutating func cloudFront() -> CloudFrontSigner? {
-    let names = [
-      "BLOBLO_CLOUDFRONT_URL", "BLOBLO_CLOUDFRONT_KEY_PAIR_ID",
-      "BLOBLO_CLOUDFRONT_PRIVATE_KEY_FILE",
+    let settings = [
+      Declared.cloudFrontURL, Declared.cloudFrontKeyPairID, Declared.cloudFrontPrivateKey,
     ]
-    let values = names.map { text($0) }
+    let names = settings.map(\.name)
+    let values = settings.map { text($0) }
     guard values.contains(where: { $0 != nil }) else { return nil }
     guard let url = values[0], let id = values[1], let file = values[2] else {
       for (name, value) in zip(names, values) where value == nil {

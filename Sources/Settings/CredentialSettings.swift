@@ -19,13 +19,13 @@ extension CredentialSettings: CustomStringConvertible, CustomReflectable {
 extension SettingsReader {
   /// Where the credentials come from. Whether one is there is seen when they are started.
   package mutating func credentials() -> CredentialSettings {
-    let isLocalStack = boolean("BLOBLO_USE_LOCALSTACK", default: false)
+    let isLocalStack = value(Declared.useLocalStack)
     // Seen at once, so told with the other mistakes.
-    if text("AWS_ACCESS_KEY_ID") != nil, text("AWS_SECRET_ACCESS_KEY") == nil {
+    if text(Declared.accessKeyID) != nil, text(Declared.secretAccessKey) == nil {
       refuse("AWS_SECRET_ACCESS_KEY: want the secret of AWS_ACCESS_KEY_ID, got nothing")
     }
     let fixed =
-      isLocalStack && text("AWS_ACCESS_KEY_ID") == nil
+      isLocalStack && text(Declared.accessKeyID) == nil
       ? Credential(accessKeyID: "test", secretAccessKey: Secret("test")) : nil
     return CredentialSettings(
       chain: CredentialChain(environment: environment), fixed: fixed, presign: presignCredential())
@@ -33,13 +33,15 @@ extension SettingsReader {
 
   /// A credential that lives long, for URLs that must: the process's own may end within the hour.
   private mutating func presignCredential() -> Credential? {
-    let (idName, secretName) = ("BLOBLO_PRESIGN_ACCESS_KEY_ID", "BLOBLO_PRESIGN_SECRET_ACCESS_KEY")
-    switch (text(idName), text(secretName)) {
+    let (idName, secretName) = (
+      Declared.presignAccessKeyID.name, Declared.presignSecretAccessKey.name
+    )
+    switch (text(Declared.presignAccessKeyID), text(Declared.presignSecretAccessKey)) {
     case (nil, nil): return nil
     case (let id?, let secret?):
       return Credential(
         accessKeyID: id, secretAccessKey: Secret(secret),
-        sessionToken: text("BLOBLO_PRESIGN_SESSION_TOKEN").map { Secret($0) })
+        sessionToken: text(Declared.presignSessionToken).map { Secret($0) })
     case (nil, _):
       refuse("\(idName): want the access key of \(secretName), got nothing")
     case (_, nil):

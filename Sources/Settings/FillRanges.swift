@@ -16,3 +16,16 @@ package enum FillRanges: Sendable, Equatable {
     }
   }
 }
+
+extension FillRanges {
+  /// `on`, `off`, or the size of the largest blob.
+  init?(_ text: String) {
+    switch text {
+    case "on": self = .on
+    case "off": self = .off
+    default:
+      guard let limit = readByteCount(text) else { return nil }
+      self = .upTo(limit)
+    }
+  }
+}

@@ -4,11 +4,7 @@
 /// would let him have URLs signed on the word of a registry of his own.
 package struct ParamRule: Sendable, Equatable {
   /// The settings that decide whose word counts and which objects URLs are signed for.
-  static let guarded: Set<String> = [
-    "BLOBLO_UPSTREAM_URL", "BLOBLO_UPSTREAM_REDIRECT", "BLOBLO_UPSTREAM_FOLLOW",
-    "BLOBLO_S3_BUCKET_NAME", "BLOBLO_S3_REGION", "BLOBLO_S3_ENDPOINT_URL",
-    "BLOBLO_S3_PUBLIC_ENDPOINT_URL", "BLOBLO_S3_ADDRESSING_STYLE", "BLOBLO_S3_KEY_TEMPLATE",
-  ]
+  static let guarded = Set(Declared.all.filter(\.isGuarded).map(\.name))
 
   /// The values that a param may have.
   package enum Values: Sendable, Equatable {
@@ -48,28 +44,23 @@ package struct ParamRule: Sendable, Equatable {
   }
 }
 
-extension SettingsReader {
+extension ParamRule {
   /// Reads `NAME` and `NAME=value`, separated by commas or blanks; a name may stand there once for each value.
-  mutating func namedParams() -> [String: ParamRule.Values]? {
-    optional(
-      "BLOBLO_PARAMS",
-      want: "settings that a param may set, as NAME or NAME=value, separated by commas"
-    ) { text in
-      var named: [String: ParamRule.Values] = [:]
-      for entry in text.split(whereSeparator: { $0 == "," || $0.isWhitespace }) {
-        let pair = entry.split(separator: "=", maxSplits: 1).map(String.init)
-        guard LocationSettings.names.contains(pair[0]) else { return nil }
-        guard pair.count == 2 else {
-          named[pair[0]] = .any
-          continue
-        }
-        switch named[pair[0]] {
-        case .any?: continue
-        case .only(let values)?: named[pair[0]] = .only(values.union([pair[1]]))
-        case nil: named[pair[0]] = .only([pair[1]])
-        }
+  static func named(_ text: String) -> [String: Values]? {
+    var named: [String: Values] = [:]
+    for entry in text.split(whereSeparator: { $0 == "," || $0.isWhitespace }) {
+      let pair = entry.split(separator: "=", maxSplits: 1).map(String.init)
+      guard LocationSettings.names.contains(pair[0]) else { return nil }
+      guard pair.count == 2 else {
+        named[pair[0]] = .any
+        continue
       }
-      return named.isEmpty ? nil : named
+      switch named[pair[0]] {
+      case .any?: continue
+      case .only(let values)?: named[pair[0]] = .only(values.union([pair[1]]))
+      case nil: named[pair[0]] = .only([pair[1]])
+      }
     }
+    return named.isEmpty ? nil : named
   }
 }

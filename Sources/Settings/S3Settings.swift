@@ -10,26 +10,14 @@ package struct S3Settings {
   var uploadOptions: UploadOptions
   var cloudFront: CloudFrontSigner?
 
-  /// Settings that hold for all locations, of those that are read here.
-  package static let commonNames: Set<String> = [
-    "BLOBLO_USE_LOCALSTACK", "BLOBLO_S3_TIMEOUT", "BLOBLO_S3_CA_FILE", "BLOBLO_S3_USE_FIPS",
-    "BLOBLO_S3_USE_DUALSTACK", "BLOBLO_S3_ACCELERATE", "BLOBLO_S3_SSE", "BLOBLO_S3_SSE_KMS_KEY_ID",
-    "BLOBLO_S3_SSE_BUCKET_KEY", "BLOBLO_S3_STORAGE_CLASS", "BLOBLO_S3_TAGS",
-    "BLOBLO_S3_REQUESTER_PAYS", "BLOBLO_CLOUDFRONT_URL", "BLOBLO_CLOUDFRONT_KEY_PAIR_ID",
-    "BLOBLO_CLOUDFRONT_PRIVATE_KEY_FILE",
-    "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_CA_BUNDLE",
-    "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT",
-  ]
-
   /// - Returns: `nil` when something is wrong; the reader knows what.
   init?(_ reader: inout SettingsReader) {
-    let isLocalStack = reader.boolean("BLOBLO_USE_LOCALSTACK", default: false)
-    let timeout = reader.duration(
-      "BLOBLO_S3_TIMEOUT", default: .seconds(5), in: .milliseconds(100)...(.seconds(60)))
+    let isLocalStack = reader.value(Declared.useLocalStack)
+    let timeout = reader.value(Declared.s3Timeout)
     let limits = HTTPLimits(
       connect: .seconds(5), head: timeout, stall: max(.seconds(3), timeout * 6),
-      authoritiesFile: reader.readableFile("BLOBLO_S3_CA_FILE")
-        ?? reader.readableFile("AWS_CA_BUNDLE"))
+      authoritiesFile: reader.value(Declared.s3Authorities)
+        ?? reader.value(Declared.awsAuthorities))
     let template = reader.keyTemplate()
     uploadOptions = reader.uploadOptions()
     cloudFront = reader.cloudFront()
@@ -43,45 +31,44 @@ package struct S3Settings {
 
 extension SettingsReader {
   fileprivate mutating func bucket(isLocalStack: Bool) -> Bucket? {
-    let endpointName = set("BLOBLO_S3_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
-    let endpointText = text(endpointName) ?? (isLocalStack ? "http://localhost:4566" : nil)
+    let endpointSetting = set(
+      Declared.endpointURL, Declared.awsEndpointURLS3, Declared.awsEndpointURL)
+    let endpointName = endpointSetting.name
+    let endpointText = text(endpointSetting) ?? (isLocalStack ? "http://localhost:4566" : nil)
     let problemsBefore = problems.count
     let endpoint = endpoint(endpointName, endpointText)
-    let publicName = "BLOBLO_S3_PUBLIC_ENDPOINT_URL"
-    let publicEndpoint = self.endpoint(publicName, text(publicName))
+    let publicEndpoint = self.endpoint(
+      Declared.publicEndpointURL.name, text(Declared.publicEndpointURL))
     // An access point's ARN has its own region.
-    let isARN = text("BLOBLO_S3_BUCKET_NAME")?.hasPrefix("arn:") ?? false
+    let isARN = text(Declared.bucketName)?.hasPrefix("arn:") ?? false
     // Servers that are not AWS take any region, and most call theirs so.
-    let regionName = set("BLOBLO_S3_REGION", "AWS_REGION", "AWS_DEFAULT_REGION")
+    let regionSetting = set(Declared.region, Declared.awsRegion, Declared.awsDefaultRegion)
     let region =
-      text(regionName) ?? (endpointText == nil && !isARN ? nil : "us-east-1")
+      text(regionSetting) ?? (endpointText == nil && !isARN ? nil : "us-east-1")
     if region == nil {
-      refuse("BLOBLO_S3_REGION: want the bucket's region, such as eu-west-1; AWS_REGION counts too")
+      refuse(
+        "\(Declared.region.name): want the bucket's region, such as eu-west-1; AWS_REGION counts too"
+      )
     }
-    let style = optional(
-      "BLOBLO_S3_ADDRESSING_STYLE",
-      want: "one of \(AddressingStyle.allCases.map(\.rawValue).joined(separator: ", "))"
-    ) {
-      AddressingStyle(rawValue: $0)
-    }
+    let style = value(Declared.addressingStyle)
     let awsOptions = AWSEndpointOptions(
-      isFIPS: boolean("BLOBLO_S3_USE_FIPS", "AWS_USE_FIPS_ENDPOINT"),
-      isDualStack: boolean("BLOBLO_S3_USE_DUALSTACK", "AWS_USE_DUALSTACK_ENDPOINT"),
-      isAccelerated: boolean("BLOBLO_S3_ACCELERATE", default: false))
+      isFIPS: either(Declared.useFIPS, Declared.awsUseFIPS),
+      isDualStack: either(Declared.useDualStack, Declared.awsUseDualStack),
+      isAccelerated: value(Declared.accelerate))
     if endpoint != nil, awsOptions.isAccelerated {
-      refuse("BLOBLO_S3_ACCELERATE: want no endpoint set with it: AWS has its own for that")
+      refuse("\(Declared.accelerate.name): want no endpoint set with it: AWS has its own for that")
     }
     guard problems.count == problemsBefore, let region else { return nil }
     do {
       return try Bucket(
-        text("BLOBLO_S3_BUCKET_NAME") ?? "sample-bucket", region: region, endpoint: endpoint,
+        value(Declared.bucketName), region: region, endpoint: endpoint,
         publicEndpoint: publicEndpoint, style: style, aws: awsOptions)
     } catch {
       let name =
         switch error {
-        case .invalidRegion where !isARN: regionName
-        case .invalidEndpoint: style == nil ? endpointName : "BLOBLO_S3_ADDRESSING_STYLE"
-        default: "BLOBLO_S3_BUCKET_NAME"
+        case .invalidRegion where !isARN: regionSetting.name
+        case .invalidEndpoint: style == nil ? endpointName : Declared.addressingStyle.name
+        default: Declared.bucketName.name
         }
       refuse("\(name): \(error)")
       return nil
@@ -89,11 +76,13 @@ extension SettingsReader {
   }
 
   /// The first of these settings that is set; else the first.
-  private func set(_ names: String...) -> String { names.first { text($0) != nil } ?? names[0] }
+  private func set(_ settings: Setting<String?>...) -> Setting<String?> {
+    settings.first { isSet($0) } ?? settings[0]
+  }
 
   /// Ours, or AWS's own.
-  private mutating func boolean(_ name: String, _ other: String) -> Bool {
-    boolean(text(name) == nil ? other : name, default: false)
+  private mutating func either(_ setting: Setting<Bool>, _ other: Setting<Bool>) -> Bool {
+    value(isSet(setting) ? setting : other)
   }
 
   private mutating func endpoint(_ name: String, _ text: String?) -> Endpoint? {
@@ -107,11 +96,10 @@ extension SettingsReader {
   }
 
   fileprivate mutating func keyTemplate() -> ObjectKeyTemplate? {
-    guard let text = text("BLOBLO_S3_KEY_TEMPLATE") else { return .digest }
     do {
-      return try ObjectKeyTemplate(text)
+      return try ObjectKeyTemplate(value(Declared.keyTemplate))
     } catch {
-      refuse("BLOBLO_S3_KEY_TEMPLATE: \(error)")
+      refuse("\(Declared.keyTemplate.name): \(error)")
       return nil
     }
   }

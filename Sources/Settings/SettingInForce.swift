@@ -6,17 +6,16 @@ package struct SettingInForce: Sendable, Equatable {
 }
 
 extension SettingsReader {
-  /// All settings that bloblo knows, secrets redacted.
+  /// All settings, secrets redacted.
   var inForce: [SettingInForce] {
-    UnknownSettings.known.sorted().map { name in
-      if let text = text(name) {
-        let isSecret = ["SECRET", "TOKEN", "PASSWORD", "AUTHORIZATION"].contains {
-          name.contains($0)
-        }
+    Declared.all.sorted { $0.name < $1.name }.map { setting in
+      if let text = environment[setting.name], !text.isEmpty {
         return SettingInForce(
-          name: name, value: isSecret ? "<redacted>" : withoutUser(text), isDefault: false)
+          name: setting.name, value: setting.isSecret ? "<redacted>" : withoutUser(text),
+          isDefault: false)
       }
-      return SettingInForce(name: name, value: defaults[name] ?? "", isDefault: true)
+      return SettingInForce(
+        name: setting.name, value: defaults[setting.name] ?? setting.defaultText, isDefault: true)
     }
   }
 }

@@ -1,5 +1,5 @@
 import ArgumentParser
-import FoundationEssentials
+import Foundation
 import Testing
 
 @testable import Settings
@@ -8,25 +8,51 @@ import Testing
 
 /// What operators read must be what the program knows.
 struct DocumentedSettingsTests {
-  @Test(arguments: ["bloblo.env", "man/bloblo.1", "../docs/settings.md"])
-  func `every setting is explained`(file: String) throws {
-    let words = Set(try text(file).split { !$0.isUppercase && !$0.isNumber && $0 != "_" })
-    let missing = UnknownSettings.known.filter { !words.contains($0[...]) }
-    #expect(missing.isEmpty, "packaging/\(file) does not explain \(missing.sorted())")
+  /// With `BLOBLO_WRITE_SETTINGS` set, as `make settings` sets it, the documents are made anew.
+  @Test(arguments: [
+    ("docs/settings.md", "<!-- ", " -->", RenderedSettings.markdown),
+    ("packaging/man/bloblo.1", ".\\\" ", "", RenderedSettings.manual),
+    ("packaging/bloblo.env", "# ", "", RenderedSettings.environmentFile),
+  ])
+  func `the documents say what the declarations say`(
+    file: String, opening: String, closing: String, made: String
+  ) throws {
+    let path = Self.root + "/" + file
+    let text = try String(contentsOfFile: path, encoding: .utf8)
+    let begin = "\(opening)\(RenderedSettings.begin)\(closing)\n"
+    let end = "\(opening)\(RenderedSettings.end)\(closing)\n"
+    let start = try #require(text.firstRange(of: begin), "\(file) has no part to make")
+    let stop = try #require(text.firstRange(of: end))
+    let gap = file.hasSuffix(".1") ? "" : "\n"
+    let now = text[..<start.upperBound] + gap + made + gap + text[stop.lowerBound...]
+    if ProcessInfo.processInfo.environment["BLOBLO_WRITE_SETTINGS"] != nil {
+      try String(now).write(toFile: path, atomically: true, encoding: .utf8)
+    } else {
+      #expect(String(now) == text, "\(file) differs from the declarations: run `make settings`")
+    }
   }
 
-  @Test func `the settings file explains no setting that there is not, and none twice`() throws {
-    let names = try text("bloblo.env").split(separator: "\n").compactMap { line -> String? in
-      guard line.hasPrefix("#"), let equals = line.firstIndex(of: "="), !line.hasPrefix("# ") else {
-        return nil
-      }
-      return String(line[..<equals].dropFirst())
+  @Test func `each setting is declared once, explained, and in one section`() throws {
+    #expect(Declared.names.count == Declared.all.count)
+    for setting in Declared.all {
+      #expect(setting.help.hasSuffix("."), "\(setting.name)")
+      #expect(!setting.help.contains("|"), "\(setting.name) would end a cell of the table")
     }
-    func ours(_ names: some Sequence<String>) -> Set<String> {
-      Set(names.filter { $0.hasPrefix("BLOBLO_") })
+    let folder = Self.root + "/Sources/Settings"
+    let files = try FileManager.default.contentsOfDirectory(atPath: folder)
+    let text = try files.filter { $0.hasPrefix("Declared+") }
+      .map { try String(contentsOfFile: folder + "/" + $0, encoding: .utf8) }.joined()
+    #expect(text.matches(of: /static let \w+ =/).count == Declared.all.count)
+  }
+
+  /// A name that is read without a declaration would be known to nobody.
+  @Test func `no source but the declarations spells a setting's name to read it`() throws {
+    let folder = Self.root + "/Sources/Settings"
+    for file in try FileManager.default.contentsOfDirectory(atPath: folder)
+    where !file.hasPrefix("Declared") {
+      let text = try String(contentsOfFile: folder + "/" + file, encoding: .utf8)
+      #expect(!text.contains(/(?:text|value|isSet)\("/), "\(file)")
     }
-    #expect(ours(names) == ours(UnknownSettings.known))
-    #expect(names.count == Set(names).count)
   }
 
   @Test func `each command's help has an example`() {
@@ -53,10 +79,12 @@ struct DocumentedSettingsTests {
   }
 
   private func text(_ file: String) throws -> String {
-    let root = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3)
-    let path = root.joined(separator: "/") + "/packaging/" + file
-    return try String(contentsOfFile: path, encoding: .utf8)
+    try String(contentsOfFile: Self.root + "/packaging/" + file, encoding: .utf8)
   }
+
+  private static let root =
+    #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3)
+    .joined(separator: "/")
 }
 
 struct UnknownCommandTests {

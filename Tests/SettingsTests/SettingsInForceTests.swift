@@ -10,7 +10,7 @@ struct SettingsInForceTests {
 
   @Test func `each is there, as it would be written`() throws {
     let shown = try shown(["BLOBLO_PROOF_TTL": "7s"])
-    #expect(shown.count == UnknownSettings.known.count)
+    #expect(shown.count == Declared.all.count)
     #expect(
       shown["BLOBLO_PROOF_TTL"] == .init(name: "BLOBLO_PROOF_TTL", value: "7s", isDefault: false))
     let defaults = [

@@ -130,7 +130,7 @@ struct SettingsTests {
   ])
   func `bytes are a number, perhaps with a binary unit`(text: String, bytes: Int64?) {
     var reader = SettingsReader(["A": text])
-    #expect(reader.byteCount("A", default: -7, in: 0...(.max)) == bytes ?? -7)
+    #expect(reader.value(Setting.byteCount("A", default: -7, in: 0...(.max))) == bytes ?? -7)
     #expect(reader.problems.isEmpty == (bytes != nil))
   }
 }

@@ -47,7 +47,7 @@ package final class Locations: Sendable {
     self.credentials = credentials
     // Of the environment only what is read again: no secret is kept here.
     self.environment = environment.filter {
-      LocationSettings.names.contains($0.key) || ambientNames.contains($0.key)
+      LocationSettings.names.contains($0.key) || LocationSettings.sharedNames.contains($0.key)
     }
     self.rule = rule
     self.report = report
@@ -119,11 +119,6 @@ package final class Locations: Sendable {
     return Location(number, settings, credentials, memories, servers.watches(of: settings), roads)
   }
 }
-
-/// What settings of a location fall back on.
-private let ambientNames = S3Settings.commonNames.union([
-  "BLOBLO_UPSTREAM_TIMEOUT", "BLOBLO_UPSTREAM_CA_FILE", "BLOBLO_UPSTREAM_FOLLOW",
-])
 
 extension Request {
   /// The params that override settings, as `NAME=value` with a NUL after each; an empty value overrides

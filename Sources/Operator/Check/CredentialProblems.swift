@@ -11,7 +11,7 @@ package func credentialProblems(
 ) -> [String] {
   var reader = SettingsReader(environment)
   // Settings of the credential are among the mistakes already.
-  guard !reader.boolean("BLOBLO_USE_LOCALSTACK", default: false),
+  guard !reader.value(Declared.useLocalStack),
     !error.problems.contains(where: { $0.hasPrefix("AWS_SECRET_ACCESS_KEY:") })
   else { return [] }
   var http = HTTPClient()

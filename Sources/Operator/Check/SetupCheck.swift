@@ -44,7 +44,7 @@ package struct SetupCheck {
     if !settings.isBucketNamed {
       report.warn("bucket.name", "no bucket is named", Notice.sampleBucketAdvice)
     }
-    if environment["BLOBLO_LISTEN_ADDR"] != nil, case .tcp(_, _) = settings.listenAddress {
+    if environment[Declared.listenAddress.name] != nil, case .tcp(_, _) = settings.listenAddress {
       report.warn(
         "listen", "bloblo listens on TCP", Notice.tcpAdvice(settings.listenAddress))
     }
@@ -67,7 +67,7 @@ package struct SetupCheck {
     if CredentialCheck(credentials, presignLifetime: location.presignLifetime).run(&report) {
       BucketCheck(store, location).run(&report, &http)
     }
-    let authorization = environment["BLOBLO_CHECK_AUTHORIZATION"]
+    let authorization = environment[Declared.checkAuthorization.name]
     let hosts = clientsNames(ofRegistryIn: settings, front: front)
     SameHostCheck(location, registryHosts: hosts).run(&report)
     UpstreamCheck(location, store, path, authorization: authorization, front: front)

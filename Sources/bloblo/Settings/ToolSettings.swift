@@ -21,10 +21,10 @@ struct ToolSettings {
   init(_ environment: [String: String]) throws {
     var reader = SettingsReader(environment)
     let location = LocationSettings(&reader)
-    registryHosts = readRegistryHosts(&reader)
+    registryHosts = reader.value(Declared.registryHost)
     let credentials = SigningCredentials(reader.credentials())
-    fillLimits = readFillLimits(&reader)
-    sweepAge = readSweepAge(&reader)
+    fillLimits = reader.fillLimits()
+    sweepAge = reader.value(Declared.sweepAge)
     guard reader.problems.isEmpty, let location else {
       complain(SettingsError(problems: reader.problems), environment)
       throw ExitCode(EX_CONFIG)

@@ -32,7 +32,7 @@ struct Sweep: ParsableCommand {
   func run() throws {
     var (environment, file) = try file.read()
     self.file.announce(file)
-    if let olderThan { environment["BLOBLO_SWEEP_AGE"] = olderThan }
+    if let olderThan { environment[Declared.sweepAge.name] = olderThan }
     let settings = try ToolSettings(environment)
     do {
       let report = try UploadSweep(

@@ -22,7 +22,7 @@ struct Offload: ParsableCommand {
 
   func run() throws {
     var reader = SettingsReader(try file.environment())
-    let path = readPassFile(&reader)
+    let path = reader.value(Declared.passFile)
     switch state {
     case .off: if let problem = OffloadSwitch.make(path) { throw failure("make", path, problem) }
     case .on: if let problem = OffloadSwitch.remove(path) { throw failure("remove", path, problem) }

@@ -54,7 +54,7 @@ struct Warm: ParsableCommand {
   func run() throws {
     var (environment, file) = try file.read()
     self.file.announce(file)
-    if let registry { environment["BLOBLO_UPSTREAM_URL"] = registry }
+    if let registry { environment[Declared.upstreamURL.name] = registry }
     let settings = try ToolSettings(environment)
     var limits = settings.fillLimits
     limits.fills = parallel
