@@ -175,5 +175,5 @@ def test_an_upgrade_names_files_that_are_older(package):
 
 def test_the_scripts_know_the_version_of_the_files():
     [said] = re.findall(r"^front_files=(\d+)$", (stack.ROOT / "packaging/debian/bloblo.postinst").read_text(), re.M)
-    assert said in re.findall(r"current = (\d+)", (stack.ROOT / "Sources/bloblo/Front/FrontFiles.swift").read_text())
+    assert said in re.findall(r"current = (\d+)", (stack.ROOT / "Sources/Gateway/Front/FrontFiles.swift").read_text())
     assert json.loads(said) >= 2
