@@ -12,11 +12,14 @@ final class Deletions: Sendable {
 
   /// The last deletion of each place, as `Moment.steady`.
   private let places = InlineArray<2048, Atomic<Int64>> { _ in Atomic(never) }
+  /// Whether there was none yet: then no place is looked up.
+  private let isUnused = Atomic(true)
   /// The last deletion of something that could not be read as one blob's path.
   private let everything = Atomic<Int64>(never)
 
   /// - Parameter path: `nil` when it can't be told which blob was deleted.
   func note(_ path: BlobPath?, in registry: RegistryID, at now: Int64) {
+    defer { isUnused.store(false, ordering: .releasing) }
     guard let path else {
       everything.max(now, ordering: .acquiringAndReleasing)
       return
@@ -28,12 +31,12 @@ final class Deletions: Sendable {
 
   /// When the blob was last deleted, as `Moment.steady`; the distant past if it never was.
   func last(of path: BlobPath, in registry: RegistryID) -> Int64 {
-    last(at: place(of: path, in: registry))
+    isUnused.load(ordering: .acquiring) ? Self.never : last(at: place(of: path, in: registry))
   }
 
   /// The same, whatever the repository.
   func last(of digest: Digest, in registry: RegistryID) -> Int64 {
-    last(at: place(of: digest, in: registry))
+    isUnused.load(ordering: .acquiring) ? Self.never : last(at: place(of: digest, in: registry))
   }
 
   private func last(at place: Int) -> Int64 {
