@@ -125,8 +125,8 @@ final class Connection: EventSource, @unchecked Sendable {
     }
   }
 
-  private func take(_ event: RecordReader.Event) {
-    switch event {
+  private func take(_ event: consuming RecordReader.Event) {
+    switch consume event {
     case .request(let start, let params):
       hasBodyEnded = start.role == FCGI_AUTHORIZER
       dropped = 0
@@ -215,6 +215,10 @@ final class Connection: EventSource, @unchecked Sendable {
     if output.tail.count >= 64 << 10 { flush() }
     return isAnswering(id)
   }
+
+  func lendHeadBuffer() -> [UInt8] { reactor.lendHeadBuffer() }
+
+  func takeBackHeadBuffer(_ buffer: consuming [UInt8]) { reactor.takeBackHeadBuffer(buffer) }
 
   /// Adds a piece of a file to the answer, and sends what the web server takes.
   func send(

@@ -11,7 +11,7 @@ final class FastCGIRequest: Request, @unchecked Sendable {
   private let connection: Connection
   private var isEnded = false
 
-  init(_ start: RecordReader.Start, _ params: Params, on connection: Connection) {
+  init(_ start: RecordReader.Start, _ params: consuming Params, on connection: Connection) {
     self.start = start
     self.connection = connection
     super.init(Role(start.role), params, isOfOwnProcess: false)
@@ -41,6 +41,14 @@ final class FastCGIRequest: Request, @unchecked Sendable {
     }
   }
 
+  override func lendBuffer() -> [UInt8] {
+    connection.loop.isCurrent ? connection.lendHeadBuffer() : []
+  }
+
+  override func takeBack(_ buffer: consuming [UInt8]) {
+    if connection.loop.isCurrent { connection.takeBackHeadBuffer(buffer) }
+  }
+
   override package var isDrained: Bool { connection.drain() }
 
   override package func whenDrained(_ body: @escaping () -> Void) { connection.whenDrained(body) }
@@ -55,14 +63,16 @@ final class FastCGIRequest: Request, @unchecked Sendable {
     guard !isEnded else { return }
     isEnded = true
     let (connection, id) = (connection, start.id)
-    connection.loop.perform { connection.finish(id) }
+    if connection.loop.isCurrent { return connection.finish(id) }
+    connection.loop.submit { connection.finish(id) }
   }
 
   override package func abort() {
     guard !isEnded else { return }
     isEnded = true
     let (connection, id) = (connection, start.id)
-    connection.loop.perform { connection.abort(id) }
+    if connection.loop.isCurrent { return connection.abort(id) }
+    connection.loop.submit { connection.abort(id) }
   }
 
   /// Has the loop's thread send something, and waits until it is sent.

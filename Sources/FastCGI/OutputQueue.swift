@@ -128,11 +128,13 @@ private struct FileRecords {
   }
 
   private mutating func sendHeader(to socket: Int32) -> OutputQueue.Progress {
-    let bytes = RecordHeader(type: FCGI_STDOUT, id: id, contentLength: Int(recordEnd - at)).bytes
+    let word = RecordHeader(type: FCGI_STDOUT, id: id, contentLength: Int(recordEnd - at)).word
+    let bytes: InlineArray<1, UInt64> = [word.bigEndian]
     let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT) | Int32(MSG_MORE)
     while headerSent < RecordHeader.byteCount {
-      let count = unsafe bytes.span.extracting(headerSent..<8).withUnsafeBufferPointer {
-        unsafe Glibc.send(socket, $0.baseAddress, $0.count, flags)
+      let count = unsafe bytes.span.withUnsafeBytes {
+        unsafe Glibc.send(
+          socket, $0.baseAddress.map { unsafe $0 + headerSent }, $0.count - headerSent, flags)
       }
       guard count >= 0 else {
         if errno == EINTR { continue }

@@ -3,47 +3,70 @@ internal import Glibc
 /// The params of one request: names and values in one buffer, encoded as FastCGI encodes them.
 ///
 /// Source: FastCGI 1.0 §3.4.
-///
-/// A class, since its tables are larger than what is well copied at each look-up.
-final class Params: @unchecked Sendable {
-  // @unchecked: written while it is made, and never again.
-
+struct Params: ~Copyable, Sendable {
   /// Where a pair's name and value stand.
   private struct Pair {
     let name: Range<Int>
     let value: Range<Int>
   }
 
-  /// Params whose places are known without a walk; web servers send some thirty.
-  private static let indexed = 48
+  /// Params whose places are known without a walk; web servers send some twenty.
+  private static let indexLimit = 32
 
-  private let bytes: [UInt8]
-  private var count = 0
-  /// Where each of the first pairs begins.
-  private var starts = InlineArray<48, UInt32>(repeating: 0)
-  /// The length and the last byte of each of their names: a look-up compares few names byte by byte.
-  private var keys = InlineArray<48, UInt16>(repeating: 0)
+  /// All pairs.
+  let bytes: [UInt8]
+  private let count: Int
+  /// How many of the first pairs have a place in the tables.
+  private let indexed: Int
+  /// A bit for each kind of name that is there: most names that are looked up are of a kind that is not.
+  private let kinds: UInt64
+  /// Whether the name of each of the first pairs begins with a B, as `BLOBLO_…` does: a bit each.
+  private let beginsWithB: UInt32
+  /// Where each of the first pairs begins. Small, since the tables are copied at a look-up.
+  private let starts: InlineArray<32, UInt16>
+  /// What their names are first told apart by.
+  private let keys: InlineArray<32, UInt8>
 
   /// - Returns: `nil` when a length leads beyond the end, or a name or value holds a NUL, which no web server
   ///   sends.
   init?(encoded bytes: [UInt8]) {
-    self.bytes = bytes
-    var at = 0
+    var (count, indexed) = (0, 0)
+    var kinds: UInt64 = 0
+    var beginsWithB: UInt32 = 0
+    var starts = InlineArray<32, UInt16>(repeating: 0)
+    var keys = InlineArray<32, UInt8>(repeating: 0)
     var zerosOfLengths = 0
-    while at < bytes.count {
-      guard let pair = Self.pair(in: bytes.span, at: at) else { return nil }
-      for i in at..<pair.name.lowerBound where bytes[i] == 0 { zerosOfLengths += 1 }
-      if count < Self.indexed {
-        starts[count] = UInt32(at)
-        keys[count] = Self.key(
-          length: pair.name.count, last: pair.name.isEmpty ? 0 : bytes[pair.name.upperBound - 1])
+    let areWhole = unsafe bytes.withUnsafeBufferPointer { bytes in
+      var at = 0
+      while at < bytes.count {
+        let start = at
+        guard let nameCount = unsafe Self.length(in: bytes, &at, &zerosOfLengths),
+          let valueCount = unsafe Self.length(in: bytes, &at, &zerosOfLengths),
+          nameCount <= bytes.count - at, valueCount <= bytes.count - at - nameCount
+        else { return false }
+        let key = nameCount == 0 ? 0 : unsafe Self.key(nameCount, last: bytes[at + nameCount - 1])
+        kinds |= Self.kind(of: key)
+        if indexed == count, indexed < Self.indexLimit, let place = UInt16(exactly: start) {
+          starts[indexed] = place
+          keys[indexed] = key
+          if nameCount > 0, unsafe bytes[at] == UInt8(ascii: "B") {
+            beginsWithB |= 1 << UInt32(indexed)
+          }
+          indexed += 1
+        }
+        count += 1
+        at += nameCount + valueCount
       }
-      count += 1
-      at = pair.value.upperBound
+      return unsafe Self.zeros(in: bytes) == zerosOfLengths
     }
-    var zeros = 0
-    for byte in bytes where byte == 0 { zeros += 1 }
-    guard zeros == zerosOfLengths else { return nil }
+    guard areWhole else { return nil }
+    self.bytes = bytes
+    self.count = count
+    self.indexed = indexed
+    self.kinds = kinds
+    self.beginsWithB = beginsWithB
+    self.starts = starts
+    self.keys = keys
   }
 
   /// Those of a process: its environment.
@@ -64,50 +87,65 @@ final class Params: @unchecked Sendable {
     return params
   }
 
-  /// Lends the value of a param; the first of duplicates counts.
-  func withValue<Result>(
-    of name: UnsafeBufferPointer<UInt8>, _ body: (Span<UInt8>) -> Result
-  ) -> Result? {
-    guard let range = unsafe value(of: name) else { return nil }
-    let bytes = bytes
-    return body(bytes.span.extracting(range))
+  /// Where in `bytes` the value of a param stands; `nil` when there is none. The first of duplicates counts.
+  func value(of name: StaticString) -> Range<Int>? {
+    unsafe value(of: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
   }
 
-  /// Shows the params whose names begin with `prefix`, in the web server's order.
-  func forEach(
-    prefix: UnsafeBufferPointer<UInt8>, _ body: (_ name: String, _ value: Span<UInt8>) -> Void
-  ) {
-    let bytes = bytes
-    let span = bytes.span
-    var at = 0
-    while let pair = Self.pair(in: span, at: at) {
-      at = pair.value.upperBound
-      guard pair.name.count >= prefix.count,
-        unsafe equals(pair.name.lowerBound..<(pair.name.lowerBound + prefix.count), prefix)
-      else { continue }
-      body(String(decoding: bytes[pair.name], as: UTF8.self), span.extracting(pair.value))
-    }
-  }
-
-  private func value(of name: UnsafeBufferPointer<UInt8>) -> Range<Int>? {
-    guard !name.isEmpty else { return nil }
-    let key = Self.key(length: name.count, last: unsafe name[name.count - 1])
-    let bytes = bytes
-    let span = bytes.span
-    for i in 0..<min(count, Self.indexed) where keys[i] == key {
-      guard let pair = Self.pair(in: span, at: Int(starts[i])),
+  func value(of name: UnsafeBufferPointer<UInt8>) -> Range<Int>? {
+    guard let last = unsafe name.last else { return nil }
+    let key = Self.key(name.count, last: last)
+    guard kinds & Self.kind(of: key) != 0 else { return nil }
+    for i in 0..<indexed where keys[i] == key {
+      guard let pair = Self.pair(in: bytes.span, at: Int(starts[i])),
         pair.name.count == name.count, unsafe equals(pair.name, name)
       else { continue }
       return pair.value
     }
-    guard count > Self.indexed,
-      var at = Self.pair(in: span, at: Int(starts[Self.indexed - 1]))?.value.upperBound
+    return count > indexed ? unsafe valueBeyondIndex(of: name) : nil
+  }
+
+  private func valueBeyondIndex(of name: UnsafeBufferPointer<UInt8>) -> Range<Int>? {
+    guard indexed > 0,
+      var at = Self.pair(in: bytes.span, at: Int(starts[indexed - 1]))?.value.upperBound
     else { return nil }
-    while let pair = Self.pair(in: span, at: at) {
+    while let pair = Self.pair(in: bytes.span, at: at) {
       if pair.name.count == name.count, unsafe equals(pair.name, name) { return pair.value }
       at = pair.value.upperBound
     }
     return nil
+  }
+
+  /// Shows the params whose names begin with `prefix`, in the web server's order.
+  func forEach(
+    prefix: UnsafeBufferPointer<UInt8>,
+    _ body: (_ name: Span<UInt8>, _ value: Span<UInt8>) -> Void
+  ) {
+    let span = bytes.span
+    if unsafe prefix.first == UInt8(ascii: "B"), count == indexed {
+      var left = beginsWithB
+      while left != 0 {
+        let at = Int(starts[left.trailingZeroBitCount])
+        left &= left - 1
+        guard let pair = Self.pair(in: span, at: at), unsafe begins(pair.name, with: prefix) else {
+          continue
+        }
+        body(span.extracting(pair.name), span.extracting(pair.value))
+      }
+      return
+    }
+    var at = 0
+    while let pair = Self.pair(in: span, at: at) {
+      at = pair.value.upperBound
+      guard unsafe begins(pair.name, with: prefix) else { continue }
+      body(span.extracting(pair.name), span.extracting(pair.value))
+    }
+  }
+
+  private func begins(_ name: Range<Int>, with prefix: UnsafeBufferPointer<UInt8>) -> Bool {
+    guard name.count >= prefix.count else { return false }
+    if prefix.isEmpty { return true }
+    return unsafe equals(name.lowerBound..<(name.lowerBound + prefix.count), prefix)
   }
 
   private func equals(_ range: Range<Int>, _ name: UnsafeBufferPointer<UInt8>) -> Bool {
@@ -117,10 +155,6 @@ final class Params: @unchecked Sendable {
     }
   }
 
-  private static func key(length: Int, last: UInt8) -> UInt16 {
-    UInt16(UInt8(clamping: length)) | UInt16(last) << 8
-  }
-
   private static func pair(in bytes: Span<UInt8>, at start: Int) -> Pair? {
     var at = start
     guard let nameCount = length(in: bytes, &at), let valueCount = length(in: bytes, &at),
@@ -128,6 +162,41 @@ final class Params: @unchecked Sendable {
     else { return nil }
     let nameEnd = at + nameCount
     return Pair(name: at..<nameEnd, value: nameEnd..<(nameEnd + valueCount))
+  }
+
+  /// Of the length and the last byte of a name: few names are compared byte by byte.
+  private static func key(_ length: Int, last: UInt8) -> UInt8 {
+    UInt8(truncatingIfNeeded: length) &* 7 &+ last
+  }
+
+  /// One bit of 64.
+  private static func kind(of key: UInt8) -> UInt64 { 1 << UInt64(key & 63) }
+
+  private static func zeros(in bytes: UnsafeBufferPointer<UInt8>) -> Int {
+    guard let start = bytes.baseAddress else { return 0 }
+    var (zeros, at) = (0, 0)
+    while at < bytes.count, let zero = unsafe memchr(start + at, 0, bytes.count - at) {
+      zeros += 1
+      at = unsafe UnsafeRawPointer(zero) - UnsafeRawPointer(start) + 1
+    }
+    return zeros
+  }
+
+  /// The same as below; counts the zeros among its bytes.
+  private static func length(
+    in bytes: UnsafeBufferPointer<UInt8>, _ at: inout Int, _ zeros: inout Int
+  ) -> Int? {
+    guard at < bytes.count else { return nil }
+    let first = unsafe bytes[at]
+    guard first >= 0x80 else {
+      at += 1
+      if first == 0 { zeros += 1 }
+      return Int(first)
+    }
+    let start = at
+    guard let length = unsafe length(in: bytes.span, &at) else { return nil }
+    for i in start..<at where unsafe bytes[i] == 0 { zeros += 1 }
+    return length
   }
 
   /// A length is one byte, or four of which the first has its highest bit set.

@@ -19,6 +19,8 @@ final class Reactor: @unchecked Sendable {
   /// Whether bytes in `input` are being taken.
   var isInputInUse = false
   private var spare: [UInt8] = []
+  /// In which heads are made, one after the other.
+  private var headBuffer: [UInt8] = []
   private var connections: [ObjectIdentifier: Connection] = [:]
   private(set) var isStopping = false
   /// Open connections, for those who wait until there is none.
@@ -61,6 +63,19 @@ final class Reactor: @unchecked Sendable {
   /// - Returns: `false` when the time was over first.
   func waitUntilNone(for limit: Duration) -> Bool {
     count.wait(for: limit) { $0 == 0 ? true : nil } ?? false
+  }
+
+  /// - Returns: empty, with room unless it is lent already.
+  func lendHeadBuffer() -> [UInt8] {
+    var buffer: [UInt8] = []
+    swap(&buffer, &headBuffer)
+    return buffer
+  }
+
+  func takeBackHeadBuffer(_ buffer: consuming [UInt8]) {
+    guard buffer.capacity <= 16 << 10 else { return }
+    buffer.removeAll(keepingCapacity: true)
+    headBuffer = buffer
   }
 
   /// An answer that goes out at once needs no buffer of its connection's own.

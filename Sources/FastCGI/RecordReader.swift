@@ -7,7 +7,7 @@ internal import CFastCGI
 ///
 /// Source: FastCGI 1.0 §3, §5.
 struct RecordReader {
-  enum Event {
+  enum Event: ~Copyable {
     /// A request has come, but for its body.
     case request(Start, Params)
     /// Bytes of the body.
@@ -50,8 +50,10 @@ struct RecordReader {
   private var record: RecordHeader?
   private var contentLeft = 0
   private var paddingLeft = 0
-  /// The content of a record that is taken as a whole.
-  private var small: [UInt8] = []
+  /// The content of a BEGIN_REQUEST.
+  private var beginning = InlineArray<8, UInt8>(repeating: 0)
+  /// The names that FCGI_GET_VALUES asks for.
+  private var names: [UInt8] = []
   private var params: [UInt8] = []
   /// Whether the request has been answered, so that its body may be cut short by the next one.
   var isAnswered = false
@@ -128,8 +130,12 @@ struct RecordReader {
       guard params.count + content.count <= Self.paramsLimit else { return .broken }
       if params.isEmpty { params.reserveCapacity(record.contentLength) }
       unsafe content.withUnsafeBufferPointer { unsafe params.append(contentsOf: $0) }
-    case (_, FCGI_BEGIN_REQUEST), (_, FCGI_GET_VALUES):
-      unsafe content.withUnsafeBufferPointer { unsafe small.append(contentsOf: $0) }
+    case (_, FCGI_BEGIN_REQUEST):
+      guard record.contentLength == beginning.count else { return .broken }
+      let start = record.contentLength - contentLeft - content.count
+      for i in content.indices { beginning[start + i] = content[i] }
+    case (_, FCGI_GET_VALUES):
+      unsafe content.withUnsafeBufferPointer { unsafe names.append(contentsOf: $0) }
     case (.body(let start), FCGI_STDIN) where record.id == start.id: return .body(content.count)
     default: break
     }
@@ -137,7 +143,6 @@ struct RecordReader {
   }
 
   private mutating func end(_ record: RecordHeader) -> Event? {
-    defer { if !small.isEmpty { small.removeAll(keepingCapacity: true) } }
     switch (stage, record.type) {
     case (_, FCGI_BEGIN_REQUEST): return begin(record)
     case (.params(let start), FCGI_PARAMS) where record.contentLength == 0: return endParams(start)
@@ -147,22 +152,25 @@ struct RecordReader {
     case (.params(let start), FCGI_ABORT_REQUEST), (.body(let start), FCGI_ABORT_REQUEST):
       return record.id == start.id ? .abort : nil
     case (_, FCGI_GET_VALUES) where record.id == 0:
-      return Params(encoded: small).map { .values($0) } ?? .broken
+      var encoded: [UInt8] = []
+      swap(&encoded, &names)
+      guard let params = Params(encoded: encoded) else { return .broken }
+      return .values(params)
     case (_, let type) where record.id == 0: return .unknownType(type)
     default: return nil
     }
   }
 
   private mutating func begin(_ record: RecordHeader) -> Event? {
-    guard small.count == 8 else { return .broken }
+    guard record.contentLength == beginning.count else { return .broken }
     switch stage {
     case .params: return .secondRequest(id: record.id)
     case .body where !isAnswered: return .secondRequest(id: record.id)
     case .idle, .body: break
     }
     let start = Start(
-      id: record.id, role: Int32(small[0]) << 8 | Int32(small[1]),
-      isConnectionKept: small[2] & UInt8(FCGI_KEEP_CONN) != 0)
+      id: record.id, role: Int32(beginning[0]) << 8 | Int32(beginning[1]),
+      isConnectionKept: beginning[2] & UInt8(FCGI_KEEP_CONN) != 0)
     stage = .params(start)
     isAnswered = false
     return nil

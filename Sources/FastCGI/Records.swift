@@ -29,18 +29,21 @@ struct RecordHeader {
     paddingLength = Int(bytes[6])
   }
 
-  var bytes: InlineArray<8, UInt8> {
-    [
-      UInt8(FCGI_VERSION_1), UInt8(truncatingIfNeeded: type), UInt8(id >> 8), UInt8(id & 0xFF),
-      UInt8(contentLength >> 8), UInt8(contentLength & 0xFF), 0, 0,
-    ]
+  /// As one number, the first byte the highest.
+  var word: UInt64 {
+    UInt64(FCGI_VERSION_1) << 56 | UInt64(UInt8(truncatingIfNeeded: type)) << 48
+      | UInt64(id) << 32 | UInt64(UInt16(truncatingIfNeeded: contentLength)) << 16
   }
 }
 
 extension [UInt8] {
-  mutating func append(_ header: RecordHeader) {
-    let bytes = header.bytes
-    for i in bytes.indices { append(bytes[i]) }
+  mutating func append(_ header: RecordHeader) { append(words: [header.word]) }
+
+  /// Adds the bytes of each number, the highest first.
+  private mutating func append<let count: Int>(words: InlineArray<count, UInt64>) {
+    var words = words
+    for i in words.indices { words[i] = words[i].bigEndian }
+    unsafe words.span.withUnsafeBytes { unsafe append(contentsOf: $0) }
   }
 
   /// Adds bytes of an answer's stream, in as many records as they need.
@@ -58,13 +61,18 @@ extension [UInt8] {
 
   /// Ends the answer's stream, and the request. Source: FastCGI 1.0 §5.5.
   mutating func append(endOfRequest id: UInt16) {
-    append(RecordHeader(type: FCGI_STDOUT, id: id, contentLength: 0))
-    append(endOfRequest: id, protocolStatus: FCGI_REQUEST_COMPLETE)
+    append(words: [
+      RecordHeader(type: FCGI_STDOUT, id: id, contentLength: 0).word,
+      RecordHeader(type: FCGI_END_REQUEST, id: id, contentLength: 8).word,
+      UInt64(FCGI_REQUEST_COMPLETE) << 24,
+    ])
   }
 
   mutating func append(endOfRequest id: UInt16, protocolStatus: Int32) {
-    append(RecordHeader(type: FCGI_END_REQUEST, id: id, contentLength: 8))
-    append(contentsOf: [0, 0, 0, 0, UInt8(truncatingIfNeeded: protocolStatus), 0, 0, 0])
+    append(words: [
+      RecordHeader(type: FCGI_END_REQUEST, id: id, contentLength: 8).word,
+      UInt64(UInt8(truncatingIfNeeded: protocolStatus)) << 24,
+    ])
   }
 
   /// An empty record of the error stream, which web servers read and ignore: their read timeout starts anew.
@@ -74,14 +82,16 @@ extension [UInt8] {
 
   /// Source: FastCGI 1.0 §4.2.
   mutating func append(unknownType type: Int32) {
-    append(RecordHeader(type: FCGI_UNKNOWN_TYPE, id: 0, contentLength: 8))
-    append(contentsOf: [UInt8(truncatingIfNeeded: type), 0, 0, 0, 0, 0, 0, 0])
+    append(words: [
+      RecordHeader(type: FCGI_UNKNOWN_TYPE, id: 0, contentLength: 8).word,
+      UInt64(UInt8(truncatingIfNeeded: type)) << 56,
+    ])
   }
 
   /// Answers FCGI_GET_VALUES: those of the asked names that we know. Source: FastCGI 1.0 §4.1.
   ///
   /// - Parameter connectionLimit: how many connections we take at a time; each has one request at a time.
-  mutating func append(valuesOf names: Params, connectionLimit: Int) {
+  mutating func append(valuesOf names: borrowing Params, connectionLimit: Int) {
     let known: [(StaticString, String)] = [
       ("FCGI_MAX_CONNS", String(connectionLimit)), ("FCGI_MAX_REQS", String(connectionLimit)),
       ("FCGI_MPXS_CONNS", "0"),
@@ -89,7 +99,7 @@ extension [UInt8] {
     var content: [UInt8] = []
     for (name, value) in known {
       name.withUTF8Buffer { name in
-        guard unsafe names.withValue(of: name, { _ in true }) == true else { return }
+        guard unsafe names.value(of: name) != nil else { return }
         content.append(length: name.count)
         content.append(length: value.utf8.count)
         unsafe content.append(contentsOf: name)

@@ -16,30 +16,58 @@ package class Request: @unchecked Sendable {
   /// What this request is called in logs, once whoever handles it has said so.
   package final var identifier: [UInt8]?
   private let params: Params
+  /// The bytes of `params`.
+  @usableFromInline final let encoded: [UInt8]
   /// Whether bytes of a body have come.
   var hasSentBody = false
 
-  init(_ role: Role, _ params: Params, isOfOwnProcess: Bool) {
+  init(_ role: Role, _ params: consuming Params, isOfOwnProcess: Bool) {
     self.role = role
     self.isOfOwnProcess = isOfOwnProcess
+    encoded = params.bytes
     self.params = params
   }
 
   /// Lends the value of a param; `nil` when there is none. The first of duplicates counts.
+  ///
+  /// Inlinable: across targets, a generic call costs more than the look-up.
+  @inlinable
   package final func withParameter<Result>(_ name: StaticString, _ body: (Span<UInt8>) -> Result)
     -> Result?
   {
-    name.withUTF8Buffer { unsafe params.withValue(of: $0, body) }
+    guard let place = place(of: name) else { return nil }
+    let bytes = encoded
+    return body(bytes.span.extracting(place))
   }
+
+  @usableFromInline
+  final func place(of name: StaticString) -> Range<Int>? { params.value(of: name) }
 
   /// A copy of the value of a param.
   package final func parameter(_ name: StaticString) -> [UInt8]? {
     withParameter(name) { value in unsafe value.withUnsafeBufferPointer { unsafe Array($0) } }
   }
 
+  /// Whether there are params whose names begin with `prefix`.
+  package final func hasParameters(prefix: StaticString) -> Bool {
+    var isThere = false
+    forEachParameter(withPrefix: prefix) { _, _ in isThere = true }
+    return isThere
+  }
+
   /// Shows the params whose names begin with `prefix`, in the web server's order.
   package final func forEachParameter(
     prefix: StaticString, _ body: (_ name: String, _ value: Span<UInt8>) -> Void
+  ) {
+    forEachParameter(withPrefix: prefix) { name, value in
+      let name = unsafe name.withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }
+      body(name, value)
+    }
+  }
+
+  /// The same, without a string for each name.
+  package final func forEachParameter(
+    withPrefix prefix: StaticString, _ body: (_ name: Span<UInt8>, _ value: Span<UInt8>) -> Void
   ) {
     prefix.withUTF8Buffer { unsafe params.forEach(prefix: $0, body) }
   }
@@ -63,7 +91,14 @@ package class Request: @unchecked Sendable {
 
   /// Sends the head; the body follows by `put` or `send`.
   package final func begin(_ head: consuming ResponseHead) {
-    put(head.bytes())
+    let bytes = head.bytes()
+    put(bytes)
+    takeBack(bytes)
+  }
+
+  /// A head in a buffer that was used before, where there is one.
+  package final func head(status: Int, capacity: Int) -> ResponseHead {
+    ResponseHead(status: status, buffer: lendBuffer(), capacity: capacity)
   }
 
   /// Adds bytes to the body.
@@ -76,6 +111,12 @@ package class Request: @unchecked Sendable {
 
   /// Whether nobody waits for the answer any more, as far as is known.
   package var isGone: Bool { false }
+
+  /// An empty buffer, perhaps one with room.
+  func lendBuffer() -> [UInt8] { [] }
+
+  /// The buffer is used no more.
+  func takeBack(_ buffer: consuming [UInt8]) {}
 
   /// Adds bytes to the answer; they may wait in a buffer for more.
   ///

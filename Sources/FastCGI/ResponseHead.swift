@@ -3,13 +3,20 @@
 /// `Status` is written last: HAProxy 2.6 turns a 307 whose `Location` comes after it into a 302.
 ///
 /// Source: RFC 3875 §6.
-package struct ResponseHead: Sendable {
+package struct ResponseHead: ~Copyable, Sendable {
   package let status: Int
   private var fields: [UInt8] = []
 
   /// - Parameter capacity: the bytes that all fields will need, when that is known.
   package init(status: Int, capacity: Int = 512) {
     self.status = status
+    fields.reserveCapacity(capacity + 32)
+  }
+
+  /// - Parameter buffer: empty; its room is used.
+  init(status: Int, buffer: consuming [UInt8], capacity: Int) {
+    self.status = status
+    fields = buffer
     fields.reserveCapacity(capacity + 32)
   }
 
@@ -21,6 +28,12 @@ package struct ResponseHead: Sendable {
   package mutating func add(_ name: StaticString, _ value: String) {
     var value = value
     value.withUTF8 { unsafe add(name, $0) }
+  }
+
+  /// Adds fields that are always the same, each with the end of its line.
+  package mutating func add(lines: StaticString) {
+    unsafe fields.append(
+      contentsOf: UnsafeBufferPointer(start: lines.utf8Start, count: lines.utf8CodeUnitCount))
   }
 
   /// Not generic: across rooms a generic sequence is walked through witnesses, byte by byte.

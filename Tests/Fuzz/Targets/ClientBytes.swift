@@ -53,21 +53,24 @@ private func events(_ bytes: [UInt8], piece: Int) -> [String] {
     let part = bytes[start..<min(bytes.count, start + piece)]
     var at = 0
     while let event = reader.next(part.span, &at) {
-      switch event {
+      switch consume event {
       // How much of a body comes at a time is the pieces' own.
       case .body: continue
       case .request(let start, let params):
         let names: [StaticString] = ["REQUEST_URI", "HTTP_AUTHORIZATION", "HTTP_RANGE"]
-        let lengths = names.map { name in
-          name.withUTF8Buffer { unsafe params.withValue(of: $0) { $0.count } } ?? -1
-        }
+        var lengths: [Int] = []
+        for name in names { lengths.append(params.value(of: name)?.count ?? -1) }
         unsafe params.forEach(prefix: UnsafeBufferPointer(start: nil, count: 0)) { _, _ in }
         events.append("request \(start) \(lengths)")
       case .values: events.append("values")
-      default: events.append("\(event)")
+      case .abort: events.append("abort")
+      case .unknownType(let type): events.append("unknownType \(type)")
+      case .secondRequest(let id): events.append("secondRequest \(id)")
+      case .bodyEnd:
+        events.append("bodyEnd")
+        reader.isAnswered = true
+      case .broken: return events + ["broken"]
       }
-      if case .broken = event { return events }
-      if case .bodyEnd = event { reader.isAnswered = true }
     }
   }
   return events
