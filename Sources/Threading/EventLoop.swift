@@ -95,11 +95,13 @@ package final class EventLoop: @unchecked Sendable {
   package func run() {
     thread.store(UInt(pthread_self()), ordering: .relaxed)
     var events = unsafe [epoll_event](repeating: epoll_event(), count: 64)
+    timers.lookAtClock()
     while !isStopped {
       let count = unsafe epoll_wait(epoll, &events, Int32(events.count), timers.waitMilliseconds)
       for i in 0..<Int(max(0, count)) {
         unsafe dispatch(events[i].events, UInt64(events[i].data.u64))
       }
+      timers.lookAtClock()
       while let timer = timers.popDue() { timer.fire() }
     }
   }

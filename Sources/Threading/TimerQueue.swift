@@ -29,6 +29,8 @@ package final class LoopTimer {
 struct TimerQueue {
   private var heap: [LoopTimer] = []
   private var sizeAfterSweep = 64
+  /// The steady clock, as it was last looked at.
+  private var now: Int64 = 0
 
   mutating func add(after delay: Duration, _ body: @escaping () -> Void) -> LoopTimer {
     let (seconds, attoseconds) = min(max(delay, .zero), .seconds(1 << 30)).components
@@ -44,13 +46,18 @@ struct TimerQueue {
   var waitMilliseconds: Int32 {
     guard let first = heap.first else { return -1 }
     // Rounded up: a timer that is not due yet would have the loop turn without need.
-    let left = (first.due - steadyNanoseconds() + 999_999) / 1_000_000
+    let left = (first.due - now + 999_999) / 1_000_000
     return Int32(clamping: max(0, left))
+  }
+
+  /// Once a turn of the loop: `popDue` and `waitMilliseconds` go by it.
+  mutating func lookAtClock() {
+    if !heap.isEmpty { now = steadyNanoseconds() }
   }
 
   /// Takes the next timer that is due.
   mutating func popDue() -> LoopTimer? {
-    guard let first = heap.first, first.due <= steadyNanoseconds() else { return nil }
+    guard let first = heap.first, first.due <= now else { return nil }
     heap.swapAt(0, heap.count - 1)
     heap.removeLast()
     sink(from: 0)
