@@ -53,6 +53,9 @@ package struct Breaker<Unit: Hashable & Sendable>: Sendable {
   /// Whether the server was found not to answer and has not answered since.
   package var isBad: Bool { isServerBad }
 
+  /// Whether neither the server nor any unit of it rests.
+  var isUntroubled: Bool { !isServerBad && units.isEmpty }
+
   /// Whether this unit may not be asked about now. The first request after a rest is told `false`.
   package mutating func isOpen(for unit: Unit, at now: Int64) -> Bool {
     if isOpen(at: now) { return true }
@@ -109,25 +112,35 @@ package final class ServerWatch<Unit: Hashable & Sendable>: Sendable {
 
   private struct State: Sendable {
     var breaker = Breaker<Unit>()
-    /// When the server last answered, or was last asked by a client for want of news; `Moment.steady`.
-    var contact: Int64 = .min / 2
     /// Since when a look waits by which all learn whether the server is there.
     var lookStart: Int64?
-    /// When a request last needed the server.
-    var need: Int64 = .min / 2
   }
 
   private let state = Mutex(State())
+  /// When the server last answered, or was last asked by a client for want of news; `Moment.steady`.
+  private let contact = Atomic<Int64>(.min / 2)
+  /// When a request last needed the server.
+  private let need = Atomic<Int64>(.min / 2)
+  /// Whether nothing rests and no look waits: then a request takes no lock.
+  private let isUntroubled = Atomic(true)
 
   package init() {}
+
+  private func change<Result: Sendable>(_ body: (inout sending State) -> Result) -> Result {
+    state.withLock { state in
+      let result = body(&state)
+      isUntroubled.store(
+        state.breaker.isUntroubled && state.lookStart == nil, ordering: .relaxed)
+      return result
+    }
+  }
 
   /// Whether requests can do without asking: the server or this unit is known not to answer, or a look has
   /// waited for a second.
   package func isKnownBad(_ unit: Unit, at now: Int64) -> Bool {
-    state.withLock { state in
-      state.need = now
-      return state.breaker.isResting(unit, at: now) || isSuspect(state, at: now)
-    }
+    need.store(now, ordering: .relaxed)
+    if isUntroubled.load(ordering: .relaxed) { return false }
+    return change { $0.breaker.isResting(unit, at: now) || isSuspect($0, at: now) }
   }
 
   private func isSuspect(_ state: State, at now: Int64) -> Bool {
@@ -136,36 +149,35 @@ package final class ServerWatch<Unit: Hashable & Sendable>: Sendable {
 
   /// Whether this unit may not be asked about now; see `Breaker`.
   package func isOpen(for unit: Unit, at now: Int64) -> Bool {
-    state.withLock { state in
-      state.need = now
-      return isSuspect(state, at: now) || state.breaker.isOpen(for: unit, at: now)
-    }
+    need.store(now, ordering: .relaxed)
+    if isUntroubled.load(ordering: .relaxed) { return false }
+    return change { isSuspect($0, at: now) || $0.breaker.isOpen(for: unit, at: now) }
   }
 
   /// Whether nothing has been heard of the server lately, so that what is remembered of it says nothing of
   /// its being there.
   package func isSilent(at now: Int64) -> Bool {
-    state.withLock { now - $0.contact > Self.silence }
+    now - contact.load(ordering: .relaxed) > Self.silence
   }
 
   /// The same, and `true` for one asker, who then asks. If that takes long, the others do not go on as if
   /// the server were there.
   package func takeSilence(at now: Int64) -> Bool {
-    state.withLock { state in
-      guard now - state.contact > Self.silence else { return false }
-      state.contact = now
+    change { state in
+      guard isSilent(at: now) else { return false }
+      contact.store(now, ordering: .relaxed)
       if state.lookStart == nil { state.lookStart = now }
       return true
     }
   }
 
   package func record(_ outcome: Breaker<Unit>.Outcome, of unit: Unit?, at now: Int64) {
-    state.withLock { state in
+    change { state in
       state.breaker.record(outcome, of: unit, at: now)
       state.lookStart = nil
       switch outcome {
-      case .answer: state.contact = max(state.contact, now)
-      case .noConnection, .noAnswer: state.contact = .min / 2
+      case .answer: contact.store(max(contact.load(ordering: .relaxed), now), ordering: .relaxed)
+      case .noConnection, .noAnswer: contact.store(.min / 2, ordering: .relaxed)
       }
     }
   }
@@ -175,13 +187,12 @@ package final class ServerWatch<Unit: Hashable & Sendable>: Sendable {
   /// Whether a background look is due: the server is known not to answer, or it is needed and has not been
   /// heard of for two seconds.
   package func isLookDue(at now: Int64) -> Bool {
-    state.withLock { state in
-      if state.breaker.isBad { return true }
-      return now - state.need < 10_000 && now - state.contact >= 2000
-    }
+    if isBad { return true }
+    return now - need.load(ordering: .relaxed) < 10_000
+      && now - contact.load(ordering: .relaxed) >= 2000
   }
 
-  package func beginLook(at now: Int64) { state.withLock { $0.lookStart = now } }
+  package func beginLook(at now: Int64) { change { $0.lookStart = now } }
 
   package func endLook(_ outcome: Breaker<Unit>.Outcome, at now: Int64) {
     record(outcome, of: nil, at: now)

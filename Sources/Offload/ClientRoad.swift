@@ -70,6 +70,12 @@ package struct ClientRoad: Sendable {
     return "no answer yet, for more than a second"
   }
 
+  /// Whether nothing is against sending clients by it.
+  var isWell: Bool { if case .bad = state { false } else { lookStart == nil } }
+
+  /// A client would be sent by it.
+  mutating func noteUse(at now: Int64) { lastUse = max(lastUse, now) }
+
   package func isLookDue(at now: Int64) -> Bool {
     guard now - lastLook >= Self.pause else { return false }
     return state != .good || now - lastUse < Self.useTime
@@ -136,22 +142,48 @@ package struct ClientRoad: Sendable {
 }
 
 /// A road that locations share.
+///
+/// While nothing is against it, a request that goes by it takes no lock.
 package final class RoadWatch: Sendable {
+  /// How many clients' objects are noted between two looks: a look asks for the last ones only.
+  private static var noteLimit: Int { 64 }
+
   private let road = Mutex(ClientRoad())
+  private let isWell = Atomic(true)
+  /// `Moment.steady`.
+  private let lastUse = Atomic<Int64>(.min / 2)
+  private let notesLeft = Atomic(noteLimit)
 
   package init() {}
 
-  package func use(_ stop: ClientRoad.Stop, at now: Int64) {
+  package func use(_ stop: @autoclosure () -> ClientRoad.Stop, at now: Int64) {
+    guard notesLeft.load(ordering: .relaxed) > 0 else { return }
+    notesLeft.wrappingSubtract(1, ordering: .relaxed)
+    let stop = stop()
     road.withLock { $0.use(stop, at: now) }
   }
-  package func trouble(at now: Int64) -> String? { road.withLock { $0.trouble(at: now) } }
+
+  package func trouble(at now: Int64) -> String? {
+    lastUse.store(now, ordering: .relaxed)
+    return isWell.load(ordering: .relaxed) ? nil : change { $0.trouble(at: now) }
+  }
+
+  private func change<Result: Sendable>(_ body: (inout sending ClientRoad) -> Result) -> Result {
+    road.withLock { road in
+      let result = body(&road)
+      isWell.store(road.isWell, ordering: .relaxed)
+      return result
+    }
+  }
 
   /// The objects to look at, if a look is due, which begins; the last first, and none when no client was sent
   /// there yet.
   package func beginLook(at now: Int64) -> [ClientRoad.Stop]? {
-    road.withLock { road in
+    change { road in
+      road.noteUse(at: lastUse.load(ordering: .relaxed))
       guard road.isLookDue(at: now) else { return nil }
       road.beginLook(at: now)
+      notesLeft.store(Self.noteLimit, ordering: .relaxed)
       return road.stops
     }
   }
@@ -159,7 +191,7 @@ package final class RoadWatch: Sendable {
   package func endLook(_ met: [(stop: ClientRoad.Stop?, outcome: ClientRoad.Outcome)])
     -> [ClientRoad.Stop]
   {
-    road.withLock { $0.endLook(met) }
+    change { $0.endLook(met) }
   }
 
   package var state: ClientRoad.State { road.withLock { $0.state } }

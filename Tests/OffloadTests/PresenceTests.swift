@@ -74,6 +74,44 @@ struct PresenceTests {
   }
 }
 
+/// The table behind it.
+struct DeliveriesTests {
+  private func request(_ client: UInt64, bytes: UInt64 = 0) -> BlobRequest {
+    BlobRequest(.get, .sample(asker: 1), client: client, bytes: bytes)
+  }
+
+  @Test func `a delivery is known for half a minute, also when the clock's 32 bits are full`() {
+    for begin: Int64 in [1000, Int64(UInt32.max) - 10_000, Int64(UInt32.max) * 5 + 7] {
+      let deliveries = Deliveries(limit: 1 << 10)
+      func at(_ milliseconds: Int64) -> Moment {
+        Moment(unix: start.unix, steady: begin + milliseconds)
+      }
+      deliveries.note(request(7), at: at(0))
+      #expect(deliveries.isRepeat(request(7), at: at(29_999)))
+      #expect(!deliveries.isRepeat(request(7), at: at(30_000)))
+      #expect(!deliveries.isRepeat(request(8), at: at(1)))
+      #expect(!deliveries.isRepeat(request(7, bytes: 1), at: at(1)))
+    }
+  }
+
+  @Test func `a full row forgets its oldest, and counts it`() {
+    let deliveries = Deliveries(limit: 4)
+    for client: UInt64 in 1...5 {
+      deliveries.note(request(client), at: later(Int64(client)))
+    }
+    let known = (1...5).map { deliveries.isRepeat(request($0), at: later(6)) }
+    #expect(known == [false, true, true, true, true])
+    #expect(deliveries.counts == MemoryCounts(entries: 4, evictions: 1))
+  }
+
+  @Test func `half of what a table holds is nearly all known`() {
+    let deliveries = Deliveries(limit: 1 << 12)
+    for client: UInt64 in 0..<2048 { deliveries.note(request(client), at: start) }
+    let known = (0..<2048).count { deliveries.isRepeat(request($0), at: start) }
+    #expect(known > 1900)
+  }
+}
+
 /// A client that comes back for the same bytes may not have got them.
 struct RepeatTests {
   private let servers = Counting()

@@ -38,6 +38,9 @@ package struct LocationID: Sendable {
   private let number: UInt32
   package let registry: RegistryID
 
+  /// The number, for hashes.
+  var bits: UInt64 { UInt64(number) << 32 }
+
   package init(_ number: UInt32, registry: RegistryID = RegistryID(url: "")) {
     self.number = number
     self.registry = registry

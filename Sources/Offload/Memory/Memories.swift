@@ -29,15 +29,12 @@ package final class Memories: Sendable {
   static let absenceLife = Duration.seconds(2)
   /// How old a look may be while clients are sent to its object: then the next one is due.
   static let deliveredLife = Duration.seconds(5)
-  /// How long after it was sent to the bucket a client counts as one that comes back.
-  static let repeatTime = Duration.seconds(30)
 
   package let lives: Lives
   let proofs: ProofMemory
   private let deletions = Deletions()
   private let objects: AgingMemory<BlobKey, SeenObject>
-  /// When a client was last sent to an object, `Moment.steady`.
-  private let deliveries: AgingMemory<Delivered, Int64>
+  private let deliveries: Deliveries
   private let lookQueue: Mutex<LookQueue>
 
   /// - Parameter limit: entries of each memory.
@@ -45,7 +42,7 @@ package final class Memories: Sendable {
     self.lives = lives
     proofs = ProofMemory(lives, deletions, limit: limit)
     objects = AgingMemory(limit: limit)
-    deliveries = AgingMemory(limit: limit * 2)
+    deliveries = Deliveries(limit: limit * 2)
     lookQueue = Mutex(LookQueue(limit: limit))
   }
 
@@ -158,47 +155,17 @@ package final class Memories: Sendable {
 
   /// A client was sent to the bucket for these bytes.
   func noteDelivery(_ request: BlobRequest, at now: Moment) {
-    guard lives.presence > .zero else { return }
-    deliveries.keep(
-      now.steady, of: Delivered(request), until: now.steady + Self.repeatTime.milliseconds,
-      at: now.steady)
+    if lives.presence > .zero { deliveries.note(request, at: now) }
   }
 
   /// Whether this client was sent to the bucket for the same bytes not long ago: perhaps it did not get them.
   func isRepeat(_ request: BlobRequest, at now: Moment) -> Bool {
-    deliveries.peek(Delivered(request), at: now.steady) != nil
+    deliveries.isRepeat(request, at: now)
   }
-}
-
-/// These bytes of a blob, sent for by a client.
-private struct Delivered: Spread, Sendable {
-  private let location: LocationID
-  private let client: UInt64
-  private let digest: UInt64
-  private let bytes: UInt64
-
-  /// Two that are taken for one cost a look, and nothing else.
-  init(_ request: BlobRequest) {
-    location = request.question.location
-    client = request.client ?? request.question.asker.low
-    digest = request.path.digest.lowBits
-    bytes = request.bytes
-  }
-
-  var spread: UInt64 { client ^ digest ^ bytes }
 }
 
 extension Question {
   package var blob: BlobKey { BlobKey(location: location, digest: path.digest) }
-}
-
-extension Digest {
-  /// The last 64 bits.
-  fileprivate var lowBits: UInt64 {
-    var bits: UInt64 = 0
-    for byte in bytes.suffix(16) { bits = bits << 4 | UInt64(byte & 0xF + (byte >> 6) * 9) }
-    return bits
-  }
 }
 
 extension Duration {
