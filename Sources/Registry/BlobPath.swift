@@ -27,14 +27,23 @@ package struct BlobPath: Hashable, Sendable {
   /// - Returns: `nil` for anything that is not a blob's plain path.
   package init?(requestTarget target: Span<UInt8>) {
     let path = target.extracting(0..<(target.firstIndex(of: UInt8(ascii: "?")) ?? target.count))
-    guard path.hasPrefix("/v2/"),
-      let digestSlash = path.lastIndex(of: UInt8(ascii: "/"), before: path.count),
-      digestSlash >= 10, path.hasBytes("/blobs/", at: digestSlash - 6),
+    guard path.hasPrefix("/v2/"), let digestSlash = Self.digestSlash(of: path),
+      path.hasBytes("/blobs/", at: digestSlash - 6),
       let digest = Digest(path.extracting((digestSlash + 1)...)),
       let name = RepositoryName(path.extracting(4..<(digestSlash - 6)))
     else { return nil }
     self.name = name
     self.digest = digest
+  }
+
+  /// Where the slash before the digest is: no digest has one.
+  private static func digestSlash(of path: Span<UInt8>) -> Int? {
+    let lengths = Digest.lengths
+    for i in lengths.indices {
+      let slash = path.count - lengths[i] - 1
+      if slash >= 10, path[slash] == UInt8(ascii: "/") { return slash }
+    }
+    return nil
   }
 
   /// As it is asked for upstream.

@@ -1,5 +1,6 @@
+internal import Glibc
+
 extension UInt8 {
-  var isLowerHexadecimal: Bool { (0x30...0x39).contains(self) || (0x61...0x66).contains(self) }
   var isLowerAlphanumeric: Bool { (0x30...0x39).contains(self) || (0x61...0x7A).contains(self) }
 }
 
@@ -15,12 +16,39 @@ extension Span<UInt8> {
   }
 
   func firstIndex(of byte: UInt8) -> Int? {
-    for i in indices where self[i] == byte { return i }
-    return nil
+    unsafe withUnsafeBytes { bytes in
+      guard let start = bytes.baseAddress,
+        let found = unsafe memchr(start, Int32(byte), bytes.count)
+      else { return nil }
+      return unsafe UnsafeRawPointer(found) - start
+    }
   }
 
-  func lastIndex(of byte: UInt8, before end: Int) -> Int? {
-    for i in (0..<end).reversed() where self[i] == byte { return i }
-    return nil
+  /// Whether all are lower-case hexadecimal digits. Without a way out, so that the loop becomes a few vector
+  /// instructions.
+  var isLowerHexadecimal: Bool {
+    unsafe withUnsafeBufferPointer { bytes in
+      var others: UInt8 = 0
+      for i in 0..<bytes.count {
+        let byte = unsafe bytes[i]
+        let isDigit: UInt8 = byte &- 0x30 < 10 ? 1 : 0
+        let isLetter: UInt8 = byte &- 0x61 < 6 ? 1 : 0
+        others |= (isDigit | isLetter) ^ 1
+      }
+      return others == 0
+    }
+  }
+}
+
+extension [UInt8] {
+  /// The same as `==`, which compares arrays of bytes one by one.
+  func isEqual(to other: [UInt8]) -> Bool {
+    guard count == other.count else { return false }
+    return unsafe withUnsafeBytes { ours in
+      unsafe other.withUnsafeBytes { theirs in
+        guard let ours = ours.baseAddress, let theirs = theirs.baseAddress else { return true }
+        return unsafe memcmp(ours, theirs, other.count) == 0
+      }
+    }
   }
 }

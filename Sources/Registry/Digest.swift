@@ -17,7 +17,7 @@ package struct Digest: Sendable {
     } else {
       return nil
     }
-    for i in Self.prefixBytes..<text.count where !text[i].isLowerHexadecimal { return nil }
+    guard text.extracting(Self.prefixBytes...).isLowerHexadecimal else { return nil }
     bytes = unsafe text.withUnsafeBufferPointer { unsafe Array($0) }
   }
 
@@ -28,15 +28,20 @@ package struct Digest: Sendable {
   /// The hexadecimal digits.
   package var encoded: [UInt8] { Array(bytes[Self.prefixBytes...]) }
 
-  private static let prefixBytes = 7
+  /// How many bytes the texts of digests have.
+  static var lengths: InlineArray<2, Int> { [prefixBytes + 64, prefixBytes + 128] }
+
+  private static var prefixBytes: Int { 7 }
 }
 
 extension Digest: Hashable {
-  package static func == (a: Digest, b: Digest) -> Bool { a.bytes == b.bytes }
+  package static func == (a: Digest, b: Digest) -> Bool { a.bytes.isEqual(to: b.bytes) }
 
-  /// All bytes at once: an array of bytes hashes one by one.
+  /// The last 32 digits: nobody finds blobs that have all of them in common.
   package func hash(into hasher: inout Hasher) {
-    unsafe bytes.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
+    unsafe bytes.withUnsafeBytes { bytes in
+      unsafe hasher.combine(bytes: UnsafeRawBufferPointer(rebasing: bytes.suffix(32)))
+    }
   }
 }
 

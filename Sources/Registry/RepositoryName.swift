@@ -49,7 +49,9 @@ extension RepositoryName: CustomStringConvertible {
 }
 
 extension RepositoryName: Hashable {
-  package static func == (a: RepositoryName, b: RepositoryName) -> Bool { a.bytes == b.bytes }
+  package static func == (a: RepositoryName, b: RepositoryName) -> Bool {
+    a.bytes.isEqual(to: b.bytes)
+  }
 
   /// All bytes at once: an array of bytes hashes one by one.
   package func hash(into hasher: inout Hasher) {
