@@ -10,7 +10,7 @@ internal import Synchronization
 final class AskerHasher: Sendable {
   fileprivate struct State: ~Copyable {
     var sha256 = SHA256()
-    var text: [UInt8]
+    var text: HashedText
   }
 
   fileprivate static let keyBytes = 32
@@ -21,8 +21,9 @@ final class AskerHasher: Sendable {
   init(_ identity: ProofIdentity) {
     self.identity = identity
     // SystemRandomNumberGenerator is the kernel's, and fit for keys.
-    var text = (0..<Self.keyBytes).map { _ in UInt8.random(in: .min ... .max) }
-    text.reserveCapacity(8 << 10)
+    let key = (0..<Self.keyBytes).map { _ in UInt8.random(in: .min ... .max) }
+    var text = HashedText()
+    text.append(key.span)
     state = Mutex(State(text: text))
   }
 
@@ -32,11 +33,12 @@ final class AskerHasher: Sendable {
   ) -> Asker {
     let isCredentialEnough = identity == .credential && request.hasCredential
     return state.withLock { state in
-      state.append(count: isCredentialEnough ? 1 : 0)
       if isCredentialEnough {
+        // No value is that long: the other text can't begin so.
+        state.append(count: -1)
         for parameter in credentialParameters { state.append(request, parameter) }
       } else {
-        for known in location.upstreamParameters { state.append(request, known.parameter) }
+        for parameter in location.askerParameters { state.append(request, parameter) }
         // It goes upstream too, among those that a request was forwarded for.
         state.append(request, "REMOTE_ADDR")
       }
@@ -85,6 +87,7 @@ extension Span<UInt8> {
     return !extracting(at...).begins(with: "Og==")
   }
 }
+
 extension AskerHasher.State {
   /// Adds the value of a param, with its length; an absent one is as an empty one, which is not sent.
   fileprivate mutating func append(_ request: Request, _ parameter: StaticString) {
@@ -94,23 +97,62 @@ extension AskerHasher.State {
 
   fileprivate mutating func append(_ value: Span<UInt8>) {
     append(count: value.count)
-    unsafe value.withUnsafeBufferPointer { unsafe text.append(contentsOf: $0) }
+    text.append(value)
   }
 
   /// The hash of key and text; only the key is left.
   fileprivate mutating func hash() -> Asker {
-    // Out of `self` meanwhile, whose other part works on it.
-    var whole: [UInt8] = []
-    swap(&whole, &text)
-    let hash = sha256.digest(whole.span)
-    // What was hashed holds a credential: it is not left lying about.
-    for i in AskerHasher.keyBytes..<whole.count { whole[i] = 0 }
-    whole.removeSubrange(AskerHasher.keyBytes...)
-    swap(&whole, &text)
+    let hash = unsafe text.bytes.withMemoryRebound(to: UInt8.self) { unsafe sha256.digest($0.span) }
+    text.clear(butFor: AskerHasher.keyBytes)
     return Asker(hash.span)
   }
 
   fileprivate mutating func append(count: Int) {
-    for shift in [24, 16, 8, 0] { text.append(UInt8(truncatingIfNeeded: count >> shift)) }
+    let bytes: InlineArray<1, UInt32> = [UInt32(truncatingIfNeeded: count).bigEndian]
+    unsafe bytes.span.withUnsafeBytes { unsafe text.append($0) }
+  }
+}
+
+/// What is hashed: bytes in one place, which hold a credential while it is made.
+///
+/// Not an array, whose checks at each of some twenty small pieces cost more than the copying.
+@safe
+private struct HashedText: ~Copyable, @unchecked Sendable {
+  // @unchecked: its memory is its own.
+  private var memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 8 << 10, alignment: 16)
+  private var count = 0
+
+  deinit {
+    unsafe memory.initializeMemory(as: UInt8.self, repeating: 0)
+    unsafe memory.deallocate()
+  }
+
+  var bytes: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(rebasing: memory[..<count]) }
+
+  mutating func append(_ piece: Span<UInt8>) {
+    unsafe piece.withUnsafeBytes { unsafe append($0) }
+  }
+
+  mutating func append(_ piece: UnsafeRawBufferPointer) {
+    guard let source = piece.baseAddress, piece.count > 0 else { return }
+    if unsafe count + piece.count > memory.count { grow(to: count + piece.count) }
+    unsafe memory.baseAddress?.advanced(by: count)
+      .copyMemory(from: source, byteCount: piece.count)
+    count += piece.count
+  }
+
+  /// What was hashed holds a credential: it is not left lying about.
+  mutating func clear(butFor kept: Int) {
+    unsafe UnsafeMutableRawBufferPointer(rebasing: memory[kept..<count])
+      .initializeMemory(as: UInt8.self, repeating: 0)
+    count = kept
+  }
+
+  private mutating func grow(to size: Int) {
+    let larger = UnsafeMutableRawBufferPointer.allocate(byteCount: size * 2, alignment: 16)
+    unsafe larger.copyMemory(from: bytes)
+    unsafe memory.initializeMemory(as: UInt8.self, repeating: 0)
+    unsafe memory.deallocate()
+    unsafe memory = larger
   }
 }

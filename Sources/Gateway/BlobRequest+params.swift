@@ -26,11 +26,11 @@ extension BlobRequest {
     guard let method = Method(request) else { return nil }
     let question = Question(
       location: location.id, asker: askers.asker(of: request, in: location), path: path)
+    let wanted = request.withParameter("HTTP_RANGE") { (Range(field: $0), QuickHash($0).value) }
     self.init(
-      method, question, range: request.withParameter("HTTP_RANGE") { Range(field: $0) } ?? .whole,
-      isConditional: request.isConditional, ifRange: request.parameter("HTTP_IF_RANGE"),
-      client: request.clientAddress,
-      bytes: request.withParameter("HTTP_RANGE") { QuickHash($0).value } ?? 0)
+      method, question, range: wanted?.0 ?? .whole, isConditional: request.isConditional,
+      ifRange: request.parameter("HTTP_IF_RANGE"), client: request.clientAddress,
+      bytes: wanted?.1 ?? 0)
   }
 }
 
@@ -91,7 +91,10 @@ extension Request {
   /// bloblo, and without this it would ask itself for ever.
   ///
   /// A DELETE goes on through a second bloblo and a third: each must hear its answer.
-  var isLoop: Bool { passages > (isDelete ? 2 : 0) }
+  var isLoop: Bool {
+    let passages = passages
+    return passages > 0 && passages > (isDelete ? 2 : 0)
+  }
 
   /// How often the request has come through a bloblo.
   private var passages: Int {

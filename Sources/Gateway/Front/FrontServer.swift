@@ -27,12 +27,10 @@ struct FrontServer: Sendable {
   }
 
   func redirect(_ request: Request, to location: [UInt8], _ digest: Digest) {
-    var head = ResponseHead(status: redirectStatus, capacity: location.count + 320)
+    var head = request.head(status: redirectStatus, capacity: location.count + 320)
     head.add("Location", location)
     head.add("Docker-Content-Digest", digest.bytes)
-    head.add("Content-Length", "0")
-    head.add("Cache-Control", "no-store")
-    head.add("X-Bloblo", "redirect")
+    head.add(lines: "Content-Length: 0\r\nCache-Control: no-store\r\nX-Bloblo: redirect\r\n")
     request.answer(head)
   }
 

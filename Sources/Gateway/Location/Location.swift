@@ -17,6 +17,8 @@ package final class Location: Sendable {
   let unfollowed = UnfollowedRedirects()
   /// What of a request goes upstream.
   let upstreamParameters: [UpstreamParameter]
+  /// Their params alone.
+  let askerParameters: [StaticString]
 
   /// - Parameter number: 0 is of the requests whose web server says nothing else.
   init(
@@ -36,6 +38,7 @@ package final class Location: Sendable {
     front = FrontServer(redirectStatus: settings.redirectStatus)
     upstreamParameters =
       UpstreamParameter.all + (settings.isHostPreserved ? [UpstreamParameter.host] : [])
+    askerParameters = upstreamParameters.map(\.parameter)
   }
 }
 

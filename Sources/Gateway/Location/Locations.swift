@@ -28,6 +28,10 @@ package final class Locations: Sendable {
   private struct Others {
     var locations: [[UInt8]: Location?] = [:]
     var lastID: UInt32 = 0
+    /// The last request's `BLOBLO_` params and location: the next request nearly always has the same.
+    var last: (asked: [UInt8], location: Location?)?
+    /// Those of the request that is being looked at.
+    var asked: [UInt8] = []
   }
 
   /// - Parameters:
@@ -81,18 +85,25 @@ package final class Locations: Sendable {
   /// - Returns: `nil` when the request's params are wrong.
   func location(of request: Request) -> Location? {
     // A CGI process has its settings from the same place, and read them at its start.
-    if request.isOfOwnProcess { return standard }
-    let key = request.overrides
-    if key.isEmpty { return standard }
+    if request.isOfOwnProcess || !request.hasParameters(prefix: "BLOBLO_") { return standard }
     return others.withLock { others in
-      if let known = others.locations[key] { return known }
-      // A number is never used twice: what is remembered of a location dies with it.
-      others.lastID += 1
-      if others.locations.count >= Self.limit { others.locations.removeAll() }
-      let location = make(key, others.lastID)
-      others.locations[key] = .some(location)
+      others.asked.become(paramsOf: request)
+      if let last = others.last, last.asked == others.asked { return last.location }
+      let location = location(by: request.overrides, &others)
+      others.last = (others.asked, location)
       return location
     }
+  }
+
+  private func location(by key: [UInt8], _ others: inout Others) -> Location? {
+    if key.isEmpty { return standard }
+    if let known = others.locations[key] { return known }
+    // A number is never used twice: what is remembered of a location dies with it.
+    others.lastID += 1
+    if others.locations.count >= Self.limit { others.locations.removeAll() }
+    let location = make(key, others.lastID)
+    others.locations[key] = .some(location)
+    return location
   }
 
   private func make(_ key: [UInt8], _ number: UInt32) -> Location? {
@@ -117,6 +128,21 @@ package final class Locations: Sendable {
       return nil
     }
     return Location(number, settings, credentials, memories, servers.watches(of: settings), roads)
+  }
+}
+
+extension [UInt8] {
+  /// Becomes the `BLOBLO_` params of a request, a NUL after each name and value; but for the fields of the site,
+  /// which choose no location and differ from user to user.
+  fileprivate mutating func become(paramsOf request: Request) {
+    removeAll(keepingCapacity: true)
+    request.forEachParameter(withPrefix: "BLOBLO_") { name, value in
+      guard !name.begins(with: SiteFields.prefix) else { return }
+      unsafe name.withUnsafeBufferPointer { unsafe append(contentsOf: $0) }
+      append(0)
+      unsafe value.withUnsafeBufferPointer { unsafe append(contentsOf: $0) }
+      append(0)
+    }
   }
 }
 

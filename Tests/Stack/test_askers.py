@@ -1,0 +1,34 @@
+"""What bloblo remembers from one request to the next is for the same asker, and of the same location."""
+
+
+def heads(bloblo, digest):
+    return sum(method == "HEAD" and digest in path for method, path, _ in bloblo.registry.requests)
+
+
+def test_long_credentials_that_differ_at_their_ends_are_two_askers(alone):
+    bloblo = alone()
+    digest = bloblo.put_into_bucket(b"content")
+
+    def ask(end):
+        before = heads(bloblo, digest)
+        # More than bloblo's buffer has at its beginning, and then again as little.
+        assert bloblo.get(digest, HTTP_COOKIE="x" * 20_000 + end)[0] == 307
+        return heads(bloblo, digest) - before
+
+    assert [ask("a"), ask("a"), ask("b"), ask("b"), ask("a")] == [1, 0, 1, 0, 0]
+    for _ in range(2):
+        assert bloblo.get(digest)[0] == 307
+    assert ask("b") == 0
+
+
+def test_each_request_has_the_location_of_its_own_params(alone):
+    bloblo = alone()
+    digest = bloblo.put_into_bucket(b"content")
+    for _ in range(3):
+        assert bloblo.get(digest)[0] == 307
+        assert bloblo.get(digest, BLOBLO_DELIVERY="pass")[0] == 424
+        assert bloblo.get(digest, BLOBLO_REDIRECT_STATUS="302")[0] == 302
+        # Params of the request's own change nothing of that.
+        assert bloblo.get(digest, BLOBLO_FIELD_X_USER="a", BLOBLO_REDIRECT_STATUS="302")[0] == 302
+        # What is wrong passes, and what comes behind it does not.
+        assert bloblo.get(digest, BLOBLO_REDIRECT_STATUS="999")[0] == 424
