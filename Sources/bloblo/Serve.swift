@@ -43,6 +43,7 @@ struct Serve: ParsableCommand {
       logger.info("proxies are used", metadata: ["proxies": "\(proxies.description)"])
     }
     for warning in settings.warnings { logger.warning("\(warning)") }
+    Capacity.widen(forUpstreamConnections: settings.upstreamConnections, logger)
     let hosts = clientsNames(ofRegistryIn: settings)
     if let (words, advice) = SameHostCheck(settings.location, registryHosts: hosts).finding {
       logger.warning("\(words)", metadata: ["advice": "\(advice)"])

@@ -49,6 +49,12 @@ package struct SetupCheck {
         "listen", "bloblo listens on TCP", Notice.tcpAdvice(settings.listenAddress))
     }
     if settings.warnings.isEmpty { report.ok("settings", "understood") }
+    Capacity.raiseDescriptorLimit()
+    let capacity = Capacity()
+    let narrow =
+      capacity.ofThisProcess(upstreamConnections: settings.upstreamConnections)
+      + (front == nil ? [] : capacity.ofNginx())
+    for finding in narrow { report.warn(finding.subject, finding.words, finding.advice) }
 
     if settings.location.fill != .off {
       // A sentence of what is so, and those of what to do.
