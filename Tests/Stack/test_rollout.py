@@ -4,6 +4,7 @@ default settings. And a registry whose answers to HEADs have bytes behind them."
 import asyncio
 import hashlib
 import os
+import re
 import threading
 import time
 
@@ -130,6 +131,25 @@ def test_every_node_is_redirected(registry):
         assert registry.heads - before == 200 * len(PATHS)
     finally:
         servers.down()
+
+
+def test_a_new_instance_looks_once_for_each_blob_whatever_its_threads(registry):
+    servers, port = site(registry, "BLOBLO_THREADS=1", "BLOBLO_PRESENCE_LOOKS=0")
+    try:
+        bloblo = servers.services["bloblo"]
+        bloblo.stop()
+        bloblo.start()
+        registry.delay = 0.05
+        assert roll_out(port, 200, "cold") == [307] * (200 * len(PATHS))
+        assert looks(servers) == len(PATHS)
+    finally:
+        servers.down()
+
+
+def looks(servers):
+    """HEADs to S3 for clients, by the metrics."""
+    metrics = stack.request("GET", servers.services["nginx"].url + "/bloblo/metrics")[2].decode()
+    return int(re.search(r"^bloblo_s3_head_seconds_count (\d+)", metrics, re.MULTILINE)[1])
 
 
 def test_one_question_a_node_where_a_repository_is_proved(registry):
