@@ -1,3 +1,4 @@
+internal import Glibc
 internal import Primitives
 internal import System
 
@@ -6,7 +7,13 @@ package struct ListenError: Error, Sendable, CustomStringConvertible {
   package let description: String
 
   init(_ address: ListenAddress, _ doing: String, errno code: Int32) {
-    description = "\(address): \(doing): \(systemWords(for: code))"
+    let advice =
+      switch code {
+      case ENOENT: "; create its folder, or choose another path"
+      case EACCES: "; may this user write to its folder?"
+      default: ""
+      }
+    description = "\(address): \(doing): \(systemWords(for: code))\(advice)"
   }
 
   init(_ address: ListenAddress, _ words: String) {

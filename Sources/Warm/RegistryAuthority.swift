@@ -1,13 +1,13 @@
 internal import FoundationEssentials
-internal import HTTPTransport
+package import HTTPTransport
 internal import Hashing
-internal import Registry
+package import Registry
 internal import Synchronization
 
 /// What a registry's challenges have brought us: a password's field, or a token.
 ///
 /// Source: <https://distribution.github.io/distribution/spec/auth/token/> and …/oauth/
-final class RegistryAuthority: Sendable {
+package final class RegistryAuthority: Sendable {
   private struct TokenAnswer: Decodable {
     enum CodingKeys: String, CodingKey {
       case token
@@ -19,12 +19,15 @@ final class RegistryAuthority: Sendable {
   }
 
   private let isPlain: Bool
-  private let scope: String
+  private let scope: String?
   private let limits: HTTPLimits
   private let credential: RegistryCredential?
   private let value = Mutex<String?>(nil)
 
-  init(isPlain: Bool, scope: String, _ limits: HTTPLimits, _ credential: RegistryCredential?) {
+  /// - Parameter scope: where the challenge names none.
+  package init(
+    isPlain: Bool, scope: String?, _ limits: HTTPLimits, _ credential: RegistryCredential?
+  ) {
     self.isPlain = isPlain
     self.scope = scope
     self.limits = limits
@@ -32,11 +35,36 @@ final class RegistryAuthority: Sendable {
   }
 
   /// What goes with each request.
-  var fields: [HTTPField] {
+  package var fields: [HTTPField] {
     value.withLock { $0.map { [HTTPField("Authorization", $0)] } ?? [] }
   }
 
-  func answer(_ challenge: AuthChallenge, over http: inout HTTPClient) throws(WarmError) {
+  /// Sends a request with what the registry has asked for so far; once more, when it asks for more.
+  func authorized(
+    _ request: HTTPRequest, _ http: inout HTTPClient,
+    _ send: (HTTPRequest, inout HTTPClient) throws(TransportError) -> HTTPResponse
+  ) throws(WarmError) -> HTTPResponse {
+    do throws(TransportError) {
+      var attempt = request
+      attempt.fields += fields
+      let response = try send(attempt, &http)
+      guard response.head.status == 401,
+        let field = response.head.fields.first(named: "www-authenticate"),
+        let challenge = AuthChallenge(field.text)
+      else { return response }
+      do {
+        try answer(challenge, over: &http)
+      } catch {
+        throw TransportError(.invalid, error.description)
+      }
+      attempt.fields = request.fields + fields
+      return try send(attempt, &http)
+    } catch {
+      throw WarmError(error.message)
+    }
+  }
+
+  package func answer(_ challenge: AuthChallenge, over http: inout HTTPClient) throws(WarmError) {
     switch challenge.scheme {
     case "basic":
       guard let basic else { throw WarmError("the registry wants a password: docker login") }
@@ -61,7 +89,8 @@ final class RegistryAuthority: Sendable {
     guard realm.hasPrefix("https://") || isPlain && realm.hasPrefix("http://") else {
       throw WarmError("the realm \(realm) is not https")
     }
-    var pairs = [("scope", challenge.parameters["scope"] ?? scope)]
+    var pairs: [(String, String)] = []
+    if let scope = challenge.parameters["scope"] ?? scope { pairs.append(("scope", scope)) }
     if let service = challenge.parameters["service"] { pairs.append(("service", service)) }
     let response: HTTPResponse
     do {
@@ -69,8 +98,11 @@ final class RegistryAuthority: Sendable {
     } catch {
       throw WarmError("token server: \(error.message)")
     }
-    guard response.head.status == 200 else {
-      throw WarmError("token server: status \(response.head.status)")
+    switch response.head.status {
+    case 200: break
+    case let status where [400, 401, 403].contains(status) && credential != nil:
+      throw WarmError("the registry refuses this credential (\(status) of its token server)")
+    case let status: throw WarmError("token server: status \(status)")
     }
     guard let token = Self.token(in: response.body) else {
       throw WarmError("token server: an answer without a token")

@@ -34,7 +34,8 @@ package final class RegistrySession: Sendable {
     let request = HTTPRequest(
       .get, "\(url)/v2/\(reference.name)/manifests/\(target)",
       fields: ImageDocument.mediaTypes.map { HTTPField("Accept", $0) }, limits: limits)
-    let response = try authorized(request, &http) { request, http throws(TransportError) in
+    let response = try authority.authorized(request, &http) {
+      request, http throws(TransportError) in
       try http.send(request, bodyLimit: Self.manifestLimit)
     }
     guard response.head.status == 200 else {
@@ -43,13 +44,27 @@ package final class RegistrySession: Sendable {
     return response.body
   }
 
+  /// Whether the repository has a blob; `nil` when its answer does not tell.
+  func has(_ digest: Digest, over http: inout HTTPClient) throws(WarmError) -> Bool? {
+    let request = HTTPRequest(
+      .head, "\(url)/v2/\(reference.name)/blobs/\(digest)", limits: limits)
+    let answer = try authority.authorized(request, &http) { request, http throws(TransportError) in
+      try http.send(request, bodyLimit: 0)
+    }
+    switch answer.head.status {
+    case 200, 300..<400: return true
+    case 404: return false
+    default: return nil
+    }
+  }
+
   /// The request that reads a blob: at the registry, or where it sends its clients to.
   func locate(_ digest: Digest, over http: inout HTTPClient) throws(WarmError) -> HTTPRequest {
     let blob = HTTPRequest(
       .get, "\(url)/v2/\(reference.name)/blobs/\(digest)", limits: limits)
     var head = blob
     head.method = .head
-    let answer = try authorized(head, &http) { request, http throws(TransportError) in
+    let answer = try authority.authorized(head, &http) { request, http throws(TransportError) in
       try http.send(request, bodyLimit: 0)
     }
     var request = blob
@@ -86,31 +101,6 @@ package final class RegistrySession: Sendable {
       throw WarmError("\(error)")
     }
     request.fields = []
-  }
-
-  /// Sends a request with what the registry has asked for so far; once more, when it asks for more.
-  private func authorized(
-    _ request: HTTPRequest, _ http: inout HTTPClient,
-    _ send: (HTTPRequest, inout HTTPClient) throws(TransportError) -> HTTPResponse
-  ) throws(WarmError) -> HTTPResponse {
-    do throws(TransportError) {
-      var attempt = request
-      attempt.fields += authority.fields
-      let response = try send(attempt, &http)
-      guard response.head.status == 401,
-        let field = response.head.fields.first(named: "www-authenticate"),
-        let challenge = AuthChallenge(field.text)
-      else { return response }
-      do {
-        try authority.answer(challenge, over: &http)
-      } catch {
-        throw TransportError(.invalid, error.description)
-      }
-      attempt.fields = request.fields + authority.fields
-      return try send(attempt, &http)
-    } catch {
-      throw WarmError(error.message)
-    }
   }
 }
 

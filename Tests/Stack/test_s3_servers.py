@@ -53,7 +53,7 @@ def test_seaweedfs(seaweed):
 
 def test_juicefs(start):
     # MinIO's code of that age knows no conditions on writes.
-    judge(start(JuiceFS).url, bucket_condition="warn")
+    judge(start(JuiceFS).url, **{"bucket_condition": "warn", "same-host": "FAIL"})
 
 
 def test_moto(start):
@@ -124,7 +124,7 @@ def test_what_check_says_of_registries(seaweed, serve):
             ("has it", {"upstream": "ok", "upstream.head": "ok", "upstream.proof": "ok", "bucket.blob": "warn"}),
             ("redirects", {"upstream": "ok", "upstream.redirect": "ok", "upstream.proof": "ok"}),
             ("refuses", {"upstream": "ok", "upstream.head": "warn", "upstream.proof": "warn"}),
-            ("is a page", {"upstream": "FAIL"}), ("moved", {"upstream": "warn"}), ("is in trouble", {"upstream": "FAIL"})]:
+            ("is a page", {"upstream": "FAIL"}), ("moved", {"upstream": "FAIL"}), ("is in trouble", {"upstream": "FAIL"})]:
         lines = check(env, "--blob", f"a/b@{digest}")[1]
         assert {subject: lines[subject][0] for subject in expected} == expected, (kind, lines)
 

@@ -30,22 +30,26 @@ package struct BucketCheck {
     RepositoryName("bloblo/check").map { store.bucket(for: $0) } ?? store.bucket
   }
 
-  package func run(_ report: inout CheckReport, _ http: inout HTTPClient) {
+  /// - Returns: whether S3 was seen to refuse a registry's credential beside a URL's signature.
+  package func run(_ report: inout CheckReport, _ http: inout HTTPClient) -> Bool {
     let region = bucket.bucket.region
     guard let digest = Digest("sha256:\(Hex.string(sha256.span))"),
       let key = try? store.key(of: digest)
-    else { return }
+    else { return false }
     let sight = head(key, &report, &http)
-    if sight == .unreachable { return }
-    tellRegion(set: region, &report)
     tellClock(&report)
+    if sight == .unreachable { return false }
+    tellRegion(set: region, &report)
+    var isSecondCredentialRefused = false
     if put(key, &report, &http) {
       if sight == .denied { headAgain(key, &report, &http) }
-      PresignCheck(store, key, digest, body, authoritiesFile: location.s3Limits.authoritiesFile)
-        .run(&report, &http)
+      isSecondCredentialRefused = PresignCheck(
+        store, key, digest, body, authoritiesFile: location.s3Limits.authoritiesFile
+      ).run(&report, &http)
       delete(key, &report, &http)
     }
     lifecycle(&report, &http)
+    return isSecondCredentialRefused
   }
 
   private enum Sight {
@@ -65,7 +69,8 @@ package struct BucketCheck {
       report.ok(
         "bucket.head", "\(bucket.bucket.name): an object is \(found == nil ? "absent" : "there")")
       return .clear
-    } catch {
+    } catch let refusal {
+      let error = inFull(refusal, key, &http)
       switch error {
       case .refused(_, let refusal) where refusal.status == 403:
         report.fail("bucket.head", "\(error)", error.advice)
@@ -73,7 +78,7 @@ package struct BucketCheck {
       case .transport:
         report.fail(
           "bucket.head", "\(bucket.bucket.endpoint): \(error)",
-          "BLOBLO_S3_ENDPOINT_URL, name service, firewall; BLOBLO_S3_CA_FILE for a private authority"
+          "BLOBLO_S3_ENDPOINT_URL (http or https?), name service, firewall; BLOBLO_S3_CA_FILE for a private authority"
         )
         return .unreachable
       default:
@@ -84,15 +89,37 @@ package struct BucketCheck {
     }
   }
 
+  /// A refusal with S3's own sentence, which no answer to a HEAD can tell: the object is asked for.
+  private func inFull(
+    _ error: S3Error, _ key: ObjectKey, _ http: inout HTTPClient
+  ) -> S3Error {
+    guard case .refused(let operation, let refusal) = error, refusal.message == nil else {
+      return error
+    }
+    do throws(S3Error) {
+      _ = try bucket.read(key, 0..<1, over: &http, now: .now())
+    } catch {
+      if case .refused(_, let told) = error, told.status == refusal.status, told.message != nil {
+        return .refused(operation, told)
+      }
+    }
+    return error
+  }
+
   /// Now the object is there: a 403 was for its absence, or it is for all.
   private func headAgain(
     _ key: ObjectKey, _ report: inout CheckReport, _ http: inout HTTPClient
   ) {
     do throws(S3Error) {
       _ = try bucket.head(key, over: &http, now: .now())
-      report.warn(
-        "bucket.list", "objects that are there are seen, those that are not are answered with 403",
-        "grant s3:ListBucket on the bucket: until then cold blobs pass, and none is ever filled")
+      let finding = "objects that are there are seen, those that are not are answered with 403"
+      if location.fill == .off {
+        report.warn("bucket.list", finding, "grant s3:ListBucket on the bucket")
+      } else {
+        report.fail(
+          "bucket.list", finding,
+          "grant s3:ListBucket on the bucket: until then cold blobs pass, and none is ever filled")
+      }
     } catch {
       report.fail("bucket.read", "\(error)", "grant s3:GetObject on the objects")
     }
@@ -110,13 +137,16 @@ package struct BucketCheck {
   }
 
   private func tellClock(_ report: inout CheckReport) {
-    let seconds = bucket.site.clock.correction
-    if seconds == 0 {
-      report.ok("clock", "within a minute of S3's")
+    let clock = bucket.site.clock
+    let seconds = abs(clock.measured)
+    let words =
+      "this machine's clock is \(seconds) s \(clock.measured > 0 ? "behind" : "ahead of") S3's"
+    if clock.correction == 0 {
+      report.ok("clock", seconds < 5 ? "this machine's clock agrees with S3's" : words)
     } else {
       report.warn(
-        "clock", "S3 is \(seconds) s ahead of this machine: signatures are corrected by that",
-        "run chrony or systemd-timesyncd")
+        "clock", "\(words): signatures are corrected by that",
+        "run chrony or systemd-timesyncd: registries refuse tokens that begin in their future")
     }
   }
 
@@ -131,12 +161,15 @@ package struct BucketCheck {
       _ = try put(&http, onlyIfAbsent: false)
       report.ok("bucket.put", "an object of \(body.count) bytes was stored")
     } catch {
-      report.fail(
-        "bucket.put", "\(error)",
-        !error.isOfPolicy
-          ? error.advice
-          : S3Error.writeAdvice
-      )
+      if location.fill == .off, error.isOfPolicy {
+        report.warn(
+          "bucket.put", "\(error)",
+          "BLOBLO_FILL=off needs no right to write; without the probe, URLs can't be tried: `bloblo presign` makes one"
+        )
+      } else {
+        report.fail(
+          "bucket.put", "\(error)", error.isOfPolicy ? S3Error.writeAdvice : error.advice)
+      }
       return false
     }
     do throws(S3Error) {

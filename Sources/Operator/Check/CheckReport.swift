@@ -26,6 +26,19 @@ package struct CheckReport {
 
   package var hasFailed: Bool { lines.contains { $0.level == .fail } }
 
+  /// The last line: how many of each, and what has failed.
+  package mutating func sum() {
+    func count(_ level: Level) -> Int { lines.count { $0.level == level } }
+    let failed = lines.filter { $0.level == .fail }.map(\.subject)
+    let finding = "\(count(.ok)) ok, \(count(.warn)) warn, \(count(.fail)) FAIL"
+    let level: Level = hasFailed ? .fail : count(.warn) > 0 ? .warn : .ok
+    let names = failed.isEmpty ? "" : ": \(failed.joined(separator: ", "))"
+    lines.append(
+      Line(
+        level: level, subject: "sum", finding: finding + names,
+        advice: hasFailed ? "do what the lines that FAIL say, from the first on" : nil))
+  }
+
   package mutating func ok(_ subject: String, _ finding: String) {
     lines.append(Line(level: .ok, subject: subject, finding: finding, advice: nil))
   }

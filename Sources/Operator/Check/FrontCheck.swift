@@ -13,26 +13,33 @@ package struct FrontCheck {
   private let authorization: String?
   private let registry: UpstreamRegistry
   private let longestURL: LongestURL?
+  private let limits: HTTPLimits
+  private let isRedirectExpected: Bool
 
   /// - Parameters:
   ///   - registry: which the web server stands before.
   ///   - longestURL: `nil` when none can be signed.
+  ///   - authoritiesFile: instead of the system's.
+  ///   - isRedirectExpected: whether bloblo has all that it needs to redirect this client to the blob.
   package init(
     _ url: String, _ path: BlobPath?, authorization: String?, before registry: UpstreamRegistry,
-    longestURL: LongestURL?
+    longestURL: LongestURL?, authoritiesFile: String?, isRedirectExpected: Bool
   ) {
     self.url = url.hasSuffix("/") ? String(url.dropLast()) : url
     self.registry = registry
     self.path = path
     self.authorization = authorization
     self.longestURL = longestURL
+    limits = HTTPLimits(authoritiesFile: authoritiesFile)
+    self.isRedirectExpected = isRedirectExpected
   }
 
   package func run(_ report: inout CheckReport, _ http: inout HTTPClient) {
     if params(&report, &http) {
       header(&report, &http)
     }
-    FrontPassCheck(url, path, authorization: authorization, before: registry).run(&report, &http)
+    FrontPassCheck(url, limits, path, authorization: authorization, before: registry)
+      .run(&report, &http)
     blob(&report, &http)
   }
 
@@ -70,7 +77,7 @@ package struct FrontCheck {
         report.warn(
           "front.route",
           "the web server guards the blobs' location (status \(status)): what comes from there can't be seen",
-          "set BLOBLO_CHECK_AUTHORIZATION to a client's Authorization that the web server lets in")
+          "--user NAME, of one whom the web server lets in")
         return false
       }
       report.fail(
@@ -79,14 +86,17 @@ package struct FrontCheck {
         "another location takes it: nginx: a `location ^~ /v2/`, or a regex one above; Apache: a ProxyPass or "
           + "RewriteRule above the Include")
     } catch {
-      report.fail("front", "\(url): \(error)", "is the web server up, and is this its address?")
+      report.fail(
+        "front", "\(url): \(error)",
+        "is the web server up, and is this its address? --ca-file for a private authority")
     }
     return false
   }
 
   private func ask(_ target: String, _ http: inout HTTPClient) throws(TransportError) -> Answer {
     var request = HTTPRequest(
-      .get, url + target, fields: [HTTPField("Authorization", "Bearer bloblo-check")])
+      .get, url + target, fields: [HTTPField("Authorization", "Bearer bloblo-check")],
+      limits: limits)
     var response = try http.send(request, bodyLimit: 1 << 20)
     // A web server that checks passwords itself lets in those that it knows.
     if let authorization, [401, 403].contains(response.head.status) {
@@ -162,7 +172,8 @@ package struct FrontCheck {
     }
     let head: HTTPResponseHead
     do {
-      head = try http.head(of: HTTPRequest(.get, url + CheckPage.blobPrefix + String(count)))
+      head = try http.head(
+        of: HTTPRequest(.get, url + CheckPage.blobPrefix + String(count), limits: limits))
     } catch {
       return report.fail("front.header", "\(longestURL): \(error)", advice(to: count))
     }
@@ -188,7 +199,7 @@ package struct FrontCheck {
     guard let path else { return }
     var request = HTTPRequest(
       .get, "\(url)/v2/\(path.name)/blobs/\(path.digest)",
-      fields: [HTTPField("Range", "bytes=0-0")])
+      fields: [HTTPField("Range", "bytes=0-0")], limits: limits)
     if let authorization { request.fields.append(HTTPField("Authorization", authorization)) }
     let head: HTTPResponseHead
     do {
@@ -197,10 +208,14 @@ package struct FrontCheck {
       return report.fail("front.blob", "\(error)", "the web server's error log says more")
     }
     guard let decision = head.fields.first(named: "x-bloblo")?.text, decision != "pass" else {
-      return report.warn(
-        "front.blob", "status \(head.status), and no X-Bloblo: the registry answered",
-        "bloblo passed (see upstream.proof), or was not asked, or does not run: its log at debug tells why"
-      )
+      let finding = "status \(head.status), and no X-Bloblo: the registry answered"
+      let advice = "bloblo passed, was not asked, or does not run: its log and /bloblo/ say why"
+      if isRedirectExpected {
+        report.fail("front.blob", "\(finding), though the bucket has the blob", advice)
+      } else {
+        report.warn("front.blob", finding, "\(advice); see upstream.proof and bucket.blob too")
+      }
+      return
     }
     switch head.status {
     case 200, 206, 302, 307: report.ok("front.blob", "\(decision), status \(head.status)")

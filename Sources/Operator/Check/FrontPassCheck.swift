@@ -5,40 +5,44 @@ internal import Registry
 /// same answer by both ways. And requests that the web server refuses: nobody may get bytes or a URL by them.
 struct FrontPassCheck {
   private let url: String
+  private let limits: HTTPLimits
   private let path: BlobPath?
   private let authorization: String?
   private let registry: UpstreamRegistry
 
   /// - Parameters:
   ///   - url: of the web server, without a slash at its end.
+  ///   - limits: of requests to the web server.
   ///   - path: a blob that there is, if one is known.
   ///   - authorization: of a client, if there is one to try with.
   ///   - registry: which the web server stands before.
   init(
-    _ url: String, _ path: BlobPath?, authorization: String?, before registry: UpstreamRegistry
+    _ url: String, _ limits: HTTPLimits, _ path: BlobPath?, authorization: String?,
+    before registry: UpstreamRegistry
   ) {
     self.url = url
+    self.limits = limits
     self.path = path
     self.authorization = authorization
     self.registry = registry
   }
 
   func run(_ report: inout CheckReport, _ http: inout HTTPClient) {
-    let isGuarded = [401, 403].contains(ping(url, &http) ?? 0)
-    let isOpen = ping(registry.url, &http) == 200
+    let isGuarded = [401, 403].contains(ping(url, limits, &http) ?? 0)
+    let isOpen = ping(registry.url, registry.limits, &http) == 200
     if isGuarded { guards(isOpen: isOpen, &report, &http) }
     if isGuarded, isOpen, authorization == nil {
       return report.warn(
         "front.pass",
         "the web server guards the registry, so a pass can't be seen without a credential",
-        "set BLOBLO_CHECK_AUTHORIZATION to a client's Authorization")
+        "--user NAME, of one whom the web server lets in")
     }
     pass(&report, &http)
   }
 
   /// What a client without a credential is answered; `nil` when nothing.
-  private func ping(_ url: String, _ http: inout HTTPClient) -> Int? {
-    try? http.head(of: HTTPRequest(.get, url + "/v2/", limits: registry.limits)).status
+  private func ping(_ url: String, _ limits: HTTPLimits, _ http: inout HTTPClient) -> Int? {
+    try? http.head(of: HTTPRequest(.get, url + "/v2/", limits: limits)).status
   }
 
   // MARK: the pass
@@ -55,7 +59,7 @@ struct FrontPassCheck {
     let front: HTTPResponseHead
     let own: HTTPResponseHead
     do throws(TransportError) {
-      front = try http.head(of: HTTPRequest(.get, url + target, fields: fields))
+      front = try http.head(of: HTTPRequest(.get, url + target, fields: fields, limits: limits))
     } catch {
       return report.fail(
         "front.pass", "a blob that nobody has gets no answer: \(error)",
@@ -188,6 +192,7 @@ struct FrontPassCheck {
     of target: String, _ attempt: Attempt, _ http: inout HTTPClient
   ) -> Int? {
     let fields = attempt.fields + [HTTPField("Range", "bytes=0-0")]
-    return try? http.head(of: HTTPRequest(.get, url + target, fields: fields)).status
+    return try? http.head(of: HTTPRequest(.get, url + target, fields: fields, limits: limits))
+      .status
   }
 }

@@ -24,12 +24,14 @@ struct PresignCheck {
     limits = HTTPLimits(authoritiesFile: authoritiesFile)
   }
 
-  func run(_ report: inout CheckReport, _ http: inout HTTPClient) {
+  /// - Returns: whether a registry's credential beside the URL's signature was refused.
+  func run(_ report: inout CheckReport, _ http: inout HTTPClient) -> Bool {
     let url: String
     do {
       url = String(decoding: try store.presign(digest, now: Moment.now()).bytes, as: UTF8.self)
     } catch {
-      return report.fail("presign", "\(error)", "see credentials above")
+      report.fail("presign", "\(error)", "see credentials above")
+      return false
     }
     tellLength(url, &report)
     get(url, &report, &http)
@@ -37,7 +39,7 @@ struct PresignCheck {
       expired(&report, &http)
       tampered(url, &report, &http)
     }
-    authorized(url, &report, &http)
+    return isSecondCredentialRefused(url, &report, &http)
   }
 
   /// Source: <https://nginx.org/en/docs/http/ngx_http_fastcgi_module.html#fastcgi_buffer_size>
@@ -61,7 +63,7 @@ struct PresignCheck {
       } else {
         report.fail(
           "presign.get",
-          "\(name): status \(response.head.status)\(code(response)), want 200 and the probe",
+          "\(name): \(S3Refusal(status: response.head.status, body: response.body)), want 200 and the probe",
           "BLOBLO_S3_PUBLIC_ENDPOINT_URL must be the host that clients use, and reach the same bucket; a proxy "
             + "before it must keep Host, path and query as they are")
       }
@@ -108,21 +110,21 @@ struct PresignCheck {
   }
 
   /// What clients get that send the registry's credential along.
-  private func authorized(_ url: String, _ report: inout CheckReport, _ http: inout HTTPClient) {
+  private func isSecondCredentialRefused(
+    _ url: String, _ report: inout CheckReport, _ http: inout HTTPClient
+  ) -> Bool {
     let request = HTTPRequest(
       .get, url, fields: [HTTPField("Authorization", "Bearer probe")], limits: limits)
-    guard let response = try? http.send(request, bodyLimit: 1 << 16) else { return }
+    // Whether S3 answers at all, `get` has said.
+    guard let response = try? http.send(request, bodyLimit: 1 << 16) else { return false }
     if response.head.status == 200 {
       report.ok("presign.authorization", "an Authorization field beside the signature is no harm")
-    } else {
-      report.ok(
-        "presign.authorization",
-        "an Authorization field beside the signature is refused with \(response.head.status), as AWS does: "
-          + "clients leave it away as long as the host is another than the registry's")
+      return false
     }
-  }
-
-  private func code(_ response: HTTPResponse) -> String {
-    S3Refusal(status: response.head.status, body: response.body).code.map { " \($0)" } ?? ""
+    report.ok(
+      "presign.authorization",
+      "an Authorization field beside the signature is refused with \(response.head.status), as AWS does: "
+        + "clients leave it away as long as the host is another than the registry's")
+    return response.head.status == 400
   }
 }

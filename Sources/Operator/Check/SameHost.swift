@@ -71,9 +71,14 @@ package struct SameHostCheck {
     return hostName(location.bucket.url(on: location.bucket.publicEndpoint))
   }
 
-  package func run(_ report: inout CheckReport) {
+  /// - Parameter isSecondCredentialRefused: whether this S3 was seen to refuse such requests.
+  package func run(_ report: inout CheckReport, isSecondCredentialRefused: Bool) {
     if let (words, advice) = finding {
-      report.warn("same-host", words, advice)
+      if isSecondCredentialRefused {
+        report.fail("same-host", words, advice)
+      } else {
+        report.warn("same-host", words, advice)
+      }
     } else {
       report.ok("same-host", "clients tell \(targetHost) from the registry")
     }

@@ -2,7 +2,8 @@ internal import FastCGI
 internal import Fill
 internal import Gateway
 internal import Glibc
-internal import HTTPTransport
+package import HTTPTransport
+internal import Offload
 package import Registry
 internal import Settings
 internal import Store
@@ -13,18 +14,31 @@ package struct SetupCheck {
   private let environment: [String: String]
   private let front: String?
   private let path: BlobPath?
+  private let authoritiesFile: String?
+
+  /// Logs in at the registry, for a ping or a blob, by the login of one of these hosts: what a client's requests
+  /// carry then, or `nil`.
+  package typealias Login = (
+    UpstreamRegistry, BlobPath?, _ hosts: [String], inout CheckReport, inout HTTPClient
+  ) -> String?
 
   /// - Parameters:
   ///   - front: the web server as clients see it.
   ///   - path: of a blob to ask for.
-  package init(environment: [String: String], front: String?, path: BlobPath?) {
+  ///   - authoritiesFile: that the web server is trusted by, instead of the system's.
+  package init(
+    environment: [String: String], front: String?, path: BlobPath?, authoritiesFile: String?
+  ) {
     self.environment = environment
     self.front = front
     self.path = path
+    self.authoritiesFile = authoritiesFile
   }
 
   /// - Returns: the command's exit status.
-  package func run(_ report: inout CheckReport) -> Int32 {
+  package func run(
+    _ report: inout CheckReport, _ http: inout HTTPClient, logIn: Login
+  ) -> Int32 {
     let settings: ProcessSettings
     do {
       settings = try ProcessSettings(environment: environment)
@@ -55,6 +69,7 @@ package struct SetupCheck {
       capacity.ofThisProcess(upstreamConnections: settings.upstreamConnections)
       + (front == nil ? [] : capacity.ofNginx())
     for finding in narrow { report.warn(finding.subject, finding.words, finding.advice) }
+    let isOffloading = tellDelivery(settings, &report)
 
     if settings.location.fill != .off {
       // A sentence of what is so, and those of what to do.
@@ -66,18 +81,22 @@ package struct SetupCheck {
       }
     }
 
-    var http = HTTPClient()
     let location = settings.location
     let credentials = SigningCredentials(settings.credentials)
     let store = location.store(credentials, clock: credentials.clock)
+    var isSecondCredentialRefused = false
     if CredentialCheck(credentials, presignLifetime: location.presignLifetime).run(&report) {
-      BucketCheck(store, location).run(&report, &http)
+      isSecondCredentialRefused = BucketCheck(store, location).run(&report, &http)
     }
-    let authorization = environment[Declared.checkAuthorization.name]
     let hosts = clientsNames(ofRegistryIn: settings, front: front)
-    SameHostCheck(location, registryHosts: hosts).run(&report)
-    UpstreamCheck(location, store, path, authorization: authorization, front: front)
-      .run(&report, &http)
+    SameHostCheck(location, registryHosts: hosts)
+      .run(&report, isSecondCredentialRefused: isSecondCredentialRefused)
+    let authorization =
+      environment[Declared.checkAuthorization.name]
+      ?? logIn(location.upstream, path, [front].compactMap { $0 } + hosts, &report, &http)
+    let isRedirectable = UpstreamCheck(
+      location, store, path, authorization: authorization, front: front
+    ).run(&report, &http)
     AddressCheck(
       upstream: location.upstream, identity: settings.proofIdentity, path: path,
       client: ClientFields(authorization.map { [HTTPField("Authorization", $0)] } ?? [])
@@ -85,9 +104,26 @@ package struct SetupCheck {
     if let front {
       FrontCheck(
         front, path, authorization: authorization, before: location.upstream,
-        longestURL: LongestURL(store)
+        longestURL: LongestURL(store), authoritiesFile: authoritiesFile,
+        isRedirectExpected: isOffloading && isRedirectable
       ).run(&report, &http)
     }
     return report.hasFailed ? EXIT_FAILURE : EX_OK
+  }
+
+  /// - Returns: whether blobs are offloaded at all.
+  private func tellDelivery(_ settings: ProcessSettings, _ report: inout CheckReport) -> Bool {
+    if unsafe access(settings.passFile, F_OK) == 0 {
+      report.fail(
+        "delivery", "offloading is switched off: \(settings.passFile) exists",
+        "bloblo offload on")
+      return false
+    }
+    guard settings.location.policy.delivery == .pass else { return true }
+    report.fail(
+      "delivery", "BLOBLO_DELIVERY=pass: the registry answers every blob",
+      "set BLOBLO_DELIVERY=redirect or accelerate; a location of the web server may do so by a param"
+    )
+    return false
   }
 }

@@ -30,13 +30,14 @@ package struct UpstreamCheck {
     client = ClientFields(authorization.map { [HTTPField("Authorization", $0)] } ?? [])
   }
 
-  package func run(_ report: inout CheckReport, _ http: inout HTTPClient) {
-    guard ping(&report, &http) else { return }
+  /// - Returns: whether this client would be redirected to the blob: it may read it, and the bucket has it.
+  package func run(_ report: inout CheckReport, _ http: inout HTTPClient) -> Bool {
+    guard ping(&report, &http) else { return false }
     loop(&report, &http)
-    guard let path else { return }
+    guard let path else { return false }
     head(path, &report, &http)
-    prove(path, &report, &http)
-    presence(path, &report, &http)
+    let isProven = prove(path, &report, &http)
+    return presence(path, &report, &http) && isProven
   }
 
   private var upstream: UpstreamRegistry { location.upstream }
@@ -50,7 +51,7 @@ package struct UpstreamCheck {
     } catch {
       report.fail(
         "upstream", "\(upstream.url): \(error)",
-        "BLOBLO_UPSTREAM_URL, name service, firewall; BLOBLO_UPSTREAM_CA_FILE for a private authority"
+        "BLOBLO_UPSTREAM_URL (http or https?), name service, firewall; BLOBLO_UPSTREAM_CA_FILE for a private authority"
       )
       return false
     }
@@ -63,10 +64,14 @@ package struct UpstreamCheck {
         client.hasCredential
           ? "\(upstream.url)/v2/ answers 200"
           : "\(upstream.url)/v2/ answers 200 to everybody: \(Notice.openRegistryAdvice)")
+    case 401 where challenge != nil && client.hasCredential && path == nil:
+      report.fail(
+        "upstream", "the registry refuses this credential (401)",
+        "is the password right? A token may be for one repository only: name one by --blob")
     case 401 where challenge != nil:
       report.ok("upstream", "\(upstream.url)/v2/ answers 401: \(challenge?.prefix(100) ?? "")")
     case 301, 302, 307, 308:
-      report.warn(
+      report.fail(
         "upstream",
         "\(upstream.url)/v2/ redirects to \(hostName(head.fields.first(named: "location")?.text ?? ""))",
         "BLOBLO_UPSTREAM_URL is the registry itself: https instead of http? BLOBLO_PRESERVE_HOST=true?"
@@ -120,53 +125,73 @@ package struct UpstreamCheck {
       report.warn(
         "upstream.head", "HEAD is answered with \(head.status)",
         client.hasCredential
-          ? "may this credential read this blob? BLOBLO_UPSTREAM_CHECK=get for registries that refuse HEAD"
-          : "set BLOBLO_CHECK_AUTHORIZATION to a client's Authorization to see more")
+          ? "see upstream.proof; BLOBLO_UPSTREAM_CHECK=get for registries that refuse HEAD"
+          : "--user NAME, or `docker login`, to see more")
     }
   }
 
   private func prove(
     _ path: BlobPath, _ report: inout CheckReport, _ http: inout HTTPClient
-  ) {
+  ) -> Bool {
+    defer { LoginCheck(upstream: upstream, path: path).run(&report, &http) }
     do {
       let proof = try upstream.prove(path, for: client, by: &http)
       report.ok(
         "upstream.proof",
         "this client may read \(path.digest)\(proof.size == nil ? ", of a size that upstream does not say" : "")"
       )
+      return true
     } catch {
-      if client.hasCredential, case .status(let status) = error, [401, 403, 404].contains(status) {
-        return report.fail(
-          "upstream.proof",
-          status == 404
-            ? "the registry has no such blob in this repository (404)"
-            : "the registry refuses this credential (\(status))",
-          status == 404
-            ? "name a blob that \(path.name) has: --blob NAME@DIGEST"
-            : "is the password right, and may this user read \(path.name)?")
-      }
-      let advice =
-        error == .redirectElsewhere
-        ? LoginCheck(upstream: upstream, path: path).advice(&http)
-        : "the registry answers such requests itself; BLOBLO_CHECK_AUTHORIZATION for a credential"
-      report.warn(
-        "upstream.proof", "no proof: \(PassReason.unproven(error)) (\(error.words))", advice)
+      tell(error, path, &report, &http)
+      return false
     }
-    LoginCheck(upstream: upstream, path: path).run(&report, &http)
+  }
+
+  private func tell(
+    _ error: Unproven, _ path: BlobPath, _ report: inout CheckReport, _ http: inout HTTPClient
+  ) {
+    switch error {
+    case .status(404):
+      report.fail(
+        "upstream.proof", "the registry has no such blob in this repository (404)",
+        client.hasCredential
+          ? "name a blob that \(path.name) has: --blob NAME@DIGEST"
+          : "name a blob that \(path.name) has, or a user that may see it: --blob NAME@DIGEST --user NAME"
+      )
+    case .status(let status) where [401, 403].contains(status) && client.hasCredential:
+      report.fail(
+        "upstream.proof", "the registry refuses this credential (\(status))",
+        "is the password right, and may this user read \(path.name)?")
+    case .status(let status) where [401, 403].contains(status):
+      report.warn(
+        "upstream.proof", "the registry wants a credential (\(status))",
+        "--user NAME, or `docker login`, to see what a client gets")
+    default:
+      report.fail(
+        "upstream.proof",
+        "no proof, so nothing is offloaded: \(PassReason.unproven(error)) (\(error.words))",
+        error == .redirectElsewhere
+          ? LoginCheck(upstream: upstream, path: path).advice(&http)
+          : "the registry answers such requests itself")
+    }
   }
 
   private func presence(
     _ path: BlobPath, _ report: inout CheckReport, _ http: inout HTTPClient
-  ) {
+  ) -> Bool {
     do {
       guard let blob = try store.find(path.digest, by: &http, now: .now()) else {
-        return report.warn(
+        report.warn(
           "bucket.blob", "\(path.digest) is not in the bucket",
-          "the next GET brings it there, unless BLOBLO_FILL=off")
+          location.fill == .off
+            ? "BLOBLO_FILL=off: `bloblo warm` brings it there" : "the next GET brings it there")
+        return false
       }
       report.ok("bucket.blob", "\(path.digest) is there, \(blob.size) bytes")
+      return blob.size >= location.policy.minimumBlobSize
     } catch {
       report.fail("bucket.blob", "\(error)", "see bucket.head above")
+      return false
     }
   }
 }

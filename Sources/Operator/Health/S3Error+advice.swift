@@ -6,6 +6,8 @@ extension S3Error {
     switch self {
     case .transport: "Is BLOBLO_S3_ENDPOINT_URL right, and S3 reachable from this host?"
     case .noCredential, .credentialEnds: "See the credential."
+    case .refused(_, let refusal) where refusal.status == 404 && refusal.code == nil:
+      "Create the bucket, or set BLOBLO_S3_BUCKET_NAME; is BLOBLO_S3_ENDPOINT_URL an S3 service? It ends before the bucket's name."
     case .refused(_, let refusal) where refusal.status == 404:
       "Create the bucket, or set BLOBLO_S3_BUCKET_NAME; BLOBLO_S3_ENDPOINT_URL ends before the bucket's name."
     case .refused(_, let refusal) where refusal.code == "SignatureDoesNotMatch":
@@ -18,6 +20,18 @@ extension S3Error {
       "This host's clock is wrong: run chrony or systemd-timesyncd."
     case .refused(_, let refusal) where refusal.status == 403:
       "The policy must allow s3:ListBucket on the bucket, s3:GetObject and s3:PutObject on its objects; or the credential is wrong, or this host's clock."
+    case .refused(_, let refusal) where refusal.isOfBody:
+      "What S3 got is not what was sent: does a proxy before it change the body?"
+    case .refused(_, let refusal) where refusal.isOf("InvalidStorageClass"):
+      "Set BLOBLO_S3_STORAGE_CLASS to one that this S3 has."
+    case .refused(_, let refusal) where refusal.isOf("InvalidTag"):
+      "Look at BLOBLO_S3_TAGS."
+    case .refused(_, let refusal) where refusal.code?.hasPrefix("KMS.") == true:
+      "Look at BLOBLO_S3_SSE_KMS_KEY_ID, and at the key's own policy."
+    case .refused(_, let refusal) where refusal.isOf("QuotaExceeded") || refusal.status == 507:
+      "The bucket is full: raise its quota, or remove objects (`bloblo sweep --gone`)."
+    case .refused(_, let refusal) where refusal.isOf("AuthorizationHeaderMalformed"):
+      "Set BLOBLO_S3_REGION to the region that S3 names."
     case .refused(_, let refusal) where refusal.status >= 500: "S3 itself is in trouble."
     case .refused, .unexpectedAnswer:
       "Is BLOBLO_S3_ENDPOINT_URL an S3 service, and BLOBLO_S3_REGION right?"
@@ -33,8 +47,18 @@ extension S3Error {
 
   /// Whether a policy may be the reason of a refusal; a wrong key or clock is none.
   var isOfPolicy: Bool {
-    guard case .refused(_, let refusal) = self, let code = refusal.code else { return true }
-    return !refusal.isOfCredential
-      && !["SignatureDoesNotMatch", "RequestTimeTooSkewed"].contains(code)
+    guard case .refused(_, let refusal) = self, refusal.status == 403 else { return false }
+    return !refusal.isOfCredential && !refusal.isOf("SignatureDoesNotMatch", "RequestTimeTooSkewed")
+  }
+}
+
+extension S3Refusal {
+  fileprivate func isOf(_ codes: String...) -> Bool { code.map { codes.contains($0) } ?? false }
+
+  /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList>
+  fileprivate var isOfBody: Bool {
+    isOf(
+      "BadDigest", "InvalidDigest", "IncompleteBody", "XAmzContentSHA256Mismatch",
+      "XAmzContentChecksumMismatch")
   }
 }

@@ -1,11 +1,13 @@
 import ArgumentParser
 import Glibc
+import HTTPTransport
 import Logging
 import Operator
 import Primitives
 import Registry
 import S3
 import Settings
+import System
 
 /// Says what is right and wrong in a set-up.
 struct Check: ParsableCommand {
@@ -15,11 +17,14 @@ struct Check: ParsableCommand {
       Reads the same settings as `serve`: run it as the same user, in the same environment. Puts a probe object \
       of 64 bytes into the bucket, under the key of its own digest, and removes it.
 
-      A registry that wants a credential gets the value of BLOBLO_CHECK_AUTHORIZATION, such as "Basic …".
+      A registry that wants a credential gets that of --user, or else docker's login (DOCKER_CONFIG, \
+      ~/.docker/config.json) for the host of --front, of BLOBLO_REGISTRY_HOST or of BLOBLO_UPSTREAM_URL. \
+      BLOBLO_CHECK_AUTHORIZATION is sent as it is, such as "Bearer …".
 
-      Exit status: 0 when nothing FAILs, 1 when something does, 78 when the settings are wrong.
+      Exit status: 0 when nothing FAILs, 1 when something does: then pulls would fail, or nothing would be \
+      offloaded. 78 when the settings are wrong. The last line has the sum.
 
-      Example: bloblo check --front https://registry.example.com
+      Example: bloblo check --front https://registry.example.com --user me <password.txt
       """)
 
   @Flag(help: "A JSON object a line, with level, subject, finding and advice.")
@@ -31,7 +36,19 @@ struct Check: ParsableCommand {
   @Option(help: "The web server as clients see it, as https://registry.example.com.")
   var front: String?
 
+  @Option(
+    help:
+      "A PEM file of the authorities that --front and a token server are trusted by; for registry and S3 there are BLOBLO_UPSTREAM_CA_FILE and BLOBLO_S3_CA_FILE."
+  )
+  var caFile: String?
+
+  @OptionGroup var login: LoginOption
+
   func validate() throws {
+    if let caFile, unsafe access(caFile, R_OK) != 0 {
+      throw ValidationError(
+        "--ca-file \(caFile.printable): can't be read: \(systemWords(for: errno))")
+    }
     if let blob { _ = try blobPath(blob) }
     if let front, (try? Endpoint(front)) == nil {
       throw ValidationError(
@@ -43,11 +60,20 @@ struct Check: ParsableCommand {
 
   func run() throws {
     let (environment, file) = try file.read()
+    let password = try login.password()
     var report = CheckReport()
     if let file { report.ok("settings.file", file.path) }
+    var http = HTTPClient()
     let check = SetupCheck(
-      environment: environment, front: front, path: try blob.map { try blobPath($0) })
-    let status = check.run(&report)
+      environment: environment, front: front, path: try blob.map { try blobPath($0) },
+      authoritiesFile: caFile)
+    let status = check.run(&report, &http) { registry, path, hosts, report, http in
+      CheckLogin(
+        login.credential(password, environment, for: hosts), registry, path,
+        authoritiesFile: caFile
+      ).authorization(&report, &http)
+    }
+    report.sum()
     print(json ? report.json : report.text, terminator: "")
     if status != EX_OK { throw ExitCode(status) }
   }
