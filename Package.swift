@@ -152,7 +152,8 @@ let package = Package(
     tests(
       "GatewayTests", "Gateway", "FastCGI", "Settings", "Store", "Telemetry", "TestSupport",
       "Threading"),
-    tests("OperatorTests", "Operator", "Primitives", "Telemetry"),
+    tests("OperatorTests", "Operator", "Offload", "Primitives", "Telemetry"),
+    tests("WarmTests", "Warm"),
     tests("ArchitectureTests"),
     tests(
       "FillTests", "Fill", "Hashing", "HTTPTransport", "Primitives", "Registry", "S3", "Store",

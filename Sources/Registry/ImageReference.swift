@@ -45,6 +45,17 @@ package struct ImageReference: Hashable, Sendable {
     self.name = name
   }
 
+  /// A tag of a repository, at a registry that is known otherwise.
+  ///
+  /// - Returns: `nil` for what is no tag.
+  package init?(_ name: RepositoryName, tag: String) {
+    guard isTag(tag[...]) else { return nil }
+    host = nil
+    self.name = name
+    self.tag = tag
+    digest = nil
+  }
+
   /// What the manifest is asked for by: the digest, where there is one.
   package var target: String { digest?.description ?? tag ?? "latest" }
 }

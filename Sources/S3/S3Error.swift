@@ -37,6 +37,7 @@ package enum S3Error: Error, Hashable, Sendable, CustomStringConvertible {
     case uploadPart = "UploadPart"
     case completeMultipartUpload = "CompleteMultipartUpload"
     case abortMultipartUpload = "AbortMultipartUpload"
+    case listObjects = "ListObjectsV2"
     case listMultipartUploads = "ListMultipartUploads"
     case getBucketLifecycle = "GetBucketLifecycleConfiguration"
 

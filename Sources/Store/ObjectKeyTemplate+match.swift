@@ -8,14 +8,20 @@ extension ObjectKeyTemplate {
   }
 
   /// Whether some digest has this key.
+  package func canMake(_ key: ObjectKey) -> Bool { digest(of: key) != nil }
+
+  /// The digest that has this key, as `sha256:6c3c…`; `nil` when none has.
   ///
   /// The digest is read where the template has it whole; then that digest's key is compared, so that
   /// slices must agree with it.
-  package func canMake(_ key: ObjectKey) -> Bool {
-    [("sha256", 64), ("sha512", 128)].contains { algorithm, count in
-      guard let encoded = encoded(in: key.utf8, algorithm, count) else { return false }
-      return (try? self.key(algorithm: algorithm, encoded: encoded)) == key
+  package func digest(of key: ObjectKey) -> String? {
+    for (algorithm, count) in [("sha256", 64), ("sha512", 128)] {
+      guard let encoded = encoded(in: key.utf8, algorithm, count),
+        (try? self.key(algorithm: algorithm, encoded: encoded)) == key
+      else { continue }
+      return "\(algorithm):\(encoded)"
     }
+    return nil
   }
 
   /// The bytes that stand where the first whole digest of this algorithm would.

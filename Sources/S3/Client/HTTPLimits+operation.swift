@@ -15,7 +15,7 @@ extension HTTPLimits {
       limits.whole = stall * 20
     case .getObject: limits.leastBytes = 64 << 10
     case .headBucket, .headObject, .deleteObject, .createMultipartUpload, .abortMultipartUpload,
-      .listMultipartUploads, .getBucketLifecycle:
+      .listObjects, .listMultipartUploads, .getBucketLifecycle:
       limits.whole = stall * 2
     }
     return limits

@@ -1,23 +1,50 @@
 import ArgumentParser
 import Glibc
+import HTTPTransport
 import Primitives
+import Registry
 import S3
 import Settings
 import Store
+import Warm
 
-/// Clears what a killed instance left in the bucket.
+/// Clears what a killed instance left in the bucket, and what the registry has no more.
 struct Sweep: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Abort multipart uploads that were left behind.",
+    abstract:
+      "Abort multipart uploads that were left behind; with --gone, find blobs that are no more.",
     discussion: """
       Aborts uploads that are older than BLOBLO_SWEEP_AGE (1d) and whose keys BLOBLO_S3_KEY_TEMPLATE can make; \
       others are not touched. `bloblo serve` does the same at its start and once a day. Ends with 1 if S3 refused \
       something.
 
+      With --gone it names the objects whose blobs the registry at BLOBLO_UPSTREAM_URL has no more, and with --delete \
+      too it removes them: those that no tag's manifests name, that each repository answers with 404, and that are \
+      older than that age. The credential is --user's, or docker's login, and must read the catalogue and all \
+      repositories; the S3 key must list, and delete, objects. Not for a bucket that serves two registries. Ends with 1 \
+      when the registry or S3 did not answer for an object, which then stays.
+
       Example: bloblo sweep --older-than 12h
+      Example: bloblo sweep --gone --user cleaner --password-file /etc/bloblo/cleaner
       """)
 
-  @Option(help: "How old an upload must be, as 30m, 12h or 1d; instead of BLOBLO_SWEEP_AGE.")
+  @Flag(help: "Find objects whose blobs the registry has no more, and name them.")
+  var gone = false
+
+  @Flag(help: "With --gone: remove them.")
+  var delete = false
+
+  @Option(
+    name: .customLong("repository"),
+    help:
+      "With --gone: one of all repositories that use the bucket, where the registry has no catalogue; may be repeated."
+  )
+  var repositories: [String] = []
+
+  @OptionGroup var login: LoginOption
+
+  @Option(
+    help: "How old an upload or object must be, as 30m, 12h or 1d; instead of BLOBLO_SWEEP_AGE.")
   var olderThan: String?
 
   @OptionGroup var file: EnvironmentFileOption
@@ -27,6 +54,13 @@ struct Sweep: ParsableCommand {
       throw ValidationError(
         "--older-than: want a time such as 30m, 12h or 1d, got \"\(olderThan.printable)\"")
     }
+    for name in repositories where RepositoryName(name) == nil {
+      throw ValidationError(
+        "--repository: want a name such as library/debian, got \"\(name.printable)\"")
+    }
+    guard gone || (!delete && repositories.isEmpty && login.user == nil) else {
+      throw ValidationError("--delete, --repository and --user: want --gone too")
+    }
   }
 
   func run() throws {
@@ -34,6 +68,7 @@ struct Sweep: ParsableCommand {
     self.file.announce(file)
     if let olderThan { environment[Declared.sweepAge.name] = olderThan }
     let settings = try ToolSettings(environment)
+    if gone { return try sweepGone(settings, environment) }
     do {
       let report = try UploadSweep(
         settings.bucket, settings.location.keyTemplate, olderThan: settings.sweepAge
@@ -46,5 +81,33 @@ struct Sweep: ParsableCommand {
       complain(["bloblo: \(error)"])
       throw ExitCode.failure
     }
+  }
+
+  private func sweepGone(_ settings: ToolSettings, _ environment: [String: String]) throws {
+    let upstream = settings.location.upstream
+    let login = try self.login.credential(
+      self.login.password(), environment, for: settings.registryHosts + [upstream.url])
+    var sweep = GoneSweep(
+      settings.bucket, settings.location.keyTemplate,
+      RegistryCatalog(url: upstream.url, limits: upstream.limits, credential: login?.credential),
+      olderThan: settings.sweepAge, isRemoving: delete, tell: { print($0) })
+    var http = HTTPClient()
+    do {
+      try sweep.run(repositories.compactMap { RepositoryName($0) }, over: &http)
+    } catch let error as S3Error {
+      complain(["bloblo: \(error). \(error.advice)"])
+      throw ExitCode.failure
+    } catch let error as WarmError {
+      complain(["bloblo: \(error)"])
+      throw ExitCode.failure
+    }
+    let report = sweep.report
+    print(
+      "\(report.gone) gone (\(bytesInWords(report.goneBytes))), \(report.kept) kept, \(report.young) younger than "
+        + "\(settings.sweepAge.short), \(report.foreign) not ours, \(report.unknown) of which the registry did not say; "
+        + (delete
+          ? "\(report.removed) removed, \(report.failed) refused by S3"
+          : "nothing is removed without --delete"))
+    if report.unknown + report.failed > 0 { throw ExitCode.failure }
   }
 }

@@ -1,0 +1,172 @@
+package import HTTPTransport
+internal import Primitives
+package import Registry
+package import S3
+package import Store
+
+/// Finds, and removes, the objects of blobs that the registry has no more.
+///
+/// What a tag's manifests name is there. Any other object is asked for in each repository, immediately before it
+/// goes: it is gone only when every one says 404.
+package struct GoneSweep {
+  package struct Report: Sendable, Equatable {
+    package var gone = 0
+    package var goneBytes: Int64 = 0
+    package var removed = 0
+    /// Of which S3 did not take the removal.
+    package var failed = 0
+    package var kept = 0
+    /// Of which the registry did not say.
+    package var unknown = 0
+    package var young = 0
+    /// Whose keys no digest has.
+    package var foreign = 0
+  }
+
+  private struct Candidate {
+    let key: ObjectKey
+    let digest: Digest
+    let size: Int64
+  }
+
+  let bucket: BucketClient
+  let template: ObjectKeyTemplate
+  let catalog: RegistryCatalog
+  /// How old an object must be.
+  let age: Duration
+  let isRemoving: Bool
+  /// Told of each object that is gone.
+  let tell: (String) -> Void
+
+  package private(set) var report = Report()
+  private var sessions: [RegistrySession] = []
+  /// By what tags' manifests name.
+  private var named: Set<String> = []
+
+  package init(
+    _ bucket: BucketClient, _ template: ObjectKeyTemplate, _ catalog: RegistryCatalog,
+    olderThan age: Duration, isRemoving: Bool, tell: @escaping (String) -> Void
+  ) {
+    self.bucket = bucket
+    self.template = template
+    self.catalog = catalog
+    self.age = age
+    self.isRemoving = isRemoving
+    self.tell = tell
+  }
+
+  /// - Parameter repositories: empty for the registry's own list.
+  /// - Throws: before anything is removed, when the registry or the bucket can't be read.
+  package mutating func run(_ repositories: [RepositoryName], over http: inout HTTPClient) throws {
+    let names = repositories.isEmpty ? try catalog.repositories(over: &http) : repositories
+    guard !names.isEmpty else {
+      throw WarmError(
+        "the registry lists no repository: may this credential read the catalogue? Nothing is removed"
+      )
+    }
+    for name in names { try look(at: name, over: &http) }
+    for candidate in try candidates(over: &http) { judge(candidate, over: &http) }
+  }
+
+  // MARK: the registry
+
+  private mutating func look(
+    at name: RepositoryName, over http: inout HTTPClient
+  ) throws(WarmError) {
+    let tags = try catalog.tags(of: name, over: &http)
+    var hasWitness = false
+    for tag in tags {
+      guard let reference = ImageReference(name, tag: tag) else { continue }
+      let session = session(reference)
+      var walk = ImageWalk(session, platforms: [])
+      // What can't be read names nothing: its blobs are asked for one by one.
+      try? walk.run(over: &http)
+      for blob in walk.blobs {
+        named.insert("\(blob.digest)")
+        if !hasWitness { hasWitness = try session.has(blob.digest, over: &http) == true }
+      }
+    }
+    guard let reference = ImageReference(name, tag: tags.first ?? "latest") else { return }
+    // A registry that denies what it has would have us remove everything.
+    guard tags.isEmpty || hasWitness else {
+      throw WarmError(
+        "\(name): the registry shows tags, and none of their blobs: may this credential pull? Nothing is removed"
+      )
+    }
+    sessions.append(session(reference))
+  }
+
+  private func session(_ reference: ImageReference) -> RegistrySession {
+    RegistrySession(
+      reference, at: catalog.url, DockerConfiguration(environment: [:]), catalog.credential,
+      catalog.limits, following: .none)
+  }
+
+  /// - Returns: `nil` when a repository does not say.
+  private func isInRegistry(_ digest: Digest, over http: inout HTTPClient) -> Bool? {
+    for session in sessions {
+      guard let has = try? session.has(digest, over: &http) else { return nil }
+      if has { return true }
+    }
+    return false
+  }
+
+  // MARK: the bucket
+
+  /// The objects that are old enough, and that no tag names.
+  private mutating func candidates(over http: inout HTTPClient) throws(S3Error) -> [Candidate] {
+    var candidates: [Candidate] = []
+    var token: String?
+    repeat {
+      let page = try bucket.listObjects(
+        prefix: template.prefix, after: token, over: &http, now: .now())
+      for object in page.objects {
+        guard let key = try? ObjectKey(object.key),
+          let digest = template.digest(of: key).flatMap({ Digest($0) })
+        else {
+          report.foreign += 1
+          continue
+        }
+        // By S3's clock, like the object's own time.
+        let now = bucket.site.clock.time(at: .now())
+        guard let modified = object.modified, .seconds(now - modified) >= age else {
+          report.young += 1
+          continue
+        }
+        guard !named.contains("\(digest)") else {
+          report.kept += 1
+          continue
+        }
+        candidates.append(Candidate(key: key, digest: digest, size: object.size))
+      }
+      // A server that repeats a page would have us turn for ever.
+      guard page.next != token else { break }
+      token = page.next
+    } while token != nil
+    return candidates
+  }
+
+  private mutating func judge(_ candidate: Candidate, over http: inout HTTPClient) {
+    switch isInRegistry(candidate.digest, over: &http) {
+    case true: report.kept += 1
+    case false:
+      report.gone += 1
+      report.goneBytes += candidate.size
+      remove(candidate, over: &http)
+    case nil: report.unknown += 1
+    }
+  }
+
+  private mutating func remove(_ candidate: Candidate, over http: inout HTTPClient) {
+    let name = "\(candidate.digest), \(bytesInWords(candidate.size))"
+    guard isRemoving else { return tell("gone: \(name)") }
+    do throws(S3Error) {
+      try bucket.delete(candidate.key, over: &http, now: .now())
+      report.removed += 1
+      tell("removed: \(name)")
+    } catch {
+      report.failed += 1
+      tell("not removed: \(name): \(error)")
+    }
+  }
+}
