@@ -21,7 +21,7 @@ package final class Tee: Sendable {
 
   init(_ settings: ProcessSettings, _ logger: Logger, _ ledger: Ledger, on loop: EventLoop) {
     filler = Filler(
-      settings.fillLimits, observer: FillLog(logger: logger, figures: ledger.figures))
+      settings.fillLimits, observer: FillLog(logger, ledger))
     self.ledger = ledger
     self.loop = loop
   }

@@ -60,9 +60,15 @@ extension SettingsReader {
     }
     guard problems.count == problemsBefore, let region else { return nil }
     do {
-      return try Bucket(
+      let bucket = try Bucket(
         value(Declared.bucketName), region: region, endpoint: endpoint,
         publicEndpoint: publicEndpoint, style: style, aws: awsOptions)
+      // What AWS's own settings, or none, have come to.
+      holds(Declared.bucketName, bucket.name)
+      holds(Declared.region, bucket.region)
+      holds(Declared.endpointURL, "\(bucket.endpoint)")
+      holds(Declared.publicEndpointURL, "\(bucket.publicEndpoint)")
+      return bucket
     } catch {
       let name =
         switch error {

@@ -20,6 +20,11 @@ package struct SettingsReader {
     environment[name].flatMap { $0.isEmpty ? nil : $0 }
   }
 
+  /// What holds for a setting that is not set, where other settings decide.
+  mutating func holds<Value>(_ setting: Setting<Value>, _ text: String) {
+    defaults[setting.name] = text
+  }
+
   /// The setting's value, or its default where it is not set or wrong.
   ///
   /// - Parameter other: a default that depends on other settings, and how it would be written.

@@ -1,3 +1,4 @@
+import Offload
 import Primitives
 import Testing
 
@@ -36,7 +37,54 @@ struct HTMLTests {
   }
 }
 
+struct ReasonBarTests {
+  @Test
+  func `reasons have a piece each, the rarest share one, and what nobody can offload has none`() {
+    let figures = Figures()
+    #expect(ReasonBar(figures).html.text.contains("No request that could be offloaded"))
+    figures.decisions[.redirect].add(990)
+    let kinds: [PassReason.Kind] = [.busy, .store, .road, .coldLimit, .coldRange, .loop]
+    for (count, kind) in kinds.enumerated() {
+      figures.passes[kind].add(Int64(count + 1))
+    }
+    figures.passes[.upstreamStatus].add(5000)
+    let bar = ReasonBar(figures)
+    #expect(bar.others == 5000)
+    #expect(
+      bar.pieces.map(\.name) == [
+        "offloaded", "pass: loop", "pass: cold-range", "pass: cold-limit", "pass: road",
+        "pass: other reasons",
+      ])
+    #expect(bar.pieces.map(\.count) == [990, 6, 5, 4, 3, 3])
+    let text = bar.html.text.replacing("\u{202F}", with: " ")
+    #expect(text.contains("98 %</b> offloaded"))
+    #expect(text.contains("&lt; 1 %</b> pass: loop"))
+  }
+}
+
+struct MomentWordsTests {
+  @Test(
+    arguments: [
+      (-5, "now"), (0, "now"), (1, "1 second ago"), (59, "59 seconds ago"), (60, "1 minute ago"),
+      (3599, "59 minutes ago"), (3600, "1 hour ago"), (86_400, "1 day ago"),
+      (200_000, "2 days ago"),
+    ] as [(Int64, String)])
+  func `how long ago`(seconds: Int64, words: String) {
+    #expect(UnixTime(seconds: 1_000_000 - seconds).ago(at: UnixTime(seconds: 1_000_000)) == words)
+  }
+}
+
 struct HealthTests {
+  @Test func `since when something is as it is`() {
+    let health = Health()
+    #expect(health.since(.bucket) == nil)
+    _ = health.learn(.bucket, .bad("gone"), at: UnixTime(seconds: 10))
+    _ = health.learn(.bucket, .bad("still gone"), at: UnixTime(seconds: 20))
+    #expect(health.since(.bucket) == UnixTime(seconds: 10))
+    _ = health.learn(.bucket, .good("there"), at: UnixTime(seconds: 30))
+    #expect(health.since(.bucket) == UnixTime(seconds: 30))
+  }
+
   @Test func `not ready before all has been looked at, and while something is missing`() {
     let health = Health()
     #expect(health.reasonsNotReady.count == 3)
@@ -69,4 +117,15 @@ struct NumbersOfOthersTests {
       (0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (.max, "838860.7 TiB"),
     ] as [(Int64, String)])
   func `bytes in words`(bytes: Int64, words: String) { #expect(bytesInWords(bytes) == words) }
+}
+
+struct MillisecondsTests {
+  @Test(
+    arguments: [
+      (0, "0.0 ms"), (840_000, "0.8 ms"), (27_100_000, "27 ms"), (999_000_000, "999 ms"),
+      (1_290_000_000, "1.2 s"),
+    ] as [(Int64, String)])
+  func `a time in words`(nanoseconds: Int64, words: String) {
+    #expect(milliseconds(nanoseconds) == words)
+  }
 }

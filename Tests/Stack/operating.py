@@ -18,7 +18,6 @@ from fakes.relay import Relay
 from fakes.waiting import eventually
 
 PROGRAM = os.environ["BLOBLO"]
-SCREENSHOTS = stack.ROOT / ".build/screenshots"
 MIB = 1 << 20
 
 
@@ -171,18 +170,6 @@ def small_file_system(ends, size):
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], check=True)
     ends.callback(subprocess.run, ["umount", "-l", folder], check=True)
     return folder
-
-
-def take_pictures(url, name):
-    SCREENSHOTS.mkdir(exist_ok=True)
-    for form, size in (("desktop", "1280,2200"), ("phone", "390,3200")):
-        for scheme, number in (("dark", 0), ("light", 1)):
-            picture = SCREENSHOTS / f"{name}-{form}-{scheme}.png"
-            picture.unlink(missing_ok=True)
-            browse(url, f"--window-size={size}", "--hide-scrollbars",
-                   f"--blink-settings=preferredColorScheme={number}", f"--screenshot={picture}")
-            if picture.stat().st_size < 10_000:
-                raise AssertionError(f"{picture} shows little")
 
 
 @contextlib.contextmanager

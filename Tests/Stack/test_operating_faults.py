@@ -7,9 +7,10 @@ import time
 
 import pytest
 
+import pictures
 import stack
 from fakes.waiting import eventually
-from operating import MIB, operating, small_file_system, take_pictures
+from operating import MIB, operating, small_file_system
 
 pytestmark = pytest.mark.long
 
@@ -34,7 +35,8 @@ def test_s3_does_not_answer(site):
     assert 200 == site.get(digest)[0], "the pull works"
     assert site.passes("s3") > before
     assert "S3 does not answer as it should" in site.text()
-    take_pictures(site.nginx.url + "/bloblo/", "broken")
+    for (form, scheme), shown in pictures.take(site.nginx.url + "/bloblo/", "broken").items():
+        assert shown[pictures.BACK[scheme]] > 50_000 and shown[pictures.BAD[scheme]] > 100, (form, scheme)
     site.s3_relay.heal()
     site.assert_well_again("bucket")
 

@@ -9,9 +9,10 @@ import subprocess
 import pytest
 
 import demo
+import pictures
 import stack
 from fakes.waiting import eventually
-from operating import browse, browsing, operating, take_pictures
+from operating import browse, browsing, operating
 
 pytestmark = pytest.mark.long
 
@@ -148,7 +149,10 @@ def test_it_refreshes_itself(pulled, serve):
 
 
 def test_pictures(pulled):
-    take_pictures(pulled.nginx.url + "/bloblo/", "well")
+    for (form, scheme), shown in pictures.take(pulled.nginx.url + "/bloblo/", "well").items():
+        assert shown[pictures.BACK[scheme]] > 50_000, (form, scheme)
+        assert shown[pictures.BLUE[scheme]] > 500, (form, scheme, "the bars of what was offloaded")
+        assert shown[pictures.BAD[scheme]] == 0, (form, scheme, "all is well")
 
 
 def test_no_secret_anywhere(pulled):

@@ -16,6 +16,7 @@ package struct Operation: Sendable {
   let notices: Notices
   let frontFiles: FrontFiles
   let history: History
+  let latencies: Latencies
   let locations: Locations
   let answers: AnswerMemory
   let filler: Filler
@@ -43,6 +44,7 @@ package struct Operation: Sendable {
     answers = services.pingAndToken.memory
     filler = services.tee.filler
     history = History(at: .now())
+    latencies = Latencies(services.ledger.figures, at: .now())
     self.settings = settings.inForce
     warnings = settings.warnings
     start = .now()
@@ -54,6 +56,12 @@ package struct Operation: Sendable {
   var questions: (onWire: Int, waiting: Int) { services.upstream.load }
 
   var figures: Figures { ledger.figures }
+
+  /// Takes in what the counters have come to.
+  func takeHistory(at now: UnixTime) {
+    history.take(figures.bytes, at: now)
+    latencies.take(at: now)
+  }
 
   var memories: [(name: String, counts: MemoryCounts)] {
     locations.memoryCounts + [("answer", answers.counts)]

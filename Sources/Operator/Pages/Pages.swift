@@ -18,7 +18,7 @@ package struct Pages: Route {
   }
 
   /// What the pages draw is measured every few seconds.
-  package func tick() { operation.history.take(operation.figures.bytes, at: .now()) }
+  package func tick() { operation.takeHistory(at: .now()) }
 
   /// Answers, if the request is for a page.
   ///
@@ -47,7 +47,7 @@ package struct Pages: Route {
       var page = MetricsPage(operation, now: now)
       return Page(200, .metrics, page.render())
     case "/bloblo/", "/bloblo":
-      operation.history.take(operation.figures.bytes, at: now)
+      operation.takeHistory(at: now)
       return Page(200, .html, StatusPage(operation, now: now).render())
     case let path where path.hasPrefix("/bloblo/"): return Page(404, .plain, "no such page\n")
     default: return nil

@@ -2,6 +2,17 @@ internal import Offload
 internal import Telemetry
 
 extension PassReason.Kind {
+  /// Whether bytes that S3 could give are meant, and something could be done about it. The others are part of
+  /// every day: a client's first request, without a credential, is refused.
+  var couldBeOffloaded: Bool {
+    switch self {
+    case .notABlobRequest, .deletion, .notRemembered, .requestBody, .purged, .conditional, .range,
+      .otherValidator, .upstreamStatus, .smallBlob:
+      false
+    default: true
+    }
+  }
+
   /// For the person on duty: what it means, and what to do if anything.
   var meaning: String {
     switch self {

@@ -17,9 +17,11 @@ extension StatusPage {
 
   static let style: HTML = """
     :root{color-scheme:light dark;--back:#fbfbf9;--card:#fff;--line:#dcdcd4;--text:#1d1d1b;--soft:#5b5b55;\
-    --good:#126b3a;--bad:#b3261e;--blue:#1f5fa8;--sand:#c9a35a}
+    --good:#126b3a;--bad:#b3261e;--blue:#1f5fa8;--sand:#c9a35a;\
+    --r1:#b3261e;--r2:#7a4fa3;--r3:#1d7f7a;--r4:#c2571a}
     @media (prefers-color-scheme:dark){:root{--back:#161614;--card:#1f1f1c;--line:#3a3a35;--text:#ecece6;\
-    --soft:#a9a99f;--good:#6fd39a;--bad:#ff9a91;--blue:#6ea8e8;--sand:#a8853f}}
+    --soft:#a9a99f;--good:#6fd39a;--bad:#ff9a91;--blue:#6ea8e8;--sand:#a8853f;\
+    --r1:#ff9a91;--r2:#c3a2e6;--r3:#6fc9c3;--r4:#f0a068}}
     *{box-sizing:border-box}
     body{margin:0 auto;max-width:66rem;padding:1rem;background:var(--back);color:var(--text);\
     font:1rem/1.5 system-ui,sans-serif}
@@ -48,6 +50,17 @@ extension StatusPage {
     svg{display:block;width:100%;height:7.5rem;border-bottom:1px solid var(--line)}
     rect.offloaded{fill:var(--blue)}
     rect.other{fill:var(--sand)}
+    rect.r1{fill:var(--r1)}rect.r2{fill:var(--r2)}rect.r3{fill:var(--r3)}rect.r4{fill:var(--r4)}\
+    rect.r5{fill:var(--soft)}
+    i.r1{background:var(--r1)}i.r2{background:var(--r2)}i.r3{background:var(--r3)}i.r4{background:var(--r4)}\
+    i.r5{background:var(--soft)}
+    svg.low{height:5rem}
+    svg.bar{height:1.5rem;border:0}
+    section h3{margin-top:1rem}
+    .needs h3,.pair h3{margin-top:0}
+    .soft{color:var(--soft)}
+    .reasons{margin:.5rem 0 0;padding:0;list-style:none}
+    .reasons i:first-child{margin-left:0}
     figcaption{display:flex;flex-wrap:wrap;justify-content:space-between;gap:0 1rem;color:var(--soft);\
     font-size:.875rem}
     .legend i{display:inline-block;width:.8em;height:.8em;margin:0 .3em 0 .8em}

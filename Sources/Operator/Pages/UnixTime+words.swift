@@ -11,6 +11,20 @@ extension UnixTime {
   /// `2026-11-24`, UTC.
   var day: String { formatted("%Y-%m-%d") }
 
+  /// `1 minute ago`; what a clock that was set back leaves in the future is now.
+  func ago(at now: UnixTime) -> String {
+    let seconds = max(0, now - self)
+    let (count, unit) =
+      switch seconds {
+      case 0..<60: (seconds, "second")
+      case 60..<3600: (seconds / 60, "minute")
+      case 3600..<86_400: (seconds / 3600, "hour")
+      default: (seconds / 86_400, "day")
+      }
+    if seconds == 0 { return "now" }
+    return "\(count) \(unit)\(count == 1 ? "" : "s") ago"
+  }
+
   private func formatted(_ format: String) -> String {
     var parts = unsafe tm()
     var time = time_t(seconds)

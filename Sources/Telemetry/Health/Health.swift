@@ -1,9 +1,12 @@
+package import Primitives
 internal import Synchronization
 
 /// What is known of the state of things that bloblo needs.
 package final class Health: Sendable {
   private struct State {
     var verdicts = [Verdict](repeating: .unknown, count: Need.allCases.count)
+    /// When each came to be as it is.
+    var since = [UnixTime?](repeating: nil, count: Need.allCases.count)
     var isStopping = false
   }
 
@@ -13,11 +16,15 @@ package final class Health: Sendable {
 
   package subscript(need: Need) -> Verdict { state.withLock { $0.verdicts[need.rawValue] } }
 
+  /// Since when a need is well, or not well; `nil` before it was looked at.
+  package func since(_ need: Need) -> UnixTime? { state.withLock { $0.since[need.rawValue] } }
+
   /// - Returns: what was known before.
-  package func learn(_ need: Need, _ verdict: Verdict) -> Verdict {
+  package func learn(_ need: Need, _ verdict: Verdict, at now: UnixTime = .now()) -> Verdict {
     state.withLock { state in
       let before = state.verdicts[need.rawValue]
       state.verdicts[need.rawValue] = verdict
+      if before.state != verdict.state { state.since[need.rawValue] = now }
       return before
     }
   }

@@ -5,13 +5,15 @@ package import Registry
 
 /// Tells the log what becomes of fills.
 package struct FillLog: FillObserver {
-  let logger: Logger
-  let figures: Figures
+  private let logger: Logger
+  private let figures: Figures
+  private let recent: RecentFailures
   private let failures = RepeatLimit<FillFailure>(burst: 20)
 
-  package init(logger: Logger, figures: Figures) {
+  package init(_ logger: Logger, _ ledger: Ledger) {
     self.logger = logger
-    self.figures = figures
+    figures = ledger.figures
+    recent = ledger.failedFills
   }
 
   package func published(_ digest: Digest, size: Int64, after time: Duration) {
@@ -35,6 +37,7 @@ package struct FillLog: FillObserver {
 
   package func failed(_ digest: Digest, _ error: FillError) {
     figures.fillsFailed[error.cause].add()
+    recent.note(digest, error, at: .now())
     guard let repeated = failures.admit(error.cause, at: Moment.now().steady) else { return }
     // What upstream answers is upstream's affair, and a wrong digest is for someone to look at.
     let level: Logger.Level =

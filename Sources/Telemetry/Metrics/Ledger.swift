@@ -8,6 +8,7 @@ internal import Primitives
 package final class Ledger: Sendable {
   package let figures = Figures()
   package let recentPasses = RecentPasses()
+  package let failedFills = RecentFailures()
   package let log: DecisionLog
 
   package init(_ logger: Logger, _ volume: LogVolume) { log = DecisionLog(logger, volume) }

@@ -1,0 +1,56 @@
+internal import S3
+internal import Telemetry
+
+/// What bloblo needs, and how quick it is.
+extension StatusPage {
+  var needs: HTML {
+    let items: [HTML] = Need.allCases.map { need in
+      let verdict = operation.health[need]
+      let (word, mark) =
+        switch verdict.state {
+        case .good: ("well", "✓")
+        case .bad: ("not well", "✗")
+        case .unknown: ("unknown", "…")
+        }
+      return """
+        <li class="\(verdict.state == .good ? "good" : verdict.state == .bad ? "bad" : "unknown")" \
+        id="need-\(need.word)"><span class="mark" aria-hidden="true">\(mark)</span>\
+        <div><h3>\(need.name): \(word)</h3><p>\(verdict.sentence) \(verdict.state == .bad ? since(need) : "")</p></div></li>
+        """
+    }
+    return """
+      <section aria-labelledby="h-needs"><h2 id="h-needs">What bloblo needs</h2>
+      <ul id="needs" class="needs" data-live>\(items)\(clock)</ul></section>
+      """
+  }
+
+  /// This machine's clock, beside S3's.
+  private var clock: HTML {
+    let clock = operation.credentials.clock
+    let seconds = abs(clock.measured)
+    let isWell = clock.correction == 0
+    let words: HTML =
+      seconds < 5
+      ? "It agrees with S3's."
+      : "It is \(seconds) s \(clock.measured > 0 ? "behind" : "ahead of") S3's."
+    let advice: HTML =
+      isWell
+      ? ""
+      : " Signatures are corrected by that. Run chrony or systemd-timesyncd: registries refuse tokens that begin in their future."
+    return """
+      <li class="\(isWell ? "good" : "bad")" id="clock"><span class="mark" aria-hidden="true">\(isWell ? "✓" : "✗")</span>\
+      <div><h3>Clock: \(isWell ? "well" : "not well")</h3><p>\(words)\(advice)</p></div></li>
+      """
+  }
+
+  /// How long the servers take that bloblo asks.
+  var latencies: HTML {
+    """
+    <section aria-labelledby="h-latencies"><h2 id="h-latencies">How long answers take</h2>
+    <div id="latencies" class="pair" data-live>
+    \(LatencyChart("Registry", id: "registry", operation.latencies.registry).html)
+    \(LatencyChart("S3", id: "s3", operation.latencies.s3).html)
+    </div></section>
+    """
+  }
+}

@@ -1,0 +1,46 @@
+internal import Primitives
+internal import Telemetry
+
+/// The bytes and requests that the registry was spared, and why not all.
+extension StatusPage {
+  var offload: HTML {
+    let (minutes, today) = operation.history.reading
+    let quarter = minutes.suffix(15).reduce(History.Bytes(), +)
+    return """
+      <section aria-labelledby="h-offload"><h2 id="h-offload">Bytes that the registry was spared</h2>
+      <div id="offload" data-live>
+      <dl class="figures">
+      \(figure("Last 15 minutes", quarter))
+      \(figure("Today, since \(todayStart) UTC", today))
+      </dl>
+      \(Chart(minutes: minutes).html)
+      <h3>Requests that could have been offloaded, since the start</h3>
+      \(bar.html)
+      \(others)
+      </div></section>
+      """
+  }
+
+  private var bar: ReasonBar { ReasonBar(operation.figures) }
+
+  private var others: HTML {
+    bar.others == 0
+      ? ""
+      : "<p class=\"soft\">\(bar.others) more could not be: refused, conditional, small, no blobs' requests.</p>"
+  }
+
+  private var todayStart: String {
+    operation.start.seconds / 86_400 == now.seconds / 86_400 ? operation.start.clock : "00:00"
+  }
+
+  private func figure(_ name: String, _ bytes: History.Bytes) -> HTML {
+    let share: HTML = if let share = bytes.share { "\(share)\u{202F}%" } else { "–" }
+    let roads: [HTML] = Road.allCases.filter { bytes[$0] > 0 }.map {
+      "<li>\(bytesInWords(bytes[$0])) \($0.word)</li>"
+    }
+    return """
+      <div><dt>\(name)</dt><dd><b>\(share)</b> of \(bytesInWords(bytes.total))\
+      <ul>\(roads)</ul></dd></div>
+      """
+  }
+}

@@ -1,0 +1,63 @@
+internal import Offload
+internal import Registry
+internal import Telemetry
+
+/// What became of requests.
+extension StatusPage {
+  var decisions: HTML {
+    let figures = operation.figures
+    let kinds: [HTML] = figures.decisions.values.filter { $0.value > 0 }.map {
+      row([
+        ("Decision", $0.kind.word), ("What it means", $0.kind.meaning), ("Requests", "\($0.value)"),
+      ])
+    }
+    let passes = figures.passes.values.filter { $0.value > 0 }.sorted { $0.value > $1.value }
+    func rows(couldBeOffloaded: Bool) -> [HTML] {
+      passes.filter { $0.kind.couldBeOffloaded == couldBeOffloaded }.map {
+        row([
+          ("Decision", "pass: \($0.kind.word)"), ("What it means", $0.kind.meaning),
+          ("Requests", "\($0.value)"),
+        ])
+      }
+    }
+    let names = ["Decision", "What it means", "Requests"]
+    return """
+      <section aria-labelledby="h-decisions"><h2 id="h-decisions">Decisions since the start</h2>
+      <div id="decisions" data-live>\(table(
+        names, kinds + rows(couldBeOffloaded: true), "No request has come yet."))</div>
+      <details><summary>Normal passes</summary><div id="decisions-normal" data-live>\(table(
+        names, rows(couldBeOffloaded: false), "None so far."))</div></details></section>
+      """
+  }
+
+  var passes: HTML {
+    let names = ["When", "Why", "Blob", "Client"]
+    return """
+      <section aria-labelledby="h-passes"><h2 id="h-passes">Last passes to the registry</h2>
+      <div id="passes" data-live>\(table(names, passRows(couldBeOffloaded: true), "None so far."))</div>
+      <details><summary>Normal passes: refused, conditional, small</summary>
+      <div id="passes-normal" data-live>\(table(
+        names, passRows(couldBeOffloaded: false), "None so far."))</div></details></section>
+      """
+  }
+
+  private func passRows(couldBeOffloaded: Bool) -> [HTML] {
+    let passes = operation.ledger.recentPasses.all.filter {
+      $0.reason.couldBeOffloaded == couldBeOffloaded
+    }
+    return passes.map { pass in
+      let blob: HTML =
+        if let path = pass.path {
+          "\(path.name.description) <code>\(short(path.digest))</code>"
+        } else {
+          "–"
+        }
+      let why: HTML = "\(pass.reason.word)\(pass.words.map { ": " + $0.prefix(300) } ?? "")"
+      return """
+        <tr><td data-label="When">\(moment(pass.time))</td>\
+        <td data-label="Why">\(why)<p>\(pass.reason.meaning)</p></td><td data-label="Blob">\(blob)</td>\
+        <td data-label="Client">\(pass.client.isEmpty ? "–" : pass.client)</td></tr>
+        """
+    }
+  }
+}
