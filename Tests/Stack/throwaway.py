@@ -50,8 +50,8 @@ class Tree:
         return ["nsenter", "-t", str(self.pid), "--mount", "--pid", "--net", "--", "chroot", str(self.root), "/usr/bin/env",
                 "-i", *(f"{name}={value}" for name, value in settings.items()), *map(str, words)]
 
-    def enter(self, *words, check=True, **more):
-        done = subprocess.run(self.words(*words), capture_output=True, text=True, timeout=300, **more)
+    def enter(self, *words, check=True, environment=None, **more):
+        done = subprocess.run(self.words(*words, **environment or {}), capture_output=True, text=True, timeout=300, **more)
         if check and done.returncode:
             raise AssertionError(f"{words}: {done.returncode}: {done.stdout[-3000:]}{done.stderr[-3000:]}")
         return done
