@@ -1,4 +1,5 @@
 internal import S3
+internal import Store
 internal import Telemetry
 
 /// What bloblo needs, and how quick it is.

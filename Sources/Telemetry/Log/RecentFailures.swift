@@ -1,4 +1,4 @@
-package import Fill
+internal import Fill
 package import Primitives
 package import Registry
 internal import Synchronization

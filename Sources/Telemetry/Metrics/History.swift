@@ -30,7 +30,7 @@ package final class History: Sendable {
     }
   }
 
-  static let minutes = 60
+  package static let minutes = 60
 
   private struct State {
     var last = Bytes()

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import HTTPTransport
+import Operator
 import Primitives
 import Registry
 import S3
