@@ -1,3 +1,4 @@
+internal import Gateway
 internal import Offload
 internal import Registry
 internal import Telemetry
@@ -13,9 +14,9 @@ extension StatusPage {
     }
     let passes = figures.passes.values.filter { $0.value > 0 }.sorted { $0.value > $1.value }
     func rows(couldBeOffloaded: Bool) -> [HTML] {
-      passes.filter { $0.kind.couldBeOffloaded == couldBeOffloaded }.map {
+      passes.filter { isFolded($0.kind) != couldBeOffloaded }.map {
         row([
-          ("Decision", "pass: \($0.kind.word)"), ("What it means", $0.kind.meaning),
+          ("Decision", "pass: \($0.kind.word)"), ("What it means", meaning(of: $0.kind)),
           ("Requests", "\($0.value)"),
         ])
       }
@@ -43,7 +44,7 @@ extension StatusPage {
 
   private func passRows(couldBeOffloaded: Bool) -> [HTML] {
     let passes = operation.ledger.recentPasses.all.filter {
-      $0.reason.couldBeOffloaded == couldBeOffloaded
+      isFolded($0.reason) != couldBeOffloaded
     }
     return passes.map { pass in
       let blob: HTML =
@@ -55,9 +56,28 @@ extension StatusPage {
       let why: HTML = "\(pass.reason.word)\(pass.words.map { ": " + $0.prefix(300) } ?? "")"
       return """
         <tr><td data-label="When">\(moment(pass.time))</td>\
-        <td data-label="Why">\(why)<p>\(pass.reason.meaning)</p></td><td data-label="Blob">\(blob)</td>\
+        <td data-label="Why">\(why)<p>\(meaning(of: pass.reason))</p></td><td data-label="Blob">\(blob)</td>\
         <td data-label="Client">\(pass.client.isEmpty ? "–" : pass.client)</td></tr>
         """
     }
+  }
+
+  /// Part of every day, unless nearly all blobs meet it.
+  private func isFolded(_ kind: PassReason.Kind) -> Bool {
+    !kind.couldBeOffloaded
+      && !operation.passAlarm.all.contains { $0.finding.reason == kind }
+  }
+
+  /// "Normal" is no word for what all blobs meet.
+  private func meaning(of kind: PassReason.Kind) -> String {
+    if operation.passAlarm.all.contains(where: { $0.finding.reason == kind }) {
+      return kind.advice.hasPrefix(kind.meaning)
+        ? kind.advice : "\(kind.meaning) \(kind.advice)"
+    }
+    guard kind.isNormal else { return kind.meaning }
+    let isGiven = [DecisionKind.redirect, .accelerate, .tee, .multipart]
+      .contains { operation.figures.decisions[$0].value > 0 }
+    if isGiven || kind.isOfNoBlob { return "\(kind.meaning) Normal." }
+    return "\(kind.meaning) Normal beside blobs that are given out; so far none was."
   }
 }

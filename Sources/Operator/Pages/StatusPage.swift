@@ -1,4 +1,5 @@
 internal import Fill
+internal import Gateway
 internal import Logging
 internal import Offload
 internal import Primitives
@@ -88,8 +89,11 @@ struct StatusPage {
     let items: [HTML] = operation.notices.all.map { notice, sentence in
       "<li id=\"notice-\(notice.word)\"><b>Notice: \(notice.message).</b> \(sentence)</li>"
     }
+    let passing: [HTML] = operation.passAlarm.all.map {
+      "<li id=\"notice-nearly-all-pass\"><b>Notice: nearly all blobs pass.</b> \($0.sentence)</li>"
+    }
     let warnings: [HTML] = operation.warnings.map { "<li><b>Setting:</b> \($0)</li>" }
-    let all = items + warnings
+    let all = items + passing + warnings
     return all.isEmpty ? "" : "<ul class=\"notices\">\(all)</ul>"
   }
 
