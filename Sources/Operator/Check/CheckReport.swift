@@ -39,6 +39,11 @@ package struct CheckReport {
         advice: hasFailed ? "do what the lines that FAIL say, from the first on" : nil))
   }
 
+  /// Whether what was looked at under this subject is not as it should be.
+  func isAmiss(_ subject: String) -> Bool {
+    lines.contains { $0.subject == subject && $0.level != .ok }
+  }
+
   package mutating func ok(_ subject: String, _ finding: String) {
     lines.append(Line(level: .ok, subject: subject, finding: finding, advice: nil))
   }

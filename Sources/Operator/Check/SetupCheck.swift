@@ -95,7 +95,8 @@ package struct SetupCheck {
       environment[Declared.checkAuthorization.name]
       ?? logIn(location.upstream, path, [front].compactMap { $0 } + hosts, &report, &http)
     let isRedirectable = UpstreamCheck(
-      location, store, path, authorization: authorization, front: front
+      location, store, path, authorization: authorization, front: front,
+      spool: settings.fillLimits.spoolBytes
     ).run(&report, &http)
     AddressCheck(
       upstream: location.upstream, identity: settings.proofIdentity, path: path,

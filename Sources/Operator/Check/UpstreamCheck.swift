@@ -15,18 +15,21 @@ package struct UpstreamCheck {
   private let path: BlobPath?
   private let client: ClientFields
   private let front: String?
+  private let spool: Int64
 
   /// - Parameters:
   ///   - authorization: a client's, if there is one to try with.
   ///   - front: the web server's URL, if it is known.
+  ///   - spool: the bytes that spools may have.
   package init(
     _ location: LocationSettings, _ store: S3BlobStore, _ path: BlobPath?, authorization: String?,
-    front: String? = nil
+    front: String? = nil, spool: Int64
   ) {
     self.location = location
     self.store = store
     self.path = path
     self.front = front
+    self.spool = spool
     client = ClientFields(authorization.map { [HTTPField("Authorization", $0)] } ?? [])
   }
 
@@ -36,8 +39,10 @@ package struct UpstreamCheck {
     loop(&report, &http)
     guard let path else { return false }
     head(path, &report, &http)
-    let isProven = prove(path, &report, &http)
-    return presence(path, &report, &http) && isProven
+    let proof = prove(path, &report, &http)
+    let fill = FillCheck(location, path, client)
+    let obstacle = fill.run(proof, spool: spool, &report, &http)
+    return presence(path, obstacle, &report, &http) && proof != nil
   }
 
   private var upstream: UpstreamRegistry { location.upstream }
@@ -130,9 +135,10 @@ package struct UpstreamCheck {
     }
   }
 
+  /// - Returns: the proof; `nil` when there is none.
   private func prove(
     _ path: BlobPath, _ report: inout CheckReport, _ http: inout HTTPClient
-  ) -> Bool {
+  ) -> BlobProof? {
     defer { LoginCheck(upstream: upstream, path: path).run(&report, &http) }
     do {
       let proof = try upstream.prove(path, for: client, by: &http)
@@ -140,10 +146,10 @@ package struct UpstreamCheck {
         "upstream.proof",
         "this client may read \(path.digest)\(proof.size == nil ? ", of a size that upstream does not say" : "")"
       )
-      return true
+      return proof
     } catch {
       tell(error, path, &report, &http)
-      return false
+      return nil
     }
   }
 
@@ -176,15 +182,23 @@ package struct UpstreamCheck {
     }
   }
 
+  /// - Parameter obstacle: what keeps a fill from bringing it there.
   private func presence(
-    _ path: BlobPath, _ report: inout CheckReport, _ http: inout HTTPClient
+    _ path: BlobPath, _ obstacle: FillCheck.Obstacle?, _ report: inout CheckReport,
+    _ http: inout HTTPClient
   ) -> Bool {
     do {
       guard let blob = try store.find(path.digest, by: &http, now: .now()) else {
-        report.warn(
-          "bucket.blob", "\(path.digest) is not in the bucket",
-          location.fill == .off
-            ? "BLOBLO_FILL=off: `bloblo warm` brings it there" : "the next GET brings it there")
+        if let obstacle {
+          report.warn(
+            "bucket.blob",
+            "\(path.digest) is not in the bucket, and no GET brings it there: \(obstacle.words)",
+            obstacle.advice)
+        } else {
+          report.warn(
+            "bucket.blob", "\(path.digest) is not in the bucket",
+            "the next GET of it brings it there")
+        }
         return false
       }
       report.ok("bucket.blob", "\(path.digest) is there, \(blob.size) bytes")
