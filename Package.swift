@@ -49,13 +49,14 @@ let package = Package(
     .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CTLS", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CExpat", providers: [.apt(["libexpat1-dev"])]),
+    .systemLibrary(name: "CISAL", providers: [.apt(["libisal-dev"])]),
     .systemLibrary(name: "CLinux"),
 
     // Floor 1: one C library each, made safe, and the values that every floor may hold.
     room("Primitives"),
     room("Threading", "CLinux", "Primitives"),
     room("System", "CLinux", "Threading"),
-    room("Hashing", "CCrypto"),
+    room("Hashing", "CCrypto", "CISAL"),
     room("HTTPTransport", "CCurl", "CLinux", "CTLS", "Primitives", "Threading", "System"),
     room("FastCGI", "CFastCGI", "CLinux", "Primitives", "Threading", "System"),
     room("XML", "CExpat"),

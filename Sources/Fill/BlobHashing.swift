@@ -1,5 +1,6 @@
 internal import Hashing
 internal import Registry
+internal import S3
 internal import Threading
 
 /// Hashes a blob from its spool, behind those who read along: they wait for bytes, the hash does not.
@@ -14,9 +15,10 @@ final class BlobHashing: Sendable {
   private let parts: Parts?
   private let verdict = Monitor<Result<Void, FillError>?>(nil)
 
-  /// How long a part is, and who takes it.
+  /// How long a part is, what it is summed by, and who takes it.
   struct Parts: Sendable {
     let bytes: Int64
+    let algorithm: PartChecksum.Algorithm
     let take: @Sendable (BlobPart) -> Void
   }
 
@@ -48,7 +50,9 @@ final class BlobHashing: Sendable {
   func verify() -> Result<Void, FillError> {
     Result { () throws(FillError) in
       var hash = HashFunction(fill.digest.algorithm)
-      let cutter = parts.map { PartCutter(size: spool.bytes, partBytes: $0.bytes, $0.take) }
+      let cutter = parts.map {
+        PartCutter(size: spool.bytes, partBytes: $0.bytes, $0.algorithm, $0.take)
+      }
       var piece = [UInt8](repeating: 0, count: Self.pieceBytes)
       var offset: Int64 = 0
       while offset < spool.bytes {

@@ -234,7 +234,10 @@ package final class Filler: Sendable {
       }
     }
     do throws(FillError) {
-      let hashing = BlobHashing(fill, spool, .init(bytes: partSize) { upload.add($0) })
+      let parts = BlobHashing.Parts(bytes: partSize, algorithm: upload.algorithm) {
+        upload.add($0)
+      }
+      let hashing = BlobHashing(fill, spool, parts)
       let isAlongside = hashing.start(on: hashers)
       try finish(reading, fill, upload)
       if isAlongside { try hashing.waitForVerdict() } else { try hashing.verify().get() }
@@ -303,7 +306,7 @@ package final class Filler: Sendable {
     if target.digest.algorithm == .sha256, let digest = Hex.decode(target.digest.encoded.span) {
       return digest
     }
-    return try spool.sha256(count: target.size)
+    return try spool.sha256(from: 0, count: target.size)
   }
 
   private func complete(_ upload: MultipartFill, _ target: FillTarget, _ http: inout HTTPClient)

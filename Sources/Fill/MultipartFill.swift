@@ -40,6 +40,8 @@ final class MultipartFill: Sendable {
   private let pool: ThreadPool<HTTPClient>
   private let parallelParts: Int
   private let lead: Int64?
+  /// What parts are summed by.
+  let algorithm: PartChecksum.Algorithm
   private let state = Monitor(State())
 
   /// - Parameter lead: for a fill that nobody can read along with: how many bytes the reading may be ahead of
@@ -53,6 +55,7 @@ final class MultipartFill: Sendable {
     self.pool = pool
     self.parallelParts = parallelParts
     self.lead = lead
+    algorithm = target.bucket.partChecksum
   }
 
   func add(_ part: BlobPart) {
@@ -183,7 +186,7 @@ final class MultipartFill: Sendable {
     let new = try Retry.run(goesOn) { () throws(S3Error) in
       do throws(S3Error) {
         return try target.bucket.createMultipartUpload(
-          target.key, metadata: target.metadata, over: &http, now: .now())
+          target.key, checksum: algorithm, metadata: target.metadata, over: &http, now: .now())
       } catch {
         if error.mayHaveWorked { state.withLock { $0.isBeginningLost = true } }
         throw error
@@ -199,9 +202,29 @@ final class MultipartFill: Sendable {
   ) throws(S3Error) -> UploadedPart {
     guard let upload else { preconditionFailure("a part without an upload") }
     let body = HTTPBody.file(descriptor: spool.descriptor, offset: part.offset, count: part.count)
+    let checksum = try checksum(of: part, as: upload.checksum)
     return try Retry.run(goesOn) { () throws(S3Error) in
       try target.bucket.uploadPart(
-        upload, number: part.number, body, sha256: part.sha256, over: &http, now: .now())
+        upload, number: part.number, body, checksum,
+        sha256: { () throws(S3Error) in try sha256(of: part) }, over: &http, now: .now())
+    }
+  }
+
+  /// Another one than the part came with, where S3 did not take that.
+  private func checksum(
+    of part: BlobPart, as algorithm: PartChecksum.Algorithm?
+  ) throws(S3Error) -> PartChecksum? {
+    guard let algorithm else { return nil }
+    if algorithm == part.checksum.algorithm { return part.checksum }
+    return PartChecksum(.sha256, try sha256(of: part))
+  }
+
+  private func sha256(of part: BlobPart) throws(S3Error) -> [UInt8] {
+    if part.checksum.algorithm == .sha256 { return part.checksum.bytes }
+    do throws(FillError) {
+      return try spool.sha256(from: part.offset, count: part.count)
+    } catch {
+      throw .unexpectedAnswer(.uploadPart, reason: "\(error)")
     }
   }
 

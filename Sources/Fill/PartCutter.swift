@@ -1,12 +1,13 @@
 internal import Hashing
+internal import S3
 
-/// A part of a blob: where it stands in the spool, and the SHA-256 of its bytes.
+/// A part of a blob: where it stands in the spool, and the sum of its bytes.
 struct BlobPart: Sendable {
   /// From 1.
   let number: Int
   let offset: Int64
   let count: Int64
-  let sha256: [UInt8]
+  let checksum: PartChecksum
 }
 
 /// Cuts the bytes that come in parts, and hands each on when it is whole.
@@ -14,13 +15,17 @@ final class PartCutter {
   private let partBytes: Int64
   private let size: Int64
   private let take: (BlobPart) -> Void
-  private var hash = HashFunction(.sha256)
+  private var sum: PartSum
   private var number = 1
   private var offset: Int64 = 0
   private var count: Int64 = 0
 
   /// - Parameter size: of the whole blob; its last part may be short.
-  init(size: Int64, partBytes: Int64, _ take: @escaping (BlobPart) -> Void) {
+  init(
+    size: Int64, partBytes: Int64, _ algorithm: PartChecksum.Algorithm,
+    _ take: @escaping (BlobPart) -> Void
+  ) {
+    sum = PartSum(algorithm)
     self.size = size
     self.partBytes = partBytes
     self.take = take
@@ -30,7 +35,7 @@ final class PartCutter {
     var at = 0
     while at < bytes.count {
       let end = min(bytes.count, at + Int(partBytes - count))
-      hash.update(bytes.extracting(at..<end))
+      sum.update(bytes.extracting(at..<end))
       count += Int64(end - at)
       at = end
       if count == partBytes || offset + count == size { cut() }
@@ -38,9 +43,7 @@ final class PartCutter {
   }
 
   private func cut() {
-    var whole = HashFunction(.sha256)
-    swap(&whole, &hash)
-    take(BlobPart(number: number, offset: offset, count: count, sha256: whole.finalize()))
+    take(BlobPart(number: number, offset: offset, count: count, checksum: sum.finish()))
     number += 1
     offset += count
     count = 0

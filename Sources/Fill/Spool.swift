@@ -70,13 +70,13 @@ final class Spool: Sendable {
     _ = fallocate(descriptor, clinux_punch_hole, off_t(offset), off_t(count))
   }
 
-  /// The SHA-256 of all that was written, read once more.
-  func sha256(count: Int64) throws(FillError) -> [UInt8] {
+  /// The SHA-256 of what was written, read once more.
+  func sha256(from start: Int64, count: Int64) throws(FillError) -> [UInt8] {
     var hash = HashFunction(.sha256)
     var buffer = [UInt8](repeating: 0, count: 64 << 10)
-    var offset: Int64 = 0
-    while offset < count {
-      let got = try read(into: &buffer, at: offset, upTo: count)
+    var offset = start
+    while offset < start + count {
+      let got = try read(into: &buffer, at: offset, upTo: start + count)
       hash.update(buffer.span.extracting(0..<got))
       offset += Int64(got)
     }

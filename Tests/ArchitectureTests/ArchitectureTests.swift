@@ -20,7 +20,7 @@ struct ArchitectureTests {
 
   static let homes: [String: Set<String>] = [
     "CFastCGI": ["FastCGI"], "CCurl": ["HTTPTransport"], "CCrypto": ["Hashing"], "CExpat": ["XML"],
-    "CLinux": ["FastCGI", "HTTPTransport", "Threading", "System", "Fill"],
+    "CISAL": ["Hashing"], "CLinux": ["FastCGI", "HTTPTransport", "Threading", "System", "Fill"],
     "CTLS": ["HTTPTransport"],
   ]
 

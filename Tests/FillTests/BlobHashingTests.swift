@@ -1,6 +1,7 @@
 import HTTPTransport
 import Hashing
 import Registry
+import S3
 import Testing
 import Threading
 
@@ -23,7 +24,8 @@ import Threading
     let (fill, spool) = try fill(for: bytes)
     let parts = Monitor<[BlobPart]>([])
     let hashing = BlobHashing(
-      fill, spool, .init(bytes: 300_000) { part in parts.update { $0.append(part) } })
+      fill, spool,
+      .init(bytes: 300_000, algorithm: .sha256) { part in parts.update { $0.append(part) } })
     #expect(hashing.start(on: pool))
     fill.begin(.init(status: 200, fields: []), spool)
     try spool.write(Array(bytes[..<650_000]).span, at: 0)

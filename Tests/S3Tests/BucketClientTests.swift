@@ -197,7 +197,10 @@ struct BucketClientTests {
         </InitiateMultipartUploadResult>
         """)
     let begun = try client.createMultipartUpload(key, over: &http, now: Self.now)
-    #expect(begun == MultipartUpload(key: key, id: upload.id, initiated: Self.now))
+    #expect(
+      begun
+        == MultipartUpload(
+          key: key, id: upload.id, initiated: Self.now, checksum: .sha256))
     #expect(
       http.sent == [
         "POST http://s3:9000/bucket/sha256%3A1%2B2?uploads=",
@@ -209,7 +212,7 @@ struct BucketClientTests {
     var http = ScriptedClient(200, [HTTPField("ETag", "\"t\"")])
     let part = try client.uploadPart(
       upload, number: 7, .bytes(Array("blob".utf8)), sha256: digest, over: &http, now: Self.now)
-    #expect(part == UploadedPart(number: 7, eTag: "\"t\"", checksumSHA256: base64))
+    #expect(part == UploadedPart(number: 7, eTag: "\"t\"", checksum: PartChecksum(.sha256, digest)))
     #expect(
       http.sent == [
         "PUT http://s3:9000/bucket/sha256%3A1%2B2?partNumber=7&uploadId=u%2F1%2B2%3D%3D",
@@ -226,7 +229,7 @@ struct BucketClientTests {
     _ http: inout ScriptedClient, onlyIfAbsent: Bool = false
   ) throws(S3Error) -> UploadOutcome {
     try client.completeMultipartUpload(
-      upload, [UploadedPart(number: 1, eTag: "\"<&>\"", checksumSHA256: base64)],
+      upload, [UploadedPart(number: 1, eTag: "\"<&>\"", checksum: PartChecksum(.sha256, digest))],
       onlyIfAbsent: onlyIfAbsent, over: &http, now: Self.now)
   }
 

@@ -88,9 +88,86 @@ struct DifferentServersTests {
     let part = try client.uploadPart(
       upload, number: 1, .none, sha256: digest, over: &http, now: Self.now)
     #expect(http.requests.count == 3)
-    #expect(part == UploadedPart(number: 1, eTag: "\"t\"", checksumSHA256: nil))
+    #expect(part == UploadedPart(number: 1, eTag: "\"t\"", checksum: nil))
     #expect(
       !String(decoding: UploadedPart.document(of: [part]), as: UTF8.self).contains("Checksum"))
+  }
+
+  static let begun =
+    "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>"
+  static let crc = PartChecksum(.crc32c, [1, 2, 3, 4])
+
+  /// What the server got of a part's sum and of its body's hash.
+  private func sent(_ request: HTTPRequest) -> [String] {
+    ["x-amz-checksum-algorithm", "x-amz-checksum-crc32c", "x-amz-content-sha256"]
+      .compactMap { request.fields.first(named: $0)?.text }
+  }
+
+  @Test func `over TLS a part goes up with a CRC-32C, and is not hashed for the signature`() throws
+  {
+    var http = ScriptedClient(200, [HTTPField("ETag", "\"t\"")], body: Self.begun)
+    #expect(client.partChecksum == .crc32c)
+    let upload = try client.createMultipartUpload(
+      key, checksum: .crc32c, over: &http, now: Self.now)
+    let part = try client.uploadPart(
+      upload, number: 1, .none, Self.crc, sha256: { () throws(S3Error) in throw .cannotSign },
+      over: &http, now: Self.now)
+    #expect(sent(http.requests[0]).first == "CRC32C")
+    #expect(sent(http.requests[1]) == ["AQIDBA==", "UNSIGNED-PAYLOAD"])
+    #expect(
+      String(decoding: UploadedPart.document(of: [part]), as: UTF8.self)
+        .contains("<ChecksumCRC32C>AQIDBA==</ChecksumCRC32C>"))
+  }
+
+  @Test(arguments: [
+    (400, "InvalidRequest", "Checksum algorithm provided is unsupported."),
+    (501, "NotImplemented", "m"), (400, "InvalidArgument", "m"),
+  ])
+  func `a server that does not know CRC-32C gets SHA-256`(
+    _ status: Int, _ code: String, _ message: String
+  ) throws {
+    var http = ScriptedClient { request in
+      request.fields.first(named: "x-amz-checksum-algorithm")?.text == "CRC32C"
+        ? (status, [], "<Error><Code>\(code)</Code><Message>\(message)</Message></Error>")
+        : (200, [], Self.begun)
+    }
+    let upload = try client.createMultipartUpload(
+      key, checksum: .crc32c, over: &http, now: Self.now)
+    #expect(upload.checksum == .sha256)
+    #expect(http.requests.map { sent($0).first } == ["CRC32C", "SHA256"])
+    #expect(client.partChecksum == .sha256)
+  }
+
+  @Test(arguments: [(403, "AccessDenied"), (400, "XAmzContentSHA256Mismatch")])
+  func `a bucket that wants bodies signed gets them signed`(_ status: Int, _ code: String) throws {
+    var http = ScriptedClient { request in
+      request.fields.first(named: "x-amz-content-sha256")?.text == "UNSIGNED-PAYLOAD"
+        ? (status, [], "<Error><Code>\(code)</Code></Error>")
+        : (200, [HTTPField("ETag", "\"t\"")], "")
+    }
+    let upload = MultipartUpload(key: key, id: UploadID("u"), checksum: .crc32c)
+    for number in 1...2 {
+      let part = try client.uploadPart(
+        upload, number: number, .none, Self.crc, sha256: { () throws(S3Error) in digest },
+        over: &http, now: Self.now)
+      #expect(part.checksum == Self.crc)
+    }
+    let signed = ["AQIDBA==", Hex.string(digest.span)]
+    #expect(http.requests.map(sent) == [["AQIDBA==", "UNSIGNED-PAYLOAD"], signed, signed])
+    #expect(client.partChecksum == .sha256)
+  }
+
+  @Test func `a key that may not write stays refused, and CRC-32C is tried again`() {
+    var http = ScriptedClient(403, body: "<Error><Code>AccessDenied</Code></Error>")
+    let upload = MultipartUpload(key: key, id: UploadID("u"), checksum: .crc32c)
+    for _ in 0..<3 {
+      #expect(throws: S3Error.self) {
+        try client.uploadPart(
+          upload, number: 1, .none, Self.crc, sha256: { () throws(S3Error) in digest },
+          over: &http, now: Self.now)
+      }
+    }
+    #expect(client.partChecksum == .crc32c)
   }
 
   @Test func `a refusal for something else stays one, and is not tried without end`() {

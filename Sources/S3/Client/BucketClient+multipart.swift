@@ -7,18 +7,29 @@ internal import XML
 ///
 /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html>
 extension BucketClient {
-  /// - Parameter metadata: as for `put`.
+  /// What parts are best summed by. Over plain HTTP the signature has to cover them, so that their SHA-256 is
+  /// needed anyway.
+  package var partChecksum: PartChecksum.Algorithm {
+    let crc = PartChecksum.Algorithm.crc32c
+    let isTaken = site.known.features.isSuperset(of: crc.features)
+    return bucket.endpoint.scheme == .https && isTaken ? crc : .sha256
+  }
+
+  /// - Parameters:
+  ///   - checksum: what the parts' are to be. The upload says what S3 takes.
+  ///   - metadata: as for `put`.
   ///
   /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html>
   package func createMultipartUpload<Client: HTTPSending & ~Copyable>(
-    _ key: ObjectKey, metadata: [(String, String)] = [], over client: inout Client, now: UnixTime
+    _ key: ObjectKey, checksum: PartChecksum.Algorithm = .sha256,
+    metadata: [(String, String)] = [], over client: inout Client, now: UnixTime
   ) throws(S3Error) -> MultipartUpload {
-    let response = try sendUpload(with: .checksums) { features throws(S3Error) in
+    var taken: PartChecksum.Algorithm?
+    let response = try sendUpload(with: checksum.features) { features throws(S3Error) in
       var fields = uploadOptions.fields(metadata)
+      taken = [checksum, .sha256].first { features.isSuperset(of: $0.features) }
       // Without it S3 refuses the parts' checksums.
-      if features.contains(.checksums) {
-        fields.append(HTTPField("x-amz-checksum-algorithm", "SHA256"))
-      }
+      if let taken { fields.append(HTTPField("x-amz-checksum-algorithm", taken.rawValue)) }
       return UploadAnswer(
         try send(
           .createMultipartUpload, .post, key, query: [("uploads", "")], fields: fields,
@@ -29,30 +40,33 @@ extension BucketClient {
     guard let id = document.text(of: "UploadId"), !id.isEmpty else {
       throw .unexpectedAnswer(.createMultipartUpload, reason: "an answer without UploadId")
     }
-    return MultipartUpload(key: key, id: UploadID(id), initiated: now)
+    return MultipartUpload(key: key, id: UploadID(id), initiated: now, checksum: taken)
   }
 
   /// - Parameters:
   ///   - number: 1…10000.
   ///   - body: 5 MiB to 5 GiB; the last part may be shorter.
-  ///   - sha256: of the body, 32 bytes.
+  ///   - checksum: of the body, as the upload has it; nil for one that takes none.
+  ///   - sha256: of the body, 32 bytes: for the signature, where that has to cover the body.
   ///
   /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPart.html>
   package func uploadPart<Client: HTTPSending & ~Copyable>(
-    _ upload: MultipartUpload, number: Int, _ body: HTTPBody, sha256: [UInt8],
-    over client: inout Client, now: UnixTime
+    _ upload: MultipartUpload, number: Int, _ body: HTTPBody, _ checksum: PartChecksum?,
+    sha256: () throws(S3Error) -> [UInt8], over client: inout Client, now: UnixTime
   ) throws(S3Error) -> UploadedPart {
     precondition(UploadedPart.numbers.contains(number), "a part numbered \(number)")
-    let checksum = Base64.string(sha256.span)
-    var isWithChecksum = false
-    let response = try sendUpload(with: .checksums) { features throws(S3Error) in
-      isWithChecksum = features.contains(.checksums)
+    var sent: PartChecksum?
+    let wanted = checksum?.algorithm.features ?? []
+    let response = try sendUpload(with: wanted) { features throws(S3Error) in
+      sent = features.contains(.checksums) ? checksum : nil
+      let isUnsigned = features.contains(.unsigned)
       return UploadAnswer(
         try send(
           .uploadPart, .put, upload.key,
           query: [("partNumber", String(number)), ("uploadId", upload.id.text)],
-          fields: isWithChecksum ? [HTTPField("x-amz-checksum-sha256", checksum)] : [], body: body,
-          payloadHash: .sha256(sha256), over: &client, now: now))
+          fields: sent.map { [$0.field] } ?? [], body: body,
+          payloadHash: isUnsigned ? .unsigned : .sha256(try sha256()), over: &client, now: now),
+        isUnsigned: isUnsigned)
     }.response(.uploadPart)
     guard response.head.status == 200 else { throw .refused(.uploadPart, S3Refusal(response)) }
     guard let eTag = response.head.eTag, !eTag.isEmpty else {
@@ -61,8 +75,7 @@ extension BucketClient {
         reason: "status 200 without an ETag: the upload can't be completed without it; "
           + "does a proxy before S3 take it away?")
     }
-    return UploadedPart(
-      number: number, eTag: eTag, checksumSHA256: isWithChecksum ? checksum : nil)
+    return UploadedPart(number: number, eTag: eTag, checksum: sent)
   }
 
   /// Makes the object.

@@ -133,7 +133,7 @@ package struct BucketClient: Sendable {
     _ key: ObjectKey, _ body: HTTPBody, sha256: [UInt8], metadata: [(String, String)] = [],
     onlyIfAbsent: Bool = false, over client: inout Client, now: UnixTime
   ) throws(S3Error) -> UploadOutcome {
-    let wanted: UploadFeatures = onlyIfAbsent ? .all : .checksums
+    let wanted: UploadFeatures = onlyIfAbsent ? [.checksums, .conditions] : .checksums
     let response = try sendUpload(with: wanted) { features throws(S3Error) in
       var fields = uploadOptions.fields(metadata)
       if features.contains(.checksums) {

@@ -48,8 +48,11 @@ extension BucketClient {
     guard !others.isEmpty, site.known.takeTrial(at: .now) else { return answer }
     for fewer in others {
       let other = try send(fewer)
-      if case .refused(let refusal) = other, refusal.isOfUnknownField { continue }
-      site.known.learn(fewer, insteadOf: features)
+      guard case .taken(let response) = other else { continue }
+      // A key that may not write, and a server in trouble, say nothing of what was left out.
+      if response.head.status != 403, response.head.status < 500 {
+        site.known.learn(fewer, insteadOf: features)
+      }
       return other
     }
     return answer
@@ -61,11 +64,11 @@ enum UploadAnswer {
   case taken(HTTPResponse)
   case refused(S3Refusal)
 
-  init(_ response: HTTPResponse) {
+  /// - Parameter isUnsigned: whether the signature does not cover the body.
+  init(_ response: HTTPResponse, isUnsigned: Bool = false) {
     let refusal = S3Refusal(response)
-    self =
-      response.head.status >= 400 && refusal.isOfUnknownField
-      ? .refused(refusal) : .taken(response)
+    let isRefused = refusal.isOfUnknownField || isUnsigned && refusal.isOfUnsignedBody
+    self = response.head.status >= 400 && isRefused ? .refused(refusal) : .taken(response)
   }
 
   /// The response, where it was not refused for a field.

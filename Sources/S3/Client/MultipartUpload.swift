@@ -17,10 +17,16 @@ package struct MultipartUpload: Hashable, Sendable {
   package let id: UploadID
   /// By S3's clock when listed; nil when S3 did not say.
   package let initiated: UnixTime?
+  /// What its parts' checksums are; nil when it takes none.
+  package let checksum: PartChecksum.Algorithm?
 
-  package init(key: ObjectKey, id: UploadID, initiated: UnixTime? = nil) {
+  package init(
+    key: ObjectKey, id: UploadID, initiated: UnixTime? = nil,
+    checksum: PartChecksum.Algorithm? = nil
+  ) {
     self.key = key
     self.id = id
     self.initiated = initiated
+    self.checksum = checksum
   }
 }

@@ -7,13 +7,13 @@ package struct UploadedPart: Hashable, Sendable {
   package let number: Int
   /// With its quotes.
   package let eTag: String
-  /// Base 64; nil where the server takes none.
-  package let checksumSHA256: String?
+  /// nil where the server takes none.
+  package let checksum: PartChecksum?
 
-  package init(number: Int, eTag: String, checksumSHA256: String?) {
+  package init(number: Int, eTag: String, checksum: PartChecksum?) {
     self.number = number
     self.eTag = eTag
-    self.checksumSHA256 = checksumSHA256
+    self.checksum = checksum
   }
 
   /// The body of CompleteMultipartUpload.
@@ -21,7 +21,10 @@ package struct UploadedPart: Hashable, Sendable {
     var text = "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
     for part in parts {
       text += "<Part><PartNumber>\(part.number)</PartNumber><ETag>\(escaped(part.eTag))</ETag>"
-      if let sum = part.checksumSHA256 { text += "<ChecksumSHA256>\(sum)</ChecksumSHA256>" }
+      if let sum = part.checksum {
+        let name = "Checksum\(sum.algorithm.rawValue)"
+        text += "<\(name)>\(sum.base64)</\(name)>"
+      }
       text += "</Part>"
     }
     text += "</CompleteMultipartUpload>"
