@@ -224,7 +224,8 @@ package final class Filler: Sendable {
     }
     let upload = MultipartFill(
       target, spool, uploaders, parallelParts: limits.parallelParts,
-      lead: isShared ? nil : 2 * partSize * Int64(limits.parallelParts))
+      lead: isShared ? nil : 2 * partSize * Int64(limits.parallelParts)
+    ) { fill.progress.followers > 0 }
     uploads.withLock { $0.append(upload) }
     defer {
       uploads.withLock { $0.removeAll { $0 === upload } }
@@ -240,6 +241,7 @@ package final class Filler: Sendable {
       let hashing = BlobHashing(fill, spool, parts)
       let isAlongside = hashing.start(on: hashers)
       try finish(reading, fill, upload)
+      upload.endReading()
       if isAlongside { try hashing.waitForVerdict() } else { try hashing.verify().get() }
       let publication = try complete(upload, target, &http)
       if publication == .elsewhere { abort(upload, target, &http) }

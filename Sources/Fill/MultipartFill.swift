@@ -24,6 +24,8 @@ final class MultipartFill: Sendable {
     /// Since the last part went up, the reading has waited in vain.
     var isStoreSlow = false
     var workers = 0
+    /// Whether bytes may still come in.
+    var isReading = true
     var failure: S3Error?
     var isElsewhere = false
     var isAbandoned = false
@@ -40,6 +42,8 @@ final class MultipartFill: Sendable {
   private let pool: ThreadPool<HTTPClient>
   private let parallelParts: Int
   private let lead: Int64?
+  /// Whether a client reads along.
+  private let isFollowed: @Sendable () -> Bool
   /// What parts are summed by.
   let algorithm: PartChecksum.Algorithm
   private let state = Monitor(State())
@@ -48,18 +52,25 @@ final class MultipartFill: Sendable {
   ///   what is up. And what is up leaves the spool.
   init(
     _ target: FillTarget, _ spool: Spool, _ pool: ThreadPool<HTTPClient>, parallelParts: Int,
-    lead: Int64?
+    lead: Int64?, isFollowed: @escaping @Sendable () -> Bool
   ) {
     self.target = target
     self.spool = spool
     self.pool = pool
     self.parallelParts = parallelParts
     self.lead = lead
+    self.isFollowed = isFollowed
     algorithm = target.bucket.partChecksum
   }
 
   func add(_ part: BlobPart) {
     state.withLock { if !$0.isOver { $0.waiting.append(part) } }
+    callWorkers()
+  }
+
+  /// No more bytes come in.
+  func endReading() {
+    state.withLock { $0.isReading = false }
     callWorkers()
   }
 
@@ -128,11 +139,14 @@ final class MultipartFill: Sendable {
     return upload ?? nil
   }
 
-  /// Has as many threads at work as there is work for; one alone until there is an upload.
+  /// Has as many threads at work as there is work for; one alone until there is an upload, and while a client
+  /// reads what comes in: it shares its line, and perhaps its processors, with the upload.
   private func callWorkers() {
+    let isFollowed = isFollowed()
     let missing = state.withLock { state in
       guard !state.isOver else { return 0 }
-      let limit = state.upload == nil ? 1 : parallelParts
+      let isAlone = state.upload == nil || state.isReading && isFollowed
+      let limit = isAlone ? 1 : parallelParts
       let missing = max(0, min(limit - state.workers, state.waiting.count))
       state.workers += missing
       return missing
