@@ -47,13 +47,12 @@ private final class Handler: RequestHandler {
   private let responder: Responder
   private let port: UInt16
 
-  /// Its limits are longer than the clients' patience: who would wait for a slow connection's end fails.
   init() throws {
     let listener = try Listener(.tcp(host: "", port: 0))
     port = listener.port ?? 0
     responder = Responder(
       listener, on: EventLoop(),
-      limits: ConnectionLimits(read: patience * 2, write: patience * 2), handler: handler)
+      limits: ConnectionLimits(read: .seconds(20), write: .seconds(20)), handler: handler)
     #expect(responder.start())
   }
 
