@@ -7,6 +7,7 @@ import contextlib
 import os
 import re
 import signal
+import socket
 import threading
 
 import pytest
@@ -28,7 +29,7 @@ class Instance(stack.Bloblo):
         return {**super().environment(), "BLOBLO_LISTEN_ADDR": f"unix:{self.socket}"}
 
     def answers(self):
-        with contextlib.closing(stack.socket.socket(stack.socket.AF_UNIX)) as client:
+        with contextlib.closing(socket.socket(socket.AF_UNIX)) as client:
             client.connect(str(self.socket))
             return True
 

@@ -128,7 +128,7 @@ class Registry:
             gate, self.gate = (self.gate, None) if digest else (None, self.gate)
         while at < len(content):
             if gate and at >= half:
-                gate.wait(60)
+                gate.wait(120)
                 gate = None
             if fault in ("cut", "chunkedcut", "reset", "stall", "standstill", "pause", "drip") and at >= half:
                 if fault in ("stall", "standstill", "pause"):
