@@ -32,7 +32,10 @@ extension BlobHandler {
       return location.front.pass(request, kind, isUpstreamDown: isUpstreamDown)
     }
     let relay = Relay(location)
-    let isTaken = relaying.submit { http in relay.answer(request, by: &http) }
+    let isSiteBelieved = reason != .wrongParams || !locations.refusesFields(of: request)
+    let isTaken = relaying.submit { http in
+      relay.answer(request, by: &http, isSiteBelieved: isSiteBelieved)
+    }
     if !isTaken { request.refuse(503, "too many requests at a time: BLOBLO_STREAM_THREADS") }
   }
 

@@ -22,6 +22,11 @@ struct SiteFields {
     self.fields = fields
   }
 
+  private init(_ fields: [HTTPField]) { self.fields = fields }
+
+  /// The same names, none with a value: nobody says who the user is.
+  var withoutValues: SiteFields { SiteFields(fields.map { HTTPField($0.name, "") }) }
+
   /// Whether a client's field of this name, in lower case, goes no further.
   func replaces(_ name: String) -> Bool { fields.first(named: HTTPField.Name(name)) != nil }
 }

@@ -1,7 +1,8 @@
 /// Which settings a FastCGI param may set.
 ///
 /// Any local user can connect to a TCP listener and set params. Those that choose the registry or the bucket
-/// would let him have URLs signed on the word of a registry of his own.
+/// would let him have URLs signed on the word of a registry of his own; those that say who the user is
+/// (`BLOBLO_FIELD_…`) would let him be anyone.
 package struct ParamRule: Sendable, Equatable {
   /// The settings that decide whose word counts and which objects URLs are signed for.
   static let guarded = Set(Declared.all.filter(\.isGuarded).map(\.name))
@@ -25,9 +26,30 @@ package struct ParamRule: Sendable, Equatable {
     self.isTCP = isTCP
   }
 
+  /// Begins the names of params that are fields for the registry.
+  package static let fieldPrefix = "BLOBLO_FIELD_"
+
+  /// Fields that every request may bring as `HTTP_…`: to set them so gives nothing.
+  private static let plainFields: Set<String> = [
+    "AUTHORIZATION", "COOKIE", "USER_AGENT", "X_FORWARDED_FOR", "X_FORWARDED_HOST",
+    "X_FORWARDED_PORT", "X_FORWARDED_PROTO", "X_REAL_IP",
+  ]
+
+  private static func isGuarded(_ name: String) -> Bool {
+    if guarded.contains(name) { return true }
+    return isField(name)
+      && !plainFields.contains(String(name.dropFirst(fieldPrefix.utf8.count)))
+  }
+
+  static func isField(_ name: String) -> Bool { name.hasPrefix(fieldPrefix) }
+
+  /// Whether some params that say who the user is may not be set. On a Unix socket they all may, unless
+  /// `BLOBLO_PARAMS` is set.
+  package var isForFields: Bool { isTCP || named != nil }
+
   /// - Returns: what is wrong with such a param; `nil` when it may be set.
   package func objection(to name: String, value: String) -> String? {
-    guard Self.guarded.contains(name) else { return nil }
+    guard Self.isGuarded(name) else { return nil }
     guard let named else {
       guard isTCP else { return nil }
       return
@@ -50,7 +72,7 @@ extension ParamRule {
     var named: [String: Values] = [:]
     for entry in text.split(whereSeparator: { $0 == "," || $0.isWhitespace }) {
       let pair = entry.split(separator: "=", maxSplits: 1).map(String.init)
-      guard LocationSettings.names.contains(pair[0]) else { return nil }
+      guard LocationSettings.names.contains(pair[0]) || isField(pair[0]) else { return nil }
       guard pair.count == 2 else {
         named[pair[0]] = .any
         continue

@@ -96,6 +96,13 @@ package final class Locations: Sendable {
     if request.isOfOwnProcess || !request.hasParameters(prefix: "BLOBLO_") {
       return .known(standard)
     }
+    if rule.isForFields {
+      let objections = fieldObjections(to: request)
+      guard objections.isEmpty else {
+        report(objections)
+        return .known(nil)
+      }
+    }
     return others.withLock { others in
       others.asked.become(paramsOf: request)
       if let last = others.last, last.asked == others.asked { return .known(last.location) }
@@ -123,6 +130,20 @@ package final class Locations: Sendable {
       others.locations[params] = .some(location)
     }
     return location
+  }
+
+  /// Whether what the web server says of the user is not to be believed.
+  func refusesFields(of request: Request) -> Bool {
+    !request.isOfOwnProcess && rule.isForFields && !fieldObjections(to: request).isEmpty
+  }
+
+  private func fieldObjections(to request: Request) -> [String] {
+    var objections: [String] = []
+    request.forEachParameter(prefix: SiteFields.prefix) { name, value in
+      let value = String(decoding: value.withArray { $0 }, as: UTF8.self)
+      if let objection = rule.objection(to: name, value: value) { objections.append(objection) }
+    }
+    return objections
   }
 
   private func make(_ key: [UInt8], _ number: UInt32) -> Location? {

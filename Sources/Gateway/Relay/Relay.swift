@@ -14,9 +14,11 @@ struct Relay {
     isHostPreserved = location.settings.isHostPreserved
   }
 
-  /// - Parameter onOutcome: called once, before the client hears anything.
+  /// - Parameters:
+  ///   - isSiteBelieved: whether the web server may say who the user is.
+  ///   - onOutcome: called once, before the client hears anything.
   func answer(
-    _ request: Request, by http: inout HTTPClient,
+    _ request: Request, by http: inout HTTPClient, isSiteBelieved: Bool = true,
     onOutcome: @escaping @Sendable (BlobDeletion.Outcome) -> Void = { _ in }
   ) {
     if request.isLoop {
@@ -24,7 +26,8 @@ struct Relay {
     }
     guard
       let relayed = HTTPRequest(
-        relaying: request, to: upstream, isHostPreserved: isHostPreserved)
+        relaying: request, to: upstream, isHostPreserved: isHostPreserved,
+        isSiteBelieved: isSiteBelieved)
     else {
       return request.refuse(
         501, "bloblo relays GET, HEAD and DELETE; route the rest to the registry")

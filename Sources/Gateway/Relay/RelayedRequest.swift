@@ -7,14 +7,21 @@ internal import Telemetry
 extension HTTPRequest {
   /// A client's request as it goes on to the registry: what is between two neighbours only stays here.
   ///
+  /// - Parameter isSiteBelieved: whether the web server's `BLOBLO_FIELD_…` go along; if not, neither do the client's
+  ///   fields of these names.
   /// - Returns: `nil` for a request that can't go on: no target, or a method that brings a body.
-  init?(relaying request: Request, to upstream: UpstreamRegistry, isHostPreserved: Bool) {
+  init?(
+    relaying request: Request, to upstream: UpstreamRegistry, isHostPreserved: Bool,
+    isSiteBelieved: Bool
+  ) {
     guard let method = request.parameter("REQUEST_METHOD"),
       let method = Method(rawValue: String(decoding: method, as: UTF8.self)),
       [.get, .head, .delete].contains(method),
       let target = request.target, let target = sendable(target)
     else { return nil }
     var fields = relayedFields(request, isHostPreserved: isHostPreserved)
+    let site = SiteFields(request)
+    fields.replace(by: isSiteBelieved ? site : site.withoutValues)
     let via = request.parameter("HTTP_VIA") ?? []
     fields.append(HTTPField("Via", via + (via.isEmpty ? "" : ", ").utf8 + "1.1 bloblo".utf8))
     fields.append(HTTPField(RequestID.field, RequestID(request).bytes))
@@ -39,7 +46,6 @@ private func relayedFields(_ request: Request, isHostPreserved: Bool) -> [HTTPFi
     fields.append(HTTPField(name, value.withArray { $0 }))
   }
   fields.appendAddress(of: request)
-  fields.replace(by: SiteFields(request))
   return fields
 }
 
