@@ -44,6 +44,10 @@ struct Check: ParsableCommand {
 
   @OptionGroup var login: LoginOption
 
+  @Option(
+    help: "A file with what `nginx -T` prints, or - for the standard input. Do its guards hold?")
+  var nginx: String?
+
   func validate() throws {
     if let caFile, unsafe access(caFile, R_OK) != 0 {
       throw ValidationError(
@@ -63,6 +67,14 @@ struct Check: ParsableCommand {
     let password = try login.password()
     var report = CheckReport()
     if let file { report.ok("settings.file", file.path) }
+    if let nginx {
+      if let check = NginxCheck(file: nginx) {
+        check.run(&report)
+      } else {
+        report.fail(
+          "nginx", "\(nginx): not what nginx -T prints", "nginx -T | bloblo check --nginx -")
+      }
+    }
     var http = HTTPClient()
     let check = SetupCheck(
       environment: environment, front: front, path: try blob.map { try blobPath($0) },
