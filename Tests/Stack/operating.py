@@ -26,7 +26,7 @@ class Operating:
 
     def __init__(self, ends, log_level="info", nginx_http=None, **environment):
         self.folder = pathlib.Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="operating-")))
-        options = stack.options(["up", "--bloblo", PROGRAM, "--log-level", log_level])
+        options = stack.options(["up", "--bloblo", PROGRAM, "--log-level", log_level, "--client-ids"])
         self.stack = stack.Stack(options)
         ends.callback(self.stack.down)
         if nginx_http:

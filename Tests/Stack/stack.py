@@ -160,6 +160,7 @@ def options(arguments=None):
     parser.add_argument("--registry-ca", metavar="FILE", help="the authorities that nginx trusts as the registry")
     parser.add_argument("--bucket-ca", metavar="FILE", help="the authorities they trust there")
     parser.add_argument("--cache", action="store_true", help="nginx accelerates with bloblo-accelerate-cache.conf")
+    parser.add_argument("--client-ids", action="store_true", help="nginx takes the X-Request-Id of a client")
     parser.add_argument("--nginx-http", default="", help="more for nginx's http {}")
     parser.add_argument("--apache-server", default="", help="for Apache's server configuration")
     parser.add_argument("--apache-site", default="", help="for Apache's <VirtualHost>, in place of bloblo.conf")

@@ -81,7 +81,7 @@ def test_the_program_asks_the_registry_as_apache_does(sites, registry, tls, site
     scheme, name = ("https", "localhost") if site == "https" else ("http", "127.0.0.1")
     assert given["BLOBLO_UPSTREAM_URL"] == f"{scheme}://{name}:{server.server_port}{PATH if 'path' in site else ''}"
     assert given["BLOBLO_PRESERVE_HOST"] == ("false" if site == "https" else "true")
-    assert given["BLOBLO_FRONT_FILES"] == "2"
+    assert given["BLOBLO_FRONT_FILES"] == "3"
     assert given["HTTP_AUTHORIZATION"] == ALICE["Authorization"]
     assert "HTTP_PROXY" not in given
     status, _, _ = sites.ask(site, path="/v2/secret/app/manifests/1", headers={"Host": "registry.example:8443"})

@@ -166,7 +166,7 @@ def test_every_road_leads_to_the_registry_as_it_is_named(sites, registry, tls_re
     if is_up:
         for params in responder.params:
             assert params["BLOBLO_PRESERVE_HOST"] == ("false" if "https" in site else "true")
-            assert params["BLOBLO_FRONT_FILES"] == "2"
+            assert params["BLOBLO_FRONT_FILES"] == "3"
 
 
 @pytest.mark.parametrize("site", ("https of another name", "https of nobody known"))

@@ -146,7 +146,7 @@ def test_every_location_says_its_version(world):
     with world.responder(PASS) as responder:
         for path in (BLOB, "/v2/", "/bloblo/"):
             world.ask("plain", path=path)
-            assert responder.params[-1]["BLOBLO_FRONT_FILES"] == "2", path
+            assert responder.params[-1]["BLOBLO_FRONT_FILES"] == "3", path
             if path != "/bloblo/":
                 assert responder.params[-1]["BLOBLO_PRESERVE_HOST"] == "true", path
 
@@ -157,6 +157,33 @@ def test_the_pages_are_for_this_machine(world):
                        {"X-Real-IP": "0"}, {"Via": "1.1 proxy"}):
             assert world.ask("plain", path="/bloblo/", headers=fields)[0] == 403, fields
         assert responder.params == []
+
+
+def test_where_tls_ends_stands_in_one_place():
+    with open_registry() as registry, site(registry) as owner:
+        owner.edit("bloblo-upstreams.conf", "default $scheme;", "default $http_x_forwarded_proto;")
+        owner.add("site", "include snippets/bloblo-tokens.conf; location / { proxy_pass $bloblo_registry$request_uri; }")
+        owner.start()
+        for path in (BLOB, "/v2/", "/v2/a/manifests/latest"):
+            for method in ("GET", "HEAD", "DELETE", "POST"):
+                for proto in ("https", "http", None):
+                    registry.heard.clear()
+                    with owner.responder(PASS) as responder:
+                        owner.ask("site", method, path, {**ALICE, **({"X-Forwarded-Proto": proto} if proto else {})})
+                    wanted = [proto] if proto else [None] if path.endswith("latest") else ["http"]
+                    assert [registry.heard[-1][2]["X-Forwarded-Proto"]] == wanted, (path, method)
+                    assert [params["HTTP_X_FORWARDED_PROTO"] for params in responder.params] in ([], wanted), (path, method)
+
+
+def test_each_road_has_nginxs_own_id(world):
+    for answer, method in ROADS.values():
+        for path in (BLOB, "/v2/", "/v2/a/manifests/latest"):
+            world.registry.heard.clear()
+            with world.responder(answer) as responder:
+                world.ask("plain", method, path, {**ALICE, "X-Request-Id": "the-clients"})
+            ids = [fields.get_all("X-Request-Id") for _, _, fields, _ in world.registry.heard]
+            ids += [[params["HTTP_X_REQUEST_ID"]] for params in (responder.params if responder else [])]
+            assert ids and len({str(each) for each in ids}) == 1 and len(ids[0][0]) == 32, (path, method, ids)
 
 
 # A registry with https, and below a path

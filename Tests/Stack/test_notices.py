@@ -15,7 +15,7 @@ def notices(bloblo):
 
 
 @pytest.mark.parametrize("software", ["nginx/1.22.1", "Apache/2.4.66 (Debian)"])
-@pytest.mark.parametrize("version", [None, "", "1", "x"])
+@pytest.mark.parametrize("version", [None, "", "1", "2", "x"])
 def test_older_files_are_warned_of_in_log_page_and_metric(alone, software, version):
     bloblo = alone()
     digest = bloblo.put_into_bucket(b"content")
@@ -30,7 +30,7 @@ def test_older_files_are_warned_of_in_log_page_and_metric(alone, software, versi
 
 
 @pytest.mark.parametrize("params", [
-    {"BLOBLO_FRONT_FILES": "2"}, {"BLOBLO_FRONT_FILES": "3"},
+    {"BLOBLO_FRONT_FILES": "3"}, {"BLOBLO_FRONT_FILES": "4"},
     {"BLOBLO_FRONT_FILES": "", "SERVER_SOFTWARE": "Caddy/v2.6.2"},
     {"BLOBLO_FRONT_FILES": "", "SERVER_SOFTWARE": "HAProxy"},
     {"BLOBLO_FRONT_FILES": "", "SERVER_SOFTWARE": "lighttpd/1.4.69"},
@@ -82,6 +82,38 @@ def test_on_tcp_params_may_have_the_values_that_are_named(alone):
         assert (status, f"/{bucket}/" in fields["Location"]) == (307, True)
     assert bloblo.get(digest, BLOBLO_S3_BUCKET_NAME="evil")[0] == 424
     assert bloblo.get(digest, BLOBLO_UPSTREAM_URL="http://127.0.0.1:1")[0] == 424
+
+
+def test_on_tcp_no_param_says_who_the_user_is(alone):
+    bloblo = alone(tcp=True)
+    digest = bloblo.put_into_bucket(b"content")
+    assert bloblo.get(digest)[0] == 307
+    asked = len(bloblo.registry.requests)
+    status, fields, _ = bloblo.get(digest, BLOBLO_FIELD_X_SSO_USER="alice", HTTP_AUTHORIZATION="")
+    assert (status, fields.get("Location")) == (424, None)
+    assert len(bloblo.registry.requests) == asked
+    [line] = bloblo.lines("a location of the web server sets params that are wrong")
+    assert "BLOBLO_FIELD_X_SSO_USER" in line["problems"] and "BLOBLO_PARAMS" in line["problems"]
+    assert bloblo.get(digest, BLOBLO_FIELD_X_FORWARDED_HOST="here.example")[0] == 307, "as HTTP_X_FORWARDED_HOST"
+    assert bloblo.get(digest, BLOBLO_FIELD_X_SSO_USER="alice", BLOBLO_ROLE="authorizer")[0] != 200
+
+
+@pytest.mark.parametrize("named,allowed", [("BLOBLO_FIELD_X_SSO_USER", True), ("BLOBLO_FIELD_X_SSO_USER=alice", True),
+                                           ("BLOBLO_FIELD_X_SSO_USER=bob", False), ("BLOBLO_S3_REGION", False)])
+@pytest.mark.parametrize("tcp", [True, False])
+def test_a_field_of_the_site_may_be_named(alone, named, allowed, tcp):
+    bloblo = alone(tcp=tcp, BLOBLO_PARAMS=named)
+    digest = bloblo.put_into_bucket(b"content")
+    assert (bloblo.get(digest, BLOBLO_FIELD_X_SSO_USER="alice")[0] == 307) == allowed
+
+
+def test_a_relay_on_tcp_hands_no_claimed_user_on(alone):
+    bloblo = alone(tcp=True, BLOBLO_FRONT_SERVER="none")
+    digest = bloblo.put_into_bucket(b"content")
+    for method in ("GET", "HEAD", "DELETE"):
+        bloblo.get(digest, REQUEST_METHOD=method, BLOBLO_FIELD_X_SSO_USER="alice", HTTP_X_SSO_USER="alice")
+    assert bloblo.registry.requests
+    assert all("x-sso-user" not in str(each).lower() for each in bloblo.registry.requests)
 
 
 def test_on_a_unix_socket_all_may_be_set_unless_some_are_named(alone):

@@ -5,11 +5,11 @@ package import Telemetry
 
 /// Watches for web servers that use older copies of the shipped files.
 ///
-/// Each shipped location sets `fastcgi_param BLOBLO_FRONT_FILES 2;`. People copy these files, and a copy keeps
+/// Each shipped location sets `fastcgi_param BLOBLO_FRONT_FILES 3;`. People copy these files, and a copy keeps
 /// the holes that a newer bloblo has closed; so a lower number, or none, raises a notice.
 package final class FrontFiles: Sendable {
   /// The version of the files in `nginx/` and `apache/`.
-  package static let current = 2
+  package static let current = 3
   /// How long after the last such request the notice holds, in milliseconds.
   private static let memory: Int64 = 600_000
 

@@ -2,6 +2,7 @@ internal import FastCGI
 internal import HTTPTransport
 internal import Registry
 internal import Settings
+internal import Telemetry
 
 /// How a decision is told to a web server: the same to every one.
 struct FrontServer: Sendable {
@@ -21,6 +22,7 @@ struct FrontServer: Sendable {
       }
     var head = ResponseHead(status: status, capacity: 128)
     if kind == .nginx { head.add("X-Accel-Redirect", "@bloblo_registry") }
+    addID(of: request, to: &head, kind)
     head.add("X-Bloblo", "pass")
     head.add("Content-Length", "0")
     request.answer(head)
@@ -45,6 +47,7 @@ struct FrontServer: Sendable {
   ) {
     var head = ResponseHead(status: 423, capacity: target.path.count + 512)
     if kind == .nginx { head.add("X-Accel-Redirect", "@bloblo_s3") }
+    addID(of: request, to: &head, kind)
     head.add("X-Bloblo-Host", target.host)
     head.add("X-Bloblo-Target", target.path)
     head.add(
@@ -55,6 +58,12 @@ struct FrontServer: Sendable {
     head.add("Content-Length", "0")
     head.add("X-Bloblo", "accelerate")
     request.answer(head)
+  }
+
+  /// Under which the registry shall hear of a request that Apache hands on; nginx has given it the id itself.
+  private func addID(of request: Request, to head: inout ResponseHead, _ kind: FrontServerKind) {
+    guard kind == .apache else { return }
+    head.add("X-Bloblo-Request-Id", RequestID(request).bytes)
   }
 
   /// Answers a HEAD.

@@ -194,10 +194,10 @@ class Alone:
     def get(self, digest, method="GET", **params):
         """As nginx with the shipped files asks for alice."""
         return self.ask(f"/v2/a/b/blobs/{digest}", method,
-                        **{"BLOBLO_FRONT_FILES": "2", "HTTP_AUTHORIZATION": BASIC, **params})
+                        **{"BLOBLO_FRONT_FILES": "3", "HTTP_AUTHORIZATION": BASIC, **params})
 
     def page(self, name=""):
-        status, _, body = self.ask(f"/bloblo/{name}", BLOBLO_PAGES="on", BLOBLO_FRONT_FILES="2")
+        status, _, body = self.ask(f"/bloblo/{name}", BLOBLO_PAGES="on", BLOBLO_FRONT_FILES="3")
         return status, body.decode()
 
     def metrics(self):
