@@ -26,6 +26,7 @@ package final class BlobHandler: RequestHandler {
   let offloading: OffloadSwitch
   let purges: Purges
   private let frontFiles: FrontFiles
+  private let unread: UnreadReports
   let frontServer: FrontServerKind
   let ledger: Ledger
   /// Where requests are handled: on its thread alone.
@@ -60,6 +61,7 @@ package final class BlobHandler: RequestHandler {
     asking = services.asking
     looking = services.looking
     relaying = services.relaying
+    unread = UnreadReports(services.locations, services.ledger, services.notices)
     self.routes = routes
   }
 
@@ -68,6 +70,7 @@ package final class BlobHandler: RequestHandler {
     let now = Moment.now()
     ledger.log.tellRepeated(at: now)
     frontFiles.tick(at: now)
+    unread.tick(at: now)
     purges.tick(at: now)
     passAlarm.look(at: locations.all, now: now)
     tellDroppedLines()
@@ -142,7 +145,7 @@ package final class BlobHandler: RequestHandler {
 
   /// A ping or a token, or something that is not ours.
   private func handleOther(_ request: Request, _ location: Location) {
-    if routes.contains(where: { $0.answer(request) }) { return }
+    if hearUnread(request) || routes.contains(where: { $0.answer(request) }) { return }
     guard !pingAndToken.memory.isOff, let kind = PingAndToken.Kind(request) else {
       return pass(request, location, .notABlobRequest)
     }
@@ -161,6 +164,19 @@ package final class BlobHandler: RequestHandler {
       location.front.relay(request, answer)
     }
     if !isTaken { pass(request, location, .busy, id) }
+  }
+
+  /// The web server could not read the bucket. Its client gets the registry's answer.
+  ///
+  /// - Returns: whether it was that.
+  private func hearUnread(_ request: Request) -> Bool {
+    guard let report = UnreadReport(request) else { return false }
+    let kind = frontServer.resolved(for: request)
+    for (location, size) in unread.take(report, request, at: .now()) {
+      _ = looking.submit { http in location.examine(report.digest, size: size, by: &http) }
+    }
+    locations.standard.front.pass(request, kind, isUpstreamDown: false)
+    return true
   }
 
   private func ask(_ exchange: BlobExchange) {

@@ -1,3 +1,4 @@
+internal import FastCGI
 internal import Logging
 internal import Offload
 internal import Primitives
@@ -42,6 +43,25 @@ extension Ledger {
     passed(
       exchange.facts, reason, size: size,
       bytes: hasBody ? size.map { exchange.bodyBytes(of: $0) } : nil)
+  }
+
+  /// The web server did not get what `decided` has counted as accelerated.
+  ///
+  /// - Parameter size: the object's; `nil` when bloblo has not sent it there, as far as is known.
+  func unread(
+    _ report: UnreadReport, _ request: Request, size: Int64?, endpoint: String, at now: Moment
+  ) {
+    let bytes = size.map { size in
+      request.withParameter("HTTP_RANGE") { BlobRequest.Range.count(field: $0, of: size) } ?? size
+    }
+    if let bytes {
+      figures.decisions[.accelerate].takeBack(1)
+      figures.bytes[.accelerated].takeBack(bytes)
+    }
+    passed(
+      RequestFacts(request: request, blob: nil), .unread(report.words), size: size,
+      bytes: bytes)
+    log.unread(report.digest, at: endpoint, path: report.path, report.words, at: now)
   }
 
   private func time(_ exchange: BlobExchange) {

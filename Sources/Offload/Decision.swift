@@ -65,6 +65,8 @@ package enum PassReason: Sendable, Equatable {
   case store(String)
   /// The bucket answers us, and not clients: what they would meet there.
   case road(String)
+  /// The web server could not read the object that it was sent to: what it met.
+  case unread(String)
   /// The bucket does not let us know whether it has the blob.
   case storeDenied(String)
   /// `BLOBLO_DELIVERY=accelerate`, and no web server that could.

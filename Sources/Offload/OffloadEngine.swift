@@ -26,6 +26,8 @@ package struct OffloadEngine: Sendable {
   let watches: Watches
   /// `nil` where none is looked at.
   private let road: RoadWatch?
+  /// What the web server has said of reading the bucket.
+  private let frontRoad = FrontRoadWatch()
 
   package init(
     upstream: any ProofSource, store: any BlobStore, policy: Policy = Policy(),
@@ -92,6 +94,7 @@ package struct OffloadEngine: Sendable {
     if watches.store.isKnownBad(request.path.digest, at: now.steady) {
       return .store(Self.restWords)
     }
+    if let words = frontTrouble(at: now) { return .road(words) }
     return road?.trouble(at: now.steady).map { .road($0) }
   }
 
@@ -314,9 +317,11 @@ package struct OffloadEngine: Sendable {
     }
     memories.noteDelivery(request, at: now)
     road?.use(ClientRoad.Stop(key: request.question.blob, size: blob.size), at: now.steady)
-    return policy.delivery == .accelerate
-      ? .accelerate(proof, url: url.bytes, size: blob.size)
-      : .redirect(location: url.bytes, size: blob.size)
+    guard policy.delivery == .accelerate else {
+      return .redirect(location: url.bytes, size: blob.size)
+    }
+    frontRoad.use(at: now.steady)
+    return .accelerate(proof, url: url.bytes, size: blob.size)
   }
 
   // MARK: asking
@@ -372,6 +377,38 @@ package struct OffloadEngine: Sendable {
     memories.keep(.present(unreadable, nil), of: key, lookedAt: now)
   }
 
+  // MARK: the web server's reading
+
+  /// What the web server could not read, by a URL that it has from here.
+  ///
+  /// - Parameter target: path and query of that URL.
+  /// - Returns: the object's size; `nil` when no such URL is given now, and nothing can be learnt.
+  package func size(ofUnread digest: Digest, target: [UInt8], in id: LocationID, at now: Moment)
+    -> Int64?
+  {
+    let key = BlobKey(location: id, digest: digest)
+    guard policy.delivery == .accelerate,
+      case .present(let blob, let url?)? = memories.objectUnused(key, at: now)?.presence,
+      url.bytes.hasSuffix(target), url.bytes.count > target.count
+    else { return nil }
+    return blob.size
+  }
+
+  /// The web server met an error that is the object's own: the next request looks at it anew.
+  package func forgetUnread(_ digest: Digest, in id: LocationID) {
+    memories.forgetPresence(of: BlobKey(location: id, digest: digest))
+  }
+
+  /// The web server got no answer, or one of a server in trouble: blobs pass for a while.
+  package func rest(fromFront words: String, at now: Moment) {
+    frontRoad.fail(words, at: now.steady)
+  }
+
+  /// Why the web server is not sent to the bucket now.
+  package func frontTrouble(at now: Moment) -> String? {
+    policy.delivery == .accelerate ? frontRoad.trouble(at: now.steady) : nil
+  }
+
   private static let restWords = "it did not answer; it is left alone for some seconds"
 }
 
@@ -394,6 +431,12 @@ package enum Delivery: String, Sendable, CaseIterable {
   case redirect
   case accelerate
   case pass
+}
+
+extension [UInt8] {
+  fileprivate func hasSuffix(_ suffix: [UInt8]) -> Bool {
+    !suffix.isEmpty && self.suffix(suffix.count).elementsEqual(suffix)
+  }
 }
 
 extension BlobProof {

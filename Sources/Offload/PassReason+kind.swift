@@ -9,8 +9,8 @@ extension PassReason {
     case conditional, range
     case otherValidator, upstreamStatus, upstreamName, upstreamPage, upstreamRedirect,
       upstreamDigest
-    case upstreamUnreachable, unknownSize, smallBlob, store, road, storeDenied, noAcceleration,
-      longURL,
+    case upstreamUnreachable, unknownSize, smallBlob, store, road, unread, storeDenied,
+      noAcceleration, longURL,
       busy
     case coldFillIsOff, coldBackground, coldRange, coldRedirect, coldLimit, coldUpstream
 
@@ -39,6 +39,7 @@ extension PassReason {
       case .smallBlob: "small-blob"
       case .store: "s3"
       case .road: "road"
+      case .unread: "unread"
       case .storeDenied: "s3-denied"
       case .noAcceleration: "no-acceleration"
       case .longURL: "long-url"
@@ -78,6 +79,7 @@ extension PassReason {
     case .smallBlob: .smallBlob
     case .store: .store
     case .road: .road
+    case .unread: .unread
     case .storeDenied: .storeDenied
     case .noAcceleration: .noAcceleration
     case .longURL: .longURL
@@ -94,7 +96,7 @@ extension PassReason {
   /// What was said about it, beyond its kind; no secret is in it.
   package var words: String? {
     switch self {
-    case .store(let words), .road(let words), .storeDenied(let words),
+    case .store(let words), .road(let words), .unread(let words), .storeDenied(let words),
       .unproven(.unconnected(let words)), .unproven(.unreachable(let words)),
       .unproven(.unasked(let words)),
       .cold(.upstream(let words)), .cold(.redirect(let words)):

@@ -98,8 +98,13 @@ package final class Memories: Sendable {
 
   /// That an object is there, told by another while this one asked; not counted as a use of the memory.
   func newPresence(of key: BlobKey, at now: Moment) -> Presence? {
-    let found = objects.peek(key, at: now.steady)?.presence
+    let found = objectUnused(key, at: now)?.presence
     return if case .present? = found { found } else { nil }
+  }
+
+  /// What the last look found, for one who asks about it and sends nobody there.
+  func objectUnused(_ key: BlobKey, at now: Moment) -> SeenObject? {
+    objects.peek(key, at: now.steady)
   }
 
   /// Keeps what a look has found, unless the blob was deleted since.

@@ -44,7 +44,7 @@ struct MetricsPage {
     }
     text.begin(
       "bloblo_blob_bytes_total", .counter,
-      "Bytes of blobs that GETs asked for, by the path they took; passed ones where the size is known."
+      "Bytes of blobs that GETs asked for, by the path they took; passed ones where the size is known, and accelerated ones but for what the web server could not read."
     )
     for (road, value) in figures.bytes.values {
       text.sample("bloblo_blob_bytes_total", ["path": road.word], value)

@@ -1,7 +1,7 @@
 package import Logging
 package import Offload
 package import Primitives
-internal import Registry
+package import Registry
 
 /// Tells the log what was decided: one line a request at `debug`; what an operator must act on at
 /// `warning` and above, and not more than once in some seconds.
@@ -11,6 +11,7 @@ package struct DecisionLog: Sendable {
   let logger: Logger
   let volume: LogVolume
   private let troubles = RepeatLimit<PassReason.Kind>()
+  private let unreadLimit = RepeatLimit<OneKind>()
   private let advice = TellOnce<PassReason.Kind>()
   private let wrongObjects = RepeatLimit<OneKind>()
   private let wrongParamsLimit = RepeatLimit<OneKind>(burst: 20)
@@ -65,6 +66,22 @@ package struct DecisionLog: Sendable {
     logger.log(
       level: wrong.defect == .archived ? .warning : .error, "\(wrong.message(want: size))",
       metadata: fields)
+  }
+
+  /// Says that the web server could not read from S3.
+  ///
+  /// - Parameter path: of the signed URL; never its query, which is a password.
+  package func unread(
+    _ digest: Digest, at endpoint: String, path: String, _ words: String, at now: Moment
+  ) {
+    guard let repeated = unreadLimit.admit(.one, at: now.steady) else { return }
+    var fields: Logger.Metadata = [
+      "blob.digest": "\(digest)", "s3.endpoint": "\(endpoint)", "s3.path": "\(path)",
+      "s3.error": "\(words)",
+    ]
+    if repeated > 0 { fields["repeated"] = .stringConvertible(repeated) }
+    logger.warning(
+      "the web server could not read from S3, and the registry answered", metadata: fields)
   }
 
   /// Tells what was kept back, when nothing more came of it.

@@ -4,6 +4,9 @@ package import Synchronization
 /// no reason to end.
 package final class Counter: Sendable {
   @usableFromInline let count = Atomic<Int64>(0)
+  private let takenBack = Atomic<Int64>(0)
+  /// The highest value that was read: a counter never falls.
+  private let shown = Atomic<Int64>(0)
 
   package init() {}
 
@@ -13,7 +16,14 @@ package final class Counter: Sendable {
   /// Adds one; the value before.
   func next() -> Int64 { count.wrappingAdd(1, ordering: .relaxed).oldValue }
 
-  package var value: Int64 { count.load(ordering: .relaxed) }
+  /// Takes back what was added before its time. Where that was read already, the value stands still until as much
+  /// has been added again.
+  package func takeBack(_ less: Int64) { takenBack.wrappingAdd(less, ordering: .relaxed) }
+
+  package var value: Int64 {
+    let less = takenBack.load(ordering: .relaxed)
+    return shown.max(count.load(ordering: .relaxed) &- less, ordering: .relaxed).newValue
+  }
 }
 
 /// A counter for each case of an enumeration whose raw values count from 0.

@@ -1,6 +1,7 @@
 /// A condition under which bloblo works, and which someone should look at.
 package enum Notice: Int, Sendable, CaseIterable {
   case switchedOff, oldFrontFiles, openRegistry, sampleBucket, tcpListener, droppedLogLines
+  case unreadByFront
 
   /// Its name in the log, the metrics and the page.
   package var word: String {
@@ -11,6 +12,7 @@ package enum Notice: Int, Sendable, CaseIterable {
     case .sampleBucket: "sample-bucket"
     case .tcpListener: "tcp-listener"
     case .droppedLogLines: "dropped-log-lines"
+    case .unreadByFront: "unread-by-web-server"
     }
   }
 
@@ -23,6 +25,7 @@ package enum Notice: Int, Sendable, CaseIterable {
     case .sampleBucket: "no bucket is named"
     case .tcpListener: "bloblo listens on TCP"
     case .droppedLogLines: "log lines were dropped"
+    case .unreadByFront: "the web server could not read from S3"
     }
   }
 

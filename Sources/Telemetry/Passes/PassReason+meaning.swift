@@ -44,6 +44,8 @@ extension PassReason.Kind {
     case .smallBlob: "Smaller than BLOBLO_MIN_BLOB_SIZE."
     case .store: "S3 does not answer as it should: see S3 bucket above."
     case .road: "Clients can't read from S3, though bloblo can: see the clients' road to S3 above."
+    case .unread:
+      "The web server could not read the object from S3: see the notice and the clients' road above."
     case .storeDenied:
       "S3 does not say whether it has the blob (403): grant s3:ListBucket on the bucket, and s3:GetObject."
     case .noAcceleration: "BLOBLO_DELIVERY=accelerate, and no web server that could."
