@@ -59,11 +59,16 @@ final class Deliveries: Sendable {
   }
 
   /// Whether this client was sent to the bucket for the same bytes not long ago: perhaps it did not get them.
-  func isRepeat(_ request: BlobRequest, at now: Moment) -> Bool {
+  ///
+  /// - Parameter instant: only a delivery after it counts; of `Moment.steady`.
+  func isRepeat(_ request: BlobRequest, after instant: Int64 = .min, at now: Moment) -> Bool {
     let (row, word) = self.row(of: request, at: now)
     for place in row..<(row + Self.rowPlaces) {
       let found = unsafe places[place].load(ordering: .relaxed)
-      if found != 0, found >> 32 == word >> 32 { return Self.age(of: found, at: word) < Self.life }
+      if found != 0, found >> 32 == word >> 32 {
+        let age = Self.age(of: found, at: word)
+        return age < Self.life && now.steady - Int64(age) > instant
+      }
     }
     return false
   }

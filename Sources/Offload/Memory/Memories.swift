@@ -172,7 +172,7 @@ package final class Memories: Sendable {
 
   /// Whether this client was sent to the object for the same bytes after the last look at it.
   func isRepeat(_ request: BlobRequest, after object: SeenObject, at now: Moment) -> Bool {
-    deliveries.peek(Delivered(request), at: now.steady).map { $0 > object.lookedAt } ?? false
+    deliveries.isRepeat(request, after: object.lookedAt, at: now)
   }
 }
 
