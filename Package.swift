@@ -131,9 +131,9 @@ let package = Package(
     tests(
       "IntegrationTests", "TestSupport", "Hashing", "HTTPTransport", "Primitives", "Registry", "S3",
       "Threading", "bloblo"),
-    tests("SystemTests", "System"),
+    tests("SystemTests", "System", "TestSupport"),
     tests("HashingTests", "Hashing"),
-    tests("ThreadingTests", "Threading"),
+    tests("ThreadingTests", "TestSupport", "Threading"),
     tests("HTTPTransportTests", "HTTPTransport", "TestSupport", "Threading"),
     tests("FastCGITests", "FastCGI", "TestSupport", "Threading"),
     tests(
@@ -141,7 +141,7 @@ let package = Package(
     tests(
       "PackagingTests", "bloblo", "Settings", "Telemetry",
       .product(name: "ArgumentParser", package: "swift-argument-parser")),
-    tests("OffloadTests", "Offload", "Registry", "HTTPTransport", "Primitives"),
+    tests("OffloadTests", "Offload", "Registry", "HTTPTransport", "Primitives", "TestSupport"),
     tests("StoreTests", "Store", "S3"),
     tests(
       "SettingsTests", "Settings", "FastCGI", "Primitives", "Registry", "S3",

@@ -82,20 +82,24 @@ package final class Filler: Sendable {
   }
 
   /// Reads along with the fill of this blob that runs, or with a new one.
-  package func follow(_ source: FillSource) -> Following {
-    following(start(source, queueLimit: 0), source)
+  package func follow(
+    _ source: FillSource, at now: ContinuousClock.Instant = .now
+  ) -> Following {
+    following(start(source, queueLimit: 0), source, at: now)
   }
 
   /// Reads along with the fill of this blob that runs, if one does.
   package func join(_ source: FillSource) -> Following {
-    following(table.find(source.name, source.request) { nil }, source)
+    following(table.find(source.name, source.request) { nil }, source, at: .now)
   }
 
-  private func following(_ finding: FillTable.Finding, _ source: FillSource) -> Following {
+  private func following(
+    _ finding: FillTable.Finding, _ source: FillSource, at now: ContinuousClock.Instant
+  ) -> Following {
     switch finding {
     // A client does not wait for the queue; nor is what has another size the same blob.
     case .fill(let fill) where fill.isWaiting || !fill.isOf(size: source.size): .none
-    case .fill(let fill) where fill.isStandingStill(at: .now): .standsStill
+    case .fill(let fill) where fill.isStandingStill(at: now): .standsStill
     case .fill(let fill): .follower(FillFollower(fill))
     case .published: .published
     case .none: .none

@@ -79,6 +79,10 @@ struct ListenerTests {
   }
 
   @Test func `a descriptor that does not listen is refused`() {
-    #expect(throws: ListenError.self) { _ = try Listener(.inherited(descriptor: 999)) }
+    let descriptor = unsafe open("/dev/null", O_RDONLY | O_CLOEXEC)
+    defer { close(descriptor) }
+    for each in [descriptor, -1] {
+      #expect(throws: ListenError.self) { _ = try Listener(.inherited(descriptor: each)) }
+    }
   }
 }

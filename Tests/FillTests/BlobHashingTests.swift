@@ -1,6 +1,7 @@
 import HTTPTransport
 import Hashing
 import Registry
+import TestSupport
 import Testing
 import Threading
 
@@ -29,7 +30,7 @@ import Threading
     try spool.write(Array(bytes[..<650_000]).span, at: 0)
     fill.advance(to: 650_000)
     // Two parts are whole, long before the blob is.
-    #expect(parts.wait(for: .seconds(60)) { $0.count == 2 ? true : nil } == true)
+    #expect(parts.wait(for: patience) { $0.count == 2 ? true : nil } == true)
     try spool.write(Array(bytes[650_000...]).span, at: 650_000)
     fill.advance(to: 1_000_000)
     try hashing.waitForVerdict()

@@ -2,6 +2,7 @@ import Glibc
 import HTTPTransport
 import Primitives
 import Registry
+import TestSupport
 import Testing
 
 @testable import Fill
@@ -82,7 +83,7 @@ import Testing
     // Who comes after the last has gone, and after the decision, is not shown a first byte.
     #expect(fill.breakOffUnlessFollowed(.stale))
     let late = FillFollower(fill)
-    #expect(late.reader(within: .seconds(5)) == nil)
+    #expect(late.reader(within: patience) == nil)
     #expect(late.failure == .stale)
   }
 
@@ -99,7 +100,7 @@ import Testing
     #expect(follower.reader(within: .milliseconds(1)) == nil)
     #expect(follower.failure == nil)
     fill.breakOff(.stale)
-    #expect(follower.reader(within: .seconds(5)) == nil)
+    #expect(follower.reader(within: patience) == nil)
     #expect(follower.failure == .stale)
   }
 
@@ -107,12 +108,12 @@ import Testing
     let fill = try fill()
     let reservation = try room(10, in: SpoolBudget(limit: 10))
     fill.begin(.init(status: 200, fields: []), try Spool(in: "/tmp", reservation))
-    let reader = try #require(FillFollower(fill).reader(within: .seconds(1)))
+    let reader = try #require(FillFollower(fill).reader(within: patience))
     #expect(reader.progress(beyond: 0, within: .milliseconds(1)) == .waiting)
     fill.advance(to: 4)
     fill.breakOff(.short(10, 4))
-    #expect(reader.progress(beyond: 0, within: .seconds(1)) == .available(upTo: 4))
-    #expect(reader.progress(beyond: 4, within: .seconds(1)) == .broken)
+    #expect(reader.progress(beyond: 0, within: patience) == .available(upTo: 4))
+    #expect(reader.progress(beyond: 4, within: patience) == .broken)
   }
 }
 

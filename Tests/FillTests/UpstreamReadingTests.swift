@@ -61,12 +61,12 @@ import Testing
     /// What a client gets; `nil` when it is passed on.
     func read(size: Int64? = Int64(blob.utf8.count)) throws -> String? {
       guard case .follower(let follower) = filler.follow(try source(size: size)),
-        let reader = follower.reader(within: .seconds(10))
+        let reader = follower.reader(within: patience)
       else { return nil }
       var bytes: [UInt8] = []
       var buffer = [UInt8](repeating: 0, count: 1 << 20)
       while bytes.count < reader.size {
-        switch reader.progress(beyond: Int64(bytes.count), within: .seconds(60)) {
+        switch reader.progress(beyond: Int64(bytes.count), within: patience) {
         case .available(let end):
           let count = unsafe pread(
             reader.descriptor, &buffer, Int(end) - bytes.count, off_t(bytes.count))
@@ -117,7 +117,7 @@ import Testing
       number == 1 ? Self.answer(request, count: 100_000, .stall) : Self.answer(request)
     }
     #expect(try bench.read() == Self.blob)
-    #expect(bench.registry.accepts == 2)
+    #expect(bench.registry.accepts >= 2)
   }
 
   @Test(arguments: ["ETag: W/\"a\"\r\n", ""])
@@ -208,14 +208,15 @@ import Testing
 
   @Test func `who comes to a fill that stands still is passed on`() throws {
     let bench = try Bench { request, number in Self.answer(request, count: 100_000, .stall) }
-    let first = bench.filler.follow(try bench.source(size: 320_000))
-    sleep(1)
-    guard case .follower = bench.filler.follow(try bench.source(size: 320_000)) else {
+    let start = ContinuousClock.now
+    let first = bench.filler.follow(try bench.source(size: 320_000), at: start)
+    #expect(eventually { bench.filler.progress.first?.written == 100_000 })
+    let source = try bench.source(size: 320_000)
+    guard case .follower = bench.filler.follow(source, at: start + .seconds(3)) else {
       Issue.record("want a reader at first")
       return
     }
-    sleep(4)
-    guard case .standsStill = bench.filler.follow(try bench.source(size: 320_000)) else {
+    guard case .standsStill = bench.filler.follow(source, at: .now + .seconds(5)) else {
       Issue.record("want to be passed on after 4 s")
       return
     }
@@ -227,14 +228,11 @@ import Testing
     let first = bench.filler.follow(try bench.source(size: 320_000, host: "a.example"))
     let second = bench.filler.follow(try bench.source(size: 320_000, host: "b.example"))
     let third = bench.filler.follow(try bench.source(size: 320_000, host: "a.example"))
-    #expect(eventually { bench.registry.requests.count == 2 })
+    // Those that go on with a reading that stalls ask for a range.
+    func readings() -> Int { bench.registry.requests.count { !$0.has("Range") } }
+    #expect(eventually { readings() == 2 })
     usleep(200_000)
-    #expect(bench.registry.requests.count == 2)
+    #expect(readings() == 2)
     extendLifetime((first, second, third))
-  }
-
-  private func eventually(_ condition: () -> Bool) -> Bool {
-    for _ in 0..<1000 where !condition() { usleep(10_000) }
-    return condition()
   }
 }

@@ -44,7 +44,7 @@ import Threading
   {
     let environment = [
       "BLOBLO_UPSTREAM_URL": upstream.url, "BLOBLO_S3_ENDPOINT_URL": "http://127.0.0.1:9",
-      "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b",
+      "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "BLOBLO_UPSTREAM_TIMEOUT": "60s",
     ].merging(more) { $1 }
     let settings = try ProcessSettings(environment: environment)
     let listener = try Listener(.tcp(host: "", port: 0))
@@ -58,7 +58,7 @@ import Threading
           Log(level: settings.logLevel, format: settings.logFormat), on: loop),
         routes: []))
     #expect(responder.start())
-    defer { _ = responder.stop(within: .seconds(5)) }
+    defer { _ = responder.stop(within: patience) }
     try body(#require(FastCGIClient(port: port)))
   }
 

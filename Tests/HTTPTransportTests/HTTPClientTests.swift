@@ -31,7 +31,7 @@ struct HTTPClientTests {
     }
   }
 
-  static let patient = HTTPLimits(head: .seconds(30), stall: .seconds(30))
+  static let patient = HTTPLimits(connect: patience, head: patience, stall: patience)
   static let whole = [
     Case(pieces: [ok + "Content-Length: 3\r\n\r\nabc"], body: "abc"),
     Case(pieces: [ok + "\r\nabc"], body: "abc"),
@@ -135,7 +135,9 @@ struct HTTPClientTests {
     let server = ScriptedServer { _ in Reply(Self.ok + "\r\n", .close) }
     var http = HTTPClient()
     let error = #expect(throws: TransportError.self) {
-      try http.send(HTTPRequest(.get, server.url, fields: [HTTPField("X", value)]), bodyLimit: 1)
+      try http.send(
+        HTTPRequest(
+          .get, server.url, fields: [HTTPField("X", value)], limits: Self.patient), bodyLimit: 1)
     }
     #expect(error?.kind == .invalid)
     #expect(server.accepts == 0)
@@ -146,8 +148,9 @@ struct HTTPClientTests {
     var http = HTTPClient()
     _ = try http.send(
       HTTPRequest(
-        .get, server.url + "/a/../b%2Fc?d", fields: [HTTPField("X-Empty", ""), HTTPField("Y", "z")]),
-      bodyLimit: 1)
+        .get, server.url + "/a/../b%2Fc?d",
+        fields: [HTTPField("X-Empty", ""), HTTPField("Y", "z")],
+        limits: Self.patient), bodyLimit: 1)
     #expect(
       server.requests[0].lines == [
         "GET /a/../b%2Fc?d HTTP/1.1", "Host: 127.0.0.1:\(server.port)", "X-Empty:", "Y: z",
@@ -157,7 +160,9 @@ struct HTTPClientTests {
   @Test func `a connection is used again`() throws {
     let server = ScriptedServer { _ in Reply(Self.ok + "Content-Length: 1\r\n\r\na") }
     var http = HTTPClient()
-    for _ in 0..<5 { _ = try http.send(HTTPRequest(.get, server.url), bodyLimit: 1) }
+    for _ in 0..<5 {
+      _ = try http.send(HTTPRequest(.get, server.url, limits: Self.patient), bodyLimit: 1)
+    }
     #expect(server.requests.count == 5)
     #expect(server.accepts == 1)
   }
@@ -177,7 +182,8 @@ struct HTTPClientTests {
       (.file(descriptor: file.fileDescriptor, offset: 1000, count: 600_000), bytes[1000..<601_000]),
     ]
     for (body, _) in bodies {
-      _ = try http.send(HTTPRequest(method, server.url, body: body), bodyLimit: 1)
+      _ = try http.send(
+        HTTPRequest(method, server.url, body: body, limits: Self.patient), bodyLimit: 1)
     }
     #expect(server.requests.map(\.body) == bodies.map { Array($0.1) })
     #expect(
@@ -188,7 +194,8 @@ struct HTTPClientTests {
       try http.send(
         HTTPRequest(
           method, server.url,
-          body: .file(descriptor: file.fileDescriptor, offset: 699_990, count: 100)), bodyLimit: 1)
+          body: .file(descriptor: file.fileDescriptor, offset: 699_990, count: 100),
+          limits: Self.patient), bodyLimit: 1)
     }
     #expect(error?.kind == .invalid)
   }
@@ -225,7 +232,7 @@ struct HTTPClientTests {
     let server = ScriptedServer { _ in Reply(Self.ok + "Content-Length: 4\r\n\r\nabcd") }
     var http = HTTPClient()
     #expect(throws: TransportError.self) {
-      try http.send(HTTPRequest(.get, server.url), bodyLimit: 3)
+      try http.send(HTTPRequest(.get, server.url, limits: Self.patient), bodyLimit: 3)
     }
   }
 

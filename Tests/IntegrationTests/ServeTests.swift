@@ -5,12 +5,14 @@ import Testing
 @Suite struct ServeTests {
   @Test func `SIGTERM lets a body in flight be finished, and ends with 0`() throws {
     let relay = FaultyRelay(to: try Ground.shared().registryPort)
-    let site = try Site(["BLOBLO_FILL_PART_SIZE": "5MiB"], upstream: relay.port)
+    let site = try Site(
+      ["BLOBLO_FILL_PART_SIZE": "5MiB", "BLOBLO_STOP_TIMEOUT": "10m"], upstream: relay.port,
+      nginxTimeout: "10m")
     let blob = TestBlob(count: 12 << 20)
     try site.ground.push(blob, to: "serve/term")
     relay.fault = .stallAnswer(after: 6 << 20)
     let client = try Program([
-      "curl", "--disable", "-sS", "--max-time", "80", "-H", Site.credential[0],
+      "curl", "--disable", "-sS", "--max-time", "300", "-H", Site.credential[0],
       site.url + blob.path(in: "serve/term"),
     ])
     #expect(eventually { relay.requests.contains { $0.hasPrefix("GET") } })
@@ -20,7 +22,7 @@ import Testing
     #expect(site.logSays("stopping"))
     #expect(eventually { !FileManager.default.fileExists(atPath: site.stack.facts.socket) })
     // Those who come now are the registry's at once: nobody waits in the backlog of a program that stops.
-    let quick = try site.ask("GET", blob.path(in: "serve/term"), options: ["--max-time", "15"])
+    let quick = try site.ask("GET", blob.path(in: "serve/term"))
     #expect(quick.body == blob.bytes)
     #expect(try site.stack.exitStatus(of: "bloblo", within: .milliseconds(100)) == nil)
     relay.fault = .none

@@ -10,6 +10,8 @@ struct CredentialChainTests {
     var testDescription: String
     /// `{home}` and `{server}` are filled in, here and in the files.
     var environment: [String: String] = [:]
+    /// How long an answer of the metadata service is waited for.
+    var metadataSeconds = 60
     var config: String?
     var credentials: String?
     var expected = Expected.found
@@ -354,10 +356,10 @@ struct CredentialChainTests {
         "region = eu-west-1")),
     Case(
       testDescription: "instance whose tokens don't come through, by version 1",
-      environment: instance(at: "{server}/slow/")),
+      environment: instance(at: "{server}/slow/"), metadataSeconds: 3),
     Case(
       testDescription: "instance whose tokens don't come through, and are wanted",
-      environment: instance(at: "{server}/slow-v2/"),
+      environment: instance(at: "{server}/slow-v2/"), metadataSeconds: 3,
       expected: .failed(.unavailable, words: "status 401; in a container on EC2 this is the hop")),
     Case(
       testDescription: "instance, switched off",
@@ -464,6 +466,7 @@ struct CredentialChainTests {
       }
       environment = [
         "HOME": folder.path, "PATH": "/usr/bin:/bin", "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_METADATA_SERVICE_TIMEOUT": "\(it.metadataSeconds)",
       ].merging(it.environment.mapValues(fill)) { $1 }
     }
 

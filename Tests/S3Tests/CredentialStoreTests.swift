@@ -2,6 +2,7 @@ import Foundation
 import HTTPTransport
 import Primitives
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import S3
@@ -33,8 +34,9 @@ struct CredentialStoreTests {
     let store = source.store()
     defer { store.stop() }
     #expect(store.start().isFound)
-    #expect(store.current(at: .now())?.credential.accessKeyID == "a")
-    #expect(waits { store.current(at: .now())?.credential.accessKeyID == "b" })
+    #expect(store.current(at: source.now)?.credential.accessKeyID == "a")
+    source.pass(seconds: 3)
+    #expect(eventually { store.current(at: source.now)?.credential.accessKeyID == "b" })
     #expect(source.told == ["obtained a", "obtained b"])
   }
 
@@ -44,24 +46,28 @@ struct CredentialStoreTests {
     let store = source.store()
     defer { store.stop() }
     #expect(store.start().isFound)
-    #expect(waits { source.told.contains("failed") })
-    #expect(store.current(at: .now())?.credential.accessKeyID == "a")
-    #expect(waits { source.told.contains("ended a") })
-    #expect(store.current(at: .now()) == nil)
+    source.pass(seconds: 2)
+    #expect(eventually { source.told.contains("failed") })
+    #expect(store.current(at: source.now)?.credential.accessKeyID == "a")
+    source.pass(seconds: 1)
+    #expect(eventually { source.told.contains("ended a") })
+    #expect(store.current(at: source.now) == nil)
     source.next = [.found("c", life: 3600)]
-    #expect(waits { store.current(at: .now())?.credential.accessKeyID == "c" })
+    #expect(eventually { store.current(at: source.now)?.credential.accessKeyID == "c" })
   }
 
   @Test func `a source that is silent at the start is waited for`() throws {
-    let source = Source([.failed, .failed, .found("late", life: nil)])
+    let source = Source([.failed])
     let store = source.store()
     defer { store.stop() }
     guard case .failed = store.start() else {
       Issue.record("it did not fail")
       return
     }
-    #expect(store.current(at: .now()) == nil)
-    #expect(waits { store.current(at: .now())?.credential.accessKeyID == "late" })
+    #expect(eventually { source.calls >= 2 })
+    #expect(store.current(at: source.now) == nil)
+    source.next = [.found("late", life: nil)]
+    #expect(eventually { store.current(at: source.now)?.credential.accessKeyID == "late" })
   }
 
   @Test func `a file that is replaced is noticed`() throws {
@@ -82,24 +88,23 @@ struct CredentialStoreTests {
     let first = try #require(store.current(at: .now()))
     #expect(first.credential.accessKeyID == "old")
     try write("new")
-    #expect(waits { store.current(at: .now())?.credential.accessKeyID == "new" })
+    #expect(eventually { store.current(at: .now())?.credential.accessKeyID == "new" })
     #expect(store.current(at: .now())?.number != first.number)
     // A file that is gone leaves what was there.
     try FileManager.default.removeItem(at: file)
-    #expect(waits { source.told.contains("failed") })
+    #expect(eventually { source.told.contains("failed") })
     #expect(store.current(at: .now())?.credential.accessKeyID == "new")
   }
 
   @Test func `what S3 refuses is fetched anew, once for many refusals`() throws {
     let source = Source([.found("a", life: 3600), .found("b", life: 3600)])
-    let start = UnixTime.now()
-    let store = source.store { .now() + (UnixTime.now() - start >= 1 ? 10 : 0) }
+    let store = source.store()
     defer { store.stop() }
     #expect(store.start().isFound)
-    let number = try #require(store.current(at: .now())).number
-    usleep(1_100_000)
+    let number = try #require(store.current(at: source.now)).number
+    source.pass(seconds: 10)
     for _ in 0..<100 { store.suspect(number) }
-    #expect(waits { store.current(at: .now())?.credential.accessKeyID == "b" })
+    #expect(eventually { store.current(at: source.now)?.credential.accessKeyID == "b" })
     store.suspect(number)
     usleep(200_000)
     #expect(source.calls == 2)
@@ -116,24 +121,16 @@ struct CredentialStoreTests {
     )
     func signedBy() throws -> String? {
       var http = ScriptedClient(404)
-      _ = try client.head(ObjectKey("k"), over: &http, now: .now())
+      _ = try client.head(ObjectKey("k"), over: &http, now: source.now)
       return http.requests[0].fields.first(named: "authorization")?.text
     }
     #expect(try signedBy()?.contains("Credential=a/") == true)
-    #expect(waits { (try? signedBy()?.contains("Credential=b/")) == true })
-  }
-
-  /// Asks again for at most 15 s.
-  private func waits(_ condition: () -> Bool) -> Bool {
-    for _ in 0..<300 {
-      if condition() { return true }
-      usleep(50_000)
-    }
-    return false
+    source.pass(seconds: 3)
+    #expect(eventually { (try? signedBy()?.contains("Credential=b/")) == true })
   }
 }
 
-/// Gives what it was told to, and repeats the last.
+/// Gives what it was told to, and repeats the last. Its clock stands still until time is said to pass.
 private final class Source: CredentialSource, CredentialObserver {
   enum Step: Sendable {
     case found(String, life: Int64?)
@@ -144,6 +141,7 @@ private final class Source: CredentialSource, CredentialObserver {
     var steps: [Step]
     var told: [String] = []
     var calls = 0
+    var now = UnixTime.now()
   }
 
   let name = "test"
@@ -151,9 +149,12 @@ private final class Source: CredentialSource, CredentialObserver {
 
   init(_ steps: [Step]) { state = Mutex(State(steps: steps)) }
 
-  func store(clock: @escaping @Sendable () -> UnixTime = { .now() }) -> CredentialStore {
-    CredentialStore(CredentialChain([self]), observer: self, clock: clock)
+  func store() -> CredentialStore {
+    CredentialStore(CredentialChain([self]), observer: self) { [self] in now }
   }
+
+  var now: UnixTime { state.withLock(\.now) }
+  func pass(seconds: Int64) { state.withLock { $0.now = $0.now + seconds } }
 
   var told: [String] { state.withLock(\.told) }
   var calls: Int { state.withLock(\.calls) }

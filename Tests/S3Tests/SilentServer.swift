@@ -6,7 +6,7 @@ final class SilentServer {
   private let descriptor: Int32
 
   init() throws {
-    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     descriptor = listener
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)

@@ -48,7 +48,7 @@ class Server(http.server.BaseHTTPRequestHandler):
             return self.answer(200, "imds-token", "text/plain")
         # the answer's hops are counted, and it does not come through
         if self.path.startswith("/slow"):
-            time.sleep(3)
+            time.sleep(60)
         # an instance without version 2
         self.answer(404 if self.path.startswith("/v1/") else 403, "")
 

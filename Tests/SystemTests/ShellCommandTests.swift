@@ -1,11 +1,12 @@
 import System
+import TestSupport
 import Testing
 
 @Suite struct ShellCommandTests {
   @Test func `what it writes and how it ends is told`() throws {
-    let outcome = try ShellCommand("echo hello; exit 3").run(within: .seconds(60))
+    let outcome = try ShellCommand("echo hello; exit 3").run(within: patience)
     #expect((outcome.status, String(decoding: outcome.bytes, as: UTF8.self)) == (3, "hello\n"))
-    #expect(try ShellCommand("kill -9 $$").run(within: .seconds(60)).status == 137)
+    #expect(try ShellCommand("kill -9 $$").run(within: patience).status == 137)
   }
 
   @Test(arguments: [

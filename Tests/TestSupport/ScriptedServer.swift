@@ -47,13 +47,13 @@ package final class ScriptedServer: Sendable {
 
   /// - Parameter early: whether the answer is given before the body is read.
   package init(early: Bool = false, _ script: @escaping @Sendable (ReceivedRequest) -> Reply) {
-    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     descriptor = listener
     var address = loopback(0)
     var length = socklen_t(MemoryLayout<sockaddr_in>.size)
     unsafe withUnsafeMutablePointer(to: &address) {
       unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        precondition(unsafe bind(listener, $0, length) == 0 && listen(listener, 64) == 0)
+        precondition(unsafe bind(listener, $0, length) == 0 && listen(listener, 512) == 0)
         precondition(unsafe getsockname(listener, $0, &length) == 0)
       }
     }
@@ -62,7 +62,9 @@ package final class ScriptedServer: Sendable {
     Foundation.Thread.detachNewThread {
       while true {
         let connection = accept(listener, nil, nil)
+        if connection < 0, errno == EINTR || errno == ECONNABORTED { continue }
         guard connection >= 0 else { break }
+        _ = fcntl(connection, F_SETFD, FD_CLOEXEC)
         log.accepted()
         let socket = TestSocket(connection)
         Foundation.Thread.detachNewThread { serve(socket, early, log, script) }
@@ -76,12 +78,15 @@ package final class ScriptedServer: Sendable {
   package var url: String { "http://127.0.0.1:\(port)" }
   package var requests: [ReceivedRequest] { log.state.withLock { $0.requests } }
   package var accepts: Int { log.state.withLock { $0.accepts } }
+  /// Replies that were sent, or whose client had gone.
+  package var replies: Int { log.state.withLock { $0.replies } }
 }
 
 private final class Log: Sendable {
   struct State {
     var requests: [ReceivedRequest] = []
     var accepts = 0
+    var replies = 0
   }
   let state = Mutex(State())
   func accepted() { state.withLock { $0.accepts += 1 } }
@@ -94,10 +99,9 @@ private func serve(
   while let request = readRequest(socket, early, &input) {
     log.state.withLock { $0.requests.append(request) }
     let reply = script(request)
-    for (i, piece) in reply.pieces.enumerated() {
-      if i > 0 { usleep(reply.pause) }
-      guard socket.send(piece) else { return }
-    }
+    let isSent = send(reply, socket)
+    log.state.withLock { $0.replies += 1 }
+    guard isSent else { return }
     switch reply.end {
     case .keep: continue
     case .close: return
@@ -106,6 +110,14 @@ private func serve(
       return
     }
   }
+}
+
+private func send(_ reply: Reply, _ socket: TestSocket) -> Bool {
+  for (i, piece) in reply.pieces.enumerated() {
+    if i > 0 { usleep(reply.pause) }
+    guard socket.send(piece) else { return false }
+  }
+  return true
 }
 
 private func readRequest(

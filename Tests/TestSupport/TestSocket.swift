@@ -1,12 +1,12 @@
 package import Glibc
 
-/// One end of a stream socket: blocking, patient for 30 s.
+/// One end of a stream socket: blocking, with a test's patience.
 package final class TestSocket: Sendable {
   package let descriptor: Int32
 
   package init(_ descriptor: Int32) {
     self.descriptor = descriptor
-    var limit = timeval(tv_sec: 30, tv_usec: 0)
+    var limit = timeval(tv_sec: time_t(patience.components.seconds), tv_usec: 0)
     let size = socklen_t(MemoryLayout<timeval>.size)
     _ = unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
     _ = unsafe setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
@@ -16,7 +16,7 @@ package final class TestSocket: Sendable {
 
   /// Connects to the loopback; `nil` when nobody listens.
   package init?(port: UInt16) {
-    descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     var address = loopback(port)
     let result = unsafe withUnsafePointer(to: &address) {
       unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
@@ -24,7 +24,7 @@ package final class TestSocket: Sendable {
       }
     }
     guard result == 0 else { return nil }
-    var limit = timeval(tv_sec: 30, tv_usec: 0)
+    var limit = timeval(tv_sec: time_t(patience.components.seconds), tv_usec: 0)
     let size = socklen_t(MemoryLayout<timeval>.size)
     _ = unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
   }
@@ -44,7 +44,7 @@ package final class TestSocket: Sendable {
     return true
   }
 
-  /// What has come, or nothing at the end or after 30 s.
+  /// What has come, or nothing at the end or when patience is over.
   package func receive(atMost count: Int = 65_536) -> [UInt8] {
     var buffer = [UInt8](repeating: 0, count: count)
     let got = unsafe recv(descriptor, &buffer, count, 0)

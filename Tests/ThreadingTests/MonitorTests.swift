@@ -1,4 +1,5 @@
 import Synchronization
+import TestSupport
 import Testing
 import Threading
 
@@ -7,7 +8,7 @@ struct MonitorTests {
     let state = Monitor(0)
     let thread = try #require(
       Thread.start("waker") { for _ in 0..<100 { state.update { $0 += 1 } } })
-    #expect(state.wait(for: .seconds(30)) { $0 == 100 ? $0 : nil } == 100)
+    #expect(state.wait(for: patience) { $0 == 100 ? $0 : nil } == 100)
     thread.join()
   }
 
@@ -15,7 +16,7 @@ struct MonitorTests {
     let state = Monitor((go: false, done: 0))
     let threads = (0..<8).compactMap { _ in
       Thread.start("waiter") {
-        let isWoken = state.wait(for: .seconds(30)) { $0.go ? true : nil } ?? false
+        let isWoken = state.wait(for: patience) { $0.go ? true : nil } ?? false
         if isWoken { state.update { $0.done += 1 } }
       }
     }
@@ -55,7 +56,7 @@ struct ThreadPoolTests {
         state.running += 1
         state.most = max(state.most, state.running)
       }
-      _ = state.wait(for: .seconds(30)) { $0.isOpen ? true : nil } as Bool?
+      _ = state.wait(for: patience) { $0.isOpen ? true : nil } as Bool?
       state.update { state in
         state.running -= 1
         state.ran += 1
@@ -63,7 +64,7 @@ struct ThreadPoolTests {
     }
     func open() { state.update { $0.isOpen = true } }
     func wait(ran: Int) -> Bool {
-      state.wait(for: .seconds(30)) { $0.ran == ran ? true : nil } ?? false
+      state.wait(for: patience) { $0.ran == ran ? true : nil } ?? false
     }
   }
 
@@ -99,7 +100,7 @@ struct ThreadPoolTests {
           results.update { $0.append(value) }
         })
     }
-    _ = results.wait(for: .seconds(30)) { $0.count == 5 ? true : nil } as Bool?
+    _ = results.wait(for: patience) { $0.count == 5 ? true : nil } as Bool?
     #expect(results.withLock { $0 } == [101, 102, 103, 104, 105])
     pool.close()
   }
@@ -121,10 +122,10 @@ struct ThreadPoolTests {
     for _ in 0..<2 {
       let gate = Gate()
       for _ in 0..<12 { #expect(pool.submit { _ in gate.pass() }) }
-      #expect(gate.state.wait(for: .seconds(30)) { $0.running == 12 ? true : nil } ?? false)
+      #expect(gate.state.wait(for: patience) { $0.running == 12 ? true : nil } ?? false)
       gate.open()
       #expect(gate.wait(ran: 12))
-      #expect(held.wait(for: .seconds(30)) { $0 == 4 ? true : nil } ?? false)
+      #expect(held.wait(for: patience) { $0 == 4 ? true : nil } ?? false)
     }
     let gate = Gate()
     gate.open()

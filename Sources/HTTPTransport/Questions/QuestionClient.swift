@@ -20,6 +20,8 @@ package final class QuestionClient: @unchecked Sendable {
   }
 
   let loop: EventLoop
+  /// What rests are measured by.
+  let now: () -> ContinuousClock.Instant
   let connectionLimit: Int
   /// Questions that may stand in one server's line.
   let lineLimit: Int
@@ -29,8 +31,12 @@ package final class QuestionClient: @unchecked Sendable {
   /// Threads that ask by a proxy.
   private let proxied: ThreadPool<Void>
 
-  package init(_ loop: EventLoop, connectionLimit: Int = 1024, lineLimit: Int = 1 << 16) {
+  package init(
+    _ loop: EventLoop, connectionLimit: Int = 1024, lineLimit: Int = 1 << 16,
+    now: @escaping () -> ContinuousClock.Instant = { .now }
+  ) {
     self.loop = loop
+    self.now = now
     self.connectionLimit = connectionLimit
     self.lineLimit = lineLimit
     proxied = ThreadPool(

@@ -161,7 +161,7 @@ final class Server: @unchecked Sendable {
   /// Asks over the connection that has rested the longest.
   private func askResting(_ question: Question) -> Bool {
     while let first = resting.first {
-      let hasRested = ContinuousClock.now - first.restStart >= Self.rest
+      let hasRested = client.now() - first.restStart >= Self.rest
       guard isProvedQuiet || hasRested else { return false }
       resting.removeFirst()
       if hasRested { count(first) }
@@ -180,7 +180,7 @@ final class Server: @unchecked Sendable {
     sweep = loop.after(Self.rest) { [weak self] in
       guard let self else { return }
       sweep = nil
-      let now = ContinuousClock.now
+      let now = client.now()
       for connection in resting where now - connection.restStart >= Self.rest { count(connection) }
       for connection in resting where now - connection.restStart >= Self.idleLife {
         connection.close()

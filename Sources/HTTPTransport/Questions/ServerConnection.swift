@@ -227,7 +227,7 @@ final class ServerConnection: EventSource, @unchecked Sendable {
 
   private func rest() {
     phase = .resting
-    restStart = .now
+    restStart = server.client.now()
     line = []
     server.takeBack(self)
   }

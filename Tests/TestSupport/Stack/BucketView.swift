@@ -21,7 +21,7 @@ package struct BucketView: Sendable {
       BucketSite(
         try Bucket(name, region: "us-east-1", endpoint: Endpoint(url)),
         credentials: CredentialStore(credential)),
-      limits: HTTPLimits(connect: .seconds(30), head: .seconds(30), stall: .seconds(30)))
+      limits: HTTPLimits(connect: patience, head: patience, stall: patience))
   }
 
   /// Makes the bucket, and waits until it takes objects.

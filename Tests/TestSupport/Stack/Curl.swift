@@ -32,7 +32,7 @@ package enum Curl {
     defer { try? FileManager.default.removeItem(atPath: head) }
     var words = [
       "curl", "--disable", "-sS", "--http1.1", "--noproxy", "*", "--path-as-is", "-g",
-      "--max-time", "90", "-D", head,
+      "--max-time", "\(patience.components.seconds)", "-D", head,
     ]
     words += method == "HEAD" ? ["-I", "-o", "/dev/null"] : ["-X", method]
     for field in fields { words += ["-H", field] }

@@ -86,7 +86,7 @@ package final class LoopbackSocket: Sendable {
   }
 
   /// The bytes that are there, or come within `limit`.
-  package func receive(upTo count: Int = 64 << 10, within limit: Duration = .seconds(60))
+  package func receive(upTo count: Int = 64 << 10, within limit: Duration = patience)
     -> Received
   {
     var poll = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)

@@ -119,7 +119,7 @@ package final class Program: @unchecked Sendable {
   /// Waits for the end.
   ///
   /// - Returns: the exit status or the negated signal; `nil` when it runs on.
-  package func wait(for limit: Duration = .seconds(60)) -> Int32? {
+  package func wait(for limit: Duration = patience) -> Int32? {
     let status: Int32? = ending.wait(for: limit) { $0 }
     if status != nil { errors.wait() }
     return status
@@ -170,7 +170,7 @@ private final class Drain: Sendable {
 
   var text: String { String(decoding: state.withLock { $0.bytes }, as: UTF8.self) }
 
-  func wait() { _ = state.wait(for: .seconds(2)) { $0.isDone ? true : nil } }
+  func wait() { _ = state.wait(for: .seconds(30)) { $0.isDone ? true : nil } }
 }
 
 /// Both ends are closed in programs that are started, from the first instant: another thread may start one

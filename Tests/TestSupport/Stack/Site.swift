@@ -82,6 +82,8 @@ package final class Site: Sendable {
       "BLOBLO_S3_ENDPOINT_URL": "http://127.0.0.1:\(s3 ?? ground.s3Port)",
       "BLOBLO_S3_PUBLIC_ENDPOINT_URL": ground.publicS3URL, "BLOBLO_LOOK_AS_CLIENT": "off",
       "BLOBLO_S3_BUCKET_NAME": bucketName ?? Stack.bucket,
+      // On a loaded machine nothing is forgotten and no server given up meanwhile.
+      "BLOBLO_UPSTREAM_TIMEOUT": "30s", "BLOBLO_S3_TIMEOUT": "30s", "BLOBLO_PROOF_TTL": "10m",
     ]
     if let upstream { environment["BLOBLO_UPSTREAM_URL"] = "http://127.0.0.1:\(upstream)" }
     environment.merge(settings) { $1 }
@@ -134,7 +136,7 @@ package final class Site: Sendable {
   }
 
   /// Whether a line of the log holds all these, in time.
-  package func logSays(_ words: String..., within limit: Duration = .seconds(30)) -> Bool {
+  package func logSays(_ words: String..., within limit: Duration = patience) -> Bool {
     eventually(within: limit) {
       log.split(separator: "\n").contains { line in words.allSatisfy { line.contains($0) } }
     }

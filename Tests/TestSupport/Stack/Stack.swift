@@ -50,7 +50,7 @@ package final class Stack: @unchecked Sendable {
         "--services", services.joined(separator: ","), "--bloblo", Self.blobloPath,
       ] + options)
     guard let line = program.readLine() else {
-      _ = program.wait(for: .seconds(10))
+      _ = program.wait()
       throw Failure(description: program.errorText)
     }
     latest = try Self.decode(line)
@@ -75,7 +75,7 @@ package final class Stack: @unchecked Sendable {
   /// Waits until a server has ended by itself.
   ///
   /// - Returns: its exit status, or the negated signal.
-  package func exitStatus(of name: String, within limit: Duration = .seconds(30)) throws -> Int32? {
+  package func exitStatus(of name: String, within limit: Duration = patience) throws -> Int32? {
     var status: Int32?
     _ = try eventually(within: limit) {
       try obey("facts")
@@ -89,7 +89,7 @@ package final class Stack: @unchecked Sendable {
   package func end() {
     program.closeInput()
     // Nobody is there any more to be thrown at; what `written.py` finds at the end is an error.
-    if let status = program.wait(for: .seconds(40)), status != 0 {
+    if let status = program.wait(), status != 0 {
       FileHandle.standardError.write(Data("stack.py: \(status) \(program.errorText)\n".utf8))
     }
   }
