@@ -11,19 +11,20 @@ descriptors and threads are counted, and again after all the other faults at the
 """
 
 import argparse
-import base64
 import hashlib
+import http.client
 import os
 import pathlib
 import random
 import signal
-import socket
 import sys
 import threading
 import time
 import urllib.parse
 
 import stack
+from fakes.client import basic
+from fakes.relay import Relay
 
 KIB, MIB = 1024, 1024 * 1024
 SIZES = (1, 4 * KIB, 200 * KIB, 2 * MIB, 12 * MIB)
@@ -32,61 +33,11 @@ KEPT = 4  # threads of a pool that stay however long they are idle: ThreadPool
 QUIET = 30  # seconds: idle threads end, kept connections too
 
 
-class Relay(threading.Thread):
-    """TCP between the web server and bloblo on one side and the registry on the other, which it can
-    cut off in the middle or make slow."""
-
-    def __init__(self):
-        super().__init__(daemon=True)
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
-        self.port = self.listener.getsockname()[1]
-        self.target = None
-        self.fault = None
-        self.start()
-
-    def run(self):
-        while True:
-            client, _ = self.listener.accept()
-            threading.Thread(target=self.connect, args=(client,), daemon=True).start()
-
-    def connect(self, client):
-        try:
-            server = socket.create_connection(("127.0.0.1", self.target), 5)
-            server.settimeout(None)
-        except OSError:
-            client.close()
-            return
-        threading.Thread(target=self.pump, args=(client, server, False), daemon=True).start()
-        self.pump(server, client, True)
-
-    def pump(self, source, sink, is_answer):
-        try:
-            while data := source.recv(64 * KIB):
-                if is_answer and self.fault == "cut" and random.random() < 0.05:
-                    sink.sendall(data[: len(data) // 2])
-                    break
-                if is_answer and self.fault == "slow":
-                    time.sleep(0.2)
-                sink.sendall(data)
-        except OSError:
-            pass
-        for end in (source, sink):
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-        if is_answer:
-            source.close()
-            sink.close()
-
-
 class Soak:
     def __init__(self, servers, relay, chosen):
         self.servers, self.relay, self.chosen = servers, relay, chosen
         self.facts = servers.facts()
-        user, password = next(iter(stack.USERS.items()))
-        self.credential = self.basic(user, password)
-        self.stranger = self.basic(user, "wrong")
+        self.credential, self.stranger = basic("alice"), basic("alice", "wrong")
         self.blobs = []
         self.lock = threading.Lock()
         self.pause = threading.Event()
@@ -94,10 +45,6 @@ class Soak:
         self.busy = 0
         self.counts, self.problems = {}, []
         self.fault = "none"
-
-    @staticmethod
-    def basic(user, password):
-        return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
 
     def count(self, what):
         with self.lock:
@@ -137,7 +84,7 @@ class Soak:
             if status != 200:
                 return f"status {status} from {urllib.parse.urlsplit(url).netloc}"
             return None if hashlib.sha256(body).hexdigest() == digest[7:] else "wrong digest"
-        except (OSError, stack.http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException) as error:
             return f"{type(error).__name__} {error}"
 
     def pull(self):
@@ -174,7 +121,7 @@ class Soak:
         try:
             status, answer, _ = stack.request("GET", f"{self.facts['nginx_url']}/v2/soak/app/blobs/{digest}",
                                               self.stranger, timeout=30)
-        except (OSError, stack.http.client.HTTPException):
+        except (OSError, http.client.HTTPException):
             return
         self.count("strangers refused")
         if status in (200, 206, 307) or answer["Location"]:
@@ -196,7 +143,7 @@ class Soak:
                     self.refuse()
                 else:
                     self.pull()
-            except (OSError, stack.http.client.HTTPException):
+            except (OSError, http.client.HTTPException):
                 pass  # a push, while the registry is down
             except Exception as error:
                 with self.lock:
@@ -217,9 +164,13 @@ class Soak:
             services = self.servers.services
             length = random.uniform(1, 5)
             if verb == "relay":
-                self.relay.fault = name
-                time.sleep(length)
-                self.relay.fault = None
+                self.relay.rate = 320 * KIB if name == "slow" else None
+                end = time.monotonic() + length
+                while time.monotonic() < end:
+                    if name == "cut":
+                        self.relay.cut()
+                    time.sleep(0.2)
+                self.relay.heal()
             elif verb == "stop":
                 services[name].signal(signal.SIGSTOP)
                 time.sleep(length)
@@ -299,7 +250,8 @@ def main():
     random.seed(chosen.seed)
     print(f"soak: {chosen.seconds:.0f} s, seed {chosen.seed}", flush=True)
     stack.end_by_signal()
-    relay = Relay()
+    # Between web server and bloblo on one side and the registry on the other, whose port is known later.
+    relay = Relay(0)
     words = ["up", "--bloblo", chosen.bloblo, "--registry", f"127.0.0.1:{relay.port}"]
     try:
         with stack.Stack(stack.options(words + ["--keep"] * chosen.keep)) as servers:
