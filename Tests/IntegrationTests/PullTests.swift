@@ -3,28 +3,6 @@ import TestSupport
 import Testing
 
 @Suite struct PullTests {
-  @Test func `a blob is read once from the registry, then from S3`() throws {
-    let site = try Site()
-    let blob = TestBlob(count: 100_000)
-    try site.ground.push(blob, to: "pulls/once")
-    let path = blob.path(in: "pulls/once")
-
-    let cold = try site.ask("GET", path)
-    #expect(cold.status == 200)
-    #expect(cold.body == blob.bytes)
-    #expect(try site.isFilled(blob))
-    #expect(try site.bucket.read(blob.key) == blob.bytes)
-
-    let warm = try site.pull(path)
-    #expect(warm.first.status == 307)
-    #expect(warm.first["docker-content-digest"] == blob.key)
-    #expect(warm.last.status == 200)
-    #expect(warm.last.body == blob.bytes)
-    #expect(
-      try site.ground.registryRequests(for: blob).filter { $0.hasPrefix("GET") } == ["GET 200"])
-    #expect(site.secretsInLog.isEmpty)
-  }
-
   @Test
   func `an image pushed by skopeo comes warm from S3, and the bucket holds exactly its blobs`()
     throws
@@ -87,32 +65,6 @@ import Testing
     #expect(try pulled("warm").isSuperset(of: image.sizes.keys))
     #expect(try downloads() == image.layers.count, "the registry gave layers to the warm pull")
     #expect(try site.bucket.openUploads() == [])
-    #expect(site.secretsInLog.isEmpty)
-  }
-
-  @Test func `without the right credential there is neither a byte nor a URL`() throws {
-    let site = try Site()
-    let (warm, cold) = (TestBlob(count: 5000), TestBlob(count: 5000))
-    for blob in [warm, cold] { try site.ground.push(blob, to: "pulls/refused") }
-    _ = try site.ask("GET", warm.path(in: "pulls/refused"))
-    #expect(try site.isFilled(warm))
-    let wrong = Data("\(Stack.user):wrong-password".utf8).base64EncodedString()
-    for blob in [warm, cold] {
-      for fields in [[], ["Authorization: Basic \(wrong)"], ["Authorization: Bearer a-token-of-x"]]
-      {
-        for method in ["GET", "HEAD"] {
-          let path = blob.path(in: "pulls/refused")
-          let direct = try Curl.ask(method, site.ground.registryURL + path, fields)
-          let answer = try site.ask(method, path, fields)
-          #expect(answer.status == 401)
-          #expect(answer["www-authenticate"] == direct["www-authenticate"])
-          #expect(answer["www-authenticate"]?.isEmpty == false)
-          #expect(answer["location"] == nil)
-          #expect(answer.body == direct.body)
-        }
-      }
-    }
-    #expect(try site.bucket.size(cold.key) == nil)
     #expect(site.secretsInLog.isEmpty)
   }
 

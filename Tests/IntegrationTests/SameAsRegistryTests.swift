@@ -104,39 +104,6 @@ import Testing
     #expect(site.secretsInLog.isEmpty)
   }
 
-  @Test func `pushes, mounts and deletes go through as they do direct`() throws {
-    let site = try Site()
-    for url in [site.ground.registryURL, site.url] {
-      let blob = TestBlob(count: 10_000)
-      try push(blob, to: "same/pushed", at: url, Site.credential)
-      #expect(
-        try Curl.ask("GET", url + blob.path(in: "same/pushed"), Site.credential).body == blob.bytes)
-      // In chunks.
-      let chunked = TestBlob(count: 10_000)
-      let begun = try Curl.ask("POST", "\(url)/v2/same/pushed/blobs/uploads/", Site.credential)
-      #expect(begun.status == 202)
-      #expect(begun["location"]?.hasPrefix(url) == true, "where the client came from")
-      let chunk = try Curl.ask(
-        "PATCH", begun["location"] ?? "", Site.credential, body: Array(chunked.bytes[..<6000]))
-      #expect(chunk.status == 202)
-      #expect(chunk["range"] == "0-5999")
-      let done = try Curl.ask(
-        "PUT", "\(chunk["location"] ?? "")&digest=\(chunked.digest)", Site.credential,
-        body: Array(chunked.bytes[6000...]))
-      #expect(done.status == 201)
-      #expect(done["docker-content-digest"] == chunked.key)
-      let mounted = try Curl.ask(
-        "POST", "\(url)/v2/same/mounted/blobs/uploads/?mount=\(blob.digest)&from=same/pushed",
-        Site.credential)
-      #expect(mounted.status == 201)
-      let deleted = try Curl.ask(
-        "DELETE", url + blob.path(in: "same/mounted"), Site.credential)
-      #expect(deleted.status == 202)
-      #expect(
-        try Curl.ask("GET", url + blob.path(in: "same/mounted"), Site.credential).status == 404)
-    }
-    #expect(site.secretsInLog.isEmpty)
-  }
 }
 
 /// The text without the boundary of a multipart answer, which is another each time.

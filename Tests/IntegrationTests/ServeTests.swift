@@ -62,19 +62,6 @@ import Testing
     "/tmp/bloblo-\(UUID().uuidString.prefix(8)).sock"
   }
 
-  @Test func `all wrong settings are named together, and the exit status is 78`() throws {
-    let wrong = [
-      "BLOBLO_LISTEN_ADDR": "nowhere", "BLOBLO_UPSTREAM_URL": "ftp://x", "BLOBLO_FILL": "maybe",
-      "BLOBLO_PRESIGN_EXPIRES": "8d", "BLOBLO_THREADS": "0", "BLOBLO_SPOOL_DIR": "/nonexistent",
-      "BLOBLO_LOG_LEVEL": "loud", "BLOBLO_FILL_PART_SIZE": "1MiB", "BLOBLO_S3_BUCKET_NAME": "A",
-      "BLOBLO_REDIRECT_STATUS": "200", "BLOBLO_LISTEN_MODE": "9", "AWS_SECRET_ACCESS_KEY": "",
-    ]
-    let result = try Program.run([Stack.blobloPath], environment: Self.environment(wrong))
-    #expect(result.status == 78)
-    for name in wrong.keys { #expect(result.errors.contains("\(name): "), "\(name)") }
-    #expect(!result.errors.contains(Stack.secretKey))
-  }
-
   @Test func `a live socket is left alone, a stale one is replaced`() throws {
     let path = Self.temporaryPath()
     defer { try? FileManager.default.removeItem(atPath: path) }
@@ -141,20 +128,13 @@ import Testing
       [Stack.blobloPath], environment: Self.environment([:]), input: inherited.descriptor)
     try expectAnswers { WebServerConnection(try .connect(port: inherited.port)) }
 
-    // As spawn-fcgi does it, which forks: -n keeps it in front.
-    let spawnPath = Self.temporaryPath()
-    let spawned = try Program(
-      ["spawn-fcgi", "-n", "-s", spawnPath, "--", Stack.blobloPath],
-      environment: Self.environment([:]))
-    try expectAnswers { try WebServerConnection(unix: spawnPath) }
-    for program in [unix, tcp, third, spawned] {
+    for program in [unix, tcp, third] {
       program.signal(15)
       #expect(program.wait() == 0, "\(program.errorText)")
       for secret in [Site.basic, Stack.secretKey, Stack.password, "X-Amz-Signature"] {
         #expect(!program.errorText.contains(secret))
       }
     }
-    try? FileManager.default.removeItem(atPath: spawnPath)
   }
 
   @Test func `more kept connections than threads slow nobody`() throws {

@@ -13,18 +13,8 @@ package final class FaultyRelay: Sendable {
     case stallAnswer(after: Int)
     /// Of each answer stream the first bytes pass, then the connection is closed.
     case cutAnswer(after: Int)
-    /// Of each request stream the first bytes pass, then the connection is reset.
-    case cutRequest(after: Int)
-    /// In each answer stream the byte at this offset is another.
-    case corruptAnswer(at: Int)
     /// Every request gets this answer, and the connection is closed.
     case answer(String)
-    /// Every request whose first line begins so gets this answer.
-    case answerTo(String, String)
-    /// The most bytes a second that an answer stream passes.
-    case throttleAnswer(bytesPerSecond: Int)
-    /// Each piece waits so long.
-    case delay(Duration)
   }
 
   private struct State {
@@ -94,7 +84,6 @@ package final class FaultyRelay: Sendable {
     }
 
     private func passRequests(to server: LoopbackSocket) {
-      var passed = 0
       while let fault {
         if fault == .reset { return client.resetOnClose() }
         if fault == .stall {
@@ -106,20 +95,10 @@ package final class FaultyRelay: Sendable {
         let line = firstLine(bytes)
         if let line { state.update { $0.requests.append(line) } }
         // The fault may have come while we waited: the newest one counts.
-        switch self.fault {
-        case .answer(let text)?:
+        if case .answer(let text)? = self.fault {
           client.send(Array(text.utf8))
           return client.drainAndEnd()
-        case .answerTo(let start, let text)? where line?.hasPrefix(start) == true:
-          client.send(Array(text.utf8))
-          return client.drainAndEnd()
-        case .cutRequest(let limit)? where passed + bytes.count > limit:
-          server.send(Array(bytes[..<max(0, limit - passed)]))
-          return client.resetOnClose()
-        case .delay(let time)?: usleep(useconds_t(time / .microseconds(1)))
-        default: break
         }
-        passed += bytes.count
         guard server.send(bytes) else { return }
       }
     }
@@ -144,17 +123,10 @@ package final class FaultyRelay: Sendable {
         case .cutAnswer(let limit):
           piece = limit - passed
           if piece <= 0 { return }
-        case .throttleAnswer(let rate): piece = max(1, rate / 20)
         default: break
         }
-        guard case .bytes(var bytes) = server.receive(upTo: piece, within: .milliseconds(20))
+        guard case .bytes(let bytes) = server.receive(upTo: piece, within: .milliseconds(20))
         else { if server.hasEnded { return } else { continue } }
-        switch fault {
-        case .corruptAnswer(let offset) where (passed..<passed + bytes.count).contains(offset):
-          bytes[offset - passed] ^= 0xFF
-        case .throttleAnswer: usleep(50_000)
-        default: break
-        }
         passed += bytes.count
         guard client.send(bytes) else { return }
       }
