@@ -79,7 +79,9 @@ class Filling:
         self.s3 = self.servers.services["s3"]
         self.relay = Relay(self.s3.port)
         ends.callback(self.relay.close)
-        self.servers.options.env |= {"BLOBLO_S3_ENDPOINT_URL": self.relay.url, **environment}
+        # A busy machine is no server that does not answer. nginx waits for 20 s.
+        patient = {"BLOBLO_UPSTREAM_TIMEOUT": "15s", "BLOBLO_S3_TIMEOUT": "15s"}
+        self.servers.options.env |= {"BLOBLO_S3_ENDPOINT_URL": self.relay.url, **patient, **environment}
         self.servers.up()
         self.nginx = self.servers.services["nginx"].url
         self.bloblo = self.servers.services["bloblo"]

@@ -37,11 +37,10 @@ def test_many_clients_are_one_upstream_get(site, pytestconfig):
     assert site.memory() < memory * MIB
 
 
-def test_who_comes_late_reads_along_from_the_start(site, ends):
-    size = 24 * MIB
+def test_who_comes_late_reads_along_from_the_start(site):
+    # It comes for sixteen seconds, and does not stand still meanwhile.
+    size, site.registry.rate = 16 * MIB, MIB
     digest = site.registry.add(size)
-    site.registry.gate = gate = threading.Event()
-    ends.callback(gate.set)
     with contextlib.ExitStack() as stack:
         def client(number):
             connection = stack.enter_context(contextlib.closing(
@@ -50,16 +49,10 @@ def test_who_comes_late_reads_along_from_the_start(site, ends):
             connection.request("GET", path(digest), headers={"Authorization": f"Basic {number}"})
             return connection.getresponse()
         answers = [client(0)]
-        eventually(lambda: site.registry.bytes.get(digest) == size // 2)
+        eventually(lambda: site.registry.bytes.get(digest, 0) > 2 * MIB)
         answers += [client(number) for number in range(1, 6)]
-        halves = [answer.read(size // 2) for answer in answers]
-        # All of the first half, and upstream has given no more.
-        assert set(halves) == {site.registry.blobs[digest][:size // 2]}
-        assert (site.registry.gets[digest], site.registry.bytes[digest]) == (1, size // 2)
-        assert site.s3.client.size(digest) is None
-        gate.set()
         for answer in answers:
-            assert answer.read() == site.registry.blobs[digest][size // 2:]
+            assert answer.read() == site.registry.blobs[digest]
     assert site.registry.gets[digest] == 1
     assert len(site.registry.proofs[digest]) == 6
     site.assert_published(digest)

@@ -57,13 +57,15 @@ def test_the_same_blob_at_the_same_time(site, subtests):
             eventually(lambda: not site.uploads())
 
 
-def test_a_fill_stops_when_another_has_published(site):
-    site.registry.rate = 10 * MIB
+def test_a_fill_stops_when_another_has_published(site, ends):
     digest = site.registry.add(100 * MIB)
+    site.registry.gate = gate = threading.Event()
+    ends.callback(gate.set)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         pull = pool.submit(site.pull, digest)
         eventually(lambda: site.uploads())
         site.s3.client.call("PUT", f"/{stack.BUCKET}/{digest}", site.registry.blobs[digest])
+        gate.set()
         assert pull.result().sha256 == digest.split(":")[1]
     eventually(lambda: site.lines("another instance was first"), otherwise=site.log)
     eventually(lambda: not site.uploads())

@@ -222,21 +222,28 @@ def test_a_slow_store_holds_the_reading_back(site):
     size = 48 * MIB
     layer, relay = site.large_layer(size)
     # A part that breaks off goes up again, from what is still in the spool.
-    # Faster than the two seconds without a part after which the reading waits no longer, on a busy machine too.
     relay.rate, relay.reset_at = 32 * MIB, MIB
     lead = 2 * 2 * 5 * MIB
     with site.warming(relay, parallel=2) as warm:
         seen = []
         while warm.poll() is None:
-            seen += site.written_and_held(warm.pid, size)
+            seen += [(time.monotonic(), *each) for each in site.written_and_held(warm.pid, size)]
             time.sleep(0.02)
         output = warm.stdout.read()
     assert warm.returncode == 0, output
     assert relay.reset_at is None
     content = site.s3.call("GET", f"/{stack.BUCKET}/{layer['digest']}")[2]
     assert f"sha256:{hashlib.sha256(content).hexdigest()}" == layer["digest"]
-    assert max(written - (size - held) for written, held in seen) < lead + 4 * MIB
-    assert min(held for _, held in seen) < lead
+    assert min(held for _, _, held in seen) < lead
+    # After two seconds without a part in the bucket the reading waits no longer: until that happens on a busy machine.
+    since, most = seen[0][0], seen[0][2]
+    for now, written, held in seen:
+        if now - since > 1.8:
+            break
+        assert written - (size - held) < lead + 4 * MIB
+        if held < most:
+            since = now
+        most = held
 
 
 def test_a_store_that_stalls_holds_no_reading_back(site):
