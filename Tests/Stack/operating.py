@@ -121,7 +121,7 @@ class Operating:
             assert word in self.need(need)[1]
         assert "Not well" in self.text()
         metrics = self.metrics()
-        assert 0 == metrics[f'bloblo_up{{need="{need}"}}']
+        assert 0 == metrics[f'bloblo_dependency_up{{dependency="{need}"}}']
         assert int(is_ready) == metrics["bloblo_ready"]
         status, body, _ = self.page("ready")
         assert (200 if is_ready else 503) == status, body

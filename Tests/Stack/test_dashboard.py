@@ -58,7 +58,7 @@ def prometheus():
         digest = site.push_and_fill()
         for _ in range(20):
             site.get(digest)
-        eventually(lambda: server.ask("rate(bloblo_s3_head_seconds_count[30s]) > 0"), 60)
+        eventually(lambda: server.ask("rate(bloblo_s3_head_duration_seconds_count[30s]) > 0"), 60)
         yield server
 
 

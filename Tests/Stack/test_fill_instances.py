@@ -77,7 +77,7 @@ def test_the_slower_of_two_instances_stops(site, ends):
     digest = site.registry.add(size)
     site.registry.gate = gate = threading.Event()
     ends.callback(gate.set)
-    before = metric(site, 'bloblo_fills_done_total{by="another"}')
+    before = metric(site, 'bloblo_fills_completed_total{by="another"}')
     with other(site) as pull_by_other, concurrent.futures.ThreadPoolExecutor(1) as pool:
         pull = pool.submit(site.pull, digest)
         eventually(lambda: site.uploads(digest), otherwise=site.log)
@@ -88,7 +88,7 @@ def test_the_slower_of_two_instances_stops(site, ends):
         gate.set()
         assert pull.result().sha256 == digest.split(":")[1]
     eventually(
-        lambda: metric(site, 'bloblo_fills_done_total{by="another"}') == before + 1, otherwise=site.log)
+        lambda: metric(site, 'bloblo_fills_completed_total{by="another"}') == before + 1, otherwise=site.log)
     assert site.said(digest, "another instance was first")
     eventually(lambda: not site.uploads())
     assert site.object(digest) == digest

@@ -94,7 +94,7 @@ def test_a_road_that_never_worked_is_said_to_be_bad(make_stack, ends):
     page = stack.request("GET", pulling.url + "/bloblo/ready")
     assert page[0] == 503 and b"road" in page[2] and b"BLOBLO_LOOK_AS_CLIENT=off" in page[2]
     metrics = stack.request("GET", pulling.url + "/bloblo/metrics")[2].decode()
-    assert 'bloblo_up{need="road"} 0' in metrics
+    assert 'bloblo_dependency_up{dependency="road"} 0' in metrics
     assert b"BLOBLO_LOOK_AS_CLIENT=off" in stack.request("GET", pulling.url + "/bloblo/")[2]
 
 

@@ -44,17 +44,17 @@ def test_metrics(pulled):
     assert blobs == metrics['bloblo_decisions_total{decision="redirect",reason=""}']
     refused = 'bloblo_decisions_total{decision="pass",reason="upstream-status"}'
     assert 2 == metrics[refused] - pulled.before[refused]
-    assert pulled.total == metrics['bloblo_blob_bytes_total{road="teed"}']
-    assert pulled.total == metrics['bloblo_blob_bytes_total{road="redirected"}']
-    assert 0 == metrics['bloblo_blob_bytes_total{road="passed"}']
-    assert blobs == metrics['bloblo_fills_done_total{by="this"}']
+    assert pulled.total == metrics['bloblo_blob_bytes_total{path="teed"}']
+    assert pulled.total == metrics['bloblo_blob_bytes_total{path="redirected"}']
+    assert 0 == metrics['bloblo_blob_bytes_total{path="passed"}']
+    assert blobs == metrics['bloblo_fills_completed_total{by="this"}']
     assert pulled.total == metrics["bloblo_filled_bytes_total"]
-    assert blobs == metrics["bloblo_fill_seconds_count"]
-    assert metrics["bloblo_upstream_check_seconds_count"] >= blobs + 2
-    assert metrics["bloblo_s3_head_seconds_count"] >= blobs
-    assert metrics["bloblo_decision_seconds_count"] > 0
-    assert metrics['bloblo_memory_hits_total{memory="proof"}'] > 0
-    assert float("inf") == metrics["bloblo_credential_remaining_seconds"]
+    assert blobs == metrics["bloblo_fill_duration_seconds_count"]
+    assert metrics["bloblo_upstream_check_duration_seconds_count"] >= blobs + 2
+    assert metrics["bloblo_s3_head_duration_seconds_count"] >= blobs
+    assert metrics["bloblo_decision_duration_seconds_count"] > 0
+    assert metrics['bloblo_cache_hits_total{cache="proof"}'] > 0
+    assert float("inf") == metrics["bloblo_credential_expiry_timestamp_seconds"]
     assert abs(metrics["bloblo_s3_clock_skew_seconds"]) < 60
     assert 0 == metrics["bloblo_spool_bytes"]
     assert 0 == metrics['bloblo_fills{state="running"}']

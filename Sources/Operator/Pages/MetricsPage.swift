@@ -35,7 +35,7 @@ struct MetricsPage {
   private mutating func decisions() {
     let figures = operation.figures
     text.begin(
-      "bloblo_decisions_total", .counter, "What became of requests; passes with their reasons.")
+      "bloblo_decisions_total", .counter, "Decisions on requests; passes with their reasons.")
     for (kind, value) in figures.decisions.values {
       text.sample("bloblo_decisions_total", ["decision": kind.word, "reason": ""], value)
     }
@@ -44,13 +44,13 @@ struct MetricsPage {
     }
     text.begin(
       "bloblo_blob_bytes_total", .counter,
-      "Bytes of blobs that GETs asked for, by the road they took; passed ones where the size is known."
+      "Bytes of blobs that GETs asked for, by the path they took; passed ones where the size is known."
     )
     for (road, value) in figures.bytes.values {
-      text.sample("bloblo_blob_bytes_total", ["road": road.word], value)
+      text.sample("bloblo_blob_bytes_total", ["path": road.word], value)
     }
     text.metric(
-      "bloblo_wrong_objects_total", .counter,
+      "bloblo_object_mismatches_total", .counter,
       "Objects in the bucket that can't be their blob: of another size or content, or archived.",
       figures.wrongObjects.value)
   }
@@ -58,28 +58,28 @@ struct MetricsPage {
   private mutating func times() {
     let figures = operation.figures
     text.histogram(
-      "bloblo_decision_seconds",
-      "From the request to the decision on a blob; of those made from memory one in \(Figures.sampling) is timed, for all.",
+      "bloblo_decision_duration_seconds",
+      "Time from the request to the decision on a blob; of those made from memory one in \(Figures.sampling) is timed, for all.",
       figures.decisionTime)
     text.histogram(
-      "bloblo_upstream_check_seconds", "How long upstream took to prove or refuse.",
+      "bloblo_upstream_check_duration_seconds", "Time that the registry took to allow or refuse a client.",
       figures.upstreamTime)
     text.histogram(
-      "bloblo_s3_head_seconds", "How long S3 took to say whether an object is there.",
+      "bloblo_s3_head_duration_seconds", "Time that S3 took to answer a HEAD of an object.",
       figures.storeTime)
     text.histogram(
-      "bloblo_fill_seconds", "From the wish for a fill to its publication.", figures.fillTime)
+      "bloblo_fill_duration_seconds", "Time from scheduling a fill to publishing its object.", figures.fillTime)
   }
 
   private mutating func fills() {
     let (figures, fills) = (operation.figures, operation.filler.progress)
-    text.begin("bloblo_fills", .gauge, "Fills now.")
+    text.begin("bloblo_fills", .gauge, "Fills in progress.")
     text.sample("bloblo_fills", ["state": "running"], Int64(fills.count { !$0.isWaiting }))
     text.sample("bloblo_fills", ["state": "waiting"], Int64(fills.count { $0.isWaiting }))
-    text.begin("bloblo_fills_done_total", .counter, "Fills that ended with the blob in the bucket.")
-    text.sample("bloblo_fills_done_total", ["by": "this"], figures.fillsDone.value)
-    text.sample("bloblo_fills_done_total", ["by": "another"], figures.fillsElsewhere.value)
-    text.begin("bloblo_fills_failed_total", .counter, "Fills that came to nothing, by cause.")
+    text.begin("bloblo_fills_completed_total", .counter, "Fills that ended with the blob in the bucket.")
+    text.sample("bloblo_fills_completed_total", ["by": "this"], figures.fillsDone.value)
+    text.sample("bloblo_fills_completed_total", ["by": "another"], figures.fillsElsewhere.value)
+    text.begin("bloblo_fills_failed_total", .counter, "Failed fills, by cause.")
     for (cause, value) in figures.fillsFailed.values {
       text.sample("bloblo_fills_failed_total", ["cause": cause.word], value)
     }
@@ -87,7 +87,7 @@ struct MetricsPage {
       "bloblo_filled_bytes_total", .counter, "Bytes that fills have published.",
       figures.filledBytes.value)
     text.metric(
-      "bloblo_uploads_left_total", .counter, "Multipart uploads that could not be aborted.",
+      "bloblo_multipart_uploads_orphaned_total", .counter, "Multipart uploads that could not be aborted.",
       figures.uploadsLeft.value)
     let spool = operation.filler.spoolBytes
     text.metric("bloblo_spool_bytes", .gauge, "Bytes of the spool in use.", spool.used)
@@ -97,39 +97,43 @@ struct MetricsPage {
   private mutating func memories() {
     let memories = operation.memories
     let metrics: [(String, MetricsText.Kind, String, (MemoryCounts) -> Int)] = [
-      ("bloblo_memory_entries", .gauge, "What is remembered, ended or not.", \.entries),
-      ("bloblo_memory_hits_total", .counter, "Look-ups that found something.", \.hits),
-      ("bloblo_memory_misses_total", .counter, "Look-ups that found nothing.", \.misses),
+      ("bloblo_cache_entries", .gauge, "Entries of a cache, expired ones included.", \.entries),
+      ("bloblo_cache_hits_total", .counter, "Look-ups that found an entry.", \.hits),
+      ("bloblo_cache_misses_total", .counter, "Look-ups that found no entry.", \.misses),
       (
-        "bloblo_memory_evictions_total", .counter, "Entries that had to go before their time.",
+        "bloblo_cache_evictions_total", .counter, "Entries evicted before they expired.",
         \.evictions
       ),
     ]
     for (name, kind, help, value) in metrics {
       text.begin(name, kind, help)
       for (memory, counts) in memories {
-        text.sample(name, ["memory": memory], Int64(value(counts)))
+        text.sample(name, ["cache": memory], Int64(value(counts)))
       }
     }
   }
 
   private mutating func needs() {
-    text.begin("bloblo_up", .gauge, "Whether what bloblo needs was well when last looked at.")
+    text.begin("bloblo_dependency_up", .gauge, "Whether the last health check of a dependency succeeded.")
     for need in Need.allCases {
-      text.sample("bloblo_up", ["need": need.word], operation.health[need].state == .good ? 1 : 0)
+      text.sample("bloblo_dependency_up", ["dependency": need.word], operation.health[need].state == .good ? 1 : 0)
     }
     text.metric(
       "bloblo_ready", .gauge, "Whether requests can be offloaded, as /bloblo/ready says.",
       operation.health.reasonsNotReady.isEmpty ? 1 : 0)
     text.begin(
-      "bloblo_credential_remaining_seconds", .gauge,
-      "What the S3 credential has left; 0 without one, +Inf for one without end.")
-    text.sample(
-      "bloblo_credential_remaining_seconds", [:],
-      operation.credentialSeconds(at: now).map(String.init) ?? "+Inf")
+      "bloblo_credential_expiry_timestamp_seconds", .gauge,
+      "When the S3 credential ends, in Unix time; 0 without one, +Inf for one without end.")
+    text.sample("bloblo_credential_expiry_timestamp_seconds", [:], credentialEnd)
     text.metric(
       "bloblo_s3_clock_skew_seconds", .gauge, "How far S3's clock is ahead of this machine's.",
       operation.credentials.clock.measured)
+  }
+
+  /// By this machine's clock, which Prometheus compares it with.
+  private var credentialEnd: String {
+    guard let left = operation.credentialSeconds(at: now) else { return "+Inf" }
+    return left > 0 ? String(now.seconds + left) : "0"
   }
 
   private mutating func notices() {
@@ -151,7 +155,7 @@ struct MetricsPage {
 
   private mutating func program() {
     let pools = operation.pools
-    text.begin("bloblo_threads_busy", .gauge, "Threads at work, by pool.")
+    text.begin("bloblo_threads_busy", .gauge, "Busy threads, by pool.")
     for (name, load) in pools {
       text.sample("bloblo_threads_busy", ["pool": name], Int64(load.busy))
     }
@@ -167,7 +171,7 @@ struct MetricsPage {
     text.begin("bloblo_upstream_questions", .gauge, "Questions to registries, by state.")
     text.sample("bloblo_upstream_questions", ["state": "asked"], Int64(questions.onWire))
     text.sample("bloblo_upstream_questions", ["state": "waiting"], Int64(questions.waiting))
-    text.begin("bloblo_build_info", .gauge, "The program.")
+    text.begin("bloblo_build_info", .gauge, "The version of bloblo.")
     text.sample("bloblo_build_info", ["version": blobloVersion], 1)
     let process = ProcessFigures()
     text.metric(
