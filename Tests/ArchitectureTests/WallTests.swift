@@ -103,4 +103,20 @@ struct WallTests {
     #expect(lines["bloblo", default: 0] <= 900)
     for (target, count) in lines { #expect(count * 3 < all, "\(target): \(count) of \(all)") }
   }
+
+  /// docs/architecture.md walks a request and a setting through their files.
+  @Test(arguments: [("## A hot GET", 20), ("## A setting", 5)])
+  func `the files of a walk are there, and few`(heading: String, limit: Int) throws {
+    let root = ArchitectureTests.sources.deletingLastPathComponent()
+    let text = try String(
+      contentsOf: root.appending(path: "docs/architecture.md"), encoding: .utf8)
+    let start = try #require(text.firstRange(of: "\(heading)\n")).upperBound
+    let walk = text[start...].split(separator: "\n## ").first ?? ""
+    let files = walk.split(separator: "\n").filter { $0.contains(". `Sources/") }
+      .compactMap { $0.split(separator: "`").dropFirst().first }
+    #expect((1...limit).contains(files.count), "\(files.count) files")
+    for file in files {
+      #expect(FileManager.default.fileExists(atPath: root.appending(path: file).path()), "\(file)")
+    }
+  }
 }
