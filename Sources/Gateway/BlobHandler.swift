@@ -14,8 +14,10 @@ package final class BlobHandler: RequestHandler {
   let locations: Locations
   let askers: AskerHasher
   let pingAndToken: PingAndToken
-  private let questions = Flights<Question>()
-  private let looks = Flights<BlobKey>()
+  private let questions = Flights<Question, BlobExchange>()
+  /// Requests whose location's settings are being read.
+  private let newLocations = Flights<[UInt8], Request>()
+  private let looks = Flights<BlobKey, BlobExchange>()
   private let repositories = RepositoryFlights()
   let tee: Tee
   private let severalRanges: SeveralRanges
@@ -82,9 +84,31 @@ package final class BlobHandler: RequestHandler {
   package func handle(_ request: Request) {
     let stopwatch = ledger.figures.isTimed() ? Stopwatch() : nil
     frontFiles.look(at: request)
-    guard let location = locations.location(of: request) else {
-      return pass(request, locations.standard, .wrongParams)
+    switch locations.find(of: request) {
+    case .known(let location): handle(request, at: location, stopwatch)
+    case .unknown(let params): makeLocation(of: params, for: request)
     }
+  }
+
+  /// Settings of new params are read on another thread; the request waits for them as a state.
+  private func makeLocation(of params: [UInt8], for request: Request) {
+    if newLocations.join(request, params) { return }
+    let isTaken = looking.submit { [self] _ in
+      let location = locations.make(of: params)
+      loop.submit { [self] in
+        for waiting in [request] + newLocations.land(params) { handle(waiting, at: location, nil) }
+      }
+    }
+    guard !isTaken else { return }
+    // No other location's registry may answer in its place.
+    for waiting in [request] + newLocations.land(params) {
+      waiting.refuse(503, "too many requests at a time: BLOBLO_THREADS")
+    }
+  }
+
+  /// - Parameter location: `nil` when the request's params are wrong.
+  private func handle(_ request: Request, at location: Location?, _ stopwatch: Stopwatch?) {
+    guard let location else { return pass(request, locations.standard, .wrongParams) }
     if request.isForAuthorizer { return authorize(request, location) }
     let isLoop = request.isLoop
     let blob = isLoop ? nil : BlobRequest(request, in: location, askers)

@@ -31,8 +31,8 @@ final class RepositoryFlights: Sendable {
     static let content = Led(rawValue: 2)
   }
 
-  private let readers = Flights<Reader>()
-  private let contents = Flights<Content>()
+  private let readers = Flights<Reader, BlobExchange>()
+  private let contents = Flights<Content, BlobExchange>()
 
   /// - Parameter isReader: whether the asker is known to read the repository.
   /// - Returns: `nil` when the exchange waits for another one's answer; else what it has begun.

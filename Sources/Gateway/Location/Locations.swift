@@ -82,27 +82,49 @@ package final class Locations: Sendable {
     return others.withLock { $0.locations.values.compactMap(\.self).first { $0.id == id } }
   }
 
-  /// - Returns: `nil` when the request's params are wrong.
-  func location(of request: Request) -> Location? {
+  /// What is known of a request's location.
+  enum Found {
+    /// `nil` when the request's params are wrong.
+    case known(Location?)
+    /// No request has come with these params lately: `make` reads their settings.
+    case unknown(params: [UInt8])
+  }
+
+  /// Reads no settings.
+  func find(of request: Request) -> Found {
     // A CGI process has its settings from the same place, and read them at its start.
-    if request.isOfOwnProcess || !request.hasParameters(prefix: "BLOBLO_") { return standard }
+    if request.isOfOwnProcess || !request.hasParameters(prefix: "BLOBLO_") {
+      return .known(standard)
+    }
     return others.withLock { others in
       others.asked.become(paramsOf: request)
-      if let last = others.last, last.asked == others.asked { return last.location }
-      let location = location(by: request.overrides, &others)
+      if let last = others.last, last.asked == others.asked { return .known(last.location) }
+      let key = request.overrides
+      guard let location = key.isEmpty ? standard : others.locations[key] else {
+        return .unknown(params: key)
+      }
       others.last = (others.asked, location)
-      return location
+      return .known(location)
     }
   }
 
-  private func location(by key: [UInt8], _ others: inout Others) -> Location? {
-    if key.isEmpty { return standard }
-    if let known = others.locations[key] { return known }
+  /// Reads the settings of new params, and files that they name: never on the loop's thread.
+  ///
+  /// - Returns: `nil` when the params are wrong.
+  func make(of params: [UInt8]) -> Location? {
     // A number is never used twice: what is remembered of a location dies with it.
-    others.lastID += 1
-    if others.locations.count >= Self.limit { others.locations.removeAll() }
-    let location = make(key, others.lastID)
-    others.locations[key] = .some(location)
+    let number = others.withLock { others in
+      others.lastID += 1
+      return others.lastID
+    }
+    let location = make(params, number)
+    others.withLock { others in
+      if others.locations.count >= Self.limit {
+        others.locations.removeAll()
+        others.last = nil
+      }
+      others.locations[params] = .some(location)
+    }
     return location
   }
 
