@@ -12,9 +12,6 @@ let strict: [SwiftSetting] = [
   .treatAllWarnings(as: .error),
 ]
 
-/// `make fuzz` sets it: all is compiled for libFuzzer, and its `main` takes the place of bloblo's.
-let isForFuzzing = Context.environment["BLOBLO_FUZZ"] != nil
-
 /// What the loader has to read at each start is a tenth as long: a CGI program starts sooner, and a
 /// megabyte less is resident. (glibc 2.36 and newer; only LLD knows how.)
 let compact: [LinkerSetting] = [
@@ -28,10 +25,8 @@ func room(_ name: String, _ dependencies: Target.Dependency...) -> Target {
 }
 
 func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-  isForFuzzing
-    ? .target(name: name, dependencies: dependencies)
-    : .executableTarget(
-      name: name, dependencies: dependencies, swiftSettings: strict, linkerSettings: compact)
+  .executableTarget(
+    name: name, dependencies: dependencies, swiftSettings: strict, linkerSettings: compact)
 }
 
 func tests(
@@ -42,7 +37,7 @@ func tests(
 
 let package = Package(
   name: "bloblo",
-  products: isForFuzzing ? [] : [.executable(name: "bloblo", targets: ["bloblo"])],
+  products: [.executable(name: "bloblo", targets: ["bloblo"])],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -165,7 +160,8 @@ let package = Package(
   swiftLanguageModes: [.v6]
 )
 
-if isForFuzzing {
+// `make fuzz` sets it: all targets are compiled for libFuzzer.
+if Context.environment["BLOBLO_FUZZ"] != nil {
   let instrumented: [SwiftSetting] = [.unsafeFlags(["-sanitize=fuzzer", "-enable-testing"])]
   for target in package.targets where target.type == .regular {
     target.swiftSettings = strict + instrumented

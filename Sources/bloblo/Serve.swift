@@ -58,7 +58,7 @@ struct Serve: ParsableCommand {
     let listener = try listen(settings, environment)
     let server = Server(settings, credentials, environment: environment, log, on: listener)
     guard server.start() else {
-      complain(["bloblo: the system gives no threads"])
+      complain(["bloblo: cannot create a thread"])
       throw ExitCode(EX_OSERR)
     }
     let manager = ServiceManager(environment)
@@ -96,7 +96,7 @@ struct Serve: ParsableCommand {
         if responder.isResponsive(within: interval) {
           manager.tell("WATCHDOG=1")
         } else {
-          log.logger.error("the reactor takes no events")
+          log.logger.error("the event loop is unresponsive; no watchdog ping is sent")
         }
       }
     }

@@ -130,7 +130,7 @@ class Operating:
             for word in words:
                 assert word in body
         # The page knows it a moment before the log.
-        told = eventually(lambda: self.lines(f"not well: {need}"))
+        told = eventually(lambda: [line for line in self.lines("health check failed") if line["dependency"] == need])
         assert "error" == told[-1]["level"]
         for word in words:
             assert word in told[-1]["advice"]
@@ -147,7 +147,7 @@ class Operating:
 
     def assert_well_again(self, need):
         eventually(lambda: self.need(need)[0] == "good", otherwise=lambda: self.need(need))
-        eventually(lambda: self.lines(f"well again: {need}"))
+        eventually(lambda: [line for line in self.lines("health check recovered") if line["dependency"] == need])
         assert 200 == self.page("ready")[0]
 
     def line(self, identifier):

@@ -35,6 +35,6 @@ def test_a_certificate_that_clients_refuse_is_noticed(make_stack, ends, tmp_path
     assert is_offloaded(pulling, digests[0])
     s3.present(authority.certificate("another.example"))
     eventually(lambda: not is_offloaded(pulling, digests[0]))
-    eventually(lambda: '"need":"road"' in pulling.bloblo.log.read_text())
+    eventually(lambda: '"dependency":"road"' in pulling.bloblo.log.read_text())
     s3.present(authority.certificate("localhost"))
     eventually(lambda: is_offloaded(pulling, digests[0]), pause=0.5)

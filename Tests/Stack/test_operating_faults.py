@@ -83,7 +83,7 @@ def test_the_credential_ends(site):
         left = site.metrics()["bloblo_credential_expiry_timestamp_seconds"] - time.time()
         assert -1 < left <= 8, left
         said.unlink()
-        site.assert_told("credential", ["There is no credential", "Mend the source"], is_ready=False)
+        site.assert_told("credential", ["There is no credential", "Fix the credential source"], is_ready=False)
         assert 0 == site.metrics()["bloblo_credential_expiry_timestamp_seconds"]
 
 

@@ -75,7 +75,7 @@ def test_a_broken_road_is_left(looking, ends, broken):
     clients = Clients(looking, digests, ends)
     eventually(lambda: len(clients.results) > 20)
     BREAKS[broken](looking.s3)
-    eventually(lambda: '"need":"road"' in looking.bloblo.log.read_text())
+    eventually(lambda: '"dependency":"road"' in looking.bloblo.log.read_text())
     late = clients.more(50)
     assert all(each[2] for each in late), [each for each in late if not each[2]][:5]
     looking.s3.faults.clear()

@@ -167,11 +167,11 @@ def test_sweep_waits_for_the_credential(site):
         assert client.call("POST", f"/{bucket}/sha256:{'1' * 64}", query=[("uploads", "")])[0] == 200
         assert left(bucket) == 1
     site.servers.up()
-    site.wait(lambda: site.lines("can't look for multipart uploads"))
+    site.wait(lambda: site.lines("listing multipart uploads failed"))
     assert left(stack.BUCKET) == 1
     site.is_down = False
     site.wait(lambda: left(stack.BUCKET) == 0)
-    assert len(site.lines("can't look for multipart uploads")) == 1
+    assert len(site.lines("listing multipart uploads failed")) == 1
     site.wait(lambda: site.lines("looked for multipart uploads that were left behind"))
     # Another location's bucket is swept once a request has come from there.
     assert left(other) == 1

@@ -49,7 +49,7 @@ package final class Probe: BackgroundService {
       } while isStopped.wait(for: Self.interval) { $0 ? true : nil } == nil
     }
     guard let thread else {
-      return logger.error("the system gives no thread: what bloblo needs is not looked at")
+      return logger.error("cannot create a thread; there are no health checks")
     }
     thread.detach()
   }
@@ -75,10 +75,10 @@ package final class Probe: BackgroundService {
     switch (before.state, verdict.state) {
     case (_, .bad):
       logger.error(
-        "not well: \(need.word)",
-        metadata: ["need": "\(need.word)", "advice": "\(verdict.sentence)"])
+        "health check failed",
+        metadata: ["dependency": "\(need.word)", "advice": "\(verdict.sentence)"])
     case (.bad, .good):
-      logger.info("well again: \(need.word)", metadata: ["need": "\(need.word)"])
+      logger.info("health check recovered", metadata: ["dependency": "\(need.word)"])
     default: break
     }
   }
@@ -90,7 +90,7 @@ package final class Probe: BackgroundService {
     guard let held = credentials.store.current(at: time) else {
       let why = credentials.record.trouble ?? "the last one has ended, or none was obtained yet"
       return .bad(
-        "There is no credential: \(why). Blobs pass to the registry. Mend the source; bloblo goes on asking it."
+        "There is no credential: \(why). Blobs pass to the registry. Fix the credential source; bloblo keeps retrying."
       )
     }
     let source = "\(held.source), \(held.credential.accessKeyID)"

@@ -55,7 +55,7 @@ package final class Sweeper: BackgroundService {
       } while isStopped.wait(for: Self.interval) { $0 ? true : nil } == nil
     }
     guard let thread else {
-      return logger.warning("the system gives no thread: uploads that were left behind stay")
+      return logger.warning("cannot create a thread; multipart uploads that were left behind stay")
     }
     thread.detach()
   }
@@ -80,7 +80,7 @@ package final class Sweeper: BackgroundService {
     } catch {
       guard plan.failed(place, at: .now, chance: chance) else { return }
       logger.warning(
-        "can't look for multipart uploads that were left behind; it is tried again, and told when it succeeds",
+        "listing multipart uploads failed; bloblo retries",
         metadata: ["s3.bucket": "\(place.bucket)", "s3.error": "\(error)"])
     }
   }
