@@ -8,7 +8,10 @@ package import S3
 
 /// The bucket as the decision sees it.
 package struct S3BlobStore: BlobStore {
+  /// For what is of no repository.
   package let bucket: BucketClient
+  /// Of what is filled, with a place for the repository's name.
+  private let tags: [ObjectTag]
   package let template: ObjectKeyTemplate
   package let presignLifetime: Duration
   /// Clients are sent there instead of to the bucket, if there is one.
@@ -23,7 +26,8 @@ package struct S3BlobStore: BlobStore {
     cloudFront: CloudFrontSigner?,
     delivery: Delivery
   ) {
-    self.bucket = bucket
+    tags = bucket.uploadOptions.tags
+    self.bucket = bucket.tagged(tags, naming: "")
     self.template = template
     self.presignLifetime = presignLifetime
     self.cloudFront = cloudFront
@@ -45,7 +49,9 @@ package struct S3BlobStore: BlobStore {
   }
 
   /// The bucket for a fill from this repository, whose name may be among its object's tags.
-  package func bucket(for repository: RepositoryName) -> BucketClient { bucket.naming(repository) }
+  package func bucket(for repository: RepositoryName) -> BucketClient {
+    bucket.tagged(tags, naming: "\(repository)")
+  }
 
   package func find(
     _ digest: Digest, by http: inout HTTPClient, now: UnixTime
@@ -114,11 +120,11 @@ extension S3Error {
 }
 
 extension BucketClient {
-  /// The same, with the repository's name where tags ask for it.
-  func naming(_ repository: RepositoryName) -> BucketClient {
-    guard !uploadOptions.tags.isEmpty else { return self }
+  /// The same, with the repository's name where these tags ask for it.
+  fileprivate func tagged(_ tags: [ObjectTag], naming repository: String) -> BucketClient {
+    guard !tags.isEmpty else { return self }
     var tagged = self
-    tagged.uploadOptions.tags = uploadOptions.tags.map { $0.naming(repository: "\(repository)") }
+    tagged.uploadOptions.tags = tags.map { $0.naming(repository: repository) }
     return tagged
   }
 }

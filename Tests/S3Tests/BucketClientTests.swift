@@ -115,7 +115,7 @@ struct BucketClientTests {
         storageClass: "STANDARD_IA",
         tags: [
           try #require(ObjectTag("cost", "a+b")),
-          try #require(ObjectTag("repository", "{repository}")).naming(repository: "my/app"),
+          try #require(ObjectTag("repository", "my/app")),
         ], isRequesterPaying: true))
     let wanted = [
       "x-amz-server-side-encryption: aws:kms", "x-amz-server-side-encryption-aws-kms-key-id: k",

@@ -7,7 +7,7 @@ package struct ObjectTag: Hashable, Sendable {
 
   /// 1…128 characters.
   package let name: String
-  /// 0…256 characters; `{repository}` stands for the repository that the blob came from.
+  /// 0…256 characters.
   package let value: String
 
   /// - Returns: nil for what S3 does not take.
@@ -24,11 +24,4 @@ package struct ObjectTag: Hashable, Sendable {
 
   /// As a query's parameter.
   var encoded: String { "\(PercentEncoding.string(name))=\(PercentEncoding.string(value))" }
-
-  /// With the repository's name in the place that was left for it.
-  package func naming(repository: String) -> ObjectTag {
-    let parts = value.split(separator: "{repository}", omittingEmptySubsequences: false)
-    guard parts.count > 1 else { return self }
-    return ObjectTag(name, String(parts.joined(separator: repository).prefix(256))) ?? self
-  }
 }

@@ -49,7 +49,7 @@ package struct UploadOptions: Hashable, Sendable {
     if !tags.isEmpty {
       fields.append(
         HTTPField(
-          "x-amz-tagging", tags.map { $0.naming(repository: "").encoded }.joined(separator: "&")))
+          "x-amz-tagging", tags.map(\.encoded).joined(separator: "&")))
     }
     for (name, value) in metadata { fields.append(HTTPField("x-amz-meta-\(name)", value)) }
     if let storageClass { fields.append(HTTPField("x-amz-storage-class", storageClass)) }
