@@ -22,7 +22,7 @@ extension BlobHandler {
     var challenges: [HTTPField] = []
     func isWanted() -> Bool { !request.isGone }
     func hear(_ head: HTTPResponseHead) {
-      challenges = head.fields.filter { $0.name.lowercased() == "www-authenticate" }
+      challenges = head.fields.filter { $0.isNamed("WWW-Authenticate") }
     }
     upstream.prove(
       blob.path, for: client, by: self.upstream, isWanted: isWanted, hear: hear

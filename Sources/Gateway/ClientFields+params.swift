@@ -60,10 +60,10 @@ extension [HTTPField] {
   /// already. `X-Real-IP`, if there is one, is that address.
   mutating func appendAddress(of request: Request) {
     guard let address = request.parameter("REMOTE_ADDR"), !address.isEmpty else { return }
-    if let i = firstIndex(where: { $0.name.lowercased() == "x-real-ip" }) {
+    if let i = firstIndex(where: { $0.isNamed("X-Real-IP") }) {
       self[i] = HTTPField(self[i].name, address)
     }
-    guard let i = firstIndex(where: { $0.name.lowercased() == "x-forwarded-for" }) else {
+    guard let i = firstIndex(where: { $0.isNamed("X-Forwarded-For") }) else {
       return append(HTTPField("X-Forwarded-For", address))
     }
     let claimed = self[i].value

@@ -23,7 +23,7 @@ struct SiteFields {
   }
 
   /// Whether a client's field of this name, in lower case, goes no further.
-  func replaces(_ name: String) -> Bool { fields.first(named: name) != nil }
+  func replaces(_ name: String) -> Bool { fields.first(named: HTTPField.Name(name)) != nil }
 }
 
 extension [HTTPField] {

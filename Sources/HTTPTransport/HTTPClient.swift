@@ -55,7 +55,7 @@ package struct HTTPClient: ~Copyable {
     var fields = FieldList()
     for field in request.fields { fields.append(field) }
     for own in ["Accept", "Expect", "Content-Type"]
-    where request.fields.first(named: own.lowercased()) == nil { fields.remove(own) }
+    where request.fields.first(named: HTTPField.Name(own)) == nil { fields.remove(own) }
 
     let newest = authoritiesGeneration.load(ordering: .relaxed)
     if generation != newest {

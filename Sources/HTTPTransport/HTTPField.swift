@@ -23,9 +23,31 @@ package struct HTTPField: Sendable, Equatable {
   package var isSendable: Bool { !value.contains { $0 == 0x0D || $0 == 0x0A || $0 == 0 } }
 }
 
-extension [HTTPField] {
-  /// The first field of this name, in lower case, as `"content-length"`.
-  package func first(named name: String) -> HTTPField? {
-    first { $0.name.lowercased() == name }
+extension HTTPField {
+  /// A field's name as it is looked for: case makes no difference, so a capital in a literal can't fail in silence.
+  ///
+  ///     fields.first(named: "Content-Length")
+  package struct Name: Sendable, Equatable, ExpressibleByStringLiteral {
+    private let text: String
+
+    package init(_ text: String) { self.text = text }
+
+    package init(stringLiteral text: String) { self.text = text }
+
+    /// ASCII only: a name is a token.
+    package static func == (a: Name, b: Name) -> Bool {
+      a.text.utf8.count == b.text.utf8.count
+        && zip(a.text.utf8, b.text.utf8).allSatisfy { $0 == $1 || lowercased($0) == lowercased($1) }
+    }
+
+    private static func lowercased(_ byte: UInt8) -> UInt8 {
+      (0x41...0x5A).contains(byte) ? byte | 0x20 : byte
+    }
   }
+
+  package func isNamed(_ name: Name) -> Bool { Name(self.name) == name }
+}
+
+extension [HTTPField] {
+  package func first(named name: HTTPField.Name) -> HTTPField? { first { $0.isNamed(name) } }
 }

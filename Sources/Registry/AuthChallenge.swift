@@ -57,7 +57,7 @@ extension AuthChallenge {
 }
 
 func challenges(in head: HTTPResponseHead) -> [AuthChallenge] {
-  head.fields.filter { $0.name.lowercased() == "www-authenticate" }.compactMap {
+  head.fields.filter { $0.isNamed("WWW-Authenticate") }.compactMap {
     AuthChallenge($0.text)
   }
 }

@@ -66,7 +66,9 @@ struct FrontServer: Sendable {
   func relay(_ request: Request, _ answer: HTTPResponse) {
     var head = ResponseHead(status: answer.head.status, capacity: 512)
     for (name, lowercased) in relayedFields {
-      if let field = answer.head.fields.first(named: lowercased) { head.add(name, field.value) }
+      if let field = answer.head.fields.first(named: HTTPField.Name(lowercased)) {
+        head.add(name, field.value)
+      }
     }
     head.add("Content-Length", String(answer.body.count))
     head.add("X-Bloblo", "remember")
@@ -95,7 +97,9 @@ struct FrontServer: Sendable {
     head.add("Docker-Content-Digest", digest.bytes)
     head.add("Accept-Ranges", "bytes")
     for (name, lowercased) in repeatedFields {
-      if let field = proof.fields.first(named: lowercased) { head.add(name, field.value) }
+      if let field = proof.fields.first(named: HTTPField.Name(lowercased)) {
+        head.add(name, field.value)
+      }
     }
     head.add("X-Bloblo", "multipart")
     request.begin(head)
@@ -118,7 +122,7 @@ struct FrontServer: Sendable {
     head.add("Docker-Content-Digest", digest.bytes)
     head.add("Accept-Ranges", "bytes")
     for (name, lowercased) in repeatedFields {
-      if let field = fields.first(named: lowercased) { head.add(name, field.value) }
+      if let field = fields.first(named: HTTPField.Name(lowercased)) { head.add(name, field.value) }
     }
     head.add("X-Bloblo", decision)
     return head

@@ -89,7 +89,8 @@ struct FrontPassCheck {
         advice(on: front.status))
     }
     let (seen, want) = (
-      front.fields.first(named: version)?.text, own.fields.first(named: version)?.text
+      front.fields.first(named: HTTPField.Name(version))?.text,
+      own.fields.first(named: HTTPField.Name(version))?.text
     )
     if seen != want {
       return report.fail(

@@ -31,7 +31,7 @@ package struct ObjectHead: Hashable, Sendable {
   /// nil without a size.
   init?(_ head: HTTPResponseHead) {
     guard let size = head.contentLength, size >= 0 else { return nil }
-    func text(_ name: String) -> String? { head.fields.first(named: name)?.text }
+    func text(_ name: String) -> String? { head.fields.first(named: HTTPField.Name(name))?.text }
     let restored = text("x-amz-restore").flatMap { Self.restoredCopyEnd($0) }
     let ends = [text("x-amz-expiration").flatMap { Self.expiration($0) }, restored]
     self.init(

@@ -9,7 +9,7 @@ package struct Answer: Sendable {
   /// Whether the body came to the end that its head promised.
   package let isWhole: Bool
 
-  package subscript(name: String) -> String? { fields.first(named: name.lowercased())?.text }
+  package subscript(name: String) -> String? { fields.first(named: HTTPField.Name(name))?.text }
 
   package var text: String { String(decoding: body, as: UTF8.self) }
 }

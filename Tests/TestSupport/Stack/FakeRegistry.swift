@@ -9,7 +9,7 @@ package final class FakeRegistry: Sendable {
     package let target: String
     package let fields: [HTTPField]
 
-    package subscript(name: String) -> String? { fields.first(named: name.lowercased())?.text }
+    package subscript(name: String) -> String? { fields.first(named: HTTPField.Name(name))?.text }
 
     package var isHead: Bool { method == "HEAD" }
   }
