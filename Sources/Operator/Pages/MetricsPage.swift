@@ -62,13 +62,15 @@ struct MetricsPage {
       "Time from the request to the decision on a blob; of those made from memory one in \(Figures.sampling) is timed, for all.",
       figures.decisionTime)
     text.histogram(
-      "bloblo_upstream_check_duration_seconds", "Time that the registry took to allow or refuse a client.",
+      "bloblo_upstream_check_duration_seconds",
+      "Time that the registry took to allow or refuse a client.",
       figures.upstreamTime)
     text.histogram(
       "bloblo_s3_head_duration_seconds", "Time that S3 took to answer a HEAD of an object.",
       figures.storeTime)
     text.histogram(
-      "bloblo_fill_duration_seconds", "Time from scheduling a fill to publishing its object.", figures.fillTime)
+      "bloblo_fill_duration_seconds", "Time from scheduling a fill to publishing its object.",
+      figures.fillTime)
   }
 
   private mutating func fills() {
@@ -76,7 +78,8 @@ struct MetricsPage {
     text.begin("bloblo_fills", .gauge, "Fills in progress.")
     text.sample("bloblo_fills", ["state": "running"], Int64(fills.count { !$0.isWaiting }))
     text.sample("bloblo_fills", ["state": "waiting"], Int64(fills.count { $0.isWaiting }))
-    text.begin("bloblo_fills_completed_total", .counter, "Fills that ended with the blob in the bucket.")
+    text.begin(
+      "bloblo_fills_completed_total", .counter, "Fills that ended with the blob in the bucket.")
     text.sample("bloblo_fills_completed_total", ["by": "this"], figures.fillsDone.value)
     text.sample("bloblo_fills_completed_total", ["by": "another"], figures.fillsElsewhere.value)
     text.begin("bloblo_fills_failed_total", .counter, "Failed fills, by cause.")
@@ -87,7 +90,8 @@ struct MetricsPage {
       "bloblo_filled_bytes_total", .counter, "Bytes that fills have published.",
       figures.filledBytes.value)
     text.metric(
-      "bloblo_multipart_uploads_orphaned_total", .counter, "Multipart uploads that could not be aborted.",
+      "bloblo_multipart_uploads_orphaned_total", .counter,
+      "Multipart uploads that could not be aborted.",
       figures.uploadsLeft.value)
     let spool = operation.filler.spoolBytes
     text.metric("bloblo_spool_bytes", .gauge, "Bytes of the spool in use.", spool.used)
@@ -114,9 +118,12 @@ struct MetricsPage {
   }
 
   private mutating func needs() {
-    text.begin("bloblo_dependency_up", .gauge, "Whether the last health check of a dependency succeeded.")
+    text.begin(
+      "bloblo_dependency_up", .gauge, "Whether the last health check of a dependency succeeded.")
     for need in Need.allCases {
-      text.sample("bloblo_dependency_up", ["dependency": need.word], operation.health[need].state == .good ? 1 : 0)
+      text.sample(
+        "bloblo_dependency_up", ["dependency": need.word],
+        operation.health[need].state == .good ? 1 : 0)
     }
     text.metric(
       "bloblo_ready", .gauge, "Whether requests can be offloaded, as /bloblo/ready says.",
