@@ -1,3 +1,5 @@
+internal import Primitives
+
 /// A bucket's door with a name and a policy of its own, named by its ARN:
 /// `arn:aws:s3:us-west-2:123456789012:accesspoint/blobs`.
 ///

@@ -1,3 +1,5 @@
+internal import Primitives
+
 /// A bucket and the ways to it.
 package struct Bucket: Hashable, Sendable {
   /// As it was given: a bucket's name, an access point's alias or its ARN.

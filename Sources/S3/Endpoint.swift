@@ -1,3 +1,5 @@
+internal import Primitives
+
 /// Where an S3 service answers: `https://s3.eu-central-1.amazonaws.com`, `http://minio:9000`,
 /// `https://[2001:db8::1]:8443/storage`.
 package struct Endpoint: Hashable, Sendable, CustomStringConvertible {

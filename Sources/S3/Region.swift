@@ -1,3 +1,5 @@
+internal import Primitives
+
 /// The grammar of region names: AWS's, and what S3-compatible servers let their operators choose.
 enum Region {
   static func isValid(_ region: String) -> Bool {

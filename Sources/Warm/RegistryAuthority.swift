@@ -1,6 +1,7 @@
 internal import FoundationEssentials
 internal import HTTPTransport
 internal import Hashing
+internal import Primitives
 internal import Registry
 internal import Synchronization
 
@@ -104,15 +105,6 @@ final class RegistryAuthority: Sendable {
 }
 
 private func formEncoded(_ pairs: [(String, String)]) -> String {
-  func encoded(_ text: String) -> String {
-    text.utf8.map { byte in
-      let isPlain =
-        (0x30...0x39).contains(byte) || (0x61...0x7A).contains(byte | 0x20)
-        || "-._~".utf8.contains(byte)
-      return isPlain
-        ? String(UnicodeScalar(byte))
-        : "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16).uppercased()
-    }.joined()
-  }
-  return pairs.map { "\(encoded($0.0))=\(encoded($0.1))" }.joined(separator: "&")
+  pairs.map { "\(PercentEncoding.string($0.0))=\(PercentEncoding.string($0.1))" }.joined(
+    separator: "&")
 }

@@ -1,5 +1,6 @@
 internal import FastCGI
 internal import HTTPTransport
+internal import Primitives
 internal import Registry
 internal import Telemetry
 

@@ -1,4 +1,5 @@
 internal import FastCGI
+internal import Primitives
 
 extension Request {
   /// The request's target: path and query, as the client sent them.
@@ -27,14 +28,5 @@ extension UInt8 {
     case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
     default: "-._~!$&'()*+,;=:@/".utf8.contains(self)
     }
-  }
-}
-
-extension [UInt8] {
-  mutating func append(percentEncoding byte: UInt8) {
-    let digits = Array("0123456789ABCDEF".utf8)
-    append(UInt8(ascii: "%"))
-    append(digits[Int(byte >> 4)])
-    append(digits[Int(byte & 0xF)])
   }
 }

@@ -1,3 +1,5 @@
+internal import Primitives
+
 /// A name and a value that are kept with an object, for lifecycle rules and bills.
 ///
 /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html>
