@@ -170,7 +170,7 @@ private final class Source: CredentialSource, CredentialObserver {
       return state.steps.count > 1 ? state.steps.removeFirst() : state.steps[0]
     }
     switch step {
-    case .failed: throw CredentialError(.unavailable, name, "down")
+    case .failed: throw CredentialError(.unavailable, source: name, reason: "down")
     case .found(let id, let life):
       return .found(
         Credential(

@@ -34,24 +34,26 @@ struct CredentialDocument: Decodable {
       self = try JSONDecoder().decode(Self.self, from: Data(body))
     } catch {
       throw CredentialError(
-        .unavailable, source, "want a JSON object with AccessKeyId, got something else")
+        .unavailable, source: source,
+        reason: "want a JSON object with AccessKeyId, got something else")
     }
   }
 
   func credential(from source: String) throws(CredentialError) -> Credential {
     if let code, code != "Success" {
       throw CredentialError(
-        .unavailable, source, "code \(code.prefix(100)): \(message?.prefix(300) ?? "")")
+        .unavailable, source: source,
+        reason: "code \(code.prefix(100)): \(message?.prefix(300) ?? "")")
     }
     guard let accessKeyID, let secretAccessKey else {
       throw CredentialError(
-        .unavailable, source, "an answer without AccessKeyId or SecretAccessKey")
+        .unavailable, source: source, reason: "an answer without AccessKeyId or SecretAccessKey")
     }
     var end: UnixTime?
     if let expiration {
       end = UnixTime(credentialTime: expiration)
       guard end != nil else {
-        throw CredentialError(.unavailable, source, "an Expiration that is no time")
+        throw CredentialError(.unavailable, source: source, reason: "an Expiration that is no time")
       }
     }
     let credential = Credential(
@@ -59,7 +61,8 @@ struct CredentialDocument: Decodable {
       sessionToken: (sessionToken ?? token).flatMap { $0.isEmpty ? nil : Secret($0) },
       expiration: end)
     guard credential.isUsable else {
-      throw CredentialError(.unavailable, source, "a part is empty, or has a line end in it")
+      throw CredentialError(
+        .unavailable, source: source, reason: "a part is empty, or has a line end in it")
     }
     return credential
   }

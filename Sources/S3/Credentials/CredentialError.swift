@@ -12,7 +12,7 @@ package struct CredentialError: Error, Hashable, Sendable, CustomStringConvertib
   package let source: String
   package let reason: String
 
-  package init(_ kind: Kind, _ source: String, _ reason: String) {
+  package init(_ kind: Kind, source: String, reason: String) {
     self.kind = kind
     self.source = source
     self.reason = reason

@@ -42,9 +42,10 @@ struct SecurityTokenService: Sendable {
     _ role: Role, by credential: Credential, for source: String, over http: inout HTTPClient,
     now: UnixTime
   ) throws(CredentialError) -> Credential {
-    var form = form("AssumeRole", role, now)
+    var form = form("AssumeRole", role: role, now: now)
     if let id = role.externalID { form.append(("ExternalId", id)) }
-    return try send(form, signedBy: credential, for: source, &http, now, "AssumeRole")
+    return try send(
+      form, signedBy: credential, for: source, over: &http, now: now, action: "AssumeRole")
   }
 
   /// Asks unsigned: the token is the proof.
@@ -52,12 +53,13 @@ struct SecurityTokenService: Sendable {
     _ role: Role, withWebIdentity token: Secret<String>, for source: String,
     over http: inout HTTPClient, now: UnixTime
   ) throws(CredentialError) -> Credential {
-    var form = form("AssumeRoleWithWebIdentity", role, now)
+    var form = form("AssumeRoleWithWebIdentity", role: role, now: now)
     form.append(("WebIdentityToken", token.exposed))
-    return try send(form, signedBy: nil, for: source, &http, now, "AssumeRoleWithWebIdentity")
+    return try send(
+      form, signedBy: nil, for: source, over: &http, now: now, action: "AssumeRoleWithWebIdentity")
   }
 
-  private func form(_ action: String, _ role: Role, _ now: UnixTime) -> [(String, String)] {
+  private func form(_ action: String, role: Role, now: UnixTime) -> [(String, String)] {
     var form = [
       ("Action", action), ("Version", "2011-06-15"), ("RoleArn", role.arn),
       ("RoleSessionName", role.sessionName ?? "bloblo-\(now.seconds)"),
@@ -68,7 +70,7 @@ struct SecurityTokenService: Sendable {
 
   private func send(
     _ form: [(String, String)], signedBy credential: Credential?, for source: String,
-    _ http: inout HTTPClient, _ now: UnixTime, _ action: String
+    over http: inout HTTPClient, now: UnixTime, action: String
   ) throws(CredentialError) -> Credential {
     let body = Array(
       form.map { "\(PercentEncoding.string($0.0))=\(PercentEncoding.string($0.1))" }
@@ -82,23 +84,26 @@ struct SecurityTokenService: Sendable {
       limits: HTTPLimits(
         connect: .seconds(5), head: .seconds(10), stall: .seconds(10),
         authoritiesFile: authoritiesFile))
-    var response = try exchange(&request, body, credential, source, &http, now)
+    var response = try exchange(
+      &request, body: body, credential: credential, source: source, over: &http, time: now)
     if response.head.status != 200, credential != nil,
       let date = response.head.fields.first(named: "date").flatMap({ UnixTime(httpDate: $0.text) }),
       abs(date - now) > ServerClock.tolerance
     {
       // Our clock is wrong, and STS refuses a signature of another time than its own.
-      response = try exchange(&request, body, credential, source, &http, date)
+      response = try exchange(
+        &request, body: body, credential: credential, source: source, over: &http, time: date)
     }
     guard response.head.status == 200 else {
-      throw CredentialError(.unavailable, source, "STS \(action): \(S3Refusal(response))")
+      throw CredentialError(
+        .unavailable, source: source, reason: "STS \(action): \(S3Refusal(response))")
     }
-    return try Self.credential(response.body, action, source)
+    return try Self.credential(response.body, action: action, source: source)
   }
 
   private func exchange(
-    _ request: inout HTTPRequest, _ body: [UInt8], _ credential: Credential?, _ source: String,
-    _ http: inout HTTPClient, _ time: UnixTime
+    _ request: inout HTTPRequest, body: [UInt8], credential: Credential?, source: String,
+    over http: inout HTTPClient, time: UnixTime
   ) throws(CredentialError) -> HTTPResponse {
     if let credential {
       var hash = HashFunction(.sha256)
@@ -109,12 +114,13 @@ struct SecurityTokenService: Sendable {
     do {
       return try http.send(request, bodyLimit: 256 << 10)
     } catch {
-      throw CredentialError(.unavailable, source, "STS \(endpoint): \(error.message)")
+      throw CredentialError(
+        .unavailable, source: source, reason: "STS \(endpoint): \(error.message)")
     }
   }
 
   static func credential(
-    _ body: [UInt8], _ action: String, _ source: String
+    _ body: [UInt8], action: String, source: String
   ) throws(CredentialError) -> Credential {
     let document = try? XMLElement(parsing: body)
     guard let facts = document?.first("\(action)Result")?.first("Credentials"),
@@ -122,14 +128,16 @@ struct SecurityTokenService: Sendable {
       let token = facts.text(of: "SessionToken"),
       let end = facts.text(of: "Expiration").flatMap({ UnixTime(credentialTime: $0) })
     else {
-      throw CredentialError(.unavailable, source, "STS \(action): an answer without Credentials")
+      throw CredentialError(
+        .unavailable, source: source, reason: "STS \(action): an answer without Credentials")
     }
     let credential = Credential(
       accessKeyID: id, secretAccessKey: Secret(secret), sessionToken: Secret(token),
       expiration: end)
     guard credential.isUsable else {
       throw CredentialError(
-        .unavailable, source, "STS \(action): a part is empty, or has a line end in it")
+        .unavailable, source: source,
+        reason: "STS \(action): a part is empty, or has a line end in it")
     }
     return credential
   }

@@ -55,7 +55,9 @@ private func secret(in document: [UInt8]) -> String? {
 
 func readSTS(_ bytes: [UInt8]) throws(BrokenPromise) {
   for action in ["AssumeRole", "AssumeRoleWithWebIdentity"] {
-    guard let credential = try? SecurityTokenService.credential(bytes, action, "somewhere")
+    guard
+      let credential = try? SecurityTokenService.credential(
+        bytes, action: action, source: "somewhere")
     else { continue }
     try holdCredential(credential)
     try hold(credential.expiration != nil, "a role's credential ends")

@@ -47,10 +47,10 @@ struct ContainerSource: CredentialSource {
     do {
       response = try http.send(request, bodyLimit: 64 << 10)
     } catch {
-      throw CredentialError(.unavailable, name, "no answer: \(error.message)")
+      throw CredentialError(.unavailable, source: name, reason: "no answer: \(error.message)")
     }
     guard response.head.status == 200 else {
-      throw CredentialError(.unavailable, name, "status \(response.head.status)")
+      throw CredentialError(.unavailable, source: name, reason: "status \(response.head.status)")
     }
     let document = try CredentialDocument(response.body, from: name)
     return .found(try document.credential(from: name), by: name)
@@ -60,19 +60,22 @@ struct ContainerSource: CredentialSource {
     if let relativeURI {
       guard relativeURI.hasPrefix("/") else {
         throw CredentialError(
-          .misconfigured, name, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: want a path with / first")
+          .misconfigured, source: name,
+          reason: "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: want a path with / first")
       }
       return "http://169.254.170.2\(relativeURI)"
     }
     guard let fullURI else { return nil }
     let setting = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
     guard let origin = Self.origin(of: fullURI) else {
-      throw CredentialError(.misconfigured, name, "\(setting): want http:// or https:// and a host")
+      throw CredentialError(
+        .misconfigured, source: name, reason: "\(setting): want http:// or https:// and a host")
     }
     guard origin.scheme == .https || Self.isTrusted(origin.host) else {
       throw CredentialError(
-        .misconfigured, name,
-        "\(setting): want https, a loopback address, 169.254.170.2 or 169.254.170.23, got \(origin.host)"
+        .misconfigured, source: name,
+        reason:
+          "\(setting): want https, a loopback address, 169.254.170.2 or 169.254.170.23, got \(origin.host)"
       )
     }
     return fullURI
@@ -99,12 +102,14 @@ struct ContainerSource: CredentialSource {
       text = SmallFile.text(tokenFile)
       guard text != nil else {
         throw CredentialError(
-          .unavailable, name, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: \(tokenFile) can't be read")
+          .unavailable, source: name,
+          reason: "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: \(tokenFile) can't be read")
       }
     }
     guard let text else { return nil }
     guard HTTPField("Authorization", text).isSendable else {
-      throw CredentialError(.misconfigured, name, "the authorization token has a line end in it")
+      throw CredentialError(
+        .misconfigured, source: name, reason: "the authorization token has a line end in it")
     }
     return text
   }

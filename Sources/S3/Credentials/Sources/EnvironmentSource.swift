@@ -27,15 +27,16 @@ struct EnvironmentSource: CredentialSource {
     }
     guard let secret = environment["AWS_SECRET_ACCESS_KEY"] else {
       throw CredentialError(
-        .misconfigured, name, "AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not")
+        .misconfigured, source: name,
+        reason: "AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not")
     }
     var expiration: UnixTime?
     if let text = environment["AWS_CREDENTIAL_EXPIRATION"]?.exposed {
       expiration = UnixTime(credentialTime: text)
       if expiration == nil {
         throw CredentialError(
-          .misconfigured, name,
-          "AWS_CREDENTIAL_EXPIRATION: want a time such as 2030-01-01T00:00:00Z")
+          .misconfigured, source: name,
+          reason: "AWS_CREDENTIAL_EXPIRATION: want a time such as 2030-01-01T00:00:00Z")
       }
     }
     let token = environment["AWS_SESSION_TOKEN"] ?? environment["AWS_SECURITY_TOKEN"]

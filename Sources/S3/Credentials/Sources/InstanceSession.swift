@@ -18,7 +18,7 @@ struct InstanceSession {
   }
 
   func error(_ reason: String) -> CredentialError {
-    CredentialError(.unavailable, name, reason + hint)
+    CredentialError(.unavailable, source: name, reason: reason + hint)
   }
 
   /// Gets a token, if tokens are given and come through.
@@ -26,8 +26,8 @@ struct InstanceSession {
     let response: HTTPResponse
     do throws(TransportError) {
       response = try send(
-        .put, "/latest/api/token",
-        [HTTPField("x-aws-ec2-metadata-token-ttl-seconds", "21600")], &http)
+        .put, path: "/latest/api/token",
+        fields: [HTTPField("x-aws-ec2-metadata-token-ttl-seconds", "21600")], over: &http)
     } catch {
       // The answer to the PUT lives for as many hops as the instance's options say, 1 by default: a
       // container on a bridge is the second. Other answers live on: version 1 may still work.
@@ -53,7 +53,9 @@ struct InstanceSession {
   func get(_ path: String, _ http: inout HTTPClient) throws(InstanceFailure) -> HTTPResponse {
     do throws(TransportError) {
       return try send(
-        .get, path, token.map { [HTTPField("x-aws-ec2-metadata-token", $0.exposed)] } ?? [], &http)
+        .get, path: path,
+        fields: token.map { [HTTPField("x-aws-ec2-metadata-token", $0.exposed)] } ?? [], over: &http
+      )
     } catch {
       throw silence(error)
     }
@@ -65,7 +67,7 @@ struct InstanceSession {
   }
 
   private func send(
-    _ method: HTTPRequest.Method, _ path: String, _ fields: [HTTPField], _ http: inout HTTPClient
+    _ method: HTTPRequest.Method, path: String, fields: [HTTPField], over http: inout HTTPClient
   ) throws(TransportError) -> HTTPResponse {
     let request = HTTPRequest(method, endpoint + path, fields: fields, limits: settings.limits)
     var attempt = 1

@@ -25,7 +25,8 @@ struct InstanceSource: CredentialSource {
     let endpoint: String
     switch settings.endpoint {
     case .success(let text): endpoint = text
-    case .failure(let mistake): throw CredentialError(.misconfigured, name, mistake.words)
+    case .failure(let mistake):
+      throw CredentialError(.misconfigured, source: name, reason: mistake.words)
     }
     var session = InstanceSession(name, at: endpoint, settings)
     let role: String
@@ -42,7 +43,8 @@ struct InstanceSource: CredentialSource {
       return .absent(error.error.reason)
     }
     guard response.head.status == 200 else {
-      throw CredentialError(.unavailable, name, "role \(role): status \(response.head.status)")
+      throw CredentialError(
+        .unavailable, source: name, reason: "role \(role): status \(response.head.status)")
     }
     let document = try CredentialDocument(response.body, from: name)
     return .found(try document.credential(from: name), by: "\(name), role \(role)")

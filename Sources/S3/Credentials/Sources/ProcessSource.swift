@@ -14,16 +14,17 @@ struct ProcessSource {
     do {
       output = try ShellCommand(command).run(within: .seconds(60))
     } catch {
-      throw CredentialError(.unavailable, name, error.description)
+      throw CredentialError(.unavailable, source: name, reason: error.description)
     }
     guard output.status == 0 else {
-      throw CredentialError(.unavailable, name, "it ended with status \(output.status)")
+      throw CredentialError(
+        .unavailable, source: name, reason: "it ended with status \(output.status)")
     }
     let document = try CredentialDocument(output.bytes, from: name)
     guard document.version == 1 else {
       throw CredentialError(
-        .misconfigured, name,
-        "want Version 1, got \(document.version.map { String($0) } ?? "none")")
+        .misconfigured, source: name,
+        reason: "want Version 1, got \(document.version.map { String($0) } ?? "none")")
     }
     return try document.credential(from: name)
   }

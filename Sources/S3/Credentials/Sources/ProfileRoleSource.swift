@@ -51,7 +51,8 @@ struct AssumedRole {
     let source = "profile \(profile)"
     guard settings.filled("mfa_serial") == nil else {
       throw CredentialError(
-        .misconfigured, source, "mfa_serial is not supported: nobody is there to type the code")
+        .misconfigured, source: source,
+        reason: "mfa_serial is not supported: nobody is there to type the code")
     }
     let credential: Credential
     switch (settings.filled("source_profile"), settings.filled("credential_source")) {
@@ -60,10 +61,12 @@ struct AssumedRole {
       credential = try self.credential(from: named, for: source, over: &http, now: now)
     case (nil, nil):
       throw CredentialError(
-        .misconfigured, source, "role_arn without source_profile or credential_source")
+        .misconfigured, source: source,
+        reason: "role_arn without source_profile or credential_source")
     default:
       throw CredentialError(
-        .misconfigured, source, "want source_profile or credential_source, got both")
+        .misconfigured, source: source, reason: "want source_profile or credential_source, got both"
+      )
     }
     return try SecurityTokenService(environment, settings).assume(
       SecurityTokenService.Role(
@@ -78,7 +81,8 @@ struct AssumedRole {
   ) throws(CredentialError) -> Credential {
     let source = "profile \(profile)"
     guard let settings = profiles.settings(of: other) else {
-      throw CredentialError(.misconfigured, source, "source_profile: there is no profile \(other)")
+      throw CredentialError(
+        .misconfigured, source: source, reason: "source_profile: there is no profile \(other)")
     }
     let hasKeys =
       settings.filled("aws_access_key_id") != nil
@@ -87,8 +91,8 @@ struct AssumedRole {
       // A profile may name itself, to have its keys and its role in one place.
       guard other == profile, hasKeys else {
         throw CredentialError(
-          .misconfigured, source,
-          "source_profile goes round: \((visited + [other]).joined(separator: " → "))")
+          .misconfigured, source: source,
+          reason: "source_profile goes round: \((visited + [other]).joined(separator: " → "))")
       }
     }
     visited.append(other)
@@ -103,7 +107,8 @@ struct AssumedRole {
       return try identity.credential(settingsOnly, settings, over: &http, now: now)
     }
     guard let credential = try OwnCredential(other, profiles).find() else {
-      throw CredentialError(.misconfigured, source, "source_profile: profile \(other) has no keys")
+      throw CredentialError(
+        .misconfigured, source: source, reason: "source_profile: profile \(other) has no keys")
     }
     return credential
   }
@@ -119,13 +124,15 @@ struct AssumedRole {
     ]
     guard let origin = sources[named.lowercased()] else {
       throw CredentialError(
-        .misconfigured, source,
-        "credential_source: want Environment, Ec2InstanceMetadata or EcsContainer, got \(named)")
+        .misconfigured, source: source,
+        reason:
+          "credential_source: want Environment, Ec2InstanceMetadata or EcsContainer, got \(named)")
     }
     switch try origin.find(over: &http, now: now) {
     case .found(let credential, _): return credential
     case .absent(let why):
-      throw CredentialError(.unavailable, source, "credential_source \(named): \(why)")
+      throw CredentialError(
+        .unavailable, source: source, reason: "credential_source \(named): \(why)")
     }
   }
 }

@@ -23,7 +23,8 @@ struct ProfileSource: CredentialSource {
       let places = files.paths.isEmpty ? "HOME is not set" : files.paths.joined(separator: ", ")
       guard !files.isChosen else {
         throw CredentialError(
-          .misconfigured, name, "AWS_PROFILE: no profile \"\(profile)\" in \(places)")
+          .misconfigured, source: name,
+          reason: "AWS_PROFILE: no profile \"\(profile)\" in \(places)")
       }
       return .absent("no profile \"\(profile)\" (\(places))")
     }
@@ -65,8 +66,9 @@ struct OwnCredential {
     let logins = ["sso_session", "sso_start_url", "sso_account_id", "login_session"]
     guard let login = logins.first(where: { settings.filled($0) != nil }) else { return }
     throw CredentialError(
-      .misconfigured, source,
-      "\(login) is not supported: its tokens come from a person at a browser, and end with the day; give "
+      .misconfigured, source: source,
+      reason:
+        "\(login) is not supported: its tokens come from a person at a browser, and end with the day; give "
         + "bloblo a role of its machine (instance, container, web identity), or a profile with "
         + "credential_process = aws configure export-credentials --profile \(profile) --format process"
     )
@@ -76,7 +78,8 @@ struct OwnCredential {
     guard let id = settings.filled("aws_access_key_id") else { return nil }
     guard let secret = settings.filled("aws_secret_access_key") else {
       throw CredentialError(
-        .misconfigured, source, "aws_access_key_id is there, but aws_secret_access_key is not")
+        .misconfigured, source: source,
+        reason: "aws_access_key_id is there, but aws_secret_access_key is not")
     }
     let token = settings.filled("aws_session_token") ?? settings.filled("aws_security_token")
     return Credential(

@@ -57,10 +57,12 @@ struct WebIdentity {
     let source = "web identity"
     guard let roleARN else {
       throw CredentialError(
-        .misconfigured, source, "AWS_WEB_IDENTITY_TOKEN_FILE is set, but AWS_ROLE_ARN is not")
+        .misconfigured, source: source,
+        reason: "AWS_WEB_IDENTITY_TOKEN_FILE is set, but AWS_ROLE_ARN is not")
     }
     guard let token = SmallFile.text(tokenFile)?.trimmed, !token.isEmpty else {
-      throw CredentialError(.unavailable, source, "\(tokenFile): no token can be read")
+      throw CredentialError(
+        .unavailable, source: source, reason: "\(tokenFile): no token can be read")
     }
     return try SecurityTokenService(environment, settings).assume(
       SecurityTokenService.Role(arn: roleARN, sessionName: sessionName),
