@@ -1,7 +1,9 @@
 """Modes and limits: background and off, queue, spool, concurrency and disk."""
 
+import base64
 import concurrent.futures
 import contextlib
+import json
 import os
 import pathlib
 import subprocess
@@ -11,9 +13,12 @@ import time
 
 import pytest
 
+import stack
 from fakes.waiting import eventually
 from filling import MIB, fixtures
 from operating import small_file_system
+
+BASIC = {"Authorization": "Basic YTpi"}
 
 shared, site = fixtures()
 
@@ -103,10 +108,39 @@ def test_where_ranges_fill_nothing_or_only_smaller_blobs(site, setting):
 
 
 def test_off(site):
+    """Nothing is read, and nobody's credential is kept for later."""
     with site.restarted(BLOBLO_FILL="off"):
         digest = site.registry.add(MIB)
-        assert site.pull(digest).seen == (200, MIB, digest.split(":")[1])
+        assert site.pull(digest, headers=BASIC).seen == (200, MIB, digest.split(":")[1])
+        for wanted in ("bytes=5-9", "bytes=0-", "bytes=0-1,7-8"):
+            assert site.pull(digest, headers={**BASIC, "Range": wanted}).status in (200, 206)
+            metrics = stack.request("GET", site.nginx + "/bloblo/metrics")[2].decode()
+            assert 'bloblo_fills{state="running"} 0' in metrics and 'bloblo_fills{state="waiting"} 0' in metrics
         site.assert_absent(digest)
+        # The client's own.
+        assert site.registry.gets[digest] == 4
+
+
+def bearer(seconds):
+    """A token that says when it ends, and a mark in it."""
+    mark = os.urandom(24).hex()
+    claims = base64.urlsafe_b64encode(json.dumps({"exp": int(time.time()) + seconds}).encode()).decode().rstrip("=")
+    return f"Bearer eyJhbGciOiJFUzI1NiJ9.{claims}.{mark}"
+
+
+def test_a_credential_waits_no_longer_than_its_token_says(site):
+    site.registry.rate = MIB
+    with site.restarted(BLOBLO_FILL="background", BLOBLO_FILL_CONCURRENCY="1", BLOBLO_STOP_TIMEOUT="0s"):
+        first, ending, lasting = (site.registry.add(size) for size in (25 * MIB, 1000, 1000))
+        tokens = {digest: bearer(seconds) for digest, seconds in ((first, 600), (ending, 6), (lasting, 600))}
+        for digest, token in tokens.items():
+            assert site.pull(digest, headers={"Authorization": token, "Range": "bytes=0-0"}).status == 206
+        assert not site.registry.credentials.get(lasting, [])[1:], "both wait for the first"
+        site.assert_published(lasting, 60)
+        # The client's own GET; for the other one, the fill's too.
+        assert site.registry.credentials[ending] == [tokens[ending]]
+        assert site.registry.credentials[lasting] == [tokens[lasting]] * 2
+        assert site.said(ending, "not filled"), site.log()
 
 
 def test_beyond_the_spool(site):

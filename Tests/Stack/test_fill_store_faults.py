@@ -115,6 +115,21 @@ def test_a_stop_aborts_what_it_can(site):
         site.bloblo.start()
 
 
+def test_a_stop_says_what_it_leaves_behind(site):
+    digest = site.registry.add(60 * MIB)
+    with site.restarted(BLOBLO_STOP_TIMEOUT="1s", BLOBLO_FILL_PART_SIZE="5MiB"):
+        site.relay.rate = 4 * MIB
+        assert site.pull(digest).count == 60 * MIB
+        eventually(lambda: site.uploads(digest), otherwise=site.log)
+        site.relay.stalled = True
+        site.bloblo.stop()
+        assert site.said(digest, "multipart upload left"), site.log()
+        site.relay.heal()
+        assert site.uploads(digest) == [digest]
+        site.bloblo.start()
+        site.sweep()
+
+
 def test_a_store_that_is_down(site):
     digest = site.registry.add(20 * MIB)
     site.relay.refuse = slow_down()

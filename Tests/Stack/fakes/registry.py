@@ -135,9 +135,9 @@ class Registry:
             if gate and at >= half:
                 gate.wait(120)
                 gate = None
-            if fault in ("cut", "chunkedcut", "reset", "stall", "standstill", "drip") and at >= half:
-                if fault in ("stall", "standstill"):
-                    time.sleep(4 if fault == "stall" else 9)
+            if fault in ("cut", "chunkedcut", "reset", "stall", "standstill", "pause", "drip") and at >= half:
+                if fault in ("stall", "standstill", "pause"):
+                    time.sleep({"stall": 4, "standstill": 9, "pause": 60}[fault])
                 if fault == "drip":
                     # A while of next to nothing, then the rest.
                     for _ in range(80):
@@ -148,12 +148,12 @@ class Registry:
                     request.wfile.flush()
                     time.sleep(0.3)
                     request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                if fault not in ("stall", "standstill", "drip") or not content:
+                if fault not in ("stall", "standstill", "pause", "drip") or not content:
                     request.close_connection = True
                     return
                 fault = "good"
             piece = view[at:at + 262144]
-            if gate or fault in ("cut", "chunkedcut", "reset", "stall", "standstill", "drip"):
+            if gate or fault in ("cut", "chunkedcut", "reset", "stall", "standstill", "pause", "drip"):
                 piece = view[at:min(at + 262144, half)]
             if is_chunked:
                 request.wfile.write(b"%x\r\n" % len(piece) + piece + b"\r\n")
