@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Mixed pulls for a long time while servers are killed, stopped and cut off.
+"""Mixed pulls for a long time while servers are killed, stopped and cut off, and the world changes behind bloblo.
 
-    soak.py [--seconds 1800] [--clients 4] [--seed N] [--bloblo PATH]
+    soak.py [--seconds 1800] [--clients 4] [--seed N] [--bloblo PATH] [--faults "delete objects,step clock"]
 
 A pull is a blob read as a client of containers does: redirects followed, digest checked, tried again a
 few times. It counts as failed if it fails and a pull from the registry itself, right then, does not.
 
 bloblo is killed, stopped and restarted in the first two fifths; then, in a quiet moment, its memory,
-descriptors and threads are counted, and again after all the other faults at the end.
+descriptors and threads are counted, and again after all the other faults at the end. bloblo looks at the
+public endpoint as clients do; its calendar is libfaketime's, and its log goes through a pipe.
 """
 
 import argparse
@@ -31,11 +32,37 @@ SIZES = (1, 4 * KIB, 200 * KIB, 2 * MIB, 12 * MIB)
 TRIES = 6
 KEPT = 4  # threads of a pool that stay however long they are idle: ThreadPool
 QUIET = 30  # seconds: idle threads end, kept connections too
+FAKETIME = next(pathlib.Path("/usr/lib").rglob("libfaketimeMT.so.1"), None)
+ENDINGS = ("restart bloblo", "kill bloblo")
+FAULTS = ("restart s3", "stop s3", "kill s3", "restart registry", "stop registry", "relay cut", "relay slow",
+          "relay stall", "stop bloblo", "delete objects", "truncate objects", "step clock", "endpoint closed",
+          "endpoint silent", "stall log", "hup bloblo")
+
+
+class LogPipe(threading.Thread):
+    """What bloblo writes its log to; a reader that may stop reading."""
+
+    def __init__(self, bloblo):
+        super().__init__(daemon=True)
+        self.fifo, self.file, self.is_stalled = bloblo.folder / "fifo", bloblo.log, False
+        os.mkfifo(self.fifo)
+        # Both ways: it has a reader when bloblo opens it, and a writer when bloblo has ended.
+        self.descriptor = os.open(self.fifo, os.O_RDWR)
+        program = bloblo.command()[0]
+        bloblo.command = lambda: ("/bin/sh", "-c", f"exec {program} 2>{self.fifo}")
+        self.start()
+
+    def run(self):
+        with self.file.open("ab", buffering=0) as log:
+            while data := os.read(self.descriptor, 64 * KIB):
+                while self.is_stalled:
+                    time.sleep(0.1)
+                log.write(data)
 
 
 class Soak:
-    def __init__(self, servers, relay, chosen):
-        self.servers, self.relay, self.chosen = servers, relay, chosen
+    def __init__(self, servers, relay, endpoint, log, chosen):
+        self.servers, self.relay, self.endpoint, self.log, self.chosen = servers, relay, endpoint, log, chosen
         self.facts = servers.facts()
         self.credential, self.stranger = basic("alice"), basic("alice", "wrong")
         self.blobs = []
@@ -83,6 +110,8 @@ class Soak:
                 return None if len(body) == range_[1] - range_[0] + 1 else f"{len(body)} bytes of a range"
             if status != 200:
                 return f"status {status} from {urllib.parse.urlsplit(url).netloc}"
+            if len(body) != size:
+                return f"{len(body)} bytes, not {size}"  # as of an object that was truncated
             return None if hashlib.sha256(body).hexdigest() == digest[7:] else "wrong digest"
         except (OSError, http.client.HTTPException) as error:
             return f"{type(error).__name__} {error}"
@@ -164,13 +193,25 @@ class Soak:
             services = self.servers.services
             length = random.uniform(1, 5)
             if verb == "relay":
-                self.relay.rate = 320 * KIB if name == "slow" else None
-                end = time.monotonic() + length
-                while time.monotonic() < end:
-                    if name == "cut":
-                        self.relay.cut()
-                    time.sleep(0.2)
-                self.relay.heal()
+                self.hurt_relay(name, length)
+            elif verb == "endpoint":
+                self.endpoint.refuse = b"gone" if name == "closed" else None
+                self.endpoint.stalled = name == "silent"
+                self.endpoint.cut()
+                time.sleep(length)
+                self.endpoint.heal()
+            elif name == "objects":
+                self.hurt_objects(verb)
+            elif name == "clock":
+                set_clock(self.servers, random.choice([-3600, -1200, 1200, 3600]))
+                time.sleep(length)
+                set_clock(self.servers, 0)
+            elif name == "log":
+                self.log.is_stalled = True
+                time.sleep(length)
+                self.log.is_stalled = False
+            elif verb == "hup":
+                services[name].signal(signal.SIGHUP)
             elif verb == "stop":
                 services[name].signal(signal.SIGSTOP)
                 time.sleep(length)
@@ -183,6 +224,33 @@ class Soak:
                 services[name].start()
             self.fault = "none"
             time.sleep(random.uniform(2, 6))
+
+    def hurt_relay(self, name, length):
+        if name == "stall":
+            # Some connections move next to nothing from now on, also when the relay is well again.
+            self.relay.victims, self.relay.drip, self.relay.times = b"GET ", "down", 3
+        self.relay.rate = 320 * KIB if name == "slow" else None
+        end = time.monotonic() + length
+        while time.monotonic() < end:
+            if name == "cut":
+                self.relay.cut()
+            time.sleep(0.2)
+        self.relay.heal()
+
+    def hurt_objects(self, verb):
+        """A few, or all."""
+        client = self.servers.services["s3"].client
+        with self.lock:
+            blobs = random.sample(self.blobs, min(len(self.blobs), random.choice([1, 5, 1000])))
+        for digest, size in blobs:
+            key = f"/{stack.BUCKET}/{digest}"
+            try:
+                if verb == "delete":
+                    client.call("DELETE", key)
+                elif size > 1 and client.size(digest):
+                    client.call("PUT", key, client.call("GET", key)[2][:-1])
+            except OSError:
+                return
 
     # What bloblo has
 
@@ -211,9 +279,9 @@ class Soak:
         began, seconds = time.monotonic(), self.chosen.seconds
         for _ in range(self.chosen.clients):
             threading.Thread(target=self.client, daemon=True).start()
-        others = ["restart s3", "stop s3", "kill s3", "restart registry", "stop registry", "relay cut", "relay slow",
-                  "stop bloblo"]
-        self.hurt([*others, "restart bloblo", "kill bloblo"], began + seconds * 0.4)
+        chosen = self.chosen.faults
+        others = [kind for kind in FAULTS if kind in chosen]
+        self.hurt([kind for kind in (*FAULTS, *ENDINGS) if kind in chosen], began + seconds * 0.4)
         # Warm up the process that is there now.
         time.sleep(max(10, seconds * 0.05))
         first = self.quiet()
@@ -239,25 +307,47 @@ class Soak:
             self.problems.append("nothing was pulled, or nothing from S3")
 
 
+def set_clock(servers, seconds):
+    """bloblo's calendar; its steady clock is the system's."""
+    if FAKETIME:
+        (servers.folder / "faketime").write_text(f"{seconds:+d}")
+
+
+def environment(servers, endpoint):
+    """bloblo's, beside the stack's own."""
+    set_clock(servers, 0)
+    calendar = {"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(servers.folder / "faketime"),
+                "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
+    return {"BLOBLO_LOOK_AS_CLIENT": "on", "BLOBLO_S3_PUBLIC_ENDPOINT_URL": f"http://localhost:{endpoint.port}",
+            **(calendar if FAKETIME else {})}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=1800)
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     parser.add_argument("--bloblo", default=str(stack.ROOT / ".build/release/bloblo"))
+    parser.add_argument("--faults", default=",".join((*FAULTS, *ENDINGS)), type=lambda text: text.split(","),
+                        help="all, otherwise")
     parser.add_argument("--keep", action="store_true")
     chosen = parser.parse_args()
+    if unknown := set(chosen.faults) - {*FAULTS, *ENDINGS}:
+        parser.error(f"no such fault: {', '.join(sorted(unknown))}")
     random.seed(chosen.seed)
     print(f"soak: {chosen.seconds:.0f} s, seed {chosen.seed}", flush=True)
     stack.end_by_signal()
-    # Between web server and bloblo on one side and the registry on the other, whose port is known later.
-    relay = Relay(0)
+    # Between web server and bloblo on one side and the registry on the other, and between clients and S3; the ports
+    # are known later.
+    relay, endpoint = Relay(0), Relay(0)
     words = ["up", "--bloblo", chosen.bloblo, "--registry", f"127.0.0.1:{relay.port}"]
     try:
         with stack.Stack(stack.options(words + ["--keep"] * chosen.keep)) as servers:
-            relay.target = servers.services["registry"].port
+            relay.target, endpoint.target = servers.services["registry"].port, servers.s3_public_port
+            servers.options.env |= environment(servers, endpoint)
+            log = LogPipe(servers.services["bloblo"])
             servers.up()
-            soak = Soak(servers, relay, chosen)
+            soak = Soak(servers, relay, endpoint, log, chosen)
             soak.run()
     except stack.StackError as error:
         sys.exit(f"soak: {error}")
