@@ -9,15 +9,21 @@ cold   every request asks the registry (BLOBLO_PROOF_TTL=0s), through nginx and 
        proxied by nginx alone. (After a HEAD nginx closes its FastCGI connection, kept or not: each has a new one.)
 dead   a GET that passes, of a registry's small blob, while S3 refuses connections: what it takes beyond
        nginx alone
+named  cold decisions where the registry is known by name, and where it speaks https (a private authority), against
+       nginx proxying the same HEADs
+peer   what docker-registry does of itself with S3 storage: it redirects; beside bloblo's hot and cold decisions
 stalled hot decisions while the registry takes requests of other clients and answers none of them, against
        the same without
 memory resident MiB of bloblo: idle, and after 256 connections
-cpu    instructions (callgrind) and allocations (memcheck) of one hot decision
+cost   instructions (callgrind) and allocations (memcheck) of one hot decision; with four params, as the ceiling, and
+       with all those of the shipped files
 
-The configurations take turns, round by round, since the machine's speed drifts. Needs wrk, ab, gcc, valgrind.
+nginx sends the params of the shipped files in every row. The configurations take turns, round by round, since the machine's speed drifts. Needs wrk, ab, gcc, valgrind.
 """
 
 import argparse
+import base64
+import hashlib
 import http.client
 import json
 import os
@@ -35,7 +41,9 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "Tests" / "Stack"))
 import stack  # noqa: E402
+from fakes.authority import Authority  # noqa: E402
 from fakes.relay import Relay  # noqa: E402
+from servers.registry import bcrypt  # noqa: E402
 
 BLOB = b"bloblo" * 1000
 NAME = "bench/image"
@@ -70,18 +78,20 @@ class Bench:
             "BLOBLO_UPSTREAM_URL": facts["registry_url"], "BLOBLO_S3_BUCKET_NAME": facts["s3_bucket"],
             "BLOBLO_S3_ENDPOINT_URL": facts["s3_url"], "AWS_ACCESS_KEY_ID": facts["s3_access_key"],
             "AWS_SECRET_ACCESS_KEY": facts["s3_secret_key"], "AWS_REGION": facts["s3_region"],
-            "BLOBLO_SPOOL_DIR": str(self.folder), "BLOBLO_LOG_LEVEL": "warning",
+            "BLOBLO_SPOOL_DIR": str(self.folder),
             "BLOBLO_PROOF_TTL": "1h", "BLOBLO_PRESENCE_TTL": "1h", **dict(environment)}
         process = self.start(*wrapper, self.options.bloblo, env=variables, stderr=subprocess.DEVNULL)
         wait_for(place)
         return process
 
-    def nginx(self, facts, sockets):
+    def nginx(self, facts, sockets, registry=None, more=""):
         """One worker; a port for each responder, one for `return 307`, one for the registry alone."""
         ports = {name: self.ports.take() for name in (*sockets, "nginx", "registry")}
-        common = """
+        shipped = (ROOT / "nginx/bloblo-locations.conf").read_text()
+        params = " ".join(re.findall(r"^ *(fastcgi_param [^;#]+;)", shipped, re.MULTILINE))
+        common = f"""
     fastcgi_keep_conn on; fastcgi_buffer_size 16k; fastcgi_buffers 4 16k;
-    fastcgi_param REQUEST_METHOD $request_method; fastcgi_param REQUEST_URI $request_uri;"""
+    {params}"""
         passing = """fastcgi_intercept_errors on; error_page 424 502 = @registry; location @registry {
       proxy_pass http://registry; proxy_http_version 1.1; proxy_set_header Connection ""; }"""
         upstreams = "".join(
@@ -91,24 +101,28 @@ class Bench:
             f"server {{ listen 127.0.0.1:{ports[name]}; {common} {passing} location / {{ fastcgi_pass {name}; }} }}\n"
             for name in sockets)
         location = "https://bucket.s3.example.com/" + "0123456789abcdef" * 25
-        registry = facts["registry_url"].removeprefix("http://")
-        config = self.folder / "nginx.conf"
+        scheme, _, registry = (registry or facts["registry_url"]).partition("://")
+        passing = passing.replace("http://registry", f"{scheme}://registry")
+        folder = self.folder / f"nginx-{ports['nginx']}"
+        folder.mkdir()
+        config = folder / "nginx.conf"
         config.write_text(f"""
 {"user root;" if os.geteuid() == 0 else ""}
-worker_processes 1; daemon off; pid {self.folder}/nginx.pid; error_log {self.folder}/error.log crit;
-worker_rlimit_nofile 65536;
+worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log crit;
+worker_rlimit_nofile 20000;
 events {{ worker_connections 8192; }}
 http {{
 access_log off; keepalive_requests 10000000;
-{" ".join(f"{kind}_temp_path {self.folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))}
+{" ".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))}
+{more}
 {upstreams}
 upstream registry {{ server {registry}; keepalive 256; keepalive_requests 10000000; }}
 {servers}
 server {{ listen 127.0.0.1:{ports["nginx"]}; location / {{ return 307 "{location}"; }} }}
 server {{ listen 127.0.0.1:{ports["registry"]}; location / {{
-  proxy_pass http://registry; proxy_http_version 1.1; proxy_set_header Connection ""; }} }}
+  proxy_pass {scheme}://registry; proxy_http_version 1.1; proxy_set_header Connection ""; }} }}
 }}""")
-        self.start("nginx", "-c", config, "-e", self.folder / "error.log")
+        self.start("nginx", "-c", config, "-e", folder / "error.log")
         time.sleep(0.5)
         return ports
 
@@ -125,15 +139,14 @@ def wait_for(path, timeout=60):
         time.sleep(0.05)
 
 
-def push(facts):
-    import base64
-    import hashlib
-
+def push(facts, registry=None):
+    """The blob's path, and who may read it."""
     user, password = next(iter(facts["users"].items()))
     authorization = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
     digest = "sha256:" + hashlib.sha256(BLOB).hexdigest()
     headers = {"Authorization": authorization}
-    status, answer, _ = stack.request("POST", f"{facts['registry_url']}/v2/{NAME}/blobs/uploads/", headers)
+    status, answer, _ = stack.request(
+        "POST", f"{registry or facts['registry_url']}/v2/{NAME}/blobs/uploads/", headers)
     place = answer["Location"]
     stack.request("PUT", f"{place}{'&' if '?' in place else '?'}digest={digest}",
                   {**headers, "Content-Type": "application/octet-stream"}, BLOB)
@@ -259,6 +272,85 @@ def dead(bench, facts, path, authorization, result):
           [("nginx to the registry", f"{alone:.0f}", ""), ("nginx and bloblo", f"{passed:.0f}", f"{passed - alone:.0f}")])
 
 
+def named(bench, facts, path, authorization, result):
+    """By name, and by https: each beside nginx, which resolves the name once and keeps its sessions too."""
+    authority = Authority(bench.folder)
+    certificate, key = authority.certificate("localhost")
+    port, secure = facts["registry_url"].rpartition(":")[2], bench.ports.take()
+    more = f"""
+upstream plain {{ server 127.0.0.1:{port}; keepalive 256; keepalive_requests 10000000; }}
+server {{ listen 127.0.0.1:{secure} ssl; ssl_certificate {certificate}; ssl_certificate_key {key};
+  location / {{ proxy_pass http://plain; proxy_http_version 1.1; proxy_set_header Connection ""; }} }}"""
+    rows = []
+    for name, url in {"by name": f"http://localhost:{port}", "by https": f"https://localhost:{secure}"}.items():
+        place = bench.folder / f"{name[3:]}.sock"
+        bloblo = bench.bloblo(facts, place, {
+            "BLOBLO_PROOF_TTL": "0s", "BLOBLO_UPSTREAM_URL": url, "BLOBLO_UPSTREAM_CA_FILE": str(authority.file)})
+        ports = bench.nginx(facts, {"cold": place}, url, more if name == "by https" else "")
+        until_hot(f"http://127.0.0.1:{ports['cold']}{path}", authorization)
+        targets = {"HEAD, nginx to the registry": (ports["registry"], None, ab),
+                   "GET, redirected by bloblo": (ports["cold"], bloblo.pid, wrk)}
+        for connections in (1, 16):
+            medians = compare(bench, targets, path, authorization, connections)
+            base = medians["HEAD, nginx to the registry"]
+            for target, (rate, p50, p99, cpu) in medians.items():
+                rows.append((name, connections, target, f"{rate:.0f}", f"{rate / base[0]:.2f}", f"{p50:.0f}",
+                             f"{p99:.0f}", f"{cpu:.0f}" if cpu else ""))
+                result["named"].append({"registry": name, "connections": connections, "target": target, "rate": rate,
+                                        "p50_us": p50, "p99_us": p99, "cpu_us": cpu,
+                                        "rate_to_registry": rate / base[0]})
+    table("cold decisions of a registry by name, and by https",
+          ("", "connections", "", "req/s", "to the registry", "p50 µs", "p99 µs", "bloblo CPU µs"), rows)
+
+
+def peer(bench, facts, path, authorization, result):
+    """The same storage, and docker-registry's own redirects to it."""
+    port = bench.ports.take()
+    users = bench.folder / "htpasswd"
+    users.write_text("".join(f"{user}:{bcrypt(word)}\n" for user, word in facts["users"].items()))
+    config = bench.folder / "registry.json"
+    config.write_text(json.dumps({
+        "version": 0.1, "log": {"level": "error", "accesslog": {"disabled": True}},
+        "storage": {"s3": {
+            "accesskey": facts["s3_access_key"], "secretkey": facts["s3_secret_key"], "region": facts["s3_region"],
+            "regionendpoint": facts["s3_url"], "bucket": facts["s3_bucket"], "secure": False, "v4auth": True,
+            "rootdirectory": "/peer"}},
+        "http": {"addr": f"127.0.0.1:{port}", "secret": "x"},
+        "auth": {"htpasswd": {"realm": "peer", "path": str(users)}}}))
+    registry = f"http://127.0.0.1:{port}"
+    # Not the caller's AWS_*: with a bundle of authorities of its own it does not start.
+    own = bench.start("docker-registry", "serve", config, stderr=subprocess.DEVNULL, env={"PATH": os.environ["PATH"]})
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            stack.request("GET", f"{registry}/v2/")
+            break
+        except OSError:
+            if time.monotonic() > deadline:
+                raise SystemExit("docker-registry does not start with S3 storage")
+            time.sleep(0.1)
+    push(facts, registry)
+    sockets = {"hot": bench.folder / "peer-hot.sock", "cold": bench.folder / "peer-cold.sock"}
+    hot, cold = bench.bloblo(facts, sockets["hot"]), bench.bloblo(facts, sockets["cold"], {"BLOBLO_PROOF_TTL": "0s"})
+    ports = bench.nginx(facts, sockets)
+    alone = bench.nginx(facts, {}, registry)
+    for name in sockets:
+        until_hot(f"http://127.0.0.1:{ports[name]}{path}", authorization)
+    targets = {"docker-registry's own redirect": (alone["registry"], own.pid), "bloblo, cold": (ports["cold"], cold.pid),
+               "bloblo, hot": (ports["hot"], hot.pid)}
+    rows = []
+    for connections in (1, 16):
+        medians = compare(bench, targets, path, authorization, connections)
+        base = medians["docker-registry's own redirect"]
+        for target, (rate, p50, p99, cpu) in medians.items():
+            rows.append((connections, target, f"{rate:.0f}", f"{rate / base[0]:.2f}", f"{p50:.0f}", f"{p99:.0f}",
+                         f"{cpu:.0f}"))
+            result["peer"].append({"connections": connections, "target": target, "rate": rate, "p50_us": p50,
+                                   "p99_us": p99, "cpu_us": cpu, "rate_to_peer": rate / base[0]})
+    table("redirects, beside docker-registry's own with S3 storage (passwords as bcrypt, cost 5)",
+          ("connections", "", "req/s", "to its own", "p50 µs", "p99 µs", "CPU µs"), rows)
+
+
 def stalled(bench, facts, path, authorization, result):
     relay = Relay(int(facts["registry_url"].rpartition(":")[2]))
     place = bench.folder / "stalled.sock"
@@ -316,12 +408,14 @@ def cost(bench, facts, path, authorization, result):
         return process
 
     def run(name, tool, count, read):
-        place = bench.folder / f"{name}-{tool}-{count}.sock"
-        log = bench.folder / f"{name}-{tool}-{count}.log"
+        is_shipped = name.endswith("shipped params")
+        name = name.partition(",")[0]
+        place = bench.folder / f"{name}-{tool}-{count}-{is_shipped}.sock"
+        log = bench.folder / f"{name}-{tool}-{count}-{is_shipped}.log"
         process = responder(name, place, (
             "valgrind", f"--tool={tool}", f"--log-file={log}",
             *([f"--callgrind-out-file={log}.out"] if tool == "callgrind" else ["--leak-check=no"])))
-        asked = ask(place, path, authorization, count)
+        asked = ask(place, path, authorization, count, SHIPPED if is_shipped else {})
         process.send_signal(signal.SIGTERM)
         process.wait()
         bench.processes.remove(process)
@@ -333,7 +427,7 @@ def cost(bench, facts, path, authorization, result):
         return (run(name, tool, many, read) - run(name, tool, few, read)) / (many - few)
 
     rows = []
-    for name in ("ceiling", "bloblo"):
+    for name in ("ceiling", "bloblo", "bloblo, shipped params"):
         instructions = per_request(name, "callgrind", lambda log: int(re.search(r"Collected : (\d+)", log)[1]))
         allocations = per_request(
             name, "memcheck", lambda log: int(re.search(r"([\d,]+) allocs", log)[1].replace(",", "")))
@@ -343,7 +437,16 @@ def cost(bench, facts, path, authorization, result):
           ("", "instructions", "allocations"), rows)
 
 
-def ask(path_of_socket, target, authorization, count):
+# What the shipped nginx files send beside method, target, credential and user agent.
+SHIPPED = {
+    "BLOBLO_FRONT_FILES": "2", "BLOBLO_PRESERVE_HOST": "true", "SERVER_PROTOCOL": "HTTP/1.1",
+    "SERVER_SOFTWARE": "nginx/1.22.1", "REMOTE_ADDR": "192.0.2.17", "HTTP_HOST": "registry.example.com",
+    "HTTP_X_REAL_IP": "192.0.2.17", "HTTP_X_FORWARDED_FOR": "192.0.2.17", "HTTP_X_FORWARDED_PROTO": "https",
+    "CONTENT_LENGTH": "", "HTTP_ACCEPT_ENCODING": "gzip",
+}
+
+
+def ask(path_of_socket, target, authorization, count, more={}):
     """The same request `count` times on one kept connection; how many were redirected."""
     import struct
 
@@ -357,7 +460,8 @@ def ask(path_of_socket, target, authorization, count):
 
     params = b"".join(pair(*p) for p in (
         (b"REQUEST_METHOD", b"GET"), (b"REQUEST_URI", target.encode()),
-        (b"HTTP_AUTHORIZATION", authorization.encode()), (b"HTTP_USER_AGENT", b"bench/1")))
+        (b"HTTP_AUTHORIZATION", authorization.encode()), (b"HTTP_USER_AGENT", b"bench/1"),
+        *((name.encode(), value.encode()) for name, value in more.items())))
     request = (record(1, struct.pack("!HB5x", 1, 1)) + record(4, params) + record(4, b"") + record(5, b""))
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(str(path_of_socket))
@@ -391,14 +495,16 @@ def main():
     parser.add_argument("--seconds", default=3, type=int)
     parser.add_argument("--rounds", default=5, type=int)
     parser.add_argument("--connections", default=[1, 32, 256], type=int, nargs="+")
-    parser.add_argument("--only", default=["hot", "cold", "dead", "stalled", "cost"], nargs="+")
+    parser.add_argument("--only", default=["hot", "cold", "named", "peer", "dead", "stalled", "cost"],
+                        nargs="+")
     parser.add_argument("--json", type=pathlib.Path)
     options = parser.parse_args()
     for tool in ("wrk", "ab", "gcc", "nginx"):
         if not shutil.which(tool):
             sys.exit(f"{tool} is missing: make bench installs it")
     stack.end_by_signal()
-    result = {"cores": os.cpu_count(), "date": time.strftime("%Y-%m-%d"), "hot": [], "cold": [], "memory": {}, "cost": {}}
+    result = {"cores": os.cpu_count(), "date": time.strftime("%Y-%m-%d"), "hot": [], "cold": [], "named": [],
+              "peer": [], "memory": {}, "cost": {}}
     with tempfile.TemporaryDirectory(prefix="bloblo-bench-") as name:
         folder = pathlib.Path(name)
         subprocess.run(["gcc", "-O2", "-o", folder / "null_responder", ROOT / "Benchmarks/ceiling/null_responder.c",
@@ -410,7 +516,7 @@ def main():
                 path, authorization = push(facts)
                 print(f"{os.cpu_count()} cores; wrk with 1 thread, nginx with 1 worker; "
                       f"medians of {options.rounds} rounds of {options.seconds} s, in turns")
-                for part in (hot, cold, dead, stalled, cost):
+                for part in (hot, cold, named, peer, dead, stalled, cost):
                     if part.__name__ in options.only:
                         part(bench, facts, path, authorization, result)
                 if result["memory"]:

@@ -12,19 +12,20 @@ public endpoint as clients do; its calendar is libfaketime's, and its log goes t
 """
 
 import argparse
-import base64
 import hashlib
+import http.client
 import os
 import pathlib
 import random
 import signal
-import socket
 import sys
 import threading
 import time
 import urllib.parse
 
 import stack
+from fakes.client import basic
+from fakes.relay import Relay
 
 KIB, MIB = 1024, 1024 * 1024
 SIZES = (1, 4 * KIB, 200 * KIB, 2 * MIB, 12 * MIB)
@@ -36,63 +37,6 @@ ENDINGS = ("restart bloblo", "kill bloblo")
 FAULTS = ("restart s3", "stop s3", "kill s3", "restart registry", "stop registry", "relay cut", "relay slow",
           "relay stall", "stop bloblo", "delete objects", "truncate objects", "step clock", "endpoint closed",
           "endpoint silent", "stall log", "hup bloblo")
-
-
-class Relay(threading.Thread):
-    """TCP to a server, which it can make look bad: answers cut off in the middle ("cut"), that come slowly
-    ("slow") or stand still ("stall"), connections that are closed at once ("closed") or not answered ("silent")."""
-
-    def __init__(self):
-        super().__init__(daemon=True)
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
-        self.port = self.listener.getsockname()[1]
-        self.target = None
-        self.fault = None
-        self.start()
-
-    def run(self):
-        while True:
-            client, _ = self.listener.accept()
-            threading.Thread(target=self.connect, args=(client,), daemon=True).start()
-
-    def connect(self, client):
-        if self.fault == "closed":
-            client.close()
-            return
-        while self.fault == "silent":
-            time.sleep(0.1)
-        try:
-            server = socket.create_connection(("127.0.0.1", self.target), 5)
-            server.settimeout(None)
-        except OSError:
-            client.close()
-            return
-        threading.Thread(target=self.pump, args=(client, server, False), daemon=True).start()
-        self.pump(server, client, True)
-
-    def pump(self, source, sink, is_answer):
-        try:
-            while data := source.recv(64 * KIB):
-                if is_answer and self.fault == "cut" and random.random() < 0.05:
-                    sink.sendall(data[: len(data) // 2])
-                    break
-                if is_answer and self.fault == "slow":
-                    time.sleep(0.2)
-                if is_answer and self.fault == "stall" and random.random() < 0.05:
-                    # Also when this relay is well again.
-                    time.sleep(40)
-                    break
-                sink.sendall(data)
-        except OSError:
-            pass
-        for end in (source, sink):
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-        if is_answer:
-            source.close()
-            sink.close()
 
 
 class LogPipe(threading.Thread):
@@ -120,9 +64,7 @@ class Soak:
     def __init__(self, servers, relay, endpoint, log, chosen):
         self.servers, self.relay, self.endpoint, self.log, self.chosen = servers, relay, endpoint, log, chosen
         self.facts = servers.facts()
-        user, password = next(iter(stack.USERS.items()))
-        self.credential = self.basic(user, password)
-        self.stranger = self.basic(user, "wrong")
+        self.credential, self.stranger = basic("alice"), basic("alice", "wrong")
         self.blobs = []
         self.lock = threading.Lock()
         self.pause = threading.Event()
@@ -130,10 +72,6 @@ class Soak:
         self.busy = 0
         self.counts, self.problems = {}, []
         self.fault = "none"
-
-    @staticmethod
-    def basic(user, password):
-        return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
 
     def count(self, what):
         with self.lock:
@@ -175,7 +113,7 @@ class Soak:
             if len(body) != size:
                 return f"{len(body)} bytes, not {size}"  # as of an object that was truncated
             return None if hashlib.sha256(body).hexdigest() == digest[7:] else "wrong digest"
-        except (OSError, stack.http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException) as error:
             return f"{type(error).__name__} {error}"
 
     def pull(self):
@@ -212,7 +150,7 @@ class Soak:
         try:
             status, answer, _ = stack.request("GET", f"{self.facts['nginx_url']}/v2/soak/app/blobs/{digest}",
                                               self.stranger, timeout=30)
-        except (OSError, stack.http.client.HTTPException):
+        except (OSError, http.client.HTTPException):
             return
         self.count("strangers refused")
         if status in (200, 206, 307) or answer["Location"]:
@@ -234,7 +172,7 @@ class Soak:
                     self.refuse()
                 else:
                     self.pull()
-            except (OSError, stack.http.client.HTTPException):
+            except (OSError, http.client.HTTPException):
                 pass  # a push, while the registry is down
             except Exception as error:
                 with self.lock:
@@ -254,11 +192,14 @@ class Soak:
             verb, _, name = kind.partition(" ")
             services = self.servers.services
             length = random.uniform(1, 5)
-            if verb in ("relay", "endpoint"):
-                relay = self.relay if verb == "relay" else self.endpoint
-                relay.fault = name
+            if verb == "relay":
+                self.hurt_relay(name, length)
+            elif verb == "endpoint":
+                self.endpoint.refuse = b"gone" if name == "closed" else None
+                self.endpoint.stalled = name == "silent"
+                self.endpoint.cut()
                 time.sleep(length)
-                relay.fault = None
+                self.endpoint.heal()
             elif name == "objects":
                 self.hurt_objects(verb)
             elif name == "clock":
@@ -283,6 +224,18 @@ class Soak:
                 services[name].start()
             self.fault = "none"
             time.sleep(random.uniform(2, 6))
+
+    def hurt_relay(self, name, length):
+        if name == "stall":
+            # Some connections move next to nothing from now on, also when the relay is well again.
+            self.relay.victims, self.relay.drip, self.relay.times = b"GET ", "down", 3
+        self.relay.rate = 320 * KIB if name == "slow" else None
+        end = time.monotonic() + length
+        while time.monotonic() < end:
+            if name == "cut":
+                self.relay.cut()
+            time.sleep(0.2)
+        self.relay.heal()
 
     def hurt_objects(self, verb):
         """A few, or all."""
@@ -384,7 +337,9 @@ def main():
     random.seed(chosen.seed)
     print(f"soak: {chosen.seconds:.0f} s, seed {chosen.seed}", flush=True)
     stack.end_by_signal()
-    relay, endpoint = Relay(), Relay()
+    # Between web server and bloblo on one side and the registry on the other, and between clients and S3; the ports
+    # are known later.
+    relay, endpoint = Relay(0), Relay(0)
     words = ["up", "--bloblo", chosen.bloblo, "--registry", f"127.0.0.1:{relay.port}"]
     try:
         with stack.Stack(stack.options(words + ["--keep"] * chosen.keep)) as servers:

@@ -26,7 +26,9 @@ class Instance(stack.Bloblo):
         self.socket = owner.folder / f"{number}.sock"
 
     def environment(self):
-        return {**super().environment(), "BLOBLO_LISTEN_ADDR": f"unix:{self.socket}"}
+        # A busy machine is no server that does not answer.
+        return {**super().environment(), "BLOBLO_LISTEN_ADDR": f"unix:{self.socket}", "BLOBLO_UPSTREAM_TIMEOUT": "15s",
+                "BLOBLO_S3_TIMEOUT": "15s"}
 
     def answers(self):
         with contextlib.closing(socket.socket(socket.AF_UNIX)) as client:
@@ -85,11 +87,13 @@ def reads(registry, digests):
 
 def test_a_cold_blob_is_read_once(four):
     url, registry, _ = four
-    registry.rate = 8 * MIB
+    registry.rate = MIB
     digests = [registry.add(4 * MIB) for _ in range(6)]
     with concurrent.futures.ThreadPoolExecutor(len(digests) * CLIENTS) as pool:
         pulls = pull_all(url, digests, pool)
-    assert all(pull.result().seen == (200, 4 * MIB, digest.split(":")[1]) for digest, pull in pulls)
+    # Who comes when all is over is redirected.
+    assert all(pull.result().seen == (200, 4 * MIB, digest.split(":")[1]) or pull.result().status == 307
+               for digest, pull in pulls)
     assert reads(registry, digests) == 6
 
 
@@ -101,7 +105,7 @@ def test_one_is_killed_in_the_middle(four):
     begun = threading.Barrier(len(digests) * CLIENTS + 1)
     with concurrent.futures.ThreadPoolExecutor(len(digests) * CLIENTS) as pool:
         pulls = pull_all(url, digests, pool, begun=begun)
-        begun.wait(60)  # all have got bytes
+        begun.wait(120)  # all have got bytes
         victim = max(instances, key=Instance.spools)
         held = victim.spools()
         victim.signal(signal.SIGKILL)

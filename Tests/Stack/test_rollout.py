@@ -148,7 +148,7 @@ def test_a_new_instance_looks_once_for_each_blob_whatever_its_threads(registry):
 def looks(servers):
     """HEADs to S3 for clients, by the metrics."""
     metrics = stack.request("GET", servers.services["nginx"].url + "/bloblo/metrics")[2].decode()
-    return int(re.search(r"^bloblo_s3_head_seconds_count (\d+)", metrics, re.MULTILINE)[1])
+    return int(re.search(r"^bloblo_s3_head_duration_seconds_count (\d+)", metrics, re.MULTILINE)[1])
 
 
 def test_one_question_a_node_where_a_repository_is_proved(registry):

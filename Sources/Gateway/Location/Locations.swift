@@ -126,7 +126,10 @@ package final class Locations: Sendable {
     }
     let location = make(params, number)
     others.withLock { others in
-      if others.locations.count >= Self.limit { others.locations.removeAll() }
+      if others.locations.count >= Self.limit {
+        others.locations.removeAll()
+        others.last = nil
+      }
       others.locations[params] = .some(location)
     }
     return location

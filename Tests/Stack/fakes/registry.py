@@ -14,12 +14,13 @@ class Registry:
     """Blobs under any repository; the repository's name says what is wrong with the answer to a GET.
 
     `rate` is in bytes a second. `heads` counts HEADs, `gets` counts GETs by digest and `bytes` what they were answered with.
-    The next GET stops at half its body until `gate`, an Event, is set.
+    The next GET stops at half its body until `gate`, an Event, is set; and so do those that ask for its rest.
     """
 
     def __init__(self, rate=None):
         self.blobs, self.gets, self.bytes, self.rate = {}, {}, {}, rate
         self.credentials, self.proofs, self.gate, self.heads = {}, {}, None, 0
+        self.gates = {}
         self.lock = threading.Lock()
         registry = self
 
@@ -126,6 +127,10 @@ class Registry:
         half = len(content) // 2
         with self.lock:
             gate, self.gate = (self.gate, None) if digest else (None, self.gate)
+            if gate:
+                self.gates[digest] = gate
+        if digest in self.gates and "Range" in request.headers:
+            self.gates[digest].wait(120)
         while at < len(content):
             if gate and at >= half:
                 gate.wait(120)

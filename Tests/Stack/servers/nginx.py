@@ -19,6 +19,7 @@ class Nginx(Service):
 
     name = "nginx"
     last_signal = signal.SIGTERM  # the master then ends its workers
+    worker_connections = 2048
 
     def __init__(self, stack):
         super().__init__(stack)
@@ -90,7 +91,7 @@ class Nginx(Service):
 worker_processes 2;
 pid {self.folder}/pid;
 error_log {self.log} info;
-events {{ worker_connections 2048; }}
+events {{ worker_connections {self.worker_connections}; }}
 http {{
   {temporary}
   # method, path without query, status, bytes of the body, where each try went, Range, seconds
