@@ -1,4 +1,4 @@
-internal import HTTPTransport
+package import HTTPTransport
 package import Offload
 internal import Primitives
 package import Registry
@@ -111,5 +111,16 @@ extension S3Refusal {
     isOfCredential
       || ["SignatureDoesNotMatch", "RequestTimeTooSkewed", "AuthorizationQueryParametersError"]
         .contains(code)
+  }
+}
+
+extension HTTPLimits {
+  /// The same, or shorter.
+  package func within(_ patience: Duration) -> HTTPLimits {
+    var limits = self
+    limits.connect = min(limits.connect, patience)
+    limits.head = min(limits.head, patience)
+    limits.whole = min(limits.whole ?? patience, patience)
+    return limits
   }
 }

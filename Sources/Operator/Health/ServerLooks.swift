@@ -70,14 +70,3 @@ package struct ServerLooks: Sendable {
     }
   }
 }
-
-extension HTTPLimits {
-  /// The same, or shorter.
-  func within(_ patience: Duration) -> HTTPLimits {
-    var limits = self
-    limits.connect = min(limits.connect, patience)
-    limits.head = min(limits.head, patience)
-    limits.whole = min(limits.whole ?? patience, patience)
-    return limits
-  }
-}
