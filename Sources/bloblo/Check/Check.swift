@@ -8,6 +8,7 @@ import Registry
 import S3
 import Settings
 import System
+import Warm
 
 /// Says what is right and wrong in a set-up.
 struct Check: ParsableCommand {
@@ -64,7 +65,7 @@ struct Check: ParsableCommand {
 
   func run() throws {
     let (environment, file) = try file.read()
-    let password = try login.password()
+    let login = try login.logins(environment)
     var report = CheckReport()
     if let file { report.ok("settings.file", file.path) }
     if let nginx {
@@ -80,10 +81,16 @@ struct Check: ParsableCommand {
       environment: environment, front: front, path: try blob.map { try blobPath($0) },
       authoritiesFile: caFile)
     let status = check.run(&report, &http) { registry, path, hosts, report, http in
-      CheckLogin(
-        login.credential(password, environment, for: hosts), registry, path,
-        authoritiesFile: caFile
-      ).authorization(&report, &http)
+      guard let login = login(hosts) else { return nil }
+      do throws(WarmError) {
+        let authorization = try login.authorization(
+          at: registry, for: path, authoritiesFile: caFile, over: &http)
+        report.ok("login", login.words)
+        return authorization
+      } catch {
+        report.fail("login", "\(login.words): \(error)", "is the password right?")
+        return nil
+      }
     }
     report.sum()
     print(json ? report.json : report.text, terminator: "")

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Glibc
 import Primitives
-import System
 import Warm
 
 /// Who asks the registry: `--user`, of commands that a person or a timer runs.
@@ -24,61 +23,19 @@ struct LoginOption: ParsableArguments {
     }
   }
 
-  /// - Returns: `nil` without `--user`.
-  func password() throws -> String? {
-    guard user != nil else { return nil }
-    let line: String?
-    if let passwordFile {
-      guard let bytes = SmallFile.bytes(passwordFile) else {
-        complain([
-          "bloblo: --password-file \(passwordFile.printable): can't be read: \(systemWords(for: errno))"
-        ])
-        throw ExitCode(EX_NOINPUT)
-      }
-      line = String(decoding: bytes.prefix { $0 != 0x0A && $0 != 0x0D }, as: UTF8.self)
-    } else if isatty(STDIN_FILENO) == 1 {
-      line = unsafe getpass("Password: ").map { unsafe String(cString: $0) }
-    } else {
-      line = readLine(strippingNewline: true).map {
-        $0.hasSuffix("\r") ? String($0.dropLast()) : $0
-      }
+  /// - Returns: what finds a login for the first of some hosts; the password was read.
+  func logins(_ environment: [String: String]) throws -> ([String]) -> RegistryLogin? {
+    guard let user else {
+      let docker = DockerConfiguration(environment: environment)
+      return { RegistryLogin(of: docker, for: $0) }
     }
-    guard let line, !line.isEmpty else {
-      complain([
-        "bloblo: --user: want the password as the first line of \(passwordFile ?? "standard input"), got nothing"
-      ])
+    do throws(WarmError) {
+      let login = RegistryLogin(
+        user: user, password: try RegistryLogin.password(from: passwordFile))
+      return { _ in login }
+    } catch {
+      complain(["bloblo: \(error)"])
       throw ExitCode(EX_NOINPUT)
     }
-    return line
   }
-
-  /// The login that is named, or docker's for the first host that has one.
-  ///
-  /// - Parameter hosts: with their ports; URLs will do.
-  func credential(
-    _ password: String?, _ environment: [String: String], for hosts: [String]
-  ) -> RegistryLogin? {
-    if let user, let password {
-      return RegistryLogin(
-        credential: .password(user: user, secret: password), words: "as \(user) of --user")
-    }
-    let docker = DockerConfiguration(environment: environment)
-    for host in hosts.map(hostAndPort) {
-      guard let credential = docker.credential(for: host) else { continue }
-      return RegistryLogin(credential: credential, words: "by docker's login at \(host)")
-    }
-    return nil
-  }
-}
-
-/// A credential, and where it is from.
-struct RegistryLogin {
-  let credential: RegistryCredential
-  let words: String
-}
-
-/// What a URL has between its scheme and its path; a host and port as they are.
-private func hostAndPort(_ url: String) -> String {
-  let rest = url.split(separator: "://", maxSplits: 1).last ?? ""
-  return String(rest.prefix { $0 != "/" })
 }

@@ -86,8 +86,7 @@ struct Sweep: ParsableCommand {
 
   private func sweepGone(_ settings: ToolSettings, _ environment: [String: String]) throws {
     let upstream = settings.location.upstream
-    let login = try self.login.credential(
-      self.login.password(), environment, for: settings.registryHosts + [upstream.url])
+    let login = try self.login.logins(environment)(settings.registryHosts + [upstream.url])
     var sweep = GoneSweep(
       settings.bucket, settings.location.keyTemplate,
       RegistryCatalog(url: upstream.url, limits: upstream.limits, credential: login?.credential),
