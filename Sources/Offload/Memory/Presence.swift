@@ -67,7 +67,7 @@ struct SeenObject: Sendable {
   /// Whether a client was sent there since.
   var isDelivered = false
   /// By how far looks that came early are ahead of one a second, as the time by which they are made up for.
-  var earlyEnd: Int64 = .min
+  var earlyEnd: Int64 = .min / 2
 
   /// What a look costs: one a second of each object is enough.
   private static let pause: Int64 = 1000
