@@ -23,6 +23,8 @@ final class BlobFill: Sendable {
   fileprivate enum Phase {
     /// Upstream has not answered yet.
     case asking
+    /// Bytes come into the spool, of a blob whose size only its end tells: nobody can read along.
+    case measuring
     /// Bytes come into the spool, or all are there.
     case reading(HTTPResponseHead, Spool)
     /// No more will come, and the blob is not whole.
@@ -61,6 +63,7 @@ final class BlobFill: Sendable {
       case .asking:
         state.listeners.append(listener)
         return .asking
+      case .measuring: return .broken(.sizeless)
       case .reading(let head, let spool): return .reader(BlobReader(head, spool, follower))
       case .broken(let error): return .broken(error)
       }
@@ -94,14 +97,20 @@ final class BlobFill: Sendable {
       switch state.phase {
       case .asking: nil
       case .reading(let head, let spool): .some(BlobReader(head, spool, follower))
-      case .broken: .some(nil)
+      case .measuring, .broken: .some(nil)
       }
     }
     return reader ?? nil
   }
 
   fileprivate var failure: FillError? {
-    state.withLock { if case .broken(let error) = $0.phase { error } else { nil } }
+    state.withLock { state in
+      switch state.phase {
+      case .measuring: .sizeless
+      case .broken(let error): error
+      case .asking, .reading: nil
+      }
+    }
   }
 
   fileprivate func progress(beyond offset: Int64, within limit: Duration) -> BlobReader.Progress {
@@ -149,6 +158,9 @@ final class BlobFill: Sendable {
       state.pace = FillPace(at: .now)
     }
   }
+
+  /// Upstream has answered, and states no size: who waits for bytes is passed on.
+  func beginMeasuring() { change { $0.phase = .measuring } }
 
   /// - Parameter spool: as large as the blob.
   func begin(_ head: HTTPResponseHead, _ spool: Spool) {

@@ -23,6 +23,11 @@ package enum FillError: Error, Sendable, Equatable {
   case stopping
 }
 
+extension FillError {
+  /// Who reads along must know how much there is to read.
+  static let sizeless = FillError.upstream("states no size; the blob is read for the bucket alone")
+}
+
 extension FillError: CustomStringConvertible {
   package var description: String {
     switch self {

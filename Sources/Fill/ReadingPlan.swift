@@ -76,8 +76,11 @@ struct ReadingPlan: Sendable {
   }
 
   /// Upstream has answered with the blob.
-  mutating func begin(at now: Instant) {
+  ///
+  /// - Parameter isResumable: whether another connection may bring the rest.
+  mutating func begin(isResumable: Bool = true, at now: Instant) {
     isBegun = true
+    if !isResumable { isRefused = true }
     changes += 1
     lastByte = now
     pace.restart(at: offset, now: now)

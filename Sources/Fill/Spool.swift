@@ -1,28 +1,54 @@
 internal import CLinux
 internal import Glibc
 internal import Hashing
+internal import Synchronization
 
 /// A file without a name: the bytes of one blob on their way. A crash leaves nothing of it.
 @safe
 final class Spool: Sendable {
   let descriptor: Int32
-  private let reservation: SpoolBudget.Reservation
-  /// As many bytes as the blob has.
-  let bytes: Int64
+  private let reservation: Mutex<SpoolBudget.Reservation>
 
   /// Opens a file in `folder` with room for the whole blob, so that a full disk shows now and not in the
   /// middle of a body.
   init(in folder: String, _ reservation: consuming SpoolBudget.Reservation) throws(FillError) {
-    bytes = reservation.bytes
-    self.reservation = reservation
+    let (bytes, bytesOfAll) = (reservation.bytes, reservation.bytesOfAll)
+    self.reservation = Mutex(reservation)
     descriptor = openNameless(in: folder)
     guard descriptor >= 0 else { throw .spool("open \(folder)", errno) }
-    if let code = makeRoom(bytes, ofAll: self.reservation.bytesOfAll, descriptor) {
+    if let code = makeRoom(bytes, ofAll: bytesOfAll, descriptor) {
       throw .spool("allocate \(bytes) bytes in \(folder)", code)
     }
   }
 
   deinit { if descriptor >= 0 { close(descriptor) } }
+
+  /// As many bytes as the blob has. Of one whose size is not known yet, as many as there is room for.
+  var bytes: Int64 { reservation.withLock { $0.bytes } }
+
+  /// Takes room for a blob that turns out to be longer.
+  func grow(to end: Int64) throws(FillError) {
+    guard end > bytes else { return }
+    let (isGranted, ofAll) = reservation.withLock { reservation in
+      (
+        reservation.resize(to: end + Self.step) || reservation.resize(to: end),
+        reservation.bytesOfAll
+      )
+    }
+    guard isGranted else { throw .noRoom(end) }
+    if let code = makeRoom(bytes, ofAll: ofAll, descriptor) {
+      throw .spool("allocate \(bytes) bytes", code)
+    }
+  }
+
+  /// Gives back the room that a blob of `end` bytes did not need.
+  func trim(to end: Int64) {
+    _ = reservation.withLock { $0.resize(to: end) }
+    _ = ftruncate(descriptor, off_t(end))
+  }
+
+  /// Room is taken by this much more than has come.
+  private static let step: Int64 = 16 << 20
 
   /// Writes all bytes at `offset`.
   func write(_ bytes: Span<UInt8>, at offset: Int64) throws(FillError) {

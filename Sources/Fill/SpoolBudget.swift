@@ -24,14 +24,32 @@ package final class SpoolBudget: Sendable {
     return isGranted == true ? Reservation(bytes: bytes, of: self) : nil
   }
 
+  private func take(_ more: Int64) -> Bool {
+    used.update { used in
+      guard more <= limit - used else { return false }
+      used += more
+      return true
+    }
+  }
+
   /// Room that is given back when it is let go of.
   struct Reservation: ~Copyable, Sendable {
-    let bytes: Int64
+    private(set) var bytes: Int64
     private let budget: SpoolBudget
 
     fileprivate init(bytes: Int64, of budget: SpoolBudget) {
       self.bytes = bytes
       self.budget = budget
+    }
+
+    /// Takes more room, or gives some back.
+    ///
+    /// - Returns: `false` when there is not enough; nothing has changed then.
+    mutating func resize(to newBytes: Int64) -> Bool {
+      let more = newBytes - bytes
+      guard budget.take(more) else { return false }
+      bytes = newBytes
+      return true
     }
 
     /// What all who have reserved may come to.

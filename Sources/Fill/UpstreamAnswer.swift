@@ -1,4 +1,4 @@
-internal import HTTPTransport
+package import HTTPTransport
 internal import Registry
 
 /// The head of upstream's answer to a GET of a blob, judged.
@@ -9,16 +9,13 @@ struct UpstreamAnswer {
 
   /// Only a full 200 of the blob's size is worth reading.
   ///
-  /// - Parameter size: that is known; else the answer must tell it.
-  /// - Returns: the blob's size.
-  func size(ofWhole size: Int64?, _ digest: Digest) throws(FillError) -> Int64 {
+  /// - Parameter size: that is known already.
+  /// - Returns: the blob's size; `nil` when only its end will tell.
+  func size(ofWhole size: Int64?, _ digest: Digest) throws(FillError) -> Int64? {
     guard head.status == 200 else { throw .upstream("answers \(head.status)") }
     try refuseOtherContent(digest)
     let length = head.fields.first(named: "content-length")
-    guard length != nil else {
-      guard let size else { throw .upstream("states no size") }
-      return size
-    }
+    guard length != nil else { return size }
     guard let stated = head.contentLength, stated <= BlobProof.largestSize else {
       throw .upstream("Content-Length \(length?.text ?? "") is no size")
     }
@@ -81,4 +78,9 @@ struct UpstreamAnswer {
       throw .upstream("Docker-Content-Digest \(named.text)")
     }
   }
+}
+
+/// The size of a whole blob, as an answer to a GET of it or of a part of it states it.
+package func statedSize(ofBlobIn head: HTTPResponseHead) -> Int64? {
+  UpstreamAnswer(head).statedSize
 }

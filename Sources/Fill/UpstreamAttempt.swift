@@ -43,8 +43,8 @@ final class UpstreamAttempt: HTTPReceiver {
       error = broken
     }
     _ = advance()
-    // What a broken body lacks is said by its length.
-    if position > 0, case .upstream? = error { error = nil }
+    // What a broken body lacks is said by its length, where that is known.
+    if position > 0, !reading.isMeasuring, case .upstream? = error { error = nil }
     reading.end(plan.number, failure ?? error, isRefusal: isRefusal)
   }
 

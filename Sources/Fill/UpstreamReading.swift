@@ -12,6 +12,8 @@ final class UpstreamReading: Sendable {
     var request: HTTPRequest?
     var plan: ReadingPlan
     var spool: Spool?
+    /// The head of an answer that states no size, until the body has ended.
+    var sizelessHead: HTTPResponseHead?
     /// A strong validator of the bytes that the spool begins with.
     var validator: [UInt8]?
     var end: Result<Void, FillError>?
@@ -55,7 +57,8 @@ final class UpstreamReading: Sendable {
   ///
   /// - Returns: a spool as large as the blob, which grows from now on.
   func begin(unless whyStop: () -> FillError?) throws(FillError) -> Spool {
-    try run(until: { $0.plan.isBegun ? $0.spool : nil }, unless: whyStop)
+    try run(
+      until: { $0.plan.isBegun && $0.sizelessHead == nil ? $0.spool : nil }, unless: whyStop)
   }
 
   /// Waits until the whole blob is in the spool.
@@ -141,6 +144,9 @@ final class UpstreamReading: Sendable {
 
   // MARK: for the connections
 
+  /// Whether only the end of the body will tell the blob's size.
+  var isMeasuring: Bool { state.withLock { $0.sizelessHead != nil } }
+
   func isWanted(_ number: Int) -> Bool {
     state.withLock { state in
       if case .failure? = state.end { return false }
@@ -160,7 +166,9 @@ final class UpstreamReading: Sendable {
       return answer.start(ofRestFrom: attempt.offset, size: size, fill.digest)
     }
     return Result { () throws(FillError) in
-      let size = try answer.size(ofWhole: source.size, fill.digest)
+      guard let size = try answer.size(ofWhole: source.size, fill.digest) else {
+        return try acceptSizeless(head)
+      }
       let known = state.withLock { $0.spool }
       let spool = if let known { known } else { try means.makeSpool(size) }
       let now = ContinuousClock.now
@@ -175,6 +183,19 @@ final class UpstreamReading: Sendable {
     }
   }
 
+  /// The blob is read to its end for the bucket alone, over this one connection: nothing tells where another would
+  /// have to go on, or that a broken body is not the whole. The digest decides.
+  private func acceptSizeless(_ head: HTTPResponseHead) throws(FillError) -> Int64 {
+    let spool = try means.makeSpool(0)
+    fill.beginMeasuring()
+    state.update { state in
+      state.spool = spool
+      state.sizelessHead = head
+      state.plan.begin(isResumable: false, at: .now)
+    }
+    return 0
+  }
+
   /// Takes bytes of the blob that begin at `position`, of which some may be there.
   ///
   /// - Returns: whether the connection is to go on.
@@ -184,7 +205,8 @@ final class UpstreamReading: Sendable {
       if case .failure? = state.end { return false }
       guard state.plan.isWanted(number), let spool = state.spool else { return false }
       let (old, end) = (state.plan.offset, position + Int64(piece.count))
-      guard end <= spool.bytes else {
+      let isMeasuring = state.sizelessHead != nil
+      guard isMeasuring || end <= spool.bytes else {
         state.end = .failure(.long(spool.bytes))
         return false
       }
@@ -193,6 +215,7 @@ final class UpstreamReading: Sendable {
         return true
       }
       do throws(FillError) {
+        if isMeasuring { try spool.grow(to: end) }
         let known = Int(old - position)
         try spool.write(piece.span.extracting(known...), at: old)
       } catch {
@@ -201,7 +224,7 @@ final class UpstreamReading: Sendable {
       }
       state.plan.advance(to: end, by: number, at: now)
       fill.advance(to: end)
-      if end == spool.bytes { state.end = .success(()) }
+      if !isMeasuring, end == spool.bytes { state.end = .success(()) }
       return true
     }
     guard isWanted else {
@@ -219,11 +242,32 @@ final class UpstreamReading: Sendable {
   /// - Parameter error: `nil` when its answer came whole.
   func end(_ number: Int, _ error: FillError?, isRefusal: Bool) {
     let now = ContinuousClock.now
+    if error == nil, endMeasuring() { return }
     state.update { state in
       let short = state.spool.map { FillError.short($0.bytes, state.plan.offset) }
       state.plan.end(
         number, error ?? short ?? .upstream("no answer"), isRefusal: isRefusal, at: now)
     }
+  }
+
+  /// The body has ended whole, and so its size is known.
+  ///
+  /// - Returns: whether it was not before.
+  private func endMeasuring() -> Bool {
+    let measured = state.withLock { state -> (head: HTTPResponseHead, spool: Spool, Int64)? in
+      guard state.end == nil, let head = state.sizelessHead, let spool = state.spool else {
+        return nil
+      }
+      return (head, spool, state.plan.offset)
+    }
+    guard let (head, spool, size) = measured else { return false }
+    spool.trim(to: size)
+    fill.begin(head, spool)
+    state.update { state in
+      state.sizelessHead = nil
+      if state.end == nil { state.end = .success(()) }
+    }
+    return true
   }
 }
 

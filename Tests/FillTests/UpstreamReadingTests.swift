@@ -32,8 +32,10 @@ import Testing
     let s3: FakeS3
     let registry: ScriptedServer
 
-    init(_ script: @escaping @Sendable (ReceivedRequest, Int) -> Reply) throws {
-      filler = Filler(.init(spoolFolder: "/tmp"), observer: outcome)
+    init(
+      spoolBytes: Int64 = 16 << 30, _ script: @escaping @Sendable (ReceivedRequest, Int) -> Reply
+    ) throws {
+      filler = Filler(.init(spoolFolder: "/tmp", spoolBytes: spoolBytes), observer: outcome)
       s3 = try FakeS3(size: nil, [])
       let count = Mutex(0)
       registry = ScriptedServer { request in
@@ -221,6 +223,63 @@ import Testing
       return
     }
     extendLifetime(first)
+  }
+
+  /// A whole answer in chunks, without a length.
+  private static func chunked(_ pieces: [Substring], isWhole: Bool = true) -> Reply {
+    let chunks = pieces.map { "\(String($0.utf8.count, radix: 16))\r\n\($0)\r\n" }
+    return Reply(
+      pieces: ["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"] + chunks
+        + (isWhole ? ["0\r\n\r\n"] : []), isWhole ? .keep : .close)
+  }
+
+  @Test func `a blob whose size nobody states is filled by its digest, and nobody reads along`()
+    throws
+  {
+    let bench = try Bench { _, _ in
+      Self.chunked([
+        Self.blob.prefix(1), Self.blob.dropFirst(1).prefix(99_999), Self.blob.dropFirst(100_000),
+      ])
+    }
+    guard case .follower(let follower) = bench.filler.follow(try bench.source(size: nil)) else {
+      Issue.record("no follower")
+      return
+    }
+    #expect(follower.reader(within: .seconds(10)) == nil)
+    #expect(eventually { bench.s3.size == Self.blob.utf8.count })
+    #expect(eventually { bench.outcome.published.withLock { $0 } == 1 })
+    #expect(bench.registry.requests.count == 1)
+  }
+
+  @Test(arguments: [
+    Self.chunked([Self.blob.prefix(100_000)]),
+    Self.chunked([Self.blob.prefix(100_000)], isWhole: false),
+    Self.chunked([Self.blob[...], "more"]), Self.chunked([]),
+    Reply("HTTP/1.1 200 OK\r\n\r\n" + Self.blob.prefix(100_000), .close),
+  ])
+  func `what is not the blob is not published, whatever its length`(_ reply: Reply) throws {
+    let bench = try Bench { _, _ in reply }
+    _ = bench.filler.follow(try bench.source(size: nil))
+    #expect(eventually { bench.outcome.reasons.withLock { $0.count } == 1 })
+    #expect(bench.s3.size == nil && bench.registry.requests.count == 1)
+    #expect(eventually { bench.filler.spoolBytes.used == 0 })
+  }
+
+  @Test func `a body that ends with its connection is as good, if the digest is right`() throws {
+    let bench = try Bench { _, _ in Reply("HTTP/1.1 200 OK\r\n\r\n" + Self.blob, .close) }
+    _ = bench.filler.follow(try bench.source(size: nil))
+    #expect(eventually { bench.s3.size == Self.blob.utf8.count })
+  }
+
+  @Test func `what has no room below the spool's limit is given up`() throws {
+    let bench = try Bench(spoolBytes: 100_000) { _, _ in Self.chunked([Self.blob[...]]) }
+    _ = bench.filler.follow(try bench.source(size: nil))
+    #expect(eventually { bench.outcome.reasons.withLock { $0.count } == 1 })
+    guard case .noRoom? = bench.outcome.reasons.withLock({ $0.first }) else {
+      Issue.record("\(bench.outcome.reasons.withLock { $0 })")
+      return
+    }
+    #expect(bench.s3.size == nil)
   }
 
   @Test func `who asks another registry, or by another Host, does not read along`() throws {
