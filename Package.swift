@@ -145,8 +145,9 @@ let package = Package(
       "TelemetryTests", "Telemetry", "Offload", "Primitives", "Registry",
       .product(name: "Logging", package: "swift-log")),
     tests(
-      "GatewayTests", "Gateway", "FastCGI", "Settings", "Store", "Telemetry", "TestSupport",
-      "Threading"),
+      "GatewayTests", "Gateway", "FastCGI", "Offload", "Primitives", "Registry", "Settings",
+      "Store", "Telemetry", "TestSupport", "Threading",
+      .product(name: "Logging", package: "swift-log")),
     tests("OperatorTests", "Operator", "Primitives", "Telemetry"),
     tests("ArchitectureTests"),
     tests(

@@ -19,6 +19,7 @@ extension BlobHandler {
   func pass(
     _ request: Request, _ location: Location, _ reason: PassReason, _ id: RequestID? = nil
   ) {
+    if reason == .loop { location.passes.pass(.loop) }
     ledger.passed(RequestFacts(request: request, blob: nil, id: id), reason)
     handBack(request, location, reason)
   }

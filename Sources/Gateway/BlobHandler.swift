@@ -22,6 +22,7 @@ package final class BlobHandler: RequestHandler {
   let tee: Tee
   private let severalRanges: SeveralRanges
   let notices: Notices
+  private let passAlarm: PassAlarm
   let offloading: OffloadSwitch
   let purges: Purges
   private let frontFiles: FrontFiles
@@ -49,6 +50,7 @@ package final class BlobHandler: RequestHandler {
     tee = services.tee
     severalRanges = services.severalRanges
     notices = services.notices
+    passAlarm = services.passAlarm
     offloading = services.offloading
     purges = services.purges
     frontFiles = services.frontFiles
@@ -67,6 +69,7 @@ package final class BlobHandler: RequestHandler {
     ledger.log.tellRepeated(at: now)
     frontFiles.tick(at: now)
     purges.tick(at: now)
+    passAlarm.look(at: locations.all, now: now)
     tellDroppedLines()
     tee.filler.dropStaleCredentials()
   }

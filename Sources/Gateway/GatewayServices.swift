@@ -13,6 +13,7 @@ package struct GatewayServices: Sendable {
   let loop: EventLoop
   package let upstream: QuestionClient
   package let notices: Notices
+  package let passAlarm: PassAlarm
   package let frontFiles: FrontFiles
   package let offloading: OffloadSwitch
   let frontServer: FrontServerKind
@@ -35,6 +36,7 @@ package struct GatewayServices: Sendable {
     self.loop = loop
     upstream = QuestionClient(loop, connectionLimit: settings.upstreamConnections)
     notices = Notices(log.logger)
+    passAlarm = PassAlarm(log.logger)
     frontFiles = FrontFiles(notices)
     offloading = OffloadSwitch(file: settings.passFile, notices)
     frontServer = settings.frontServer

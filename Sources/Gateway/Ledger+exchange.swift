@@ -13,6 +13,7 @@ extension Ledger {
     figures.decisions[kind].add()
     let bytes = size.map { exchange.bodyBytes(of: $0) }
     if let road, let bytes { figures.bytes[road].add(bytes) }
+    if road != nil { exchange.location.passes.give() }
     time(exchange)
     guard log.isOn else { return }
     var facts = exchange.facts
@@ -25,6 +26,7 @@ extension Ledger {
   /// - Returns: what the line at its end will say; `nil` when there will be none.
   func begin(_ kind: DecisionKind, _ exchange: BlobExchange, size: Int64) -> Logger.Metadata? {
     figures.decisions[kind].add()
+    exchange.location.passes.give()
     time(exchange)
     guard log.isOn else { return nil }
     let fields = exchange.facts.fields(decision: kind.word, size: size)
@@ -34,6 +36,7 @@ extension Ledger {
 
   func passed(_ exchange: BlobExchange, _ reason: PassReason) {
     time(exchange)
+    if exchange.blob.method == .get { exchange.location.passes.pass(reason.kind) }
     let size = exchange.trace?.size ?? exchange.location.engine.knownSize(of: exchange.blob)
     let hasBody = exchange.blob.method == .get && reason.kind.hasBody
     passed(

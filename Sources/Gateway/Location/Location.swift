@@ -1,8 +1,10 @@
 package import Offload
+internal import Primitives
 internal import Registry
 package import S3
 package import Settings
 package import Store
+internal import Telemetry
 
 /// A registry and its bucket, and how blobs get from there to clients.
 package final class Location: Sendable {
@@ -15,6 +17,7 @@ package final class Location: Sendable {
   package let road: RoadWatch?
   let front: FrontServer
   let unfollowed = UnfollowedRedirects()
+  let passes = PassWatch(at: Moment.now().steady)
   /// What of a request goes upstream.
   let upstreamParameters: [UpstreamParameter]
   /// Their params alone.

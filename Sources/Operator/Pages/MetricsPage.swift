@@ -150,6 +150,15 @@ struct MetricsPage {
     for notice in Notice.allCases {
       text.sample("bloblo_notice", ["notice": notice.word], raised.contains(notice) ? 1 : 0)
     }
+    let troubles = operation.passAlarm.all.map(\.finding.reason)
+    text.begin(
+      "bloblo_nearly_all_pass", .gauge,
+      "Locations nearly all of whose blobs have passed for this reason for ten minutes; see /bloblo/."
+    )
+    for kind in PassReason.Kind.allCases where !kind.isOfNoBlob {
+      text.sample(
+        "bloblo_nearly_all_pass", ["reason": kind.word], Int64(troubles.count { $0 == kind }))
+    }
     text.metric(
       "bloblo_old_front_files_requests_total", .counter,
       "Requests from nginx or Apache whose bloblo files are older than this bloblo.",

@@ -14,6 +14,7 @@ package struct Operation: Sendable {
   let ledger: Ledger
   let health: Health
   let notices: Notices
+  let passAlarm: PassAlarm
   let frontFiles: FrontFiles
   let history: History
   let locations: Locations
@@ -38,6 +39,7 @@ package struct Operation: Sendable {
     self.volume = volume
     ledger = services.ledger
     notices = services.notices
+    passAlarm = services.passAlarm
     frontFiles = services.frontFiles
     locations = services.locations
     answers = services.pingAndToken.memory

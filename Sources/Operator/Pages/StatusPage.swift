@@ -1,4 +1,5 @@
 internal import Fill
+internal import Gateway
 internal import Logging
 internal import Offload
 internal import Primitives
@@ -87,8 +88,11 @@ struct StatusPage {
     let items: [HTML] = operation.notices.all.map { notice, sentence in
       "<li id=\"notice-\(notice.word)\"><b>Notice: \(notice.message).</b> \(sentence)</li>"
     }
+    let passing: [HTML] = operation.passAlarm.all.map {
+      "<li id=\"notice-nearly-all-pass\"><b>Notice: nearly all blobs pass.</b> \($0.sentence)</li>"
+    }
     let warnings: [HTML] = operation.warnings.map { "<li><b>Setting:</b> \($0)</li>" }
-    let all = items + warnings
+    let all = items + passing + warnings
     return all.isEmpty ? "" : "<ul class=\"notices\">\(all)</ul>"
   }
 
@@ -161,7 +165,7 @@ struct StatusPage {
     }
     .map {
       row([
-        ("Decision", "pass: \($0.kind.word)"), ("What it means", $0.kind.meaning),
+        ("Decision", "pass: \($0.kind.word)"), ("What it means", meaning(of: $0.kind)),
         ("Requests", "\($0.value)"),
       ])
     }
@@ -170,6 +174,19 @@ struct StatusPage {
       <div id="decisions" data-live>\(table(
         ["Decision", "What it means", "Requests"], kinds + passes, "No request has come yet."))</div></section>
       """
+  }
+
+  /// "Normal" is no word for what all blobs meet.
+  private func meaning(of kind: PassReason.Kind) -> String {
+    if operation.passAlarm.all.contains(where: { $0.finding.reason == kind }) {
+      return kind.advice.hasPrefix(kind.meaning)
+        ? kind.advice : "\(kind.meaning) \(kind.advice)"
+    }
+    guard kind.isNormal else { return kind.meaning }
+    let isGiven = [DecisionKind.redirect, .accelerate, .tee, .multipart]
+      .contains { operation.figures.decisions[$0].value > 0 }
+    if isGiven || kind.isOfNoBlob { return "\(kind.meaning) Normal." }
+    return "\(kind.meaning) Normal beside blobs that are given out; so far none was."
   }
 
   // MARK: fills
@@ -218,7 +235,7 @@ struct StatusPage {
       let why: HTML = "\(pass.reason.word)\(pass.words.map { ": " + $0.prefix(300) } ?? "")"
       return """
         <tr><td data-label="When"><time datetime="\(pass.time.iso)">\(pass.time.clock)</time></td>\
-        <td data-label="Why">\(why)<p>\(pass.reason.meaning)</p></td><td data-label="Blob">\(blob)</td>\
+        <td data-label="Why">\(why)<p>\(meaning(of: pass.reason))</p></td><td data-label="Blob">\(blob)</td>\
         <td data-label="Client">\(pass.client.isEmpty ? "–" : pass.client)</td></tr>
         """
     }

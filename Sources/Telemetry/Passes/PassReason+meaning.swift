@@ -1,26 +1,25 @@
-internal import Offload
-internal import Telemetry
+package import Offload
 
 extension PassReason.Kind {
   /// For the person on duty: what it means, and what to do if anything.
-  var meaning: String {
+  package var meaning: String {
     switch self {
     case .notABlobRequest: "Not a blob's plain path: the web server sends us more than it must."
     case .loop: "BLOBLO_UPSTREAM_URL leads back to bloblo: set the registry's own address."
     case .deletion:
-      "A DELETE of a blob: bloblo relays it, and forgets what the registry has deleted. Normal."
-    case .notRemembered: "A ping or token request whose answer can't be kept. Normal."
+      "A DELETE of a blob: bloblo relays it, and forgets what the registry has deleted."
+    case .notRemembered: "A ping or token request whose answer can't be kept."
     case .wrongParams: "A location of the web server sets wrong params: see the log."
-    case .requestBody: "A GET or HEAD with a body: only the registry can judge it. Normal."
+    case .requestBody: "A GET or HEAD with a body: only the registry can judge it."
     case .delivery: "BLOBLO_DELIVERY=pass."
     case .switchedOff: "Offloading is switched off: `bloblo offload on` switches it on."
     case .purged:
       "`bloblo purge` took this blob out of the bucket; it passes until its old URLs have ended."
-    case .conditional: "If-None-Match and its kin: only the registry can judge. Normal."
-    case .range: "No byte range, very many of them, or a HEAD with one. Normal."
-    case .otherValidator: "If-Range with another validator than the registry's. Normal."
+    case .conditional: "If-None-Match and its kin: only the registry can judge."
+    case .range: "No byte range, very many of them, or a HEAD with one."
+    case .otherValidator: "If-Range with another validator than the registry's."
     case .upstreamStatus:
-      "The registry does not let this client read this blob, or has none. Normal."
+      "The registry does not let this client read this blob, or has none."
     case .upstreamName:
       "The registry refuses a credential, and asks for one for the host that bloblo asks it by: set BLOBLO_PRESERVE_HOST=true."
     case .upstreamPage: "The registry answers with a page for people: is a login before it?"
@@ -31,7 +30,7 @@ extension PassReason.Kind {
     case .upstreamUnreachable: "The registry does not answer us: see Registry above."
     case .unknownSize:
       "The registry gives no size, and the object in the bucket can't be told from a wrong one without it: see BLOBLO_UPSTREAM_FOLLOW."
-    case .smallBlob: "Smaller than BLOBLO_MIN_BLOB_SIZE. Normal."
+    case .smallBlob: "Smaller than BLOBLO_MIN_BLOB_SIZE."
     case .store: "S3 does not answer as it should: see S3 bucket above."
     case .road: "Clients can't read from S3, though bloblo can: see the clients' road to S3 above."
     case .storeDenied:
@@ -41,8 +40,8 @@ extension PassReason.Kind {
     case .busy:
       "Too many wait for the registry or S3: find out which is slow, or raise BLOBLO_UPSTREAM_CONNECTIONS."
     case .coldFillIsOff: "Not in the bucket, and BLOBLO_FILL=off."
-    case .coldBackground: "Not in the bucket yet; a fill is queued. Normal."
-    case .coldRange: "Not in the bucket, and this range is not in the spool of a fill. Normal."
+    case .coldBackground: "Not in the bucket yet; a fill is queued."
+    case .coldRange: "Not in the bucket, and this range is not in the spool of a fill."
     case .coldRedirect:
       "Not in the bucket, and the registry redirects to a host that BLOBLO_UPSTREAM_FOLLOW does not name."
     case .coldLimit: "Not in the bucket, and no room for one more fill: see fills and spool."
@@ -50,10 +49,50 @@ extension PassReason.Kind {
       "Not in the bucket, and the registry did not give the whole blob: see the log."
     }
   }
+
+  /// Whether it is as it should be, where blobs are given out as well.
+  package var isNormal: Bool {
+    switch self {
+    case .deletion, .notRemembered, .requestBody, .conditional, .range, .otherValidator,
+      .upstreamStatus, .smallBlob, .coldBackground, .coldRange:
+      true
+    default: false
+    }
+  }
+
+  /// Whether it is so whatever becomes of blobs.
+  package var isOfNoBlob: Bool { self == .deletion || self == .notRemembered }
+
+  /// What to do where nearly all blobs pass for this reason.
+  package var advice: String {
+    switch self {
+    case .upstreamStatus:
+      "The registry refuses these clients, or has no such blobs. Does the web server hand Authorization on to bloblo "
+        + "(Apache: CGIPassAuth On), and is the registry asked by the name that clients use (BLOBLO_PRESERVE_HOST=true)? "
+        + "`bloblo check --blob NAME@DIGEST` with BLOBLO_CHECK_AUTHORIZATION shows what it answers, and "
+        + "BLOBLO_UPSTREAM_CHECK=get helps where it refuses HEAD alone."
+    case .conditional:
+      "Clients, or a proxy before the web server, ask by If-None-Match: find out who."
+    case .range:
+      "Clients ask for very many ranges at once, or in a way that is no byte range: find out which."
+    case .otherValidator:
+      "Clients know the blobs by another validator than the registry's: a cache before the web server may have given it."
+    case .requestBody:
+      "GETs come with a body, or the web server says so: are CONTENT_LENGTH and the shipped files as they were?"
+    case .smallBlob: "Lower BLOBLO_MIN_BLOB_SIZE."
+    case .coldBackground, .coldRange:
+      "Blobs are asked for and never get into the bucket: look at the fills, and at their errors in the log. Lazy "
+        + "snapshotters' ranges fill if BLOBLO_FILL_RANGES allows it."
+    case .coldFillIsOff: "\(meaning) Set BLOBLO_FILL=tee, or fill the bucket by `bloblo warm`."
+    case .coldRedirect:
+      "\(meaning) `bloblo check --blob NAME@DIGEST` says which one to name there."
+    default: meaning
+    }
+  }
 }
 
 extension DecisionKind {
-  var meaning: String {
+  package var meaning: String {
     switch self {
     case .answer: "HEAD, answered with what the registry said"
     case .redirect: "sent to the bucket"
