@@ -16,6 +16,11 @@ package struct FollowedHosts: Sendable, Equatable {
   /// `host`, or `host:port`; lower-case.
   private let names: Set<String>
 
+  /// As the setting has it, with one more.
+  package func text(with host: String) -> String {
+    (names.sorted() + (names.contains(host) ? [] : [host])).joined(separator: ",")
+  }
+
   /// Nobody is followed.
   package static let none = FollowedHosts(names: [])
 

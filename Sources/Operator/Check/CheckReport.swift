@@ -26,6 +26,11 @@ package struct CheckReport {
 
   package var hasFailed: Bool { lines.contains { $0.level == .fail } }
 
+  /// Whether what was looked at under this subject is not as it should be.
+  func isAmiss(_ subject: String) -> Bool {
+    lines.contains { $0.subject == subject && $0.level != .ok }
+  }
+
   package mutating func ok(_ subject: String, _ finding: String) {
     lines.append(Line(level: .ok, subject: subject, finding: finding, advice: nil))
   }

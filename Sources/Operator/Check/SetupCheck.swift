@@ -76,8 +76,10 @@ package struct SetupCheck {
     let authorization = environment[Declared.checkAuthorization.name]
     let hosts = clientsNames(ofRegistryIn: settings, front: front)
     SameHostCheck(location, registryHosts: hosts).run(&report)
-    UpstreamCheck(location, store, path, authorization: authorization, front: front)
-      .run(&report, &http)
+    UpstreamCheck(
+      location, store, path, authorization: authorization, front: front,
+      spool: settings.fillLimits.spoolBytes
+    ).run(&report, &http)
     AddressCheck(
       upstream: location.upstream, identity: settings.proofIdentity, path: path,
       client: ClientFields(authorization.map { [HTTPField("Authorization", $0)] } ?? [])

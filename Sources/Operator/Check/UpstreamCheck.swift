@@ -15,18 +15,21 @@ package struct UpstreamCheck {
   private let path: BlobPath?
   private let client: ClientFields
   private let front: String?
+  private let spool: Int64
 
   /// - Parameters:
   ///   - authorization: a client's, if there is one to try with.
   ///   - front: the web server's URL, if it is known.
+  ///   - spool: the bytes that spools may have.
   package init(
     _ location: LocationSettings, _ store: S3BlobStore, _ path: BlobPath?, authorization: String?,
-    front: String? = nil
+    front: String? = nil, spool: Int64
   ) {
     self.location = location
     self.store = store
     self.path = path
     self.front = front
+    self.spool = spool
     client = ClientFields(authorization.map { [HTTPField("Authorization", $0)] } ?? [])
   }
 
@@ -35,8 +38,10 @@ package struct UpstreamCheck {
     loop(&report, &http)
     guard let path else { return }
     head(path, &report, &http)
-    prove(path, &report, &http)
-    presence(path, &report, &http)
+    let proof = prove(path, &report, &http)
+    let fill = FillCheck(location, path, client)
+    let obstacle = fill.run(proof, spool: spool, &report, &http)
+    presence(path, obstacle, &report, &http)
   }
 
   private var upstream: UpstreamRegistry { location.upstream }
@@ -125,18 +130,21 @@ package struct UpstreamCheck {
     }
   }
 
+  /// - Returns: the proof; `nil` when there is none.
   private func prove(
     _ path: BlobPath, _ report: inout CheckReport, _ http: inout HTTPClient
-  ) {
+  ) -> BlobProof? {
+    defer { LoginCheck(upstream: upstream, path: path).run(&report, &http) }
     do {
       let proof = try upstream.prove(path, for: client, by: &http)
       report.ok(
         "upstream.proof",
         "this client may read \(path.digest)\(proof.size == nil ? ", of a size that upstream does not say" : "")"
       )
+      return proof
     } catch {
       if client.hasCredential, case .status(let status) = error, [401, 403, 404].contains(status) {
-        return report.fail(
+        report.fail(
           "upstream.proof",
           status == 404
             ? "the registry has no such blob in this repository (404)"
@@ -144,6 +152,7 @@ package struct UpstreamCheck {
           status == 404
             ? "name a blob that \(path.name) has: --blob NAME@DIGEST"
             : "is the password right, and may this user read \(path.name)?")
+        return nil
       }
       let advice =
         error == .redirectElsewhere
@@ -151,18 +160,26 @@ package struct UpstreamCheck {
         : "the registry answers such requests itself; BLOBLO_CHECK_AUTHORIZATION for a credential"
       report.warn(
         "upstream.proof", "no proof: \(PassReason.unproven(error)) (\(error.words))", advice)
+      return nil
     }
-    LoginCheck(upstream: upstream, path: path).run(&report, &http)
   }
 
+  /// - Parameter obstacle: what keeps a fill from bringing it there.
   private func presence(
-    _ path: BlobPath, _ report: inout CheckReport, _ http: inout HTTPClient
+    _ path: BlobPath, _ obstacle: FillCheck.Obstacle?, _ report: inout CheckReport,
+    _ http: inout HTTPClient
   ) {
     do {
       guard let blob = try store.find(path.digest, by: &http, now: .now()) else {
+        guard let obstacle else {
+          return report.warn(
+            "bucket.blob", "\(path.digest) is not in the bucket",
+            "the next GET of it brings it there")
+        }
         return report.warn(
-          "bucket.blob", "\(path.digest) is not in the bucket",
-          "the next GET brings it there, unless BLOBLO_FILL=off")
+          "bucket.blob",
+          "\(path.digest) is not in the bucket, and no GET brings it there: \(obstacle.words)",
+          obstacle.advice)
       }
       report.ok("bucket.blob", "\(path.digest) is there, \(blob.size) bytes")
     } catch {
