@@ -131,13 +131,15 @@ package final class Locations: Sendable {
   private func make(_ key: [UInt8], _ number: UInt32) -> Location? {
     var environment = environment
     var objections: [String] = []
+    var seen: Set<String> = []
     for line in key.split(separator: 0) {
       let pair = line.split(separator: UInt8(ascii: "="), maxSplits: 1)
       guard pair.count == 2 else { continue }
       let name = String(decoding: pair[0], as: UTF8.self)
       let value = String(decoding: pair[1], as: UTF8.self)
       if let objection = rule.objection(to: name, value: value) { objections.append(objection) }
-      environment[name] = value
+      // The first of duplicates counts: the site's own stand above those of the shipped files.
+      if seen.insert(name).inserted { environment[name] = value }
     }
     guard objections.isEmpty else {
       report(objections)
