@@ -15,7 +15,7 @@ package struct PingAndToken: Sendable {
   enum Kind: Sendable {
     case ping, token
 
-    /// By the path: `/v2/`, or one whose last segment is `token`, as in `/v2/token` or `/service/token`;
+    /// By the path: `/v2/`, or one whose last segment is `token`, as in `/v2/token`, `/service/token` or `/token/`;
     /// or by the web server's word, for other token endpoints.
     init?(_ request: Request) {
       guard request.role == .responder, request.parameter("REQUEST_METHOD") == Array("GET".utf8)
@@ -28,7 +28,9 @@ package struct PingAndToken: Sendable {
         self = .token
       } else if path.elementsEqual("/v2/".utf8) || path.elementsEqual("/v2".utf8) {
         self = .ping
-      } else if path.suffix(6).elementsEqual("/token".utf8) {
+      } else if path.suffix(6).elementsEqual("/token".utf8)
+        || path.suffix(7).elementsEqual("/token/".utf8)
+      {
         self = .token
       } else {
         return nil
