@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import urllib.parse
 
 import stack
 
@@ -31,11 +32,12 @@ def push(url, content, repository="some/name", headers=ALICE, algorithm="sha256"
     digest = digest_of(content, algorithm)
     status, fields, body = stack.request("POST", f"{url}/v2/{repository}/blobs/uploads/", headers)
     assert status == 202, (status, body)
-    location = fields["Location"]
+    location = urllib.parse.urljoin(url, fields["Location"])
     assert location.startswith(url), f"the upload leaves the server that was asked: {location}"
     status, fields, body = stack.request("PATCH", location, headers, content)
     assert status == 202, (status, body)
-    joint = "&" if "?" in fields["Location"] else "?"
-    status, _, body = stack.request("PUT", f"{fields['Location']}{joint}digest={digest}", headers)
+    location = urllib.parse.urljoin(url, fields["Location"])
+    joint = "&" if "?" in location else "?"
+    status, _, body = stack.request("PUT", f"{location}{joint}digest={digest}", headers)
     assert status == 201, (status, body)
     return digest
