@@ -132,6 +132,13 @@ def named_storage(site):
     return {"BLOBLO_UPSTREAM_FOLLOW": f"localhost:{site.registry.host.rpartition(':')[2]}"}
 
 
+def test_a_pull_through_whose_blobs_come_in_chunks(site):
+    site.registry.chunked = True
+    result = site.warm(site.image)
+    assert result.returncode == 0, result.stdout
+    assert site.is_there("shared", "amd", "arm") == [True] * 3
+
+
 def test_redirects_to_hosts_that_nobody_named_are_not_followed(site):
     site.registry.redirects = True
     ended = site.warm(site.image)

@@ -7,6 +7,8 @@ import json
 import threading
 import urllib.parse
 
+from .shapes import chunked
+
 INDEX, MANIFEST = "application/vnd.oci.image.index.v1+json", "application/vnd.oci.image.manifest.v1+json"
 
 
@@ -16,7 +18,8 @@ class TokenRegistry:
     def __init__(self, chance):
         self.chance = chance  # random.Random
         self.blobs, self.manifests, self.tokens, self.seen = {}, {}, set(), []
-        self.redirects = False
+        # Blobs come in chunks: neither HEAD nor GET states a length, as when a pull-through fetches them.
+        self.redirects = self.chunked = False
         # Digests that the storage has lost.
         self.lost = set()
         registry = self
@@ -98,12 +101,15 @@ class TokenRegistry:
                     status, fields["Location"] = 307, f"{self.storage}/{digest}"
                 else:
                     status, content = 200, self.blobs[digest]
+        if self.chunked and status == 200 and "/blobs/" in url.path:
+            return chunked(request, content)
         request.send_response(status)
         for name, value in {**fields, "Content-Length": str(len(content or b""))}.items():
             request.send_header(name, value)
         request.end_headers()
         if request.command != "HEAD":
             request.wfile.write(content or b"")
+        return None
 
     def close(self):
         self.server.shutdown()
