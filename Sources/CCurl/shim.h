@@ -43,5 +43,9 @@ static inline CURLcode ccurl_getinfo_long(CURL *handle, CURLINFO info, long *val
   return curl_easy_getinfo(handle, info, value);
 }
 
+static inline CURLcode ccurl_getinfo_offset(CURL *handle, CURLINFO info, curl_off_t *value) {
+  return curl_easy_getinfo(handle, info, value);
+}
+
 /* CURL_GLOBAL_DEFAULT is an expression of macros. */
 static inline CURLcode ccurl_global_init(void) { return curl_global_init(CURL_GLOBAL_DEFAULT); }

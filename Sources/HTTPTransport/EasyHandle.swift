@@ -60,6 +60,15 @@ struct EasyHandle: ~Copyable {
 
   func perform() -> CURLcode { unsafe curl_easy_perform(raw) }
 
+  /// Tells the time that ran out before there was a connection from the one in which an answer did not come.
+  func judged(_ error: TransportError) -> TransportError {
+    guard error.kind == .timeout else { return error }
+    var time: curl_off_t = 0
+    let code = unsafe ccurl_getinfo_offset(raw, CURLINFO_PRETRANSFER_TIME_T, &time)
+    guard code == CURLE_OK, time == 0 else { return error }
+    return TransportError(.connect, error.message)
+  }
+
   private func check(_ code: CURLcode) throws(TransportError) {
     guard code == CURLE_OK else { throw TransportError(.invalid, words(for: code)) }
   }

@@ -70,9 +70,9 @@ package struct HTTPClient: ~Copyable {
     let code = handle.perform()
     // The list must not end before the transfer has.
     extendLifetime(fields)
-    if let ending = exchange.ending { throw ending }
+    if let ending = exchange.ending { throw handle.judged(ending) }
     guard code == CURLE_OK else {
-      throw TransportError(kind(of: code, request.url), words(for: code))
+      throw handle.judged(TransportError(kind(of: code, request.url), words(for: code)))
     }
     guard let head = exchange.head else { throw TransportError(.broken, "no response") }
     return head

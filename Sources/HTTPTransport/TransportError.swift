@@ -1,7 +1,7 @@
 /// Why an exchange did not come to a whole response.
 package struct TransportError: Error, Sendable, CustomStringConvertible {
   package enum Kind: Sendable {
-    /// No connection: refused, unreachable, name not found, TLS refused. Nothing was sent.
+    /// No connection: refused, unreachable, not made in time, name not found, TLS refused. Nothing was sent.
     case connect
     /// Nothing was sent: too many wait for the server already, or this process has no room for more.
     case line

@@ -172,10 +172,12 @@ package struct OffloadEngine: Sendable {
       return Finding(stale(request, now, or: .unasked(words)), trace)
     case .failure(let error):
       trace.upstreamStatus = error.status
-      if case .unreachable = error {
+      switch error {
+      case .unconnected:
+        watches.upstream.record(.noConnection, of: repository, at: Moment.now().steady)
+      case .unreachable:
         watches.upstream.record(.noAnswer, of: repository, at: Moment.now().steady)
-      } else {
-        watches.upstream.record(.answer, of: repository, at: now.steady)
+      default: watches.upstream.record(.answer, of: repository, at: now.steady)
       }
       guard error.isTrouble else {
         memories.proofs.forget(question, error, at: now)
@@ -422,7 +424,7 @@ extension Unproven {
   /// Whether upstream is in trouble, and has not said anything about this client.
   fileprivate var isTrouble: Bool {
     switch self {
-    case .unreachable, .unasked: true
+    case .unconnected, .unreachable, .unasked: true
     case .status(let status): status >= 500
     case .otherName, .page, .redirectElsewhere, .otherDigest: false
     }

@@ -72,7 +72,7 @@ extension PassReason {
     case .unproven(.page): .upstreamPage
     case .unproven(.redirectElsewhere): .upstreamRedirect
     case .unproven(.otherDigest): .upstreamDigest
-    case .unproven(.unreachable): .upstreamUnreachable
+    case .unproven(.unconnected), .unproven(.unreachable): .upstreamUnreachable
     case .unproven(.unasked): .busy
     case .unknownSize: .unknownSize
     case .smallBlob: .smallBlob
@@ -95,7 +95,8 @@ extension PassReason {
   package var words: String? {
     switch self {
     case .store(let words), .road(let words), .storeDenied(let words),
-      .unproven(.unreachable(let words)), .unproven(.unasked(let words)),
+      .unproven(.unconnected(let words)), .unproven(.unreachable(let words)),
+      .unproven(.unasked(let words)),
       .cold(.upstream(let words)), .cold(.redirect(let words)):
       words
     case .unproven(.status(let status)): "status \(status)"

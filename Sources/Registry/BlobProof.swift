@@ -44,6 +44,8 @@ package enum Unproven: Error, Sendable, Equatable {
   case redirectElsewhere
   /// `Docker-Content-Digest` names another blob.
   case otherDigest
+  /// No connection: nothing was asked.
+  case unconnected(String)
   /// No answer.
   case unreachable(String)
   /// Upstream was not asked: a bound of our own was reached, or nobody waits any more.
@@ -56,7 +58,7 @@ extension Unproven {
     switch self {
     case .status(let status): status
     case .otherName: 401
-    case .page, .redirectElsewhere, .otherDigest, .unreachable, .unasked: nil
+    case .page, .redirectElsewhere, .otherDigest, .unconnected, .unreachable, .unasked: nil
     }
   }
 }

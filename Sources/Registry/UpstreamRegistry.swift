@@ -172,7 +172,7 @@ package struct UpstreamRegistry: Sendable {
       try http.stream(question(method, path, client), to: receiver)
     } catch {
       // A long body is not read to its end: the head says all.
-      guard error.kind == .stopped else { throw .unreachable(error.message) }
+      guard error.kind == .stopped else { throw Unproven(error) }
     }
     guard let head = receiver.head else { throw .unreachable("no response") }
     return head
@@ -215,7 +215,10 @@ private final class HeadReceiver: HTTPReceiver {
 
 extension Unproven {
   fileprivate init(_ error: TransportError) {
-    let isOurs = error.kind == .line || error.kind == .stopped
-    self = isOurs ? .unasked(error.message) : .unreachable(error.message)
+    switch error.kind {
+    case .line, .stopped: self = .unasked(error.message)
+    case .connect: self = .unconnected(error.message)
+    case .timeout, .broken, .invalid: self = .unreachable(error.message)
+    }
   }
 }

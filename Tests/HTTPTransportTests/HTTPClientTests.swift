@@ -121,6 +121,21 @@ struct HTTPClientTests {
     #expect(error?.kind == .connect)
   }
 
+  @Test func `time that runs out before there is a connection is no answer that failed to come`() {
+    let server = ScriptedServer { _ in Reply(pieces: [], .stall) }
+    var http = HTTPClient()
+    let limits = [
+      HTTPLimits(connect: .milliseconds(300)), HTTPLimits(head: .milliseconds(300)),
+      HTTPLimits(whole: .milliseconds(300)),
+    ]
+    for limits in limits {
+      // Its TLS never begins.
+      let request = HTTPRequest(.get, "https://127.0.0.1:\(server.port)/", limits: limits)
+      let error = #expect(throws: TransportError.self) { try http.send(request, bodyLimit: 1) }
+      #expect(error?.kind == .connect, "\(limits)")
+    }
+  }
+
   @Test(arguments: ["http://", "ftp://127.0.0.1/", "file:///etc/passwd", "http://127.0.0.1:99999/"])
   func `only http is spoken`(url: String) {
     var http = HTTPClient()

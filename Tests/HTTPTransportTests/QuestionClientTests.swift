@@ -164,6 +164,16 @@ import Threading
     #expect(kind(asker.wait(for: 7).last?.1) == .connect)
   }
 
+  @Test func `time that runs out before there is a connection is no answer that failed to come`() {
+    let server = ScriptedServer { _ in Reply(pieces: [], .stall) }
+    let (asker, limits) = (Asker(), HTTPLimits(head: .milliseconds(300)))
+    // Its TLS never begins.
+    asker.ask(0, "https://127.0.0.1:\(server.port)/0", limits: limits)
+    #expect(kind(asker.wait(for: 1).last?.1) == .connect)
+    asker.ask(1, "\(server.url)/1", limits: limits)
+    #expect(kind(asker.wait(for: 2).last?.1) == .timeout)
+  }
+
   @Test(arguments: [
     ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\n", 404),
     ("HTTP/1.0 200 OK\r\n\r\n", 200), ("HTTP/1.1 204\r\n\r\n", 204), ("nonsense\r\n\r\n", nil),

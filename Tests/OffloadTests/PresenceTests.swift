@@ -215,4 +215,34 @@ extension DecisionTests {
     #expect(get("other/one") == "redirect")
     #expect(get("slow/one") == "pass upstream-unreachable")
   }
+
+  @Test func `connections that fail are the server's matter, and no repository's`() {
+    let servers = Counting()
+    let engine = OffloadEngine(upstream: servers, store: servers)
+    func get(_ name: String) -> String {
+      engine.decide(BlobRequest(.get, .sample(name: name)), at: Moment.now()).leaf
+    }
+    servers.state.withLock { $0.answer = .failure(.unconnected("connection refused")) }
+    for _ in 0..<10 { #expect(get("one/one") == "pass upstream-unreachable") }
+    #expect(servers.state.withLock { $0.proofs } == 2)
+    servers.state.withLock { $0.answer = .success(BlobProof(size: 10)) }
+    #expect(get("other/one") == "pass upstream-unreachable")
+    #expect(servers.state.withLock { $0.proofs } == 2, "nobody else waits to find out")
+    engine.watches.upstream.endLook(.answer, at: Moment.now().steady)
+    #expect(get("one/one") == "redirect", "its repositories do not rest on")
+    #expect(get("other/one") == "redirect")
+  }
+
+  @Test func `timeouts in two repositories are the server's matter`() {
+    let servers = Counting()
+    let engine = OffloadEngine(upstream: servers, store: servers)
+    func get(_ name: String) -> String {
+      engine.decide(BlobRequest(.get, .sample(name: name)), at: Moment.now()).leaf
+    }
+    servers.state.withLock { $0.answer = .failure(.unreachable("no response within 5 s")) }
+    for name in ["slow/one", "slow/two"] { #expect(get(name) == "pass upstream-unreachable") }
+    servers.state.withLock { $0.answer = .success(BlobProof(size: 10)) }
+    #expect(get("other/one") == "pass upstream-unreachable")
+    #expect(servers.state.withLock { $0.proofs } == 2)
+  }
 }

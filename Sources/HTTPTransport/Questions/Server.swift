@@ -152,8 +152,13 @@ final class Server: @unchecked Sendable {
     question.timer?.cancel()
     let limit = question.limits.head
     question.timer = loop.after(limit) { [weak self] in
-      question.end(.failure(TransportError(.timeout, "no response within \(limit)")))
-      for connection in self?.connections.values ?? [:].values { connection.giveUp(question) }
+      let connection = self?.connections.values.first { $0.isBusy(with: question) }
+      let error =
+        connection?.isMade == false
+        ? TransportError(.connect, "no connection within \(limit)")
+        : TransportError(.timeout, "no response within \(limit)")
+      question.end(.failure(error))
+      connection?.close()
       self?.goOn()
     }
   }

@@ -81,8 +81,10 @@ final class ServerConnection: EventSource, @unchecked Sendable {
     server.forget(self)
   }
 
-  /// The question is wanted no more.
-  func giveUp(_ asked: Question) { if question === asked { close() } }
+  func isBusy(with asked: Question) -> Bool { question === asked }
+
+  /// Whether it is past connecting and TLS.
+  var isMade: Bool { phase != .connecting && phase != .securing }
 
   func isReady(_ readiness: EventLoop.Readiness) {
     switch phase {

@@ -198,7 +198,8 @@ extension Unproven {
     case .page: "the registry answers with a page for people: is a login before it?"
     case .redirectElsewhere: "the registry redirects to where the blob need not be"
     case .otherDigest: "the registry names another digest"
-    case .unreachable(let words): "the registry does not answer: \(words)"
+    case .unconnected(let words), .unreachable(let words):
+      "the registry does not answer: \(words)"
     case .unasked(let words): "the registry was not asked: \(words)"
     }
   }
