@@ -32,7 +32,7 @@ package struct ClientRoad: Sendable {
   }
 
   /// Between two looks while clients are sent there, in milliseconds.
-  private static var pause: Int64 { 2000 }
+  private static var pause: Int64 { 1000 }
   /// How long after its last use a road counts as used.
   private static var useTime: Int64 { 10_000 }
   /// A look that takes longer is a sign that clients would wait, too.
@@ -50,6 +50,8 @@ package struct ClientRoad: Sendable {
   private var lastUse: Int64 = .min / 2
   private var lastLook: Int64 = .min / 2
   private var lookStart: Int64?
+  /// Which of the stops the next look begins with.
+  private var turn = 0
 
   package init() {}
 
@@ -81,9 +83,16 @@ package struct ClientRoad: Sendable {
     return state != .good || now - lastUse < Self.useTime
   }
 
-  package mutating func beginLook(at now: Int64) {
+  /// - Returns: the objects to look at. Each look begins with another, so that one which clients can't read is
+  ///   found though others are newer.
+  @discardableResult
+  package mutating func beginLook(at now: Int64) -> [Stop] {
     lastLook = now
     lookStart = now
+    guard !stops.isEmpty else { return [] }
+    let first = turn % stops.count
+    turn = first + 1
+    return Array(stops[first...] + stops[..<first])
   }
 
   /// Ends a look by what was met at these objects, one after the other, each another.
@@ -176,15 +185,14 @@ package final class RoadWatch: Sendable {
     }
   }
 
-  /// The objects to look at, if a look is due, which begins; the last first, and none when no client was sent
-  /// there yet.
+  /// The objects to look at, if a look is due, which begins; none when no client was sent there yet.
   package func beginLook(at now: Int64) -> [ClientRoad.Stop]? {
     change { road in
       road.noteUse(at: lastUse.load(ordering: .relaxed))
       guard road.isLookDue(at: now) else { return nil }
-      road.beginLook(at: now)
+      let stops = road.beginLook(at: now)
       notesLeft.store(Self.noteLimit, ordering: .relaxed)
-      return road.stops
+      return stops
     }
   }
 

@@ -43,7 +43,7 @@ extension Declared {
   .explained(
     .process,
     """
-    Read one byte through the URL that clients get, every 2 s while they get one; when \
+    Read one byte through the URL that clients get, every second while they get one; when \
     that fails, blobs pass. off: where this host can't reach the public endpoint, and \
     clients can (split horizon); that is the default with BLOBLO_USE_LOCALSTACK.
     """)

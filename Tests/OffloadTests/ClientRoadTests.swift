@@ -79,15 +79,24 @@ struct ClientRoadTests {
     #expect(road.isLookDue(at: 5000))
     road.beginLook(at: 5000)
     _ = road.endLook([(a, .good)])
-    #expect(!road.isLookDue(at: 6999) && road.isLookDue(at: 7000) && !road.isLookDue(at: 15_000))
+    #expect(!road.isLookDue(at: 5999) && road.isLookDue(at: 6000) && !road.isLookDue(at: 15_000))
     road.beginLook(at: 15_000)
     _ = road.endLook([(a, Self.dead)])
     #expect(road.isLookDue(at: 100_000))
   }
 
-  @Test func `the last objects are looked at, the newest first`() {
+  @Test func `the last four objects are looked at, each look begins with another`() {
     var road = ClientRoad()
-    for stop in [a, b, a] { road.use(stop, at: 0) }
-    #expect(road.stops == [a, b])
+    let last = (0..<4).map { ClientRoad.Stop(key: .sample($0), size: 7) }
+    for stop in [a, b, a] + last { road.use(stop, at: 0) }
+    #expect(road.stops == last.reversed())
+    var firsts: [ClientRoad.Stop] = []
+    for look in 0..<8 {
+      let stops = road.beginLook(at: Int64(look) * 1000)
+      #expect(stops.count == 4)
+      firsts.append(contentsOf: stops.prefix(1))
+      _ = road.endLook(stops.prefix(1).map { ($0, .good) })
+    }
+    #expect(firsts == Array(last.reversed()) + last.reversed())
   }
 }

@@ -253,6 +253,10 @@ extension Digest {
 
 extension BlobKey {
   static let a = BlobKey(location: LocationID(0), digest: .a)
+  static func sample(_ number: Int) -> BlobKey {
+    let encoded = String(repeating: "\(number)", count: 64)
+    return BlobKey(location: LocationID(0), digest: Digest("sha256:" + encoded)!)
+  }
   static let b = BlobKey(location: LocationID(0), digest: .b)
 }
 

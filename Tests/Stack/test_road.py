@@ -111,6 +111,22 @@ def test_one_object_in_trouble_is_its_own_matter(make_stack, ends):
         assert all(is_offloaded(pulling, digest) for digest in good)
 
 
+def test_an_object_that_clients_cannot_read_is_found_though_others_are_newer(make_stack, ends):
+    pulling = Pulling(make_stack, ends, "nginx", BLOBLO_LOOK_AS_CLIENT="on")
+    bad, good = warm(pulling, 2)
+    assert is_offloaded(pulling, bad)
+    pulling.s3.faults[pulling.s3.public_port] = lambda key: 403 if key.endswith(bad) else None
+    start = time.monotonic()
+
+    def is_looked_at():
+        # The newest is always the other one, which everybody can read. No client follows a redirect here.
+        assert is_offloaded(pulling, good)
+        return pulling.s3.count("GET", bad, since=start, presigned=True)
+    eventually(is_looked_at, 20, pause=0.2, otherwise=pulling.bloblo.tail)
+    eventually(lambda: not is_offloaded(pulling, bad), 5)
+    assert is_offloaded(pulling, good)
+
+
 def test_off_means_no_look(make_stack, ends):
     pulling = Pulling(make_stack, ends, "nginx", BLOBLO_LOOK_AS_CLIENT="off")
     digests = warm(pulling)
