@@ -78,12 +78,27 @@ struct FillTarget: Sendable {
 
 /// A request that is used once: the credential in it does not outlive its use, nor a long wait for it.
 final class SingleUseRequest: Sendable {
-  private let request: Monitor<HTTPRequest?>
+  /// Without fields.
+  private let request: HTTPRequest
+  private let fields: Monitor<KeptFields?>
 
-  init(_ request: HTTPRequest) { self.request = Monitor(request) }
+  init(_ request: HTTPRequest) {
+    fields = Monitor(KeptFields(request.fields))
+    var request = request
+    request.fields = []
+    self.request = request
+  }
 
-  /// The request, the first time. Who takes it only to let it go leaves nothing to use.
-  func take() -> HTTPRequest? { request.withLock { $0.take() } }
+  /// The request, the first time.
+  func take() -> HTTPRequest? {
+    guard let fields = fields.withLock({ $0.take() }) else { return nil }
+    var request = request
+    request.fields = fields.copy
+    return request
+  }
+
+  /// Zeroes the credential: nothing is left to use.
+  func wipe() { fields.withLock { $0 = nil } }
 }
 
 /// What becomes of fills, for the log and the figures.

@@ -67,13 +67,13 @@ final class FillTable: Sendable {
     }
   }
 
-  /// Lets go of the requests, and the credentials in them, of fills that wait for longer than `limit`, or than
+  /// Wipes the requests, and the credentials in them, of fills that wait for longer than `limit`, or than
   /// the credential lives.
   func dropRequests(waitingFor limit: Duration, at now: UnixTime) {
     let entries = state.withLock { Array($0.entries.values) }
     for entry in entries where entry.fill.isWaiting {
       let hasEnded = entry.credentialEnd.map { now >= $0 } ?? false
-      if hasEnded || entry.fill.isOlder(than: limit) { _ = entry.request.take() }
+      if hasEnded || entry.fill.isOlder(than: limit) { entry.request.wipe() }
     }
   }
 

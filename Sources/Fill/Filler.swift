@@ -133,7 +133,7 @@ package final class Filler: Sendable {
     if case .none = start(source, queueLimit: limits.queue) { false } else { true }
   }
 
-  /// Lets go of the credentials of fills that have waited too long. To be called every few seconds.
+  /// Wipes the credentials of fills that have waited too long. To be called every few seconds.
   package func dropStaleCredentials() {
     table.dropRequests(waitingFor: limits.queueTime, at: .now())
   }

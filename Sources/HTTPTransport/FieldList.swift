@@ -1,4 +1,5 @@
 internal import CCurl
+internal import Glibc
 
 /// The owner of a libcurl list of header lines.
 @safe
@@ -7,7 +8,15 @@ struct FieldList: ~Copyable {
 
   init() { unsafe raw = nil }
 
-  deinit { unsafe curl_slist_free_all(raw) }
+  /// A credential may be among the lines: nothing of them is left in memory that is given back.
+  deinit {
+    var line = unsafe raw
+    while let node = unsafe line {
+      if let data = unsafe node.pointee.data { unsafe explicit_bzero(data, strlen(data)) }
+      unsafe line = node.pointee.next
+    }
+    unsafe curl_slist_free_all(raw)
+  }
 
   /// Adds one line, `Name: value`; `Name:` takes a header of libcurl's own away, and `Name;` sends an
   /// empty one. Source: <https://curl.se/libcurl/c/CURLOPT_HTTPHEADER.html>

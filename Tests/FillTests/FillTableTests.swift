@@ -2,6 +2,7 @@ import Glibc
 import HTTPTransport
 import Primitives
 import Registry
+import Synchronization
 import TestSupport
 import Testing
 
@@ -71,6 +72,28 @@ import Testing
     }
     table.dropRequests(waitingFor: .seconds(60), at: now)
     #expect(waiting.take() == nil)
+  }
+
+  @Test func `what is let go of is zeroed`() {
+    let secret = [UInt8]("Bearer secret-word".utf8)
+    let left = Mutex<[UInt8]?>(nil)
+    var kept: KeptFields? = KeptFields([
+      HTTPField("Authorization", secret), HTTPField("Cookie", ""), HTTPField("Host", "registry"),
+    ]) { bytes in left.withLock { $0 = bytes } }
+    #expect(kept?.copy.map(\.name) == ["Authorization", "Cookie", "Host"])
+    #expect(kept?.copy.map(\.text) == ["Bearer secret-word", "", "registry"])
+    #expect(left.withLock { $0 } == nil)
+    kept = nil
+    #expect(left.withLock { $0 } == Array(repeating: 0, count: secret.count + 8))
+  }
+
+  @Test func `a request is used once, and not after it was wiped`() {
+    let request = HTTPRequest(.get, "http://registry/", fields: [HTTPField("Cookie", "a=b")])
+    let (used, wiped) = (SingleUseRequest(request), SingleUseRequest(request))
+    #expect(used.take()?.fields == request.fields)
+    #expect(used.take() == nil)
+    wiped.wipe()
+    #expect(wiped.take() == nil)
   }
 
   @Test func `a fill is followed while a follower lives`() throws {
