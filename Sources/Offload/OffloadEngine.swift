@@ -110,16 +110,19 @@ package struct OffloadEngine: Sendable {
   }
 
   /// What the last look found, if that is good enough for this request: a client that comes back for the
-  /// same bytes may not have got them, and waits for a look that is younger than a second.
+  /// same bytes may not have got them. It waits for a look that is younger than a second; or than its redirect,
+  /// unless there were such looks just now.
   private func remembered(_ request: BlobRequest, at now: Moment) -> SeenObject? {
     guard let object = memories.object(request.question.blob, at: now, isForDelivery: true) else {
       return nil
     }
     // What clients can't read, another look would call well.
-    guard case .present(let blob, _) = object.presence, blob.defect != .unreadable,
-      object.isOld(at: now)
-    else { return object }
-    return memories.isRepeat(request, at: now) ? nil : object
+    guard case .present(let blob, _) = object.presence, blob.defect != .unreadable else {
+      return object
+    }
+    if object.isOld(at: now) { return memories.isRepeat(request, at: now) ? nil : object }
+    guard object.mayBeLookedAtEarly(at: now) else { return object }
+    return memories.isRepeat(request, after: object, at: now) ? nil : object
   }
 
   /// Asks upstream, unless that is needless, and waits for it.

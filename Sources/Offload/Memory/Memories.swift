@@ -114,9 +114,9 @@ package final class Memories: Sendable {
       if let end = blob.expiration { life = min(life, .seconds(max(0, end - start.unix))) }
     }
     guard life > .zero else { return }
-    objects.keep(
-      SeenObject(presence: presence, lookedAt: start.steady), of: key,
-      until: start.steady + life.milliseconds, at: start.steady)
+    var object = SeenObject(presence: presence, lookedAt: start.steady)
+    object.earlyEnd = (objects.peek(key, at: start.steady) ?? object).earlyEnd(after: start.steady)
+    objects.keep(object, of: key, until: start.steady + life.milliseconds, at: start.steady)
   }
 
   /// Keeps a URL beside the object that it was signed for: the object is remembered no longer for it.
@@ -161,6 +161,11 @@ package final class Memories: Sendable {
   /// Whether this client was sent to the bucket for the same bytes not long ago: perhaps it did not get them.
   func isRepeat(_ request: BlobRequest, at now: Moment) -> Bool {
     deliveries.isRepeat(request, at: now)
+  }
+
+  /// Whether this client was sent to the object for the same bytes after the last look at it.
+  func isRepeat(_ request: BlobRequest, after object: SeenObject, at now: Moment) -> Bool {
+    deliveries.age(of: request, at: now).map { Int64($0) < now.steady - object.lookedAt } ?? false
   }
 }
 
