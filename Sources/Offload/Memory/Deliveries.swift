@@ -59,18 +59,18 @@ final class Deliveries: Sendable {
   }
 
   /// Whether this client was sent to the bucket for the same bytes not long ago: perhaps it did not get them.
-  ///
-  /// - Parameter instant: only a delivery after it counts; of `Moment.steady`.
-  func isRepeat(_ request: BlobRequest, after instant: Int64 = .min, at now: Moment) -> Bool {
+  func isRepeat(_ request: BlobRequest, at now: Moment) -> Bool { age(of: request, at: now) != nil }
+
+  /// How long ago that was, in milliseconds.
+  func age(of request: BlobRequest, at now: Moment) -> UInt32? {
     let (row, word) = self.row(of: request, at: now)
     for place in row..<(row + Self.rowPlaces) {
       let found = unsafe places[place].load(ordering: .relaxed)
-      if found != 0, found >> 32 == word >> 32 {
-        let age = Self.age(of: found, at: word)
-        return age < Self.life && now.steady - Int64(age) > instant
-      }
+      guard found != 0, found >> 32 == word >> 32 else { continue }
+      let age = Self.age(of: found, at: word)
+      return age < Self.life ? age : nil
     }
-    return false
+    return nil
   }
 
   /// The last step of SplitMix64. Source: <https://prng.di.unimi.it/splitmix64.c>

@@ -120,9 +120,7 @@ package final class Memories: Sendable {
     }
     guard life > .zero else { return }
     var object = SeenObject(presence: presence, lookedAt: start.steady)
-    if let before = objects.peek(key, at: start.steady) {
-      object.earlyEnd = before.earlyEnd(after: start.steady)
-    }
+    object.earlyEnd = (objects.peek(key, at: start.steady) ?? object).earlyEnd(after: start.steady)
     objects.keep(object, of: key, until: start.steady + life.milliseconds, at: start.steady)
   }
 
@@ -172,7 +170,7 @@ package final class Memories: Sendable {
 
   /// Whether this client was sent to the object for the same bytes after the last look at it.
   func isRepeat(_ request: BlobRequest, after object: SeenObject, at now: Moment) -> Bool {
-    deliveries.isRepeat(request, after: object.lookedAt, at: now)
+    deliveries.age(of: request, at: now).map { Int64($0) < now.steady - object.lookedAt } ?? false
   }
 }
 

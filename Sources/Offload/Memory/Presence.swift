@@ -66,7 +66,7 @@ struct SeenObject: Sendable {
   let lookedAt: Int64
   /// Whether a client was sent there since.
   var isDelivered = false
-  /// By how far looks that came early are ahead of one a second, as the time by which they are made up for.
+  /// By how far looks are ahead of one a second, as the time by which they are made up for.
   var earlyEnd: Int64 = .min / 2
 
   /// What a look costs: one a second of each object is enough.
@@ -75,11 +75,9 @@ struct SeenObject: Sendable {
   /// Whether the look says nothing of now, for a client that comes back.
   func isOld(at now: Moment) -> Bool { now.steady - lookedAt >= Self.pause }
 
-  /// Whether there may be another look before this one is old: two in a row, and one a second for long.
+  /// Whether there may be another look before this one is old: one, and then one a second for long.
   func mayBeLookedAtEarly(at now: Moment) -> Bool { now.steady >= earlyEnd - Self.pause }
 
-  /// - Parameter start: when a look began after this one.
-  func earlyEnd(after start: Int64) -> Int64 {
-    start - lookedAt < Self.pause ? max(earlyEnd, start) + Self.pause : earlyEnd
-  }
+  /// - Parameter start: when another look began.
+  func earlyEnd(after start: Int64) -> Int64 { max(earlyEnd, start) + Self.pause }
 }
