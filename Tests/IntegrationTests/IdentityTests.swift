@@ -127,7 +127,7 @@ import Testing
     let anyway = known.merging(["BLOBLO_UPSTREAM_REDIRECT": "any"]) { $1 }
     let (_, loginText) = try check(known, login.port)
     #expect(loginText.contains("a wrong credential is redirected too"))
-    #expect(!loginText.contains("FAIL  upstream"))
+    #expect(!loginText.contains("FAIL  upstream.login"))
     let (status, anyText) = try check(anyway, login.port)
     #expect(status == 1)
     #expect(anyText.contains("FAIL  upstream.login: "))

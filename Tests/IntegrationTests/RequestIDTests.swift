@@ -22,13 +22,15 @@ import Testing
     }
   }
 
-  @Test func `the client's own goes upstream, with the check and with the reading`() throws {
+  @Test func `the web server's goes upstream, with the check and with the reading`() throws {
     let (site, registry) = try site()
     let answer = try site.ask(
       "GET", Self.blob.path(in: "id/own"), Site.credential + ["X-Request-Id: client-17"])
     #expect(answer.status == 200)
-    #expect(identifiers(registry) == ["client-17", "client-17"])
-    #expect(site.logSays("\"request.id\":\"client-17\"", "tee"))
+    let made = identifiers(registry)
+    #expect(made.count == 2)
+    #expect(made.allSatisfy { $0 == made[0] && $0 != "client-17" })
+    #expect(site.logSays("\"request.id\":\"\(made.first ?? "-")\"", "tee"))
   }
 
   @Test func `one is made where there is none`() throws {
@@ -43,12 +45,11 @@ import Testing
   @Test func `two identifiers share one proof`() throws {
     let (site, registry) = try site(bucket: "request-ids")
     try site.bucket.put(Self.blob.key, Self.blob.bytes)
-    for identifier in ["first", "second"] {
-      let answer = try site.ask(
-        "GET", Self.blob.path(in: "id/shared"), Site.credential + ["X-Request-Id: \(identifier)"])
+    for _ in 0..<2 {
+      let answer = try site.ask("GET", Self.blob.path(in: "id/shared"), Site.credential)
       #expect(answer.status == 307)
     }
-    #expect(identifiers(registry) == ["first"])
-    #expect(site.logSays("\"request.id\":\"second\"", "\"proof\":\"memory\""))
+    #expect(identifiers(registry).count == 1)
+    #expect(site.logSays("\"decision\":\"redirect\"", "\"proof\":\"memory\""))
   }
 }
