@@ -73,13 +73,19 @@ package class Request: @unchecked Sendable {
   }
 
   /// Whether the request has a body, or says that one will come. Source: RFC 3875 §4.1.2; RFC 9112 §6.
+  ///
+  /// A web server that keeps the body back sends no `CONTENT_LENGTH`; the client's own field is there.
   package final var hasBody: Bool {
-    if hasSentBody { return true }
-    let isOfLength = withParameter("CONTENT_LENGTH") { length in
+    hasSentBody || isLength("CONTENT_LENGTH") || isLength("HTTP_CONTENT_LENGTH")
+      || withParameter("HTTP_TRANSFER_ENCODING") { $0.count > 0 } == true
+  }
+
+  /// Whether this param is a length above 0.
+  private final func isLength(_ name: StaticString) -> Bool {
+    withParameter(name) { length in
       for i in length.indices where length[i] != UInt8(ascii: "0") { return true }
       return false
-    }
-    return isOfLength == true || withParameter("HTTP_TRANSFER_ENCODING") { $0.count > 0 } == true
+    } == true
   }
 
   /// Answers with a head and a small body, and ends the request.

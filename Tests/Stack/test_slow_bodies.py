@@ -9,6 +9,7 @@ import pytest
 
 import stack
 from fakes.registry import Registry
+from fakes.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +58,15 @@ def test_a_body_in_drops_holds_nobody_up(site, front):
         thread.join()
         for client in clients:
             client.close()
+
+
+@pytest.mark.parametrize("front", ["apache", "nginx"])
+@pytest.mark.parametrize("field", ["Content-Length: 5\r\n\r\nhello", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"])
+def test_only_the_registry_judges_a_get_with_a_body(site, front, field):
+    address = site.services[front].url
+    host, port = address.removeprefix("http://").split(":")
+    eventually(lambda: stack.request("GET", address + site.path)[0] == 307)
+    with socket.create_connection((host, int(port))) as client:
+        client.sendall(f"GET {site.path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{field}".encode())
+        answer = b"".join(iter(lambda: client.recv(1 << 16), b""))
+    assert answer.startswith(b"HTTP/1.1 200 "), answer[:500]

@@ -35,6 +35,7 @@ class Registry:
                 registry.answer(self, False)
 
             def do_GET(self):
+                self.rfile.read(int(self.headers["Content-Length"] or 0))
                 registry.answer(self, True)
 
         class Server(http.server.ThreadingHTTPServer):
