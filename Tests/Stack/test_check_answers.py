@@ -1,6 +1,7 @@
 """`check --front` compares the web server with the registry, and asks what a site that guards must refuse."""
 
 import json
+import re
 import subprocess
 
 import pytest
@@ -11,10 +12,14 @@ from fakes.handler import Handler
 from fakes.waiting import eventually
 
 
+# The version of the shipped files.
+FILES = re.search(r"BLOBLO_FRONT_FILES +(\d+)", (stack.ROOT / "nginx/bloblo-locations.conf").read_text())[1]
+
+
 class Web:
     """A web server that hands check's question to bloblo, and does with a blob's request what a test says."""
 
-    def __init__(self, bloblo, blob=None, guard=False, software="nginx/1.22.1", files="2"):
+    def __init__(self, bloblo, blob=None, guard=False, software="nginx/1.22.1", files=FILES):
         self.bloblo, self.blob, self.guard, self.software, self.files = bloblo, blob, guard, software, files
 
     def handler(web):

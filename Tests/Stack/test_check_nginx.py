@@ -56,9 +56,8 @@ def dump(http, server, location):
 
 @pytest.mark.parametrize("name", RIGHT)
 def test_what_holds_is_ok(name):
-    lines = checked(dump(*RIGHT[name]))
-    assert all(line.startswith("ok") for line in lines), lines
-    assert any("site.example" in line for line in lines)
+    lines = [line for line in checked(dump(*RIGHT[name])) if "site.example" in line]
+    assert lines and all(line.startswith("ok") for line in lines), lines
 
 
 @pytest.mark.parametrize("name", WRONG)
