@@ -19,9 +19,9 @@ package struct BearerToken: Sendable {
       token.startIndex > trimmed.dropFirst(6).startIndex
     else { return nil }
     let parts = token.split(separator: ".", omittingEmptySubsequences: false)
-    guard parts.count == 3, parts[0].hasPrefix("eyJ") else { return nil }
+    guard parts.count == 3, parts[0].hasPrefix("ey") || parts[0].hasPrefix("ew") else { return nil }
     guard let claims = Self.claims(parts[1]) else {
-      expiration = UnixTime(seconds: .min / 4)
+      expiration = UnixTime(seconds: -1_000_000_000_000_000)
       return
     }
     expiration = claims.exp.map { UnixTime(seconds: Int64(max(-1e15, min(1e15, $0)))) }

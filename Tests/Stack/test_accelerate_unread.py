@@ -15,7 +15,7 @@ from fakes.s3 import FakeS3
 from fakes.waiting import eventually
 
 METRIC = 'bloblo_decisions_total{decision="%s",reason="%s"}'
-BYTES = 'bloblo_blob_bytes_total{road="%s"}'
+BYTES = 'bloblo_blob_bytes_total{path="%s"}'
 
 
 class Reading:

@@ -208,7 +208,7 @@ def test_a_disk_that_fills_up_meanwhile(site, subtests):
                         other.flush()
                 gate.set()
                 assert not pull.result().is_whole
-                assert site.lines("spool: write: No space left on device"), site.log()
+                eventually(lambda: site.lines("spool: write: No space left on device"), otherwise=site.log)
                 site.assert_absent(digest)
                 # The client tries again, and the registry answers.
                 passes(site, digest, size)

@@ -35,8 +35,7 @@ package struct CheckReport {
     let names = failed.isEmpty ? "" : ": \(failed.joined(separator: ", "))"
     lines.append(
       Line(
-        level: level, subject: "sum", finding: finding + names,
-        advice: hasFailed ? "do what the lines that FAIL say, from the first on" : nil))
+        level: level, subject: "sum", finding: finding + names, advice: nil))
   }
 
   /// Whether what was looked at under this subject is not as it should be.
