@@ -89,9 +89,10 @@ package struct PingAndToken: Sendable {
   }
 
   /// What the client calls the registry, where the straight way tells the registry so and the setting does
-  /// not: a web server does, our own relay keeps to the setting.
+  /// not: a web server does, unless it says so itself; our own relay keeps to the setting.
   private func host(of request: Request, in location: Location) -> [UInt8]? {
-    guard !location.settings.isHostPreserved, frontServer.resolved(for: request) != .none,
+    guard !location.settings.isHostPreserved, request.parameter("BLOBLO_PRESERVE_HOST") == nil,
+      frontServer.resolved(for: request) != .none,
       let host = request.parameter("HTTP_HOST"), !host.isEmpty
     else { return nil }
     return host

@@ -77,7 +77,7 @@ private let signatureKinds = [
     signature: "signature",
     companions: ["key-pair-id", "awsaccesskeyid", "googleaccessid", "ossaccesskeyid", "keyname"]),
   // https://learn.microsoft.com/rest/api/storageservices/create-service-sas
-  SignatureKind(signature: "sig"),
+  SignatureKind(signature: "sig", companions: ["sv", "se", "sp", "skoid"]),
   // https://docs.openstack.org/swift/latest/api/temporary_url_middleware.html
   SignatureKind(signature: "temp_url_sig"),
   // https://github.com/pulp/pulp_container, pulp_container/app/redirects.py

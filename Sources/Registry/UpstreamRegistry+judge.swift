@@ -35,7 +35,11 @@ extension UpstreamRegistry {
     case .never: return false
     case .any: return true
     case .digest:
-      let isNamed = (try? namedHosts.target(of: location.value, from: url)) != nil
+      // On its own host a name tells no storage from a login.
+      let isNamed =
+        (try? namedHosts.target(of: location.value, from: url)).map {
+          RedirectTarget($0)?.authority != RedirectTarget(url)?.authority
+        } ?? false
       return isStorage(location: location.value, digest, isNamed: isNamed)
     }
   }

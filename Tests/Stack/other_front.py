@@ -11,7 +11,7 @@ COMMANDS = {"caddy": ("caddy", "run", "--adapter", "caddyfile", "--config"), "ha
             "lighttpd": ("lighttpd", "-D", "-f")}
 LANGUAGES = {"caddy": "caddyfile", "haproxy": "haproxy", "lighttpd": "lighttpd"}
 # What the comment "guards … : here" stands for, and where the example's addresses are.
-GUARD = {"caddy": "\t# forward_auth, basicauth and other guards: here\n",
+GUARD = {"caddy": "\t\t# forward_auth, basicauth, respond and other guards: here\n",
          "haproxy": "  # http-request auth, deny and other guards: here\n",
          "lighttpd": "# auth.require and other guards: here, and their modules above the next line\n"}
 

@@ -36,6 +36,8 @@ struct Relay {
     do {
       try http.stream(relayed, to: receiver)
       request.finish()
+      // libcurl would take bytes behind an answer without a body for the answer to the next client.
+      if relayed.method == .head || receiver.isBodiless { http = HTTPClient() }
     } catch {
       guard !receiver.hasBegun else { return request.abort() }
       onOutcome([.connect, .invalid].contains(error.kind) ? .unsent : .unknown)
@@ -49,6 +51,8 @@ private final class RelayReceiver: HTTPReceiver {
   private let request: Request
   private let onHead: (HTTPResponseHead) -> Void
   private(set) var hasBegun = false
+  /// Whether this status has no body. Source: RFC 9110 §6.4.1.
+  private(set) var isBodiless = false
 
   init(_ request: Request, onHead: @escaping (HTTPResponseHead) -> Void) {
     self.request = request
@@ -57,6 +61,7 @@ private final class RelayReceiver: HTTPReceiver {
 
   func receive(head: HTTPResponseHead) -> Bool {
     hasBegun = true
+    isBodiless = head.status == 204 || head.status == 304
     onHead(head)
     var answer = ResponseHead(status: head.status, capacity: 1024)
     let connection = (head.fields.first(named: "connection")?.value ?? []).tokens
