@@ -142,9 +142,10 @@ struct RememberedProof: Sendable {
 
     init(_ lives: Memories.Lives, credentialEnd: UnixTime?, at now: Moment) {
       // A client writes the end of its token as it likes: no arithmetic on it may overflow.
-      let credential = credentialEnd.map {
-        now.steady + max(-Self.farAway, min(Self.farAway, $0 - now.unix)) * 1000
-      } ?? .max
+      let credential =
+        credentialEnd.map {
+          now.steady + max(-Self.farAway, min(Self.farAway, $0 - now.unix)) * 1000
+        } ?? .max
       start = now.steady
       end = min(now.steady + lives.proof.milliseconds, credential)
       staleEnd = min(now.steady + (lives.proof + lives.staleProof).milliseconds, credential)
