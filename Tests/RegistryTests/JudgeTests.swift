@@ -101,18 +101,21 @@ struct JudgeTests {
     "https://\(hex).login/", "https://cdn/\(other)", "https://cdn/\(hex)",
     // No storage, though the digest is in the path.
     "https://login/continue/v2/a/blobs/\(digest)", "/login;continue=v2/a/blobs/\(digest)",
-    "/v2/a/blobs/./\(digest)", "/v2/a/blobs/./\(digest)?sig=1", "/v2/x/../a/blobs/\(digest)?sig=1",
+    "/v2/a/blobs/./\(digest)", "/v2/a/blobs/./\(digest)?sp=r&sig=1",
+    "/v2/x/../a/blobs/\(digest)?sp=r&sig=1",
     "https://r/errors/403/\(digest)", "https://r/errors/403/\(hex)",
     "https://login/v2-secret-app-blobs-\(digest)",
-    "https://login/v2-secret-app-blobs-\(digest)?sig=1",
+    "https://login/v2-secret-app-blobs-\(digest)?sp=r&sig=1",
     "https://login/\(hex)x?X-Amz-Signature=1", "https://\(hex)?X-Amz-Signature=1",
     "https://\(hex)/?X-Amz-Signature=1", "https://login/?X-Amz-Signature=1&path=/\(hex)",
     "https://s3/\(other)?X-Amz-Signature=1", "https://s3/\(hex)?X-Amz-Signature=",
     "https://s3/\(hex)?X-Amz-Signature", "https://s3/\(hex)?Signature=1",
-    "https://s3/\(hex)#?sig=1",
-    "https://login/\(hex)?SAMLRequest=1&SigAlg=2&Signature=3", "https://s3/%25\(hex)?sig=1",
-    "https://s3/\(hex.prefix(20))/x/\(hex.dropFirst(20))?sig=1", "https://user:p@\(hex)?sig=1",
-    "?sig=1&\(hex)", "#\(hex)?sig=1", "https:\(hex)?sig=x", "sha256?sig=\(digest)",
+    "https://s3/\(hex)#?sp=r&sig=1",
+    "https://idp/login/\(hex)?sso=a&sig=b",
+    "https://login/\(hex)?SAMLRequest=1&SigAlg=2&Signature=3", "https://s3/%25\(hex)?sp=r&sig=1",
+    "https://s3/\(hex.prefix(20))/x/\(hex.dropFirst(20))?sp=r&sig=1",
+    "https://user:p@\(hex)?sp=r&sig=1",
+    "?sp=r&sig=1&\(hex)", "#\(hex)?sp=r&sig=1", "https:\(hex)?sig=x", "sha256?sig=\(digest)",
   ]
 
   @Test(arguments: storage) func `a redirect to the blob's storage proves it`(location: String) {

@@ -107,7 +107,7 @@ def test_what_check_says_of_registries(seaweed, serve):
         def do_GET(self):
             ping = self.path == "/v2/"
             status, fields = {
-                "redirects": (200, {}) if ping else (307, {"Location": f"http://blobs.example.com/{'1' * 64}?sig=1"}),
+                "redirects": (200, {}) if ping else (307, {"Location": f"http://blobs.example.com/{'1' * 64}?sp=r&sig=1"}),
                 "refuses": (401, {"WWW_Authenticate": 'Basic realm="x"'}),
                 "is a page": (200, {"Content_Type": "text/html"}),
                 "moved": (301, {"Location": "https://registry.example.com/v2/"}),
