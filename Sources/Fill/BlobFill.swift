@@ -14,7 +14,7 @@ final class BlobFill: Sendable {
     /// Of the whole blob, once it is known.
     var size: Int64?
     var followers = 0
-    /// Are told of the next change, once.
+    /// Called at the next change, once.
     var listeners: [@Sendable () -> Void] = []
     var hasTurn: Bool
     var pace: FillPace

@@ -4,7 +4,7 @@ internal import Registry
 /// For `BLOBLO_PROOF_SCOPE=repository`: what one question to upstream will tell others too.
 ///
 /// An asker's first question for a repository tells whether the asker reads it; so the asker's other requests
-/// there wait for it. That the repository has a blob is told by whoever asks for it first; so those who are
+/// there wait for it. The first who asks for a blob learns that the repository has it; so those who are
 /// known to read the repository wait for that.
 final class RepositoryFlights: Sendable {
   private struct Reader: Hashable, Sendable {

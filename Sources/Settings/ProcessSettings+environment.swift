@@ -45,7 +45,7 @@ extension ProcessSettings {
     var warnings = UnknownSettings(environment).sentences
     if listenAddress.isBeyondLoopback {
       warnings.append(
-        "BLOBLO_LISTEN_ADDR: \(listenAddress) can be reached from other machines; whoever connects there can "
+        "BLOBLO_LISTEN_ADDR: \(listenAddress) can be reached from other machines; anyone who connects there can "
           + "stop bloblo and set its FastCGI params: use a Unix socket or a loopback address")
     }
     if location?.fill != .off, !reader.isSet(Declared.spoolFolder),

@@ -1,4 +1,4 @@
-/// Reads settings from named texts and collects what is wrong with them, so that all mistakes are told
+/// Reads settings from named texts and collects what is wrong with them, so that the log names all mistakes
 /// together.
 package struct SettingsReader {
   let environment: [String: String]

@@ -1,7 +1,7 @@
 internal import S3
 internal import Synchronization
 
-/// Keeps why there is no credential, and hands on what becomes of it to whoever listens.
+/// Keeps why there is no credential, and hands on what becomes of it to its listener.
 package final class CredentialRecord: CredentialObserver, BucketObserver {
   private let observer = Mutex<(any CredentialObserver & BucketObserver)?>(nil)
   private let lastTrouble = Mutex<String?>(nil)

@@ -227,7 +227,7 @@ class Soak:
 
     def hurt_relay(self, name, length):
         if name == "stall":
-            # Some connections move next to nothing from now on, also when the relay is well again.
+            # Some connections move next to nothing from now on, also after the relay has recovered.
             self.relay.victims, self.relay.drip, self.relay.times = b"GET ", "down", 3
         self.relay.rate = 320 * KIB if name == "slow" else None
         end = time.monotonic() + length

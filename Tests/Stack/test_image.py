@@ -145,7 +145,7 @@ def test_a_client_pulls_through_it(runtime, tmp_path, make_stack):
     status, fields = site.fill(digest)
     assert status == 307
     assert digest_of(stack.request("GET", fields["Location"])[2]) == digest
-    # Not root, though whoever started the runtime is.
+    # Not root, though the user who started the runtime is.
     assert site.servers.socket.stat().st_uid == 7777
     site.bloblo.stop()
     assert site.bloblo.ended == 0, site.bloblo.tail()

@@ -19,7 +19,7 @@ extension Location {
 
   /// Asks for an object's first byte as clients do, through the URL that they get.
   ///
-  /// - Returns: `nil` when there is no URL, and so none for clients either: that is told elsewhere.
+  /// - Returns: `nil` when there is no URL, and so none for clients either; the log says that elsewhere.
   package func meet(_ digest: Digest, size: Int64?) -> ClientRoad.Outcome? {
     let url: SignedURL
     do {

@@ -4,7 +4,7 @@ internal import S3
 package import Settings
 internal import Store
 
-/// What is wrong with the credential where other settings are wrong: who mends those mends it in the same
+/// What is wrong with the credential where other settings are wrong: who corrects those corrects it in the same
 /// round. The sources are asked for it, as at a start.
 package func credentialProblems(
   _ environment: [String: String], beside error: SettingsError

@@ -26,7 +26,7 @@ extension PassReason.Kind {
     case .switchedOff: "Offloading is switched off: `bloblo offload on` switches it on."
     case .purged:
       "`bloblo purge` took this blob out of the bucket; it passes until its old URLs have ended."
-    case .conditional: "If-None-Match and its kin: only the registry can judge."
+    case .conditional: "If-None-Match or another condition: only the registry can judge."
     case .range: "No byte range, very many of them, or a HEAD with one."
     case .otherValidator: "If-Range with another validator than the registry's."
     case .upstreamStatus:
