@@ -119,3 +119,38 @@ struct HistoryTests {
     #expect(bytes.share == 99)
   }
 }
+
+struct CounterTests {
+  private let counters = Counters<Road>()
+  private var accelerated: Counter { counters[.accelerated] }
+
+  /// bloblo's own pages read between a decision and the web server's word that it could not read the object.
+  @Test func `only what a scrape has got holds a counter up`() {
+    let history = History(at: .now())
+    accelerated.add(10)
+    history.take(counters, at: .now())
+    #expect(accelerated.value == 10)
+    accelerated.takeBack(10)
+    #expect(accelerated.scraped() == 0)
+  }
+
+  @Test func `a scraped value never falls`() {
+    accelerated.add(10)
+    #expect(accelerated.scraped() == 10)
+    accelerated.takeBack(10)
+    #expect((accelerated.value, accelerated.scraped()) == (0, 10))
+    accelerated.add(15)
+    #expect((accelerated.value, accelerated.scraped()) == (15, 15))
+  }
+
+  @Test func `bytes that were taken back make no minute negative`() {
+    let history = History(at: .now())
+    accelerated.add(10)
+    history.take(counters, at: .now())
+    accelerated.takeBack(10)
+    history.take(counters, at: .now())
+    accelerated.add(12)
+    history.take(counters, at: .now())
+    #expect(history.reading.today[.accelerated] == 12)
+  }
+}

@@ -36,17 +36,17 @@ struct MetricsPage {
     let figures = operation.figures
     text.begin(
       "bloblo_decisions_total", .counter, "Decisions on requests; passes with their reasons.")
-    for (kind, value) in figures.decisions.values {
+    for (kind, value) in figures.decisions.scraped() {
       text.sample("bloblo_decisions_total", ["decision": kind.word, "reason": ""], value)
     }
-    for (kind, value) in figures.passes.values {
+    for (kind, value) in figures.passes.scraped() {
       text.sample("bloblo_decisions_total", ["decision": "pass", "reason": kind.word], value)
     }
     text.begin(
       "bloblo_blob_bytes_total", .counter,
       "Bytes of blobs that GETs asked for, by the path they took; passed ones where the size is known, and accelerated ones but for what the web server could not read."
     )
-    for (road, value) in figures.bytes.values {
+    for (road, value) in figures.bytes.scraped() {
       text.sample("bloblo_blob_bytes_total", ["path": road.word], value)
     }
     text.metric(
@@ -83,7 +83,7 @@ struct MetricsPage {
     text.sample("bloblo_fills_completed_total", ["by": "this"], figures.fillsDone.value)
     text.sample("bloblo_fills_completed_total", ["by": "another"], figures.fillsElsewhere.value)
     text.begin("bloblo_fills_failed_total", .counter, "Failed fills, by cause.")
-    for (cause, value) in figures.fillsFailed.values {
+    for (cause, value) in figures.fillsFailed.scraped() {
       text.sample("bloblo_fills_failed_total", ["cause": cause.word], value)
     }
     text.metric(

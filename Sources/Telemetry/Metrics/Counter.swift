@@ -5,8 +5,8 @@ package import Synchronization
 package final class Counter: Sendable {
   @usableFromInline let count = Atomic<Int64>(0)
   private let takenBack = Atomic<Int64>(0)
-  /// The highest value that was read: a counter never falls.
-  private let shown = Atomic<Int64>(0)
+  /// The highest value that a scrape has got.
+  private let highest = Atomic<Int64>(0)
 
   package init() {}
 
@@ -16,14 +16,18 @@ package final class Counter: Sendable {
   /// Adds one; the value before.
   func next() -> Int64 { count.wrappingAdd(1, ordering: .relaxed).oldValue }
 
-  /// Takes back what was added before its time. Where that was read already, the value stands still until as much
-  /// has been added again.
+  /// Takes back what was added before its time.
   package func takeBack(_ less: Int64) { takenBack.wrappingAdd(less, ordering: .relaxed) }
 
+  /// What was added and not taken back. It can fall.
   package var value: Int64 {
     let less = takenBack.load(ordering: .relaxed)
-    return shown.max(count.load(ordering: .relaxed) &- less, ordering: .relaxed).newValue
+    return count.load(ordering: .relaxed) &- less
   }
+
+  /// The value for Prometheus, whose counters never fall: after `takeBack` it stands still until as much was added
+  /// again. Only scrapes may call this: what one caller has got is the least that the next one gets.
+  package func scraped() -> Int64 { highest.max(value, ordering: .relaxed).newValue }
 }
 
 /// A counter for each case of an enumeration whose raw values count from 0.
@@ -36,4 +40,9 @@ where Kind.RawValue == Int {
 
   /// In the order of the cases.
   package var values: [(kind: Kind, value: Int64)] { Kind.allCases.map { ($0, self[$0].value) } }
+
+  /// `Counter.scraped()` of each, in the order of the cases.
+  package func scraped() -> [(kind: Kind, value: Int64)] {
+    Kind.allCases.map { ($0, self[$0].scraped()) }
+  }
 }

@@ -52,8 +52,9 @@ package final class History: Sendable {
   package func take(_ counters: Counters<Road>, at now: UnixTime) {
     let total = Bytes(roads: counters.values.map(\.value))
     state.withLock { state in
-      let more = Bytes(roads: zip(total.roads, state.last.roads).map { $0 &- $1 })
-      state.last = total
+      // A counter that fell adds nothing until it is where it was.
+      let more = Bytes(roads: zip(total.roads, state.last.roads).map { max(0, $0 &- $1) })
+      state.last = Bytes(roads: zip(total.roads, state.last.roads).map(max))
       let (minute, day) = (now.seconds / 60, now.seconds / 86_400)
       // A clock that was set back goes on in the newest minute.
       for _ in 0..<min(max(0, minute - state.minute), Int64(Self.minutes)) {
