@@ -89,6 +89,8 @@ class Bench:
         ports = {name: self.ports.take() for name in (*sockets, "nginx", "registry")}
         shipped = (ROOT / "nginx/bloblo-locations.conf").read_text()
         params = " ".join(re.findall(r"^ *(fastcgi_param [^;#]+;)", shipped, re.MULTILINE))
+        maps = " ".join(re.findall(r"^map [^{]*{[^}]*}", (ROOT / "nginx/bloblo-upstreams.conf").read_text(),
+                                   re.MULTILINE))
         common = f"""
     fastcgi_keep_conn on; fastcgi_buffer_size 16k; fastcgi_buffers 4 16k;
     {params}"""
@@ -115,6 +117,7 @@ http {{
 access_log off; keepalive_requests 10000000;
 {" ".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))}
 {more}
+{maps}
 {upstreams}
 upstream registry {{ server {registry}; keepalive 256; keepalive_requests 10000000; }}
 {servers}
@@ -122,8 +125,11 @@ server {{ listen 127.0.0.1:{ports["nginx"]}; location / {{ return 307 "{location
 server {{ listen 127.0.0.1:{ports["registry"]}; location / {{
   proxy_pass {scheme}://registry; proxy_http_version 1.1; proxy_set_header Connection ""; }} }}
 }}""")
-        self.start("nginx", "-c", config, "-e", folder / "error.log")
-        time.sleep(0.5)
+        process = self.start("nginx", "-c", config, "-e", folder / "error.log")
+        while not (folder / "nginx.pid").exists():  # written when nginx listens
+            if process.poll() is not None:
+                raise SystemExit((folder / "error.log").read_text())
+            time.sleep(0.05)
         return ports
 
 
