@@ -65,7 +65,7 @@ package struct Listener: ~Copyable, Sendable {
     let flags = Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
     let descriptor = accept4(self.descriptor, nil, nil, flags)
     guard descriptor >= 0 else { return nil }
-    if isTCP { setOption(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, Int32(1)) }
+    if isTCP { setOption(descriptor, level: Int32(IPPROTO_TCP), name: TCP_NODELAY, to: Int32(1)) }
     return descriptor
   }
 
@@ -201,7 +201,7 @@ private func listen(tcp host: String, _ port: UInt16, _ address: ListenAddress) 
   let descriptor = unsafe socket(
     info.ai_family, info.ai_socktype | Int32(SOCK_CLOEXEC.rawValue), info.ai_protocol)
   guard descriptor >= 0 else { throw ListenError(address, "socket", errno: errno) }
-  setOption(descriptor, SOL_SOCKET, SO_REUSEADDR, Int32(1))
+  setOption(descriptor, level: SOL_SOCKET, name: SO_REUSEADDR, to: Int32(1))
   guard unsafe bind(descriptor, info.ai_addr, info.ai_addrlen) == 0,
     listen(descriptor, backlog) == 0
   else {

@@ -26,7 +26,7 @@ final class Reactor: @unchecked Sendable {
   /// Open connections, for those who wait until there is none.
   private let count = Monitor(0)
 
-  init(_ loop: EventLoop, _ handler: any RequestHandler, _ limits: ConnectionLimits) {
+  init(on loop: EventLoop, handler: any RequestHandler, limits: ConnectionLimits) {
     self.loop = loop
     self.handler = handler
     self.limits = limits

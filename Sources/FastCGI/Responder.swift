@@ -17,7 +17,7 @@ package final class Responder: Sendable {
     _ listener: consuming Listener, on loop: EventLoop,
     limits: ConnectionLimits = ConnectionLimits(), handler: any RequestHandler
   ) {
-    reactor = Reactor(loop, handler, limits)
+    reactor = Reactor(on: loop, handler: handler, limits: limits)
     acceptor = Acceptor(listener, reactor)
     // A web server that has gone is told by `send`.
     signal(SIGPIPE, SIG_IGN)

@@ -7,7 +7,7 @@ func setNonblocking(_ descriptor: Int32) {
 
 /// Sets a socket option; one that can't be set costs speed or patience, never correctness.
 func setOption<Value: BitwiseCopyable>(
-  _ descriptor: Int32, _ level: Int32, _ name: Int32, _ value: Value
+  _ descriptor: Int32, level: Int32, name: Int32, to value: Value
 ) {
   var value = value
   _ = unsafe setsockopt(descriptor, level, name, &value, socklen_t(MemoryLayout<Value>.size))
@@ -17,8 +17,8 @@ func setOption(_ descriptor: Int32, timeout name: Int32, _ limit: Duration) {
   // All zeros would be no limit at all.
   let (seconds, attoseconds) = max(limit, .microseconds(1)).components
   setOption(
-    descriptor, SOL_SOCKET, name,
-    timeval(tv_sec: Int(seconds), tv_usec: Int(attoseconds / 1_000_000_000_000)))
+    descriptor, level: SOL_SOCKET, name: name,
+    to: timeval(tv_sec: Int(seconds), tv_usec: Int(attoseconds / 1_000_000_000_000)))
 }
 
 /// Runs `body` with the address of a Unix socket; `path` is known to fit.

@@ -64,7 +64,8 @@ final class BlobFill: Sendable {
         state.listeners.append(listener)
         return .asking
       case .measuring: return .broken(.sizeless)
-      case .reading(let head, let spool): return .reader(BlobReader(head, spool, follower))
+      case .reading(let head, let spool):
+        return .reader(BlobReader(head: head, spool: spool, follower: follower))
       case .broken(let error): return .broken(error)
       }
     }
@@ -96,7 +97,8 @@ final class BlobFill: Sendable {
     let reader: BlobReader?? = state.wait(for: limit) { state in
       switch state.phase {
       case .asking: nil
-      case .reading(let head, let spool): .some(BlobReader(head, spool, follower))
+      case .reading(let head, let spool):
+        .some(BlobReader(head: head, spool: spool, follower: follower))
       case .measuring, .broken: .some(nil)
       }
     }
@@ -274,7 +276,7 @@ package final class BlobReader: Sendable {
   private let spool: Spool
   private let follower: FillFollower
 
-  fileprivate init(_ head: HTTPResponseHead, _ spool: Spool, _ follower: FillFollower) {
+  fileprivate init(head: HTTPResponseHead, spool: Spool, follower: FillFollower) {
     self.head = head
     self.spool = spool
     self.follower = follower

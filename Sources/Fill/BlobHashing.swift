@@ -22,7 +22,7 @@ final class BlobHashing: Sendable {
     let take: @Sendable (BlobPart) -> Void
   }
 
-  init(_ fill: BlobFill, _ spool: Spool, _ parts: Parts?) {
+  init(_ fill: BlobFill, spool: Spool, parts: Parts?) {
     self.fill = fill
     self.spool = spool
     self.parts = parts

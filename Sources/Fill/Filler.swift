@@ -146,7 +146,7 @@ package final class Filler: Sendable {
     _ source: FillSource, by http: inout HTTPClient, onAdvance: @escaping @Sendable (Int64) -> Void
   ) throws(FillError) -> Bool {
     let fill = BlobFill(source.digest, size: source.size, onAdvance: onAdvance)
-    return try readAndPublish(fill, source, isShared: false, &http).0 == .stored
+    return try readAndPublish(fill, from: source, isShared: false, over: &http).0 == .stored
   }
 
   /// Takes no more fills, and waits for those that run; what is not done by then is given up, and its
@@ -175,7 +175,7 @@ package final class Filler: Sendable {
       let fill = BlobFill(source.digest, size: source.size, hasTurn: queueLimit == 0)
       let isTaken = readers.submit(queueLimit: queueLimit) { http in
         let isPublished = self.run(
-          fill, source, since: start, looksFirst: queueLimit > 0, &http)
+          fill, from: source, since: start, looksFirst: queueLimit > 0, over: &http)
         self.table.remove(name, isPublished: isPublished)
       }
       return isTaken ? fill : nil
@@ -184,8 +184,8 @@ package final class Filler: Sendable {
 
   /// - Returns: whether the blob is in the bucket.
   private func run(
-    _ fill: BlobFill, _ source: FillSource, since start: ContinuousClock.Instant,
-    looksFirst: Bool, _ http: inout HTTPClient
+    _ fill: BlobFill, from source: FillSource, since start: ContinuousClock.Instant,
+    looksFirst: Bool, over http: inout HTTPClient
   ) -> Bool {
     fill.takeTurn()
     do throws(FillError) {
@@ -197,7 +197,7 @@ package final class Filler: Sendable {
         observer.found(source.digest, size: size)
         return true
       }
-      let (ending, size) = try readAndPublish(fill, source, isShared: true, &http)
+      let (ending, size) = try readAndPublish(fill, from: source, isShared: true, over: &http)
       source.onEnd(.success(size))
       switch ending {
       case .stored:
@@ -215,19 +215,19 @@ package final class Filler: Sendable {
 
   /// - Parameter isShared: whether clients may read along.
   private func readAndPublish(
-    _ fill: BlobFill, _ source: FillSource, isShared: Bool, _ http: inout HTTPClient
+    _ fill: BlobFill, from source: FillSource, isShared: Bool, over http: inout HTTPClient
   ) throws(FillError) -> (Publication, size: Int64) {
     let reading = try reading(fill, source, isShared: isShared)
     let spool = try reading.begin { [table] in table.isGivenUp ? .stopping : nil }
     let target = source.target(size: spool.bytes)
     let partSize = PartSize(for: spool.bytes, preferred: limits.partBytes).bytes
     guard spool.bytes > partSize else {
-      try finish(reading, fill, nil)
-      try BlobHashing(fill, spool, nil).verify().get()
-      return (try put(target, spool, &http), spool.bytes)
+      try finish(reading, of: fill, upload: nil)
+      try BlobHashing(fill, spool: spool, parts: nil).verify().get()
+      return (try put(target, from: spool, over: &http), spool.bytes)
     }
     let upload = MultipartFill(
-      target, spool, uploaders, parallelParts: limits.parallelParts,
+      target, spool: spool, pool: uploaders, parallelParts: limits.parallelParts,
       lead: isShared ? nil : 2 * partSize * Int64(limits.parallelParts)
     ) { fill.progress.followers > 0 }
     uploads.withLock { $0.append(upload) }
@@ -242,18 +242,18 @@ package final class Filler: Sendable {
       let parts = BlobHashing.Parts(bytes: partSize, algorithm: upload.algorithm) {
         upload.add($0)
       }
-      let hashing = BlobHashing(fill, spool, parts)
+      let hashing = BlobHashing(fill, spool: spool, parts: parts)
       let isAlongside = hashing.start(on: hashers)
-      try finish(reading, fill, upload)
+      try finish(reading, of: fill, upload: upload)
       upload.endReading()
       if isAlongside { try hashing.waitForVerdict() } else { try hashing.verify().get() }
-      let publication = try complete(upload, target, &http)
-      if publication == .elsewhere { abort(upload, target, &http) }
+      let publication = try complete(upload, as: target, over: &http)
+      if publication == .elsewhere { abort(upload, of: target, over: &http) }
       return (publication, spool.bytes)
     } catch {
       // At once: whoever waits for bytes need not wait for the upload's end.
       fill.breakOff(error)
-      abort(upload, target, &http)
+      abort(upload, of: target, over: &http)
       // The bytes of others may be there though ours are not wanted any more.
       if upload.isElsewhere { return (.elsewhere, spool.bytes) }
       throw error
@@ -270,8 +270,8 @@ package final class Filler: Sendable {
     guard let request = source.request.take() else { throw .stale }
     let connections = connections
     return UpstreamReading(
-      fill, source, request, patience: request.limits.stall, spool,
-      .init {
+      fill, source: source, request: request, patience: request.limits.stall, spool: spool,
+      means: .init {
         connections.submit($0)
       } makeSpool: { [self] size throws(FillError) in
         try makeSpool(size, isPatient: false)
@@ -284,7 +284,7 @@ package final class Filler: Sendable {
   }
 
   private func finish(
-    _ reading: UpstreamReading, _ fill: BlobFill, _ upload: MultipartFill?
+    _ reading: UpstreamReading, of fill: BlobFill, upload: MultipartFill?
   ) throws(FillError) {
     try reading.finish(with: upload) { [table] in
       if table.isGivenUp { return .stopping }
@@ -294,7 +294,7 @@ package final class Filler: Sendable {
     }
   }
 
-  private func put(_ target: FillTarget, _ spool: Spool, _ http: inout HTTPClient)
+  private func put(_ target: FillTarget, from spool: Spool, over http: inout HTTPClient)
     throws(FillError) -> Publication
   {
     if target.isPublished(over: &http) { return .elsewhere }
@@ -315,7 +315,7 @@ package final class Filler: Sendable {
     return try spool.sha256(from: 0, count: target.size)
   }
 
-  private func complete(_ upload: MultipartFill, _ target: FillTarget, _ http: inout HTTPClient)
+  private func complete(_ upload: MultipartFill, as target: FillTarget, over http: inout HTTPClient)
     throws(FillError) -> Publication
   {
     let outcome = try upload.waitForParts { [table] in table.isGivenUp }
@@ -330,7 +330,7 @@ package final class Filler: Sendable {
     Publisher(target: target) { [table] in !table.isGivenUp }
   }
 
-  private func abort(_ upload: MultipartFill, _ target: FillTarget, _ http: inout HTTPClient) {
+  private func abort(_ upload: MultipartFill, of target: FillTarget, over http: inout HTTPClient) {
     guard let multipart = upload.abandon() else { return }
     do throws(S3Error) {
       try Retry.run { () throws(S3Error) in

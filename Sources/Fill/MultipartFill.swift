@@ -51,7 +51,7 @@ final class MultipartFill: Sendable {
   /// - Parameter lead: for a fill that nobody can read along with: how many bytes the reading may be ahead of
   ///   what is up. And what is up leaves the spool.
   init(
-    _ target: FillTarget, _ spool: Spool, _ pool: ThreadPool<HTTPClient>, parallelParts: Int,
+    _ target: FillTarget, spool: Spool, pool: ThreadPool<HTTPClient>, parallelParts: Int,
     lead: Int64?, isFollowed: @escaping @Sendable () -> Bool
   ) {
     self.target = target
@@ -219,7 +219,7 @@ final class MultipartFill: Sendable {
     let checksum = try checksum(of: part, as: upload.checksum)
     return try Retry.run(goesOn) { () throws(S3Error) in
       try target.bucket.uploadPart(
-        upload, number: part.number, body, checksum,
+        upload, number: part.number, body: body, checksum: checksum,
         sha256: { () throws(S3Error) in try sha256(of: part) }, over: &http, now: .now())
     }
   }

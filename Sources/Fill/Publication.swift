@@ -22,10 +22,14 @@ struct Publisher {
 
   func publish(_ http: inout HTTPClient, _ attempt: Attempt) throws(FillError) -> Publication {
     do throws(S3Error) {
-      if try tryToPublish(!target.isReplacement, &http, attempt) != .alreadyThere { return .stored }
+      if try tryToPublish(conditionally: !target.isReplacement, over: &http, attempt)
+        != .alreadyThere
+      {
+        return .stored
+      }
       if target.isPublished(over: &http) { return .elsewhere }
       // A wrong object has come there meanwhile.
-      _ = try tryToPublish(false, &http, attempt)
+      _ = try tryToPublish(conditionally: false, over: &http, attempt)
       return .stored
     } catch {
       // The answer may be lost and the object be there.
@@ -35,7 +39,7 @@ struct Publisher {
   }
 
   private func tryToPublish(
-    _ isConditional: Bool, _ http: inout HTTPClient, _ attempt: Attempt
+    conditionally isConditional: Bool, over http: inout HTTPClient, _ attempt: Attempt
   ) throws(S3Error) -> UploadOutcome {
     try Retry.run(goesOn) { () throws(S3Error) in try attempt(&http, isConditional) }
   }

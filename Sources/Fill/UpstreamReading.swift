@@ -38,8 +38,8 @@ final class UpstreamReading: Sendable {
   ///   - patience: how long it may crawl while no client reads along.
   ///   - spool: as large as the blob, where its size is known.
   init(
-    _ fill: BlobFill, _ source: FillSource, _ request: HTTPRequest, patience: Duration,
-    _ spool: Spool?, _ means: Means
+    _ fill: BlobFill, source: FillSource, request: HTTPRequest, patience: Duration,
+    spool: Spool?, means: Means
   ) {
     self.fill = fill
     self.source = source

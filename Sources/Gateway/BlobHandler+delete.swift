@@ -7,7 +7,7 @@ internal import Threading
 
 extension BlobHandler {
   /// Relays a DELETE of a blob, whatever the web server could do with it: only so its answer is heard.
-  func delete(_ deletion: BlobDeletion, _ request: Request, _ location: Location) {
+  func delete(_ deletion: BlobDeletion, for request: Request, in location: Location) {
     ledger.passed(RequestFacts(request: request, blob: nil), .deletion)
     let locations = locations
     @Sendable func end(_ outcome: BlobDeletion.Outcome) {

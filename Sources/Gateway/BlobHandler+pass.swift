@@ -13,19 +13,19 @@ extension BlobHandler {
     default: break
     }
     ledger.passed(exchange, reason)
-    handBack(exchange.request, exchange.location, reason)
+    handBack(exchange.request, in: exchange.location, because: reason)
   }
 
   func pass(
-    _ request: Request, _ location: Location, _ reason: PassReason, _ id: RequestID? = nil
+    _ request: Request, in location: Location, because reason: PassReason, id: RequestID? = nil
   ) {
     if reason == .loop { location.passes.pass(.loop) }
     ledger.passed(RequestFacts(request: request, blob: nil, id: id), reason)
-    handBack(request, location, reason)
+    handBack(request, in: location, because: reason)
   }
 
   /// Leaves the answer to the registry: by the web server's hand, or by ours where it has none.
-  private func handBack(_ request: Request, _ location: Location, _ reason: PassReason) {
+  private func handBack(_ request: Request, in location: Location, because reason: PassReason) {
     let kind = frontServer.resolved(for: request)
     guard kind == .none else {
       let isUpstreamDown = reason.kind == .upstreamUnreachable
@@ -41,7 +41,7 @@ extension BlobHandler {
 
   /// Has the web server read the bucket.
   func accelerate(
-    _ exchange: BlobExchange, _ proof: BlobProof, _ url: [UInt8], size: Int64
+    _ exchange: BlobExchange, proof: BlobProof, to url: [UInt8], size: Int64
   ) {
     let kind = frontServer.resolved(for: exchange.request)
     guard kind != .none, let target = SignedTarget(url) else {
@@ -51,7 +51,7 @@ extension BlobHandler {
     guard exchange.asksForBytes(of: size) else { return pass(exchange, .range) }
     ledger.decided(.accelerate, exchange, by: .accelerated, size: size)
     exchange.location.front.accelerate(
-      exchange.request, kind, proof, target, exchange.blob.path.digest)
+      exchange.request, by: kind, proof: proof, to: target, digest: exchange.blob.path.digest)
   }
 
   /// Sends the client to the bucket.

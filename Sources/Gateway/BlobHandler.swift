@@ -61,7 +61,8 @@ package final class BlobHandler: RequestHandler {
     asking = services.asking
     looking = services.looking
     relaying = services.relaying
-    unread = UnreadReports(services.locations, services.ledger, services.notices)
+    unread = UnreadReports(
+      locations: services.locations, ledger: services.ledger, notices: services.notices)
     self.routes = routes
   }
 
@@ -114,16 +115,18 @@ package final class BlobHandler: RequestHandler {
 
   /// - Parameter location: `nil` when the request's params are wrong.
   private func handle(_ request: Request, at location: Location?, _ stopwatch: Stopwatch?) {
-    guard let location else { return pass(request, locations.standard, .wrongParams) }
+    guard let location else { return pass(request, in: locations.standard, because: .wrongParams) }
     if request.isForAuthorizer { return authorize(request, location) }
     let isLoop = request.isLoop
     let blob = isLoop ? nil : BlobRequest(request, in: location, askers)
-    guard !isLoop else { return pass(request, location, .loop) }
+    guard !isLoop else { return pass(request, in: location, because: .loop) }
     guard request.role == .responder, let blob else {
-      if let deletion = BlobDeletion(request) { return delete(deletion, request, location) }
+      if let deletion = BlobDeletion(request) {
+        return delete(deletion, for: request, in: location)
+      }
       return handleOther(request, location)
     }
-    guard !request.hasBody else { return pass(request, location, .requestBody) }
+    guard !request.hasBody else { return pass(request, in: location, because: .requestBody) }
     let exchange = BlobExchange(
       request: request, blob: blob, location: location, stopwatch: stopwatch)
     if offloading.isOff { return pass(exchange, .switchedOff) }
@@ -147,9 +150,11 @@ package final class BlobHandler: RequestHandler {
   private func handleOther(_ request: Request, _ location: Location) {
     if hearUnread(request) || routes.contains(where: { $0.answer(request) }) { return }
     guard !pingAndToken.memory.isOff, let kind = PingAndToken.Kind(request) else {
-      return pass(request, location, .notABlobRequest)
+      return pass(request, in: location, because: .notABlobRequest)
     }
-    guard request.hasOnlyHarmlessFields else { return pass(request, location, .notRemembered) }
+    guard request.hasOnlyHarmlessFields else {
+      return pass(request, in: location, because: .notRemembered)
+    }
     let key = pingAndToken.key(of: request, in: location)
     if let answer = pingAndToken.memory.answer(to: key, at: .now()) {
       ledger.decided(.remember, RequestFacts(request: request, blob: nil))
@@ -157,13 +162,14 @@ package final class BlobHandler: RequestHandler {
     }
     let id = RequestID(request)
     let isTaken = asking.submit { [self] http in
-      guard let answer = pingAndToken.ask(kind, request, id, in: location, by: &http) else {
-        return pass(request, location, .notRemembered, id)
+      guard let answer = pingAndToken.ask(kind, for: request, id: id, in: location, by: &http)
+      else {
+        return pass(request, in: location, because: .notRemembered, id: id)
       }
       ledger.decided(.remember, RequestFacts(request: request, blob: nil, id: id))
       location.front.relay(request, answer)
     }
-    if !isTaken { pass(request, location, .busy, id) }
+    if !isTaken { pass(request, in: location, because: .busy, id: id) }
   }
 
   /// The web server could not read the bucket. Its client gets the registry's answer.
@@ -292,9 +298,10 @@ package final class BlobHandler: RequestHandler {
     case .pass(let reason): pass(exchange, reason)
     case .answer(let proof, let size):
       ledger.decided(.answer, exchange, size: size)
-      location.front.answer(request, proof, size: size, blob.path.digest)
+      location.front.answer(request, proof, size: size, digest: blob.path.digest)
     case .redirect(let url, let size): redirect(exchange, to: url, size: size)
-    case .accelerate(let proof, let url, let size): accelerate(exchange, proof, url, size: size)
+    case .accelerate(let proof, let url, let size):
+      accelerate(exchange, proof: proof, to: url, size: size)
     case .multipart(let proof, let size):
       let ranges = request.withParameter("HTTP_RANGE") { ByteRanges(field: $0) } ?? nil
       guard let parts = ranges?.resolved(of: size), !request.hasEndlessCuts else {

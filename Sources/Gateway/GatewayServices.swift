@@ -30,8 +30,8 @@ package struct GatewayServices: Sendable {
 
   /// - Parameter isTCP: whether any local user can connect, and set params.
   package init(
-    _ settings: ProcessSettings, _ credentials: SigningCredentials, environment: [String: String],
-    _ log: Log, on loop: EventLoop, isTCP: Bool = false
+    _ settings: ProcessSettings, credentials: SigningCredentials, environment: [String: String],
+    log: Log, on loop: EventLoop, isTCP: Bool = false
   ) {
     self.loop = loop
     upstream = QuestionClient(loop, connectionLimit: settings.upstreamConnections)
@@ -45,7 +45,7 @@ package struct GatewayServices: Sendable {
     locations = Locations(
       settings, credentials, environment: environment,
       rule: ParamRule(named: settings.params, isTCP: isTCP), report: ledger.log.wrongParams)
-    tee = Tee(settings, log.logger, ledger, on: loop)
+    tee = Tee(settings, logger: log.logger, ledger: ledger, on: loop)
     severalRanges = SeveralRanges(settings, ledger)
     pingAndToken = PingAndToken(
       memory: AnswerMemory(longest: settings.answerLife), askers: askers,

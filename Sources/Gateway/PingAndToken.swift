@@ -60,7 +60,7 @@ package struct PingAndToken: Sendable {
   ///
   /// - Returns: a 200 that is what it should be; `nil` for everything else.
   func ask(
-    _ kind: Kind, _ request: Request, _ id: RequestID, in location: Location,
+    _ kind: Kind, for request: Request, id: RequestID, in location: Location,
     by http: inout HTTPClient
   ) -> HTTPResponse? {
     let client = ClientFields(request, in: location, id)

@@ -34,14 +34,14 @@ final class SeveralRanges: Sendable {
       return pass(.store("no key for this digest"))
     }
     let isTaken = pool.submit { [self] http in
-      send(exchange, proof, key, size: size, parts, &http, orPass: pass)
+      send(exchange, proof, key: key, size: size, parts: parts, over: &http, orPass: pass)
     }
     if !isTaken { pass(.busy) }
   }
 
   private func send(
-    _ exchange: BlobExchange, _ proof: BlobProof, _ key: ObjectKey, size: Int64,
-    _ parts: [Range<Int64>], _ http: inout HTTPClient, orPass pass: (PassReason) -> Void
+    _ exchange: BlobExchange, _ proof: BlobProof, key: ObjectKey, size: Int64,
+    parts: [Range<Int64>], over http: inout HTTPClient, orPass pass: (PassReason) -> Void
   ) {
     let request = exchange.request
     let body = MultipartBody(proof, size: size)
@@ -57,9 +57,9 @@ final class SeveralRanges: Sendable {
             line = ledger.begin(.multipart, exchange, size: size)
             exchange.location.front.begin(
               request, proof, multipart: body, count: body.count(of: parts),
-              exchange.blob.path.digest)
+              digest: exchange.blob.path.digest)
           }
-          guard put(read, piece, bytes, body, request) else {
+          guard put(read, piece: piece, bytes: bytes, in: body, to: request) else {
             ledger.end(line, by: .redirected, bytes: count)
             return request.abort()
           }
@@ -79,8 +79,8 @@ final class SeveralRanges: Sendable {
 
   /// Sends what of the parts stands in this piece; a part's head before its first byte.
   private func put(
-    _ read: JoinedRead, _ piece: Range<Int64>, _ bytes: [UInt8], _ body: MultipartBody,
-    _ request: Request
+    _ read: JoinedRead, piece: Range<Int64>, bytes: [UInt8], in body: MultipartBody,
+    to request: Request
   ) -> Bool {
     for part in read.parts {
       let wanted = part.clamped(to: piece)

@@ -19,7 +19,7 @@ package final class Tee: Sendable {
   private let ledger: Ledger
   private let loop: EventLoop
 
-  init(_ settings: ProcessSettings, _ logger: Logger, _ ledger: Ledger, on loop: EventLoop) {
+  init(_ settings: ProcessSettings, logger: Logger, ledger: Ledger, on loop: EventLoop) {
     filler = Filler(
       settings.fillLimits, observer: FillLog(logger, ledger))
     self.ledger = ledger
@@ -55,8 +55,8 @@ package final class Tee: Sendable {
     switch (mode, wanted) {
     case (.background, .part): ways.pass(.cold(queueForRange(source, exchange)))
     case (.background, _): ways.pass(.cold(queue(source) ? .background : .limit))
-    case (_, .part(let range)): cut(range, source, exchange, or: ways)
-    default: readAlong(source, wanted, exchange, or: ways)
+    case (_, .part(let range)): cut(range, from: source, for: exchange, or: ways)
+    default: readAlong(source, wanted: wanted, for: exchange, or: ways)
     }
   }
 
@@ -121,10 +121,10 @@ package final class Tee: Sendable {
 
   /// The client reads along with the fill that runs, or with a new one.
   private func readAlong(
-    _ source: FillSource, _ wanted: WantedBytes, _ exchange: BlobExchange, or ways: Ways
+    _ source: FillSource, wanted: WantedBytes, for exchange: BlobExchange, or ways: Ways
   ) {
     switch filler.follow(source) {
-    case .follower(let follower): stream(follower, wanted, exchange, or: ways)
+    case .follower(let follower): stream(follower, wanted: wanted, for: exchange, or: ways)
     case .published: ways.askAgain()
     case .standsStill: ways.pass(.cold(.upstream("the reading of it stands still")))
     case .none:
@@ -135,10 +135,10 @@ package final class Tee: Sendable {
 
   /// Cuts a range from the fill that runs; else one is queued for those who come later.
   private func cut(
-    _ range: ByteRange, _ source: FillSource, _ exchange: BlobExchange, or ways: Ways
+    _ range: ByteRange, from source: FillSource, for exchange: BlobExchange, or ways: Ways
   ) {
     switch filler.join(source) {
-    case .follower(let follower): stream(follower, .part(range), exchange, or: ways)
+    case .follower(let follower): stream(follower, wanted: .part(range), for: exchange, or: ways)
     case .published: ways.askAgain()
     case .standsStill: ways.pass(.cold(.upstream("the reading of it stands still")))
     case .none: ways.pass(.cold(queueForRange(source, exchange)))
@@ -147,7 +147,7 @@ package final class Tee: Sendable {
 
   /// Sends the client what comes in, at the client's own pace.
   private func stream(
-    _ follower: FillFollower, _ wanted: WantedBytes, _ exchange: BlobExchange, or ways: Ways
+    _ follower: FillFollower, wanted: WantedBytes, for exchange: BlobExchange, or ways: Ways
   ) {
     let (request, blob, location) = (exchange.request, exchange.blob, exchange.location)
     var (line, size): (Logger.Metadata?, Int64) = (nil, 0)

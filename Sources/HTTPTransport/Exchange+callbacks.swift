@@ -4,8 +4,8 @@ internal import CCurl
 
 /// Source: <https://curl.se/libcurl/c/CURLOPT_HEADERFUNCTION.html>
 @unsafe func receiveFieldLine(
-  _ bytes: UnsafeMutablePointer<CChar>?, _ size: Int, _ count: Int,
-  _ context: UnsafeMutableRawPointer?
+  bytes: UnsafeMutablePointer<CChar>?, size: Int, count: Int,
+  context: UnsafeMutableRawPointer?
 ) -> Int {
   guard let exchange = unsafe exchange(context), let bytes = unsafe bytes else { return 0 }
   let line = unsafe UnsafeRawBufferPointer(start: bytes, count: size * count)
@@ -14,8 +14,8 @@ internal import CCurl
 
 /// Source: <https://curl.se/libcurl/c/CURLOPT_WRITEFUNCTION.html>
 @unsafe func receiveBody(
-  _ bytes: UnsafeMutablePointer<CChar>?, _ size: Int, _ count: Int,
-  _ context: UnsafeMutableRawPointer?
+  bytes: UnsafeMutablePointer<CChar>?, size: Int, count: Int,
+  context: UnsafeMutableRawPointer?
 ) -> Int {
   guard let exchange = unsafe exchange(context), let bytes = unsafe bytes else { return 0 }
   // Nothing to give, and 0 means "all taken" here.
@@ -26,8 +26,8 @@ internal import CCurl
 
 /// Source: <https://curl.se/libcurl/c/CURLOPT_READFUNCTION.html>
 @unsafe func sendBody(
-  _ bytes: UnsafeMutablePointer<CChar>?, _ size: Int, _ count: Int,
-  _ context: UnsafeMutableRawPointer?
+  bytes: UnsafeMutablePointer<CChar>?, size: Int, count: Int,
+  context: UnsafeMutableRawPointer?
 ) -> Int {
   guard let exchange = unsafe exchange(context), let bytes = unsafe bytes else {
     return Int(CURL_READFUNC_ABORT)
@@ -37,7 +37,7 @@ internal import CCurl
 }
 
 /// Source: <https://curl.se/libcurl/c/CURLOPT_SEEKFUNCTION.html>
-@unsafe func seekBody(_ context: UnsafeMutableRawPointer?, _ offset: curl_off_t, _ origin: Int32)
+@unsafe func seekBody(context: UnsafeMutableRawPointer?, offset: curl_off_t, origin: Int32)
   -> Int32
 {
   guard let exchange = unsafe exchange(context), origin == 0 else {
@@ -49,9 +49,9 @@ internal import CCurl
 
 /// Source: <https://curl.se/libcurl/c/CURLOPT_XFERINFOFUNCTION.html>
 @unsafe func checkProgress(
-  _ context: UnsafeMutableRawPointer?, _ toReceive: curl_off_t, _ received: curl_off_t,
-  _ toSend: curl_off_t,
-  _ sent: curl_off_t
+  context: UnsafeMutableRawPointer?, toReceive: curl_off_t, received: curl_off_t,
+  toSend: curl_off_t,
+  sent: curl_off_t
 ) -> Int32 {
   guard let exchange = unsafe exchange(context) else { return 1 }
   return exchange.goesOn(bytes: Int64(received) + Int64(sent)) ? 0 : 1

@@ -105,11 +105,11 @@ package struct OffloadEngine: Sendable {
     let proof = sizes.complete(proof, for: request)
     guard
       case .present(let blob, let url)? = remembered(request, at: now)?.presence,
-      isRight(blob, proof, request),
+      isRight(blob, by: proof, for: request),
       // A signed URL leads nowhere while the bucket is down: after some silence a request asks.
       !watches.store.isSilent(at: now.steady)
     else { return nil }
-    return deliver(request, proof, blob, url, at: now)
+    return deliver(request, by: proof, blob, knownURL: url, at: now)
   }
 
   /// What the last look found, if that is good enough for this request: a client that comes back for the
@@ -239,8 +239,8 @@ package struct OffloadEngine: Sendable {
     case .unasked: return .pass(storeTrouble(request, at: now) ?? .busy)
     case .failed(let words): return .pass(.store(words))
     case .denied(let words): return .pass(.storeDenied(words))
-    case .presence(.present(let blob, let url)) where isRight(blob, proof, request):
-      return deliver(request, proof, blob, url, at: now)
+    case .presence(.present(let blob, let url)) where isRight(blob, by: proof, for: request):
+      return deliver(request, by: proof, blob, knownURL: url, at: now)
     case .presence(let presence):
       // Another's would be as unreadable.
       if presence.isUnreadable { return .pass(.store("clients may not read the object")) }
@@ -261,7 +261,7 @@ package struct OffloadEngine: Sendable {
 
   /// Whether the object may be given for the blob: one of the right size, or without a known size one that is
   /// proven, or that the registry itself leads to.
-  private func isRight(_ blob: StoredBlob, _ proof: BlobProof, _ request: BlobRequest) -> Bool {
+  private func isRight(_ blob: StoredBlob, by proof: BlobProof, for request: BlobRequest) -> Bool {
     guard blob.defect == nil else { return false }
     if let size = proof.size { return size == blob.size }
     return blob.isProven
@@ -293,7 +293,7 @@ package struct OffloadEngine: Sendable {
 
   /// Sends the client to the bucket, by a URL that was signed before, or by a new one.
   private func deliver(
-    _ request: BlobRequest, _ proof: BlobProof, _ blob: StoredBlob, _ known: SignedURL?,
+    _ request: BlobRequest, by proof: BlobProof, _ blob: StoredBlob, knownURL known: SignedURL?,
     at now: Moment
   ) -> Decision {
     // The registry answers with the whole blob then, and S3 would with the range.

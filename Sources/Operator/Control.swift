@@ -33,7 +33,7 @@ package struct Control: Route {
   private let locations: Locations
   private let filler: Filler
 
-  package init(_ purges: Purges, _ locations: Locations, _ filler: Filler) {
+  package init(purges: Purges, locations: Locations, filler: Filler) {
     self.purges = purges
     self.locations = locations
     self.filler = filler

@@ -18,7 +18,7 @@ package final class Reload: Sendable {
 
   /// - Parameter path: of the file that settings were read from at the start, if any.
   package init(
-    _ environment: [String: String], _ path: String?, _ log: Log, _ locations: Locations
+    environment: [String: String], path: String?, log: Log, locations: Locations
   ) {
     self.environment = Mutex(environment)
     self.path = path

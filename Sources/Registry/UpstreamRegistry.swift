@@ -58,12 +58,12 @@ package struct UpstreamRegistry: Sendable {
     _ path: BlobPath, for client: ClientFields, by http: inout HTTPClient,
     hear: (HTTPResponseHead) -> Void
   ) throws(Unproven) -> BlobProof {
-    let head = try ask(.head, path, client, &http)
+    let head = try ask(.head, path, for: client, over: &http)
     hear(head)
     switch verdict(on: head, path, client) {
     case .final(let result): return try result.get()
     case .again(let refusal):
-      let second = try ask(.get, path, client, &http)
+      let second = try ask(.get, path, for: client, over: &http)
       hear(second)
       return try verdict(on: second, after: refusal, path, client).get()
     }
@@ -80,7 +80,8 @@ package struct UpstreamRegistry: Sendable {
     then: @escaping (Result<BlobProof, Unproven>) -> Void
   ) {
     func ask(_ method: HTTPRequest.Method, heard: @escaping (HTTPResponseHead) -> Void) {
-      questions.ask(question(method, path, client), group: path.name.bytes, isWanted: isWanted) {
+      questions.ask(question(method, path, for: client), group: path.name.bytes, isWanted: isWanted)
+      {
         answer in
         switch answer {
         case .success(let head):
@@ -132,7 +133,7 @@ package struct UpstreamRegistry: Sendable {
 
   /// The request that reads the whole blob.
   package func request(for path: BlobPath, from client: ClientFields) -> HTTPRequest {
-    request(.get, path, client)
+    request(.get, path, for: client)
   }
 
   private func isWorthAnotherTry(_ answer: Unproven, _ client: ClientFields) -> Bool {
@@ -165,11 +166,12 @@ package struct UpstreamRegistry: Sendable {
   }
 
   private func ask(
-    _ method: HTTPRequest.Method, _ path: BlobPath, _ client: ClientFields, _ http: inout HTTPClient
+    _ method: HTTPRequest.Method, _ path: BlobPath, for client: ClientFields,
+    over http: inout HTTPClient
   ) throws(Unproven) -> HTTPResponseHead {
     let receiver = HeadReceiver()
     do {
-      try http.stream(question(method, path, client), to: receiver)
+      try http.stream(question(method, path, for: client), to: receiver)
     } catch {
       // A long body is not read to its end: the head says all.
       guard error.kind == .stopped else { throw Unproven(error) }
@@ -180,14 +182,14 @@ package struct UpstreamRegistry: Sendable {
 
   /// Of a GET one byte is enough.
   private func question(
-    _ method: HTTPRequest.Method, _ path: BlobPath, _ client: ClientFields
+    _ method: HTTPRequest.Method, _ path: BlobPath, for client: ClientFields
   ) -> HTTPRequest {
-    var request = request(method, path, client)
+    var request = request(method, path, for: client)
     if method == .get { request.fields.append(HTTPField("Range", "bytes=0-0")) }
     return request
   }
 
-  private func request(_ method: HTTPRequest.Method, _ path: BlobPath, _ client: ClientFields)
+  private func request(_ method: HTTPRequest.Method, _ path: BlobPath, for client: ClientFields)
     -> HTTPRequest
   {
     HTTPRequest(

@@ -51,7 +51,7 @@ package final class EventLoop: @unchecked Sendable {
     epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
     wakeUp = eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK))
     precondition(epoll >= 0 && wakeUp >= 0, "epoll_create1 or eventfd: error \(errno)")
-    control(EPOLL_CTL_ADD, wakeUp, EPOLLIN.rawValue, generation: 0)
+    control(EPOLL_CTL_ADD, wakeUp, for: EPOLLIN.rawValue, generation: 0)
   }
 
   deinit {
@@ -114,20 +114,20 @@ package final class EventLoop: @unchecked Sendable {
     }
     lastGeneration &+= 1
     watches[index] = Watch(source: source, generation: lastGeneration)
-    control(EPOLL_CTL_ADD, descriptor, interest.epollBits, generation: lastGeneration)
+    control(EPOLL_CTL_ADD, descriptor, for: interest.epollBits, generation: lastGeneration)
   }
 
   /// Watches for something else from now on. What is there already is an event once more.
   package func change(_ descriptor: Int32, to interest: Readiness) {
     guard Int(descriptor) < watches.count, let watch = watches[Int(descriptor)] else { return }
-    control(EPOLL_CTL_MOD, descriptor, interest.epollBits, generation: watch.generation)
+    control(EPOLL_CTL_MOD, descriptor, for: interest.epollBits, generation: watch.generation)
   }
 
   /// Watches the descriptor no longer; to be called before it is closed.
   package func forget(_ descriptor: Int32) {
     guard Int(descriptor) < watches.count, watches[Int(descriptor)] != nil else { return }
     watches[Int(descriptor)] = nil
-    control(EPOLL_CTL_DEL, descriptor, 0, generation: 0)
+    control(EPOLL_CTL_DEL, descriptor, for: 0, generation: 0)
   }
 
   /// Calls `body` once, when `delay` is over.
@@ -156,8 +156,9 @@ package final class EventLoop: @unchecked Sendable {
     for job in waiting { job() }
   }
 
-  private func control(_ operation: Int32, _ descriptor: Int32, _ bits: UInt32, generation: UInt32)
-  {
+  private func control(
+    _ operation: Int32, _ descriptor: Int32, for bits: UInt32, generation: UInt32
+  ) {
     var event = unsafe epoll_event()
     unsafe event.events = bits
     unsafe event.data.u64 = UInt64(generation) << 32 | UInt64(UInt32(bitPattern: descriptor))

@@ -31,22 +31,28 @@ package final class BlobWarmer: Sendable {
 
   private func work(_ queue: Monitor<[ImageBlob]>, _ session: RegistrySession) {
     var http = HTTPClient()
-    while let blob = queue.withLock({ $0.popLast() }) { warm(blob, session, &http) }
+    while let blob = queue.withLock({ $0.popLast() }) { warm(blob, in: session, over: &http) }
   }
 
-  private func warm(_ blob: ImageBlob, _ session: RegistrySession, _ http: inout HTTPClient) {
+  private func warm(_ blob: ImageBlob, in session: RegistrySession, over http: inout HTTPClient) {
     do {
       let key = try store.key(of: blob.digest)
       let stored = try Retry.run { () throws(S3Error) in
         try store.bucket.head(key, over: &http, now: .now())
       }
       if stored?.serves(blob.digest, size: blob.size) == true { return report.present(blob) }
-      guard let request = try locate(blob, session, &http) else { return report.skipped(blob) }
+      guard let request = try locate(blob, in: session, over: &http) else {
+        return report.skipped(blob)
+      }
       let source = FillSource(
         request: request, registry: "", digest: blob.digest, size: blob.size,
         bucket: store.bucket(for: session.reference.name), key: key,
         isReplacement: stored != nil)
-      if try fill(source, blob, &http) { report.filled(blob) } else { report.present(blob) }
+      if try fill(source, of: blob, over: &http) {
+        report.filled(blob)
+      } else {
+        report.present(blob)
+      }
     } catch {
       report.failed(blob, "\(error)")
     }
@@ -54,7 +60,7 @@ package final class BlobWarmer: Sendable {
 
   /// - Returns: `nil` for a blob that is to be had elsewhere, and not here.
   private func locate(
-    _ blob: ImageBlob, _ session: RegistrySession, _ http: inout HTTPClient
+    _ blob: ImageBlob, in session: RegistrySession, over http: inout HTTPClient
   ) throws(WarmError) -> HTTPRequest? {
     do {
       return try session.locate(blob.digest, over: &http)
@@ -64,7 +70,7 @@ package final class BlobWarmer: Sendable {
     }
   }
 
-  private func fill(_ source: FillSource, _ blob: ImageBlob, _ http: inout HTTPClient)
+  private func fill(_ source: FillSource, of blob: ImageBlob, over http: inout HTTPClient)
     throws(FillError) -> Bool
   {
     try filler.fill(source, by: &http) { [report] in report.advance(blob, to: $0) }

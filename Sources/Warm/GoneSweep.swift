@@ -44,7 +44,7 @@ package struct GoneSweep {
   private var named: Set<String> = []
 
   package init(
-    _ bucket: BucketClient, _ template: ObjectKeyTemplate, _ catalog: RegistryCatalog,
+    _ bucket: BucketClient, template: ObjectKeyTemplate, catalog: RegistryCatalog,
     olderThan age: Duration, isRemoving: Bool, tell: @escaping (String) -> Void
   ) {
     self.bucket = bucket
@@ -98,8 +98,9 @@ package struct GoneSweep {
 
   private func session(_ reference: ImageReference) -> RegistrySession {
     RegistrySession(
-      reference, at: catalog.url, DockerConfiguration(environment: [:]), catalog.credential,
-      catalog.limits, following: .none)
+      reference, at: catalog.url, docker: DockerConfiguration(environment: [:]),
+      login: catalog.credential,
+      limits: catalog.limits, following: .none)
   }
 
   /// - Returns: `nil` when a repository does not say.

@@ -27,11 +27,11 @@ package struct ImageWalk {
   }
 
   package mutating func run(over http: inout HTTPClient) throws(WarmError) {
-    try visit(session.reference.target, session.reference.digest, depth: 0, &http)
+    try visit(session.reference.target, digest: session.reference.digest, depth: 0, over: &http)
   }
 
   private mutating func visit(
-    _ target: String, _ digest: Digest?, depth: Int, _ http: inout HTTPClient
+    _ target: String, digest: Digest?, depth: Int, over http: inout HTTPClient
   ) throws(WarmError) {
     guard depth < Self.depthLimit else { throw WarmError("indices within indices, too deep") }
     let body = try session.manifest(target, over: &http)
@@ -54,7 +54,7 @@ package struct ImageWalk {
           throw WarmError("more than \(Self.manifestLimit) manifests; the rest is left out")
         }
         guard let digest = Digest(manifest.digest) else { throw WarmError("not a digest") }
-        try visit(manifest.digest, digest, depth: depth + 1, &http)
+        try visit(manifest.digest, digest: digest, depth: depth + 1, over: &http)
       } catch {
         failures.append((manifest.digest, error))
       }

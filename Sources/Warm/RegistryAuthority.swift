@@ -42,7 +42,7 @@ package final class RegistryAuthority: Sendable {
 
   /// Sends a request with what the registry has asked for so far; once more, when it asks for more.
   func authorized(
-    _ request: HTTPRequest, _ http: inout HTTPClient,
+    _ request: HTTPRequest, over http: inout HTTPClient,
     _ send: (HTTPRequest, inout HTTPClient) throws(TransportError) -> HTTPResponse
   ) throws(WarmError) -> HTTPResponse {
     do throws(TransportError) {

@@ -53,7 +53,7 @@ package struct RegistryCatalog {
       pages += 1
       guard pages <= Self.pageLimit else { throw WarmError("\(path): the list has no end") }
       let request = HTTPRequest(.get, url + target, limits: limits)
-      let response = try authority.authorized(request, &http) {
+      let response = try authority.authorized(request, over: &http) {
         request, http throws(TransportError) in
         try http.send(request, bodyLimit: 16 << 20)
       }

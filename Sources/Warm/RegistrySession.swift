@@ -18,8 +18,8 @@ package final class RegistrySession: Sendable {
   ///   - login: by the registry's name; without it, that of the host in the URL holds.
   ///   - followedHosts: to which a redirect of a blob may lead, beside the registry's own.
   package init(
-    _ reference: ImageReference, at url: String, _ docker: DockerConfiguration,
-    _ login: RegistryCredential?, _ limits: HTTPLimits, following followedHosts: FollowedHosts
+    _ reference: ImageReference, at url: String, docker: DockerConfiguration,
+    login: RegistryCredential?, limits: HTTPLimits, following followedHosts: FollowedHosts
   ) {
     self.reference = reference
     self.url = url
@@ -34,7 +34,7 @@ package final class RegistrySession: Sendable {
     let request = HTTPRequest(
       .get, "\(url)/v2/\(reference.name)/manifests/\(target)",
       fields: ImageDocument.mediaTypes.map { HTTPField("Accept", $0) }, limits: limits)
-    let response = try authority.authorized(request, &http) {
+    let response = try authority.authorized(request, over: &http) {
       request, http throws(TransportError) in
       try http.send(request, bodyLimit: Self.manifestLimit)
     }
@@ -48,7 +48,8 @@ package final class RegistrySession: Sendable {
   func has(_ digest: Digest, over http: inout HTTPClient) throws(WarmError) -> Bool? {
     let request = HTTPRequest(
       .head, "\(url)/v2/\(reference.name)/blobs/\(digest)", limits: limits)
-    let answer = try authority.authorized(request, &http) { request, http throws(TransportError) in
+    let answer = try authority.authorized(request, over: &http) {
+      request, http throws(TransportError) in
       try http.send(request, bodyLimit: 0)
     }
     switch answer.head.status {
@@ -64,7 +65,8 @@ package final class RegistrySession: Sendable {
       .get, "\(url)/v2/\(reference.name)/blobs/\(digest)", limits: limits)
     var head = blob
     head.method = .head
-    let answer = try authority.authorized(head, &http) { request, http throws(TransportError) in
+    let answer = try authority.authorized(head, over: &http) {
+      request, http throws(TransportError) in
       try http.send(request, bodyLimit: 0)
     }
     var request = blob

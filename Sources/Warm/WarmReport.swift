@@ -46,19 +46,19 @@ package final class WarmReport: Sendable {
   }
 
   func filled(_ blob: ImageBlob) {
-    done(blob, "filled") { state in
+    done(blob, word: "filled") { state in
       state.filled += 1
       state.filledBytes += blob.size
     }
   }
 
-  func present(_ blob: ImageBlob) { done(blob, "present") { $0.present += 1 } }
+  func present(_ blob: ImageBlob) { done(blob, word: "present") { $0.present += 1 } }
 
   /// A layer that its image's registry does not hand out.
-  func skipped(_ blob: ImageBlob) { done(blob, "skipped") { $0.skipped += 1 } }
+  func skipped(_ blob: ImageBlob) { done(blob, word: "skipped") { $0.skipped += 1 } }
 
   func failed(_ blob: ImageBlob, _ why: String) {
-    done(blob, nil) { $0.failed += 1 }
+    done(blob, word: nil) { $0.failed += 1 }
     say("failed \(blob.digest) \(bytesInWords(blob.size)): \(why)")
   }
 
@@ -90,7 +90,7 @@ package final class WarmReport: Sendable {
     }
   }
 
-  private func done(_ blob: ImageBlob, _ word: String?, _ count: (inout State) -> Void) {
+  private func done(_ blob: ImageBlob, word: String?, count: (inout State) -> Void) {
     state.withLock { state in
       count(&state)
       state.current[blob.digest] = nil

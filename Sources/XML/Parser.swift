@@ -75,8 +75,8 @@ private final class ParserContext {
 }
 
 private func startElement(
-  _ pointer: UnsafeMutableRawPointer?, _ name: UnsafePointer<CChar>?,
-  _ attributes: UnsafeMutablePointer<UnsafePointer<CChar>?>?
+  context pointer: UnsafeMutableRawPointer?, name: UnsafePointer<CChar>?,
+  attributes: UnsafeMutablePointer<UnsafePointer<CChar>?>?
 ) {
   guard let context = unsafe ParserContext.of(pointer), let name = unsafe name else { return }
   guard context.builder.open(unsafe String(cString: name)) else {
@@ -89,7 +89,7 @@ private func endElement(_ pointer: UnsafeMutableRawPointer?, _ name: UnsafePoint
 }
 
 private func characterData(
-  _ pointer: UnsafeMutableRawPointer?, _ text: UnsafePointer<CChar>?, _ count: Int32
+  context pointer: UnsafeMutableRawPointer?, text: UnsafePointer<CChar>?, count: Int32
 ) {
   guard let context = unsafe ParserContext.of(pointer), let text = unsafe text else { return }
   unsafe text.withMemoryRebound(to: UInt8.self, capacity: Int(count)) { bytes in
@@ -98,8 +98,8 @@ private func characterData(
 }
 
 private func startDocumentType(
-  _ pointer: UnsafeMutableRawPointer?, _ name: UnsafePointer<CChar>?,
-  _ systemID: UnsafePointer<CChar>?, _ publicID: UnsafePointer<CChar>?, _ hasSubset: Int32
+  context pointer: UnsafeMutableRawPointer?, name: UnsafePointer<CChar>?,
+  systemID: UnsafePointer<CChar>?, publicID: UnsafePointer<CChar>?, hasSubset: Int32
 ) {
   unsafe ParserContext.of(pointer)?.refuse(.documentType, "a document type is not accepted")
 }

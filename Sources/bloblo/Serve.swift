@@ -56,15 +56,18 @@ struct Serve: ParsableCommand {
       throw ExitCode(EX_CONFIG)
     }
     let listener = try listen(settings, environment)
-    let server = Server(settings, credentials, environment: environment, log, on: listener)
+    let server = Server(
+      settings, credentials: credentials, environment: environment, log: log, on: listener)
     guard server.start() else {
       complain(["bloblo: cannot create a thread"])
       throw ExitCode(EX_OSERR)
     }
     let manager = ServiceManager(environment)
     manager?.tell("READY=1\nSTATUS=answers on \(server.address)")
-    let reload = Reload(environment, file?.path, log, server.locations)
-    let signal = waitForStop(signals, manager, server.responder, log, reload)
+    let reload = Reload(
+      environment: environment, path: file?.path, log: log, locations: server.locations)
+    let signal = waitForStop(
+      signals, manager: manager, responder: server.responder, log: log, reload: reload)
     signals.watchForSecond { signal in
       logger.warning("stopped at once", metadata: ["signal": "\(signal)"])
       leave(EX_OK)
@@ -78,8 +81,8 @@ struct Serve: ParsableCommand {
   /// Waits for a signal to stop. Meanwhile the service manager hears that we are well, as long as the
   /// reactor takes events: a process that hangs is started anew. SIGUSR1 has the log say more, SIGUSR2 less.
   private func waitForStop(
-    _ signals: StopSignals, _ manager: ServiceManager?, _ responder: Responder, _ log: Log,
-    _ reload: Reload
+    _ signals: StopSignals, manager: ServiceManager?, responder: Responder, log: Log,
+    reload: Reload
   ) -> String {
     let interval = manager?.watchdogInterval.map { $0 / 3 }
     return signals.wait(every: interval) { event in

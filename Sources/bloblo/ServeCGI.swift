@@ -34,7 +34,8 @@ func serveCGI() -> Int32 {
     return CGIProcess.answer(by: Misconfigured(), on: EventLoop()) ? EX_CONFIG : EX_IOERR
   }
   let loop = EventLoop()
-  let services = GatewayServices(settings, credentials, environment: environment, log, on: loop)
+  let services = GatewayServices(
+    settings, credentials: credentials, environment: environment, log: log, on: loop)
   let handler = BlobHandler(services, routes: [CheckPage()])
   let isWhole = CGIProcess.answer(by: handler, on: loop)
   handler.stop(within: settings.stopTimeout)

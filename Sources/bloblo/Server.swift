@@ -24,8 +24,8 @@ struct Server {
 
   /// - Parameter credentials: started.
   init(
-    _ settings: ProcessSettings, _ credentials: SigningCredentials, environment: [String: String],
-    _ log: Log, on listener: consuming Listener
+    _ settings: ProcessSettings, credentials: SigningCredentials, environment: [String: String],
+    log: Log, on listener: consuming Listener
   ) {
     self.settings = settings
     self.log = log
@@ -33,17 +33,24 @@ struct Server {
     let loop = EventLoop()
     let isTCP = listener.isTCP
     let services = GatewayServices(
-      settings, credentials, environment: environment, log, on: loop, isTCP: isTCP)
+      settings, credentials: credentials, environment: environment, log: log, on: loop, isTCP: isTCP
+    )
     services.notices.raise(startingWith: settings, tcp: isTCP ? address : nil)
-    let pages = Pages(operation: Operation(services, health, credentials, settings, log.volume))
+    let pages = Pages(
+      operation: Operation(
+        services, health: health, credentials: credentials, settings: settings, volume: log.volume))
     let handler = BlobHandler(
       services,
       routes: [
-        CheckPage(), Control(services.purges, services.locations, services.tee.filler), pages,
+        CheckPage(),
+        Control(
+          purges: services.purges, locations: services.locations, filler: services.tee.filler),
+        pages,
       ])
     let probe = Probe(
-      health, services.locations.standard, credentials, services.tee.filler, log.logger,
-      services.notices
+      health: health, location: services.locations.standard, credentials: credentials,
+      filler: services.tee.filler, logger: log.logger,
+      notices: services.notices
     ) {
       handler.tick()
       pages.tick()
@@ -52,7 +59,8 @@ struct Server {
     locations = services.locations
     responder = Responder(listener, on: loop, handler: handler)
     background =
-      [probe, services.offloading] + probe.looks(settings, services, log.logger) + [
+      [probe, services.offloading] + probe.looks(settings, services: services, logger: log.logger)
+      + [
         Sweeper(services.locations, olderThan: settings.sweepAge, log.logger)
       ]
   }

@@ -25,8 +25,8 @@ import Threading
     let (fill, spool) = try fill(for: bytes)
     let parts = Monitor<[BlobPart]>([])
     let hashing = BlobHashing(
-      fill, spool,
-      .init(bytes: 300_000, algorithm: .sha256) { part in parts.update { $0.append(part) } })
+      fill, spool: spool,
+      parts: .init(bytes: 300_000, algorithm: .sha256) { part in parts.update { $0.append(part) } })
     #expect(hashing.start(on: pool))
     fill.begin(.init(status: 200, fields: []), spool)
     try spool.write(Array(bytes[..<650_000]).span, at: 0)
@@ -44,7 +44,9 @@ import Threading
     fill.begin(.init(status: 200, fields: []), spool)
     try spool.write([UInt8](repeating: 1, count: bytes.count).span, at: 0)
     fill.advance(to: Int64(bytes.count))
-    guard case .failure(.wrongDigest(let want, let got)) = BlobHashing(fill, spool, nil).verify()
+    guard
+      case .failure(.wrongDigest(let want, let got)) = BlobHashing(fill, spool: spool, parts: nil)
+        .verify()
     else {
       Issue.record("want a wrong digest")
       return
@@ -54,7 +56,7 @@ import Threading
 
   @Test func `it ends when the reading breaks off, bytes left or not`() throws {
     let (fill, spool) = try fill(for: bytes)
-    let hashing = BlobHashing(fill, spool, nil)
+    let hashing = BlobHashing(fill, spool: spool, parts: nil)
     fill.begin(.init(status: 200, fields: []), spool)
     #expect(hashing.start(on: pool))
     fill.advance(to: 10)

@@ -54,8 +54,8 @@ import Threading
       listener, on: loop,
       handler: BlobHandler(
         GatewayServices(
-          settings, SigningCredentials(settings.credentials), environment: environment,
-          Log(level: settings.logLevel, format: settings.logFormat), on: loop),
+          settings, credentials: SigningCredentials(settings.credentials), environment: environment,
+          log: Log(level: settings.logLevel, format: settings.logFormat), on: loop),
         routes: []))
     #expect(responder.start())
     defer { _ = responder.stop(within: patience) }

@@ -110,7 +110,8 @@ struct DifferentServersTests {
     let upload = try client.createMultipartUpload(
       key, checksum: .crc32c, over: &http, now: Self.now)
     let part = try client.uploadPart(
-      upload, number: 1, .none, Self.crc, sha256: { () throws(S3Error) in throw .cannotSign },
+      upload, number: 1, body: .none, checksum: Self.crc,
+      sha256: { () throws(S3Error) in throw .cannotSign },
       over: &http, now: Self.now)
     #expect(sent(http.requests[0]).first == "CRC32C")
     #expect(sent(http.requests[1]) == ["AQIDBA==", "UNSIGNED-PAYLOAD"])
@@ -148,7 +149,8 @@ struct DifferentServersTests {
     let upload = MultipartUpload(key: key, id: UploadID("u"), checksum: .crc32c)
     for number in 1...2 {
       let part = try client.uploadPart(
-        upload, number: number, .none, Self.crc, sha256: { () throws(S3Error) in digest },
+        upload, number: number, body: .none, checksum: Self.crc,
+        sha256: { () throws(S3Error) in digest },
         over: &http, now: Self.now)
       #expect(part.checksum == Self.crc)
     }
@@ -163,7 +165,8 @@ struct DifferentServersTests {
     for _ in 0..<3 {
       #expect(throws: S3Error.self) {
         try client.uploadPart(
-          upload, number: 1, .none, Self.crc, sha256: { () throws(S3Error) in digest },
+          upload, number: 1, body: .none, checksum: Self.crc,
+          sha256: { () throws(S3Error) in digest },
           over: &http, now: Self.now)
       }
     }

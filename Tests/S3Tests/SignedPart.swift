@@ -9,7 +9,7 @@ extension BucketClient {
     over client: inout Client, now: UnixTime
   ) throws(S3Error) -> UploadedPart {
     try uploadPart(
-      upload, number: number, body, PartChecksum(.sha256, sha256),
+      upload, number: number, body: body, checksum: PartChecksum(.sha256, sha256),
       sha256: { () throws(S3Error) in sha256 }, over: &client, now: now)
   }
 }

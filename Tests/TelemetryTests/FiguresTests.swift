@@ -28,7 +28,7 @@ struct HistogramTests {
       histogram.observe(nanoseconds: milliseconds * 1_000_000)
     }
     var text = MetricsText()
-    text.histogram("a_seconds", "Help.", histogram)
+    text.histogram("a_seconds", help: "Help.", histogram)
     #expect(
       text.text == """
         # HELP a_seconds Help.
@@ -52,7 +52,7 @@ struct HistogramTests {
 struct MetricsTextTests {
   @Test func `what would end a label is escaped`() {
     var text = MetricsText()
-    text.sample("a", ["b": "x\"y\\z\nw", "c": "ü"], 1)
+    text.sample("a", ["b": "x\"y\\z\nw", "c": "ü"], value: 1)
     #expect(text.text == #"a{b="x\"y\\z\nw",c="ü"} 1"# + "\n")
   }
 

@@ -58,7 +58,7 @@ struct LogVolumeTests {
 struct LineTests {
   @Test(arguments: [LogFormat.json, .text]) func `a line stays a line`(format: LogFormat) {
     let handler = LineLogHandler(format: format, volume: LogVolume(.debug))
-    let line = handler.line(.info, "m\n", ["f": "a\n\"b\\\u{1B}\u{7F}\0é"])
+    let line = handler.line(.info, "m\n", fields: ["f": "a\n\"b\\\u{1B}\u{7F}\0é"])
     #expect(line.filter { $0 < 0x20 || $0 == 0x7F } == [10])
     #expect(line.last == 10)
     #expect(String(decoding: line, as: UTF8.self).contains(#""a\u000a\"b\\\u001b\u007f\u0000é""#))
@@ -68,7 +68,7 @@ struct LineTests {
     let handler = LineLogHandler(format: .json, volume: LogVolume(.info))
     let line = handler.line(
       .info, "a\nb",
-      [
+      fields: [
         "n": .stringConvertible(Int64(7)), "ms": .stringConvertible(1.5), "text": "7",
         "bad": .stringConvertible(Double.nan), "words": "x\"y\r\n",
       ])

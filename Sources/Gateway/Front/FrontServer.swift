@@ -42,8 +42,8 @@ struct FrontServer: Sendable {
   /// blob. All have names of our own: Apache keeps what a responder said even when the registry answers
   /// in the end, and the client would see both.
   func accelerate(
-    _ request: Request, _ kind: FrontServerKind, _ proof: BlobProof, _ target: SignedTarget,
-    _ digest: Digest
+    _ request: Request, by kind: FrontServerKind, proof: BlobProof, to target: SignedTarget,
+    digest: Digest
   ) {
     var head = ResponseHead(status: 423, capacity: target.path.count + 512)
     if kind == .nginx { head.add("X-Accel-Redirect", "@bloblo_s3") }
@@ -67,7 +67,7 @@ struct FrontServer: Sendable {
   }
 
   /// Answers a HEAD.
-  func answer(_ request: Request, _ proof: BlobProof, size: Int64, _ digest: Digest) {
+  func answer(_ request: Request, _ proof: BlobProof, size: Int64, digest: Digest) {
     request.answer(blobHead(fields: proof.fields, size: size, digest, "answer"))
   }
 
@@ -98,7 +98,7 @@ struct FrontServer: Sendable {
   /// - Parameter count: of bytes of the body.
   func begin(
     _ request: Request, _ proof: BlobProof, multipart body: MultipartBody, count: Int64,
-    _ digest: Digest
+    digest: Digest
   ) {
     var head = ResponseHead(status: 206, capacity: 512)
     head.add("Content-Type", "multipart/byteranges; boundary=\(body.boundary)")

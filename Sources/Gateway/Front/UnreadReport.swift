@@ -67,7 +67,7 @@ final class UnreadReports: Sendable {
   /// When the last one came, by `Moment.steady`.
   private let last = Atomic<Int64>(.min / 2)
 
-  init(_ locations: Locations, _ ledger: Ledger, _ notices: Notices) {
+  init(locations: Locations, ledger: Ledger, notices: Notices) {
     self.locations = locations
     self.ledger = ledger
     self.notices = notices

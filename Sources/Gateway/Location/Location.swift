@@ -25,8 +25,8 @@ package final class Location: Sendable {
 
   /// - Parameter number: 0 is of the requests whose web server says nothing else.
   init(
-    _ number: UInt32, _ settings: LocationSettings, _ credentials: SigningCredentials,
-    _ memories: Memories, _ watches: Watches, _ roads: Roads
+    number: UInt32, settings: LocationSettings, credentials: SigningCredentials,
+    memories: Memories, watches: Watches, roads: Roads
   ) {
     id = LocationID(number, registry: RegistryID(url: settings.upstream.url))
     self.watches = watches

@@ -46,8 +46,8 @@ package final class Locations: Sendable {
     memories = Memories(settings.lives)
     roads = Roads(isOn: settings.looksAsClient)
     standard = Location(
-      0, settings.location, credentials, memories,
-      servers.watches(of: settings.location), roads)
+      number: 0, settings: settings.location, credentials: credentials, memories: memories,
+      watches: servers.watches(of: settings.location), roads: roads)
     self.credentials = credentials
     // Of the environment only what is read again: no secret is kept here.
     self.environment = environment.filter {
@@ -172,7 +172,9 @@ package final class Locations: Sendable {
       report(reader.problems)
       return nil
     }
-    return Location(number, settings, credentials, memories, servers.watches(of: settings), roads)
+    return Location(
+      number: number, settings: settings, credentials: credentials, memories: memories,
+      watches: servers.watches(of: settings), roads: roads)
   }
 }
 

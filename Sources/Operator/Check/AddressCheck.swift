@@ -42,7 +42,7 @@ package struct AddressCheck {
     let words = answers.map { "\($0.status) to \($0.address)" }.joined(separator: ", ")
     report.warn(
       "upstream.address", "the registry decides by the client's address: \(words)",
-      identity == .credential
+      advice: identity == .credential
         ? "BLOBLO_PROOF_IDENTITY=request: what one address has proved serves others now"
         : "keep BLOBLO_PROOF_IDENTITY=request, and let the web server say whose address it is")
   }

@@ -36,17 +36,18 @@ package struct BucketCheck {
     guard let digest = Digest("sha256:\(Hex.string(sha256.span))"),
       let key = try? store.key(of: digest)
     else { return false }
-    let sight = head(key, &report, &http)
+    let sight = head(key, report: &report, over: &http)
     tellClock(&report)
     if sight == .unreachable { return false }
     tellRegion(set: region, &report)
     var isSecondCredentialRefused = false
-    if put(key, &report, &http) {
-      if sight == .denied { headAgain(key, &report, &http) }
+    if put(key, report: &report, over: &http) {
+      if sight == .denied { headAgain(key, report: &report, over: &http) }
       isSecondCredentialRefused = PresignCheck(
-        store, key, digest, body, authoritiesFile: location.s3Limits.authoritiesFile
+        store, key: key, digest: digest, body: body,
+        authoritiesFile: location.s3Limits.authoritiesFile
       ).run(&report, &http)
-      delete(key, &report, &http)
+      delete(key, report: &report, over: &http)
     }
     lifecycle(&report, &http)
     return isSecondCredentialRefused
@@ -60,7 +61,7 @@ package struct BucketCheck {
 
   /// - Returns: what can be seen; nothing of a bucket that can't be reached, or is not there.
   private func head(
-    _ key: ObjectKey, _ report: inout CheckReport, _ http: inout HTTPClient
+    _ key: ObjectKey, report: inout CheckReport, over http: inout HTTPClient
   ) -> Sight {
     do {
       let found = try bucket.head(key, over: &http, now: .now())
@@ -70,19 +71,20 @@ package struct BucketCheck {
         "bucket.head", "\(bucket.bucket.name): an object is \(found == nil ? "absent" : "there")")
       return .clear
     } catch let refusal {
-      let error = inFull(refusal, key, &http)
+      let error = inFull(refusal, of: key, over: &http)
       switch error {
       case .refused(_, let refusal) where refusal.status == 403:
-        report.fail("bucket.head", "\(error)", error.advice)
+        report.fail("bucket.head", "\(error)", advice: error.advice)
         return .denied
       case .transport:
         report.fail(
           "bucket.head", "\(bucket.bucket.endpoint): \(error)",
-          "BLOBLO_S3_ENDPOINT_URL (http or https?), name service, firewall; BLOBLO_S3_CA_FILE for a private authority"
+          advice:
+            "BLOBLO_S3_ENDPOINT_URL (http or https?), name service, firewall; BLOBLO_S3_CA_FILE for a private authority"
         )
         return .unreachable
       default:
-        report.fail("bucket.head", "\(error)", error.advice)
+        report.fail("bucket.head", "\(error)", advice: error.advice)
         if case .refused(_, let refusal) = error, refusal.status == 404 { return .unreachable }
         return .clear
       }
@@ -91,7 +93,7 @@ package struct BucketCheck {
 
   /// A refusal with S3's own sentence, which no answer to a HEAD can tell: the object is asked for.
   private func inFull(
-    _ error: S3Error, _ key: ObjectKey, _ http: inout HTTPClient
+    _ error: S3Error, of key: ObjectKey, over http: inout HTTPClient
   ) -> S3Error {
     guard case .refused(let operation, let refusal) = error, refusal.message == nil else {
       return error
@@ -108,20 +110,22 @@ package struct BucketCheck {
 
   /// Now the object is there: a 403 was for its absence, or it is for all.
   private func headAgain(
-    _ key: ObjectKey, _ report: inout CheckReport, _ http: inout HTTPClient
+    _ key: ObjectKey, report: inout CheckReport, over http: inout HTTPClient
   ) {
     do throws(S3Error) {
       _ = try bucket.head(key, over: &http, now: .now())
       let finding = "objects that are there are seen, those that are not are answered with 403"
       if location.fill == .off {
-        report.warn("bucket.list", finding, "grant s3:ListBucket on the bucket")
+        report.warn("bucket.list", finding, advice: "grant s3:ListBucket on the bucket")
       } else {
         report.fail(
           "bucket.list", finding,
-          "grant s3:ListBucket on the bucket: until then cold blobs pass, and none is ever filled")
+          advice:
+            "grant s3:ListBucket on the bucket: until then cold blobs pass, and none is ever filled"
+        )
       }
     } catch {
-      report.fail("bucket.read", "\(error)", "grant s3:GetObject on the objects")
+      report.fail("bucket.read", "\(error)", advice: "grant s3:GetObject on the objects")
     }
   }
 
@@ -132,7 +136,7 @@ package struct BucketCheck {
     } else {
       report.warn(
         "bucket.region", "the bucket is in \(region), set is \(set)",
-        "set BLOBLO_S3_REGION=\(region): each start asks in vain until it has learnt this")
+        advice: "set BLOBLO_S3_REGION=\(region): each start asks in vain until it has learnt this")
     }
   }
 
@@ -146,12 +150,13 @@ package struct BucketCheck {
     } else {
       report.warn(
         "clock", "\(words): signatures are corrected by that",
-        "run chrony or systemd-timesyncd: registries refuse tokens that begin in their future")
+        advice:
+          "run chrony or systemd-timesyncd: registries refuse tokens that begin in their future")
     }
   }
 
   private func put(
-    _ key: ObjectKey, _ report: inout CheckReport, _ http: inout HTTPClient
+    _ key: ObjectKey, report: inout CheckReport, over http: inout HTTPClient
   ) -> Bool {
     func put(_ http: inout HTTPClient, onlyIfAbsent: Bool) throws(S3Error) -> UploadOutcome {
       try bucket.put(
@@ -164,11 +169,12 @@ package struct BucketCheck {
       if location.fill == .off, error.isOfPolicy {
         report.warn(
           "bucket.put", "\(error)",
-          "BLOBLO_FILL=off needs no right to write; without the probe, URLs can't be tried: `bloblo presign` makes one"
+          advice:
+            "BLOBLO_FILL=off needs no right to write; without the probe, URLs can't be tried: `bloblo presign` makes one"
         )
       } else {
         report.fail(
-          "bucket.put", "\(error)", error.isOfPolicy ? S3Error.writeAdvice : error.advice)
+          "bucket.put", "\(error)", advice: error.isOfPolicy ? S3Error.writeAdvice : error.advice)
       }
       return false
     }
@@ -178,17 +184,19 @@ package struct BucketCheck {
       } else {
         report.warn(
           "bucket.condition", "the server ignores If-None-Match: *",
-          "nothing to do: of two instances that fill the same blob, the later replaces equal bytes")
+          advice:
+            "nothing to do: of two instances that fill the same blob, the later replaces equal bytes"
+        )
       }
     } catch {
       report.warn(
-        "bucket.condition", "\(error)", "nothing to do: fills go on without the condition")
+        "bucket.condition", "\(error)", advice: "nothing to do: fills go on without the condition")
     }
     return true
   }
 
   private func delete(
-    _ key: ObjectKey, _ report: inout CheckReport, _ http: inout HTTPClient
+    _ key: ObjectKey, report: inout CheckReport, over http: inout HTTPClient
   ) {
     do {
       try bucket.delete(key, over: &http, now: .now())
@@ -196,7 +204,8 @@ package struct BucketCheck {
     } catch {
       report.warn(
         "bucket.delete", "\(error)",
-        "only this check deletes: remove \(key), and leave s3:DeleteObject away if you like")
+        advice: "only this check deletes: remove \(key), and leave s3:DeleteObject away if you like"
+      )
     }
   }
 
@@ -211,10 +220,11 @@ package struct BucketCheck {
       case let days?:
         report.ok("bucket.lifecycle", "incomplete uploads are aborted after \(days) d")
       case nil:
-        report.warn("bucket.lifecycle", "no rule aborts incomplete multipart uploads", advice)
+        report.warn(
+          "bucket.lifecycle", "no rule aborts incomplete multipart uploads", advice: advice)
       }
     } catch {
-      report.warn("bucket.lifecycle", "can't be read: \(error)", advice)
+      report.warn("bucket.lifecycle", "can't be read: \(error)", advice: advice)
     }
   }
 }

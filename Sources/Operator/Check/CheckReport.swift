@@ -47,11 +47,11 @@ package struct CheckReport {
     lines.append(Line(level: .ok, subject: subject, finding: finding, advice: nil))
   }
 
-  package mutating func warn(_ subject: String, _ finding: String, _ advice: String) {
+  package mutating func warn(_ subject: String, _ finding: String, advice: String) {
     lines.append(Line(level: .warn, subject: subject, finding: finding, advice: advice))
   }
 
-  package mutating func fail(_ subject: String, _ finding: String, _ advice: String) {
+  package mutating func fail(_ subject: String, _ finding: String, advice: String) {
     lines.append(Line(level: .fail, subject: subject, finding: finding, advice: advice))
   }
 

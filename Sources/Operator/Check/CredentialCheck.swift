@@ -22,13 +22,13 @@ package struct CredentialCheck {
       try credentials.start()
     } catch {
       report.fail(
-        "credentials", error.problems.joined(separator: "; "), Self.advice)
+        "credentials", error.problems.joined(separator: "; "), advice: Self.advice)
       return false
     }
     guard let held = credentials.store.current(at: .now()) else {
       report.fail(
         "credentials", credentials.record.trouble ?? "the source gives none",
-        "`serve` starts all the same, and passes until the source answers")
+        advice: "`serve` starts all the same, and passes until the source answers")
       return false
     }
     let credential = held.credential
@@ -41,7 +41,8 @@ package struct CredentialCheck {
     if credentials.presignStore == nil, .seconds(left) < lifetime {
       report.warn(
         "credentials", words,
-        "URLs end with it, before BLOBLO_PRESIGN_EXPIRES (\(lifetime.short)): shorten that, or set "
+        advice:
+          "URLs end with it, before BLOBLO_PRESIGN_EXPIRES (\(lifetime.short)): shorten that, or set "
           + "BLOBLO_PRESIGN_ACCESS_KEY_ID to a credential that lives longer")
     } else {
       report.ok("credentials", words)

@@ -18,7 +18,7 @@ struct FillCheck {
   private let path: BlobPath
   private let client: ClientFields
 
-  init(_ location: LocationSettings, _ path: BlobPath, _ client: ClientFields) {
+  init(location: LocationSettings, path: BlobPath, client: ClientFields) {
     self.location = location
     self.path = path
     self.client = client
@@ -29,7 +29,7 @@ struct FillCheck {
   ///   - spool: the bytes that spools may have.
   /// - Returns: the first obstacle; `nil` when there is none in sight.
   func run(
-    _ proof: BlobProof?, spool: Int64, _ report: inout CheckReport, _ http: inout HTTPClient
+    _ proof: BlobProof?, spool: Int64, report: inout CheckReport, over http: inout HTTPClient
   ) -> Obstacle? {
     let reading = proof == nil ? nil : read(&report, &http)
     return ofSettings ?? ofProof(proof) ?? ofSize(reading?.size ?? proof?.size, spool: spool)
@@ -133,7 +133,7 @@ struct FillCheck {
   }
 
   private func amiss(_ obstacle: Obstacle, _ report: inout CheckReport) -> Reading {
-    report.warn("upstream.follow", obstacle.words, obstacle.advice)
+    report.warn("upstream.follow", obstacle.words, advice: obstacle.advice)
     return Reading(obstacle: obstacle)
   }
 

@@ -38,7 +38,7 @@ package struct FrontCheck {
     if params(&report, &http) {
       header(&report, &http)
     }
-    FrontPassCheck(url, limits, path, authorization: authorization, before: registry)
+    FrontPassCheck(url, limits: limits, path: path, authorization: authorization, before: registry)
       .run(&report, &http)
     blob(&report, &http)
   }
@@ -67,7 +67,8 @@ package struct FrontCheck {
         report.fail(
           "front.params",
           "neither a blob's path nor \(CheckPage.path) is answered by bloblo (status \(status))",
-          "is bloblo up, may the web server connect to its socket, and are the shipped files included? From another "
+          advice:
+            "is bloblo up, may the web server connect to its socket, and are the shipped files included? From another "
             + "machine this can't be seen: run it on the web server's own, by an address of the loopback"
         )
         return false
@@ -77,18 +78,19 @@ package struct FrontCheck {
         report.warn(
           "front.route",
           "the web server guards the blobs' location (status \(status)): what comes from there can't be seen",
-          "--user NAME, of one whom the web server lets in")
+          advice: "--user NAME, of one whom the web server lets in")
         return false
       }
       report.fail(
         "front.route",
         "\(CheckPage.path) comes to bloblo, and a blob's path does not (status \(status))",
-        "another location takes it: nginx: a `location ^~ /v2/`, or a regex one above; Apache: a ProxyPass or "
+        advice:
+          "another location takes it: nginx: a `location ^~ /v2/`, or a regex one above; Apache: a ProxyPass or "
           + "RewriteRule above the Include")
     } catch {
       report.fail(
         "front", "\(url): \(error)",
-        "is the web server up, and is this its address? --ca-file for a private authority")
+        advice: "is the web server up, and is this its address? --ca-file for a private authority")
     }
     return false
   }
@@ -123,19 +125,21 @@ package struct FrontCheck {
       report.fail(
         "front.authorization",
         "a client's Authorization does not arrive: no private blob can be proven",
-        "Apache: CGIPassAuth On in the location. nginx: no fastcgi_param HTTP_AUTHORIZATION \"\"")
+        advice:
+          "Apache: CGIPassAuth On in the location. nginx: no fastcgi_param HTTP_AUTHORIZATION \"\"")
     }
     if seen.requestURI == target {
       report.ok("front.uri", "REQUEST_URI is as the client sent it")
     } else {
       report.fail(
         "front.uri", "REQUEST_URI: want \(target), got \(seen.requestURI ?? "none")",
-        "nginx: fastcgi_param REQUEST_URI $request_uri. Apache: AllowEncodedSlashes NoDecode, nocanon"
+        advice:
+          "nginx: fastcgi_param REQUEST_URI $request_uri. Apache: AllowEncodedSlashes NoDecode, nocanon"
       )
     }
     tellFiles(seen, &report)
     if seen.host == nil {
-      report.warn("front.host", "no Host arrives", "fastcgi_param HTTP_HOST $http_host")
+      report.warn("front.host", "no Host arrives", advice: "fastcgi_param HTTP_HOST $http_host")
     }
   }
 
@@ -151,7 +155,8 @@ package struct FrontCheck {
         "front.files",
         "\(software) uses version \(version == 0 ? "1 or older" : "\(version)") of the shipped files, this bloblo has "
           + "\(FrontFiles.current)",
-        "copy the shipped files again: older ones let requests past the web server's own refusals (CHANGELOG.md)"
+        advice:
+          "copy the shipped files again: older ones let requests past the web server's own refusals (CHANGELOG.md)"
       )
     }
   }
@@ -163,12 +168,13 @@ package struct FrontCheck {
   /// Source: <https://nginx.org/en/docs/http/ngx_http_fastcgi_module.html#fastcgi_buffer_size>
   private func header(_ report: inout CheckReport, _ http: inout HTTPClient) {
     guard let longestURL else {
-      return report.warn("front.header", "no URL can be signed", "see credentials above")
+      return report.warn("front.header", "no URL can be signed", advice: "see credentials above")
     }
     let count = longestURL.bytes
     guard CheckPage.locationBytes.contains(count) else {
       return report.fail(
-        "front.header", "\(longestURL): no web server takes so much", LongestURL.tokenAdvice)
+        "front.header", "\(longestURL): no web server takes so much", advice: LongestURL.tokenAdvice
+      )
     }
     var head: HTTPResponseHead
     do {
@@ -180,7 +186,7 @@ package struct FrontCheck {
         head = try http.head(of: request)
       }
     } catch {
-      return report.fail("front.header", "\(longestURL): \(error)", advice(to: count))
+      return report.fail("front.header", "\(longestURL): \(error)", advice: advice(to: count))
     }
     if head.fields.first(named: "location")?.text.utf8.count == count {
       report.ok("front.header", "\(longestURL) arrives whole")
@@ -188,7 +194,7 @@ package struct FrontCheck {
       report.fail(
         "front.header",
         "\(longestURL) does not arrive: status \(head.status) instead. Each redirect is lost so",
-        advice(to: count))
+        advice: advice(to: count))
     }
   }
 
@@ -210,26 +216,28 @@ package struct FrontCheck {
     do {
       head = try http.head(of: request)
     } catch {
-      return report.fail("front.blob", "\(error)", "the web server's error log says more")
+      return report.fail("front.blob", "\(error)", advice: "the web server's error log says more")
     }
     guard let decision = head.fields.first(named: "x-bloblo")?.text, decision != "pass" else {
       let finding = "status \(head.status), and no X-Bloblo: the registry answered"
       let advice = "bloblo passed, was not asked, or does not run: its log and /bloblo/ say why"
       if isRedirectExpected {
-        report.fail("front.blob", "\(finding), though the bucket has the blob", advice)
+        report.fail("front.blob", "\(finding), though the bucket has the blob", advice: advice)
       } else {
-        report.warn("front.blob", finding, "\(advice); see upstream.proof and bucket.blob too")
+        report.warn(
+          "front.blob", finding, advice: "\(advice); see upstream.proof and bucket.blob too")
       }
       return
     }
     switch head.status {
     case 200, 206, 302, 307: report.ok("front.blob", "\(decision), status \(head.status)")
-    default: report.warn("front.blob", "\(decision), status \(head.status)", "see upstream.proof")
+    default:
+      report.warn("front.blob", "\(decision), status \(head.status)", advice: "see upstream.proof")
     }
     if (300..<400).contains(head.status), head.fields.first(named: "docker-content-digest") == nil {
       report.warn(
         "front.digest", "Docker-Content-Digest is dropped on its way",
-        "see the shipped configuration")
+        advice: "see the shipped configuration")
     }
   }
 }

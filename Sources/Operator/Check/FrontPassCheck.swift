@@ -17,7 +17,7 @@ struct FrontPassCheck {
   ///   - authorization: of a client, if there is one to try with.
   ///   - registry: which the web server stands before.
   init(
-    _ url: String, _ limits: HTTPLimits, _ path: BlobPath?, authorization: String?,
+    _ url: String, limits: HTTPLimits, path: BlobPath?, authorization: String?,
     before registry: UpstreamRegistry
   ) {
     self.url = url
@@ -28,20 +28,20 @@ struct FrontPassCheck {
   }
 
   func run(_ report: inout CheckReport, _ http: inout HTTPClient) {
-    let isGuarded = [401, 403].contains(ping(url, limits, &http) ?? 0)
-    let isOpen = ping(registry.url, registry.limits, &http) == 200
+    let isGuarded = [401, 403].contains(ping(url, limits: limits, over: &http) ?? 0)
+    let isOpen = ping(registry.url, limits: registry.limits, over: &http) == 200
     if isGuarded { guards(isOpen: isOpen, &report, &http) }
     if isGuarded, isOpen, authorization == nil {
       return report.warn(
         "front.pass",
         "the web server guards the registry, so a pass can't be seen without a credential",
-        "--user NAME, of one whom the web server lets in")
+        advice: "--user NAME, of one whom the web server lets in")
     }
     pass(&report, &http)
   }
 
   /// What a client without a credential is answered; `nil` when nothing.
-  private func ping(_ url: String, _ limits: HTTPLimits, _ http: inout HTTPClient) -> Int? {
+  private func ping(_ url: String, limits: HTTPLimits, over http: inout HTTPClient) -> Int? {
     try? http.head(of: HTTPRequest(.get, url + "/v2/", limits: limits)).status
   }
 
@@ -63,7 +63,7 @@ struct FrontPassCheck {
     } catch {
       return report.fail(
         "front.pass", "a blob that nobody has gets no answer: \(error)",
-        "the web server's error log says more")
+        advice: "the web server's error log says more")
     }
     // As the web server hands it on: registries build their challenges from these.
     fields.append(HTTPField("Host", hostAndPort))
@@ -73,9 +73,9 @@ struct FrontPassCheck {
         of: HTTPRequest(.get, registry.url + target, fields: fields, limits: registry.limits))
     } catch {
       return report.fail(
-        "front.pass", "the registry does not answer: \(error)", "see upstream above")
+        "front.pass", "the registry does not answer: \(error)", advice: "see upstream above")
     }
-    compare(front, own, &report)
+    compare(front, to: own, report: &report)
   }
 
   private var hostAndPort: String {
@@ -83,14 +83,14 @@ struct FrontPassCheck {
   }
 
   private func compare(
-    _ front: HTTPResponseHead, _ own: HTTPResponseHead, _ report: inout CheckReport
+    _ front: HTTPResponseHead, to own: HTTPResponseHead, report: inout CheckReport
   ) {
     let version = "docker-distribution-api-version"
     if front.status != own.status {
       return report.fail(
         "front.pass",
         "a blob that nobody has: the web server answers \(front.status), the registry itself \(own.status)",
-        advice(on: front.status))
+        advice: advice(on: front.status))
     }
     let (seen, want) = (
       front.fields.first(named: HTTPField.Name(version))?.text,
@@ -101,7 +101,8 @@ struct FrontPassCheck {
         "front.pass",
         "a blob that nobody has: Docker-Distribution-Api-Version: want \(want ?? "none") as the registry says, "
           + "got \(seen ?? "none")",
-        "the answer is not the registry's: is the address of the registry the same in the web server's file and in "
+        advice:
+          "the answer is not the registry's: is the address of the registry the same in the web server's file and in "
           + "BLOBLO_UPSTREAM_URL?")
     }
     let (challenge, wanted) = (self.challenge(of: front), self.challenge(of: own))
@@ -110,12 +111,13 @@ struct FrontPassCheck {
         "front.pass",
         "a blob that nobody has: WWW-Authenticate: want \(wanted?.scheme ?? "none") as the registry says, got "
           + "\(challenge?.scheme ?? "none")",
-        "clients can't log in: does the web server drop or add a WWW-Authenticate?")
+        advice: "clients can't log in: does the web server drop or add a WWW-Authenticate?")
     }
     if challenge?.parameters != wanted?.parameters {
       return report.warn(
         "front.pass", "the registry's challenge differs behind the web server",
-        "does the pass keep the client's Host, and X-Forwarded-Proto? Clients ask for tokens where it says"
+        advice:
+          "does the pass keep the client's Host, and X-Forwarded-Proto? Clients ask for tokens where it says"
       )
     }
     report.ok(
@@ -169,12 +171,12 @@ struct FrontPassCheck {
           return report.fail(
             "front.guard",
             "the site refuses /v2/, and gives a blob \(attempt.name): status \(status)",
-            Self.advice)
+            advice: Self.advice)
         case 404 where isOpen:
           return report.fail(
             "front.guard",
             "the web server refuses /v2/, and hands a blob's request on to an open registry \(attempt.name)",
-            Self.advice)
+            advice: Self.advice)
         default: continue
         }
       }

@@ -25,7 +25,8 @@ struct LoginCheck {
     report.fail(
       "upstream.login",
       "a wrong credential is redirected too, and a redirect proves: everybody gets blobs",
-      "unset BLOBLO_UPSTREAM_REDIRECT; is BLOBLO_UPSTREAM_URL the registry itself, and not a login before it?"
+      advice:
+        "unset BLOBLO_UPSTREAM_REDIRECT; is BLOBLO_UPSTREAM_URL the registry itself, and not a login before it?"
     )
   }
 

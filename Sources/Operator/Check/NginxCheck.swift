@@ -29,7 +29,7 @@ package struct NginxCheck {
     if count == 0 {
       report.fail(
         "nginx", "no server {} includes bloblo-locations.conf",
-        "include it at the end of the registry's server {}")
+        advice: "include it at the end of the registry's server {}")
     }
   }
 
@@ -43,7 +43,8 @@ package struct NginxCheck {
       report.fail(
         "nginx.headers",
         "\(server.title): proxy_set_header lines of http {} do not hold in it: \(list(lost))",
-        "write them into the server {} too: bloblo-locations.conf has such lines, and nginx inherits all or none. "
+        advice:
+          "write them into the server {} too: bloblo-locations.conf has such lines, and nginx inherits all or none. "
           + "Without them a client's own fields of these names reach the registry")
     }
     let blobs = server.blobLocations
@@ -51,7 +52,7 @@ package struct NginxCheck {
       if location.words.contains("^~"), location.words.last?.hasPrefix("/v2") == true {
         report.fail(
           "nginx.order", "\(server.title): location \(location.place) keeps blobs from bloblo",
-          "drop the ^~")
+          advice: "drop the ^~")
       }
       let guards = location.guards.subtracting(server.guards)
       let open = blobs.map { guards.subtracting($0.guards) }.first { !$0.isEmpty }
@@ -59,7 +60,7 @@ package struct NginxCheck {
         report.fail(
           "nginx.guards",
           "\(server.title): \(list(open)) of location \(location.place) does not guard blobs",
-          "write it into the server {}, or into snippets/bloblo-params-access.conf as well")
+          advice: "write it into the server {}, or into snippets/bloblo-params-access.conf as well")
       }
       let fields = location.fields.subtracting(own).subtracting(plainFields)
       if !fields.isEmpty {
@@ -67,7 +68,7 @@ package struct NginxCheck {
           "nginx.fields",
           "\(server.title): \(list(fields)) is set in location \(location.place) only: for a blob a client's own value "
             + "reaches the registry",
-          "write it into the server {}, or into snippets/bloblo-fields.conf as well")
+          advice: "write it into the server {}, or into snippets/bloblo-fields.conf as well")
       }
     }
   }

@@ -14,7 +14,7 @@ struct PresignCheck {
   private let limits: HTTPLimits
 
   init(
-    _ store: S3BlobStore, _ key: ObjectKey, _ digest: Digest, _ body: [UInt8],
+    _ store: S3BlobStore, key: ObjectKey, digest: Digest, body: [UInt8],
     authoritiesFile: String?
   ) {
     self.store = store
@@ -30,16 +30,16 @@ struct PresignCheck {
     do {
       url = String(decoding: try store.presign(digest, now: Moment.now()).bytes, as: UTF8.self)
     } catch {
-      report.fail("presign", "\(error)", "see credentials above")
+      report.fail("presign", "\(error)", advice: "see credentials above")
       return false
     }
     tellLength(url, &report)
-    get(url, &report, &http)
+    get(url, report: &report, over: &http)
     if store.cloudFront == nil {
       expired(&report, &http)
-      tampered(url, &report, &http)
+      tampered(url, report: &report, over: &http)
     }
-    return isSecondCredentialRefused(url, &report, &http)
+    return isSecondCredentialRefused(url, report: &report, over: &http)
   }
 
   /// Source: <https://nginx.org/en/docs/http/ngx_http_fastcgi_module.html#fastcgi_buffer_size>
@@ -50,11 +50,11 @@ struct PresignCheck {
     } else {
       report.warn(
         "presign.length", "a Location of \(bytes) bytes is more than nginx's default of 4k takes",
-        "fastcgi_buffer_size 64k, fastcgi_buffers 6 16k, as in the shipped configuration")
+        advice: "fastcgi_buffer_size 64k, fastcgi_buffers 6 16k, as in the shipped configuration")
     }
   }
 
-  private func get(_ url: String, _ report: inout CheckReport, _ http: inout HTTPClient) {
+  private func get(_ url: String, report: inout CheckReport, over http: inout HTTPClient) {
     let name = store.cloudFront == nil ? "\(store.bucket.bucket.publicEndpoint)" : "CloudFront"
     do {
       let response = try http.send(HTTPRequest(.get, url, limits: limits), bodyLimit: 1 << 16)
@@ -64,13 +64,15 @@ struct PresignCheck {
         report.fail(
           "presign.get",
           "\(name): \(S3Refusal(status: response.head.status, body: response.body)), want 200 and the probe",
-          "BLOBLO_S3_PUBLIC_ENDPOINT_URL must be the host that clients use, and reach the same bucket; a proxy "
+          advice:
+            "BLOBLO_S3_PUBLIC_ENDPOINT_URL must be the host that clients use, and reach the same bucket; a proxy "
             + "before it must keep Host, path and query as they are")
       }
     } catch {
       report.fail(
         "presign.get", "\(name): \(error)",
-        "clients must reach it: BLOBLO_S3_PUBLIC_ENDPOINT_URL; if this machine alone can't, set "
+        advice:
+          "clients must reach it: BLOBLO_S3_PUBLIC_ENDPOINT_URL; if this machine alone can't, set "
           + "BLOBLO_LOOK_AS_CLIENT=off, and try the URL of `bloblo presign` from a client")
     }
   }
@@ -81,37 +83,41 @@ struct PresignCheck {
         .get, key, lifetime: .seconds(1), now: .now() + -3600)
     else { return }
     refused(
-      url.string, "presign.expiry", "a URL past its life", &report, &http,
-      "this server gives a blob to whoever ever had a URL for it: docs/s3.md lists the servers that bloblo was verified on"
+      url.string, subject: "presign.expiry", what: "a URL past its life", report: &report,
+      over: &http,
+      advice:
+        "this server gives a blob to whoever ever had a URL for it: docs/s3.md lists the servers that bloblo was verified on"
     )
   }
 
-  private func tampered(_ url: String, _ report: inout CheckReport, _ http: inout HTTPClient) {
+  private func tampered(_ url: String, report: inout CheckReport, over http: inout HTTPClient) {
     let wrong = url.hasSuffix("0") ? url.dropLast() + "1" : url.dropLast() + "0"
     refused(
-      String(wrong), "presign.signature", "a URL with another signature", &report, &http,
-      "this server does not check signatures, or the bucket is public: everyone may read it")
+      String(wrong), subject: "presign.signature", what: "a URL with another signature",
+      report: &report, over: &http,
+      advice: "this server does not check signatures, or the bucket is public: everyone may read it"
+    )
   }
 
   private func refused(
-    _ url: String, _ subject: String, _ what: String, _ report: inout CheckReport,
-    _ http: inout HTTPClient, _ advice: String
+    _ url: String, subject: String, what: String, report: inout CheckReport,
+    over http: inout HTTPClient, advice: String
   ) {
     do {
       let response = try http.send(HTTPRequest(.get, url, limits: limits), bodyLimit: 1 << 16)
       if [400, 401, 403].contains(response.head.status) {
         report.ok(subject, "\(what) is refused with \(response.head.status)")
       } else {
-        report.fail(subject, "\(what) is answered with \(response.head.status)", advice)
+        report.fail(subject, "\(what) is answered with \(response.head.status)", advice: advice)
       }
     } catch {
-      report.warn(subject, "\(error)", "try again")
+      report.warn(subject, "\(error)", advice: "try again")
     }
   }
 
   /// What clients get that send the registry's credential along.
   private func isSecondCredentialRefused(
-    _ url: String, _ report: inout CheckReport, _ http: inout HTTPClient
+    _ url: String, report: inout CheckReport, over http: inout HTTPClient
   ) -> Bool {
     let request = HTTPRequest(
       .get, url, fields: [HTTPField("Authorization", "Bearer probe")], limits: limits)

@@ -75,9 +75,9 @@ package struct SameHostCheck {
   package func run(_ report: inout CheckReport, isSecondCredentialRefused: Bool) {
     if let (words, advice) = finding {
       if isSecondCredentialRefused {
-        report.fail("same-host", words, advice)
+        report.fail("same-host", words, advice: advice)
       } else {
-        report.warn("same-host", words, advice)
+        report.warn("same-host", words, advice: advice)
       }
     } else {
       report.ok("same-host", "clients tell \(targetHost) from the registry")

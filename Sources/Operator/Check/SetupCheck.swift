@@ -44,23 +44,23 @@ package struct SetupCheck {
       settings = try ProcessSettings(environment: environment)
     } catch {
       for problem in error.problems {
-        report.fail("settings", problem, "docs/settings.md explains each setting")
+        report.fail("settings", problem, advice: "docs/settings.md explains each setting")
       }
       let problems = credentialProblems(environment, beside: error)
       if !problems.isEmpty {
-        report.fail("credentials", problems.joined(separator: "; "), CredentialCheck.advice)
+        report.fail("credentials", problems.joined(separator: "; "), advice: CredentialCheck.advice)
       }
       return EX_CONFIG
     }
     for warning in settings.warnings {
-      report.warn("settings", warning, "correct the setting, or remove it")
+      report.warn("settings", warning, advice: "correct the setting, or remove it")
     }
     if !settings.isBucketNamed {
-      report.warn("bucket.name", "no bucket is named", Notice.sampleBucketAdvice)
+      report.warn("bucket.name", "no bucket is named", advice: Notice.sampleBucketAdvice)
     }
     if environment[Declared.listenAddress.name] != nil, case .tcp(_, _) = settings.listenAddress {
       report.warn(
-        "listen", "bloblo listens on TCP", Notice.tcpAdvice(settings.listenAddress))
+        "listen", "bloblo listens on TCP", advice: Notice.tcpAdvice(settings.listenAddress))
     }
     if settings.warnings.isEmpty { report.ok("settings", "understood") }
     Capacity.raiseDescriptorLimit()
@@ -68,7 +68,7 @@ package struct SetupCheck {
     let narrow =
       capacity.ofThisProcess(upstreamConnections: settings.upstreamConnections)
       + (front == nil ? [] : capacity.ofNginx())
-    for finding in narrow { report.warn(finding.subject, finding.words, finding.advice) }
+    for finding in narrow { report.warn(finding.subject, finding.words, advice: finding.advice) }
     let isOffloading = tellDelivery(settings, &report)
 
     if settings.location.fill != .off {
@@ -77,7 +77,7 @@ package struct SetupCheck {
       if spool.state == .good {
         report.ok("spool", spool.sentence)
       } else {
-        report.fail("spool", spool.sentence, "make room there: fills fail until then")
+        report.fail("spool", spool.sentence, advice: "make room there: fills fail until then")
       }
     }
 
@@ -95,7 +95,7 @@ package struct SetupCheck {
       environment[Declared.checkAuthorization.name]
       ?? logIn(location.upstream, path, [front].compactMap { $0 } + hosts, &report, &http)
     let isRedirectable = UpstreamCheck(
-      location, store, path, authorization: authorization, front: front,
+      location, store: store, path: path, authorization: authorization, front: front,
       spool: settings.fillLimits.spoolBytes
     ).run(&report, &http)
     AddressCheck(
@@ -117,13 +117,14 @@ package struct SetupCheck {
     if unsafe access(settings.passFile, F_OK) == 0 {
       report.fail(
         "delivery", "offloading is switched off: \(settings.passFile) exists",
-        "bloblo offload on")
+        advice: "bloblo offload on")
       return false
     }
     guard settings.location.policy.delivery == .pass else { return true }
     report.fail(
       "delivery", "BLOBLO_DELIVERY=pass: the registry answers every blob",
-      "set BLOBLO_DELIVERY=redirect or accelerate; a location of the web server may do so by a param"
+      advice:
+        "set BLOBLO_DELIVERY=redirect or accelerate; a location of the web server may do so by a param"
     )
     return false
   }

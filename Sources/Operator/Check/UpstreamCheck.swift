@@ -22,7 +22,7 @@ package struct UpstreamCheck {
   ///   - front: the web server's URL, if it is known.
   ///   - spool: the bytes that spools may have.
   package init(
-    _ location: LocationSettings, _ store: S3BlobStore, _ path: BlobPath?, authorization: String?,
+    _ location: LocationSettings, store: S3BlobStore, path: BlobPath?, authorization: String?,
     front: String? = nil, spool: Int64
   ) {
     self.location = location
@@ -38,11 +38,11 @@ package struct UpstreamCheck {
     guard ping(&report, &http) else { return false }
     loop(&report, &http)
     guard let path else { return false }
-    head(path, &report, &http)
-    let proof = prove(path, &report, &http)
-    let fill = FillCheck(location, path, client)
-    let obstacle = fill.run(proof, spool: spool, &report, &http)
-    return presence(path, obstacle, &report, &http) && proof != nil
+    head(path, report: &report, over: &http)
+    let proof = prove(path, report: &report, over: &http)
+    let fill = FillCheck(location: location, path: path, client: client)
+    let obstacle = fill.run(proof, spool: spool, report: &report, over: &http)
+    return presence(path, obstacle: obstacle, report: &report, over: &http) && proof != nil
   }
 
   private var upstream: UpstreamRegistry { location.upstream }
@@ -56,7 +56,8 @@ package struct UpstreamCheck {
     } catch {
       report.fail(
         "upstream", "\(upstream.url): \(error)",
-        "BLOBLO_UPSTREAM_URL (http or https?), name service, firewall; BLOBLO_UPSTREAM_CA_FILE for a private authority"
+        advice:
+          "BLOBLO_UPSTREAM_URL (http or https?), name service, firewall; BLOBLO_UPSTREAM_CA_FILE for a private authority"
       )
       return false
     }
@@ -72,20 +73,21 @@ package struct UpstreamCheck {
     case 401 where challenge != nil && client.hasCredential && path == nil:
       report.fail(
         "upstream", "the registry refuses this credential (401)",
-        "is the password right? A token may be for one repository only: name one by --blob")
+        advice: "is the password right? A token may be for one repository only: name one by --blob")
     case 401 where challenge != nil:
       report.ok("upstream", "\(upstream.url)/v2/ answers 401: \(challenge?.prefix(100) ?? "")")
     case 301, 302, 307, 308:
       report.fail(
         "upstream",
         "\(upstream.url)/v2/ redirects to \(hostName(head.fields.first(named: "location")?.text ?? ""))",
-        "BLOBLO_UPSTREAM_URL is the registry itself: https instead of http? BLOBLO_PRESERVE_HOST=true?"
+        advice:
+          "BLOBLO_UPSTREAM_URL is the registry itself: https instead of http? BLOBLO_PRESERVE_HOST=true?"
       )
     default:
       report.fail(
         "upstream",
         "\(upstream.url)/v2/ answers \(head.status)\(head.isPage ? " with a page" : "")",
-        "this is no registry: BLOBLO_UPSTREAM_URL, BLOBLO_PRESERVE_HOST")
+        advice: "this is no registry: BLOBLO_UPSTREAM_URL, BLOBLO_PRESERVE_HOST")
     }
     return true
   }
@@ -99,7 +101,8 @@ package struct UpstreamCheck {
     guard isOurs || isFront else { return }
     report.fail(
       "upstream.loop", "\(upstream.url) is the web server that asks bloblo, not the registry",
-      "set BLOBLO_UPSTREAM_URL to the registry's own address, the one in the web server's file")
+      advice:
+        "set BLOBLO_UPSTREAM_URL to the registry's own address, the one in the web server's file")
   }
 
   private static func isSameOrigin(_ a: String, _ b: String) -> Bool {
@@ -114,7 +117,7 @@ package struct UpstreamCheck {
 
   /// What registries differ in.
   private func head(
-    _ path: BlobPath, _ report: inout CheckReport, _ http: inout HTTPClient
+    _ path: BlobPath, report: inout CheckReport, over http: inout HTTPClient
   ) {
     var request = upstream.request(for: path, from: client)
     request.method = .head
@@ -129,7 +132,7 @@ package struct UpstreamCheck {
     default:
       report.warn(
         "upstream.head", "HEAD is answered with \(head.status)",
-        client.hasCredential
+        advice: client.hasCredential
           ? "see upstream.proof; BLOBLO_UPSTREAM_CHECK=get for registries that refuse HEAD"
           : "--user NAME, or `docker login`, to see more")
     }
@@ -137,7 +140,7 @@ package struct UpstreamCheck {
 
   /// - Returns: the proof; `nil` when there is none.
   private func prove(
-    _ path: BlobPath, _ report: inout CheckReport, _ http: inout HTTPClient
+    _ path: BlobPath, report: inout CheckReport, over http: inout HTTPClient
   ) -> BlobProof? {
     defer { LoginCheck(upstream: upstream, path: path).run(&report, &http) }
     do {
@@ -148,35 +151,35 @@ package struct UpstreamCheck {
       )
       return proof
     } catch {
-      tell(error, path, &report, &http)
+      tell(error, of: path, report: &report, over: &http)
       return nil
     }
   }
 
   private func tell(
-    _ error: Unproven, _ path: BlobPath, _ report: inout CheckReport, _ http: inout HTTPClient
+    _ error: Unproven, of path: BlobPath, report: inout CheckReport, over http: inout HTTPClient
   ) {
     switch error {
     case .status(404):
       report.fail(
         "upstream.proof", "the registry has no such blob in this repository (404)",
-        client.hasCredential
+        advice: client.hasCredential
           ? "name a blob that \(path.name) has: --blob NAME@DIGEST"
           : "name a blob that \(path.name) has, or a user that may see it: --blob NAME@DIGEST --user NAME"
       )
     case .status(let status) where [401, 403].contains(status) && client.hasCredential:
       report.fail(
         "upstream.proof", "the registry refuses this credential (\(status))",
-        "is the password right, and may this user read \(path.name)?")
+        advice: "is the password right, and may this user read \(path.name)?")
     case .status(let status) where [401, 403].contains(status):
       report.warn(
         "upstream.proof", "the registry wants a credential (\(status))",
-        "--user NAME, or `docker login`, to see what a client gets")
+        advice: "--user NAME, or `docker login`, to see what a client gets")
     default:
       report.fail(
         "upstream.proof",
         "no proof, so nothing is offloaded: \(PassReason.unproven(error)) (\(error.words))",
-        error == .redirectElsewhere
+        advice: error == .redirectElsewhere
           ? LoginCheck(upstream: upstream, path: path).advice(&http)
           : "the registry answers such requests itself")
     }
@@ -184,8 +187,8 @@ package struct UpstreamCheck {
 
   /// - Parameter obstacle: what keeps a fill from bringing it there.
   private func presence(
-    _ path: BlobPath, _ obstacle: FillCheck.Obstacle?, _ report: inout CheckReport,
-    _ http: inout HTTPClient
+    _ path: BlobPath, obstacle: FillCheck.Obstacle?, report: inout CheckReport,
+    over http: inout HTTPClient
   ) -> Bool {
     do {
       guard let blob = try store.find(path.digest, by: &http, now: .now()) else {
@@ -193,18 +196,18 @@ package struct UpstreamCheck {
           report.warn(
             "bucket.blob",
             "\(path.digest) is not in the bucket, and no GET brings it there: \(obstacle.words)",
-            obstacle.advice)
+            advice: obstacle.advice)
         } else {
           report.warn(
             "bucket.blob", "\(path.digest) is not in the bucket",
-            "the next GET of it brings it there")
+            advice: "the next GET of it brings it there")
         }
         return false
       }
       report.ok("bucket.blob", "\(path.digest) is there, \(blob.size) bytes")
       return blob.size >= location.policy.minimumBlobSize
     } catch {
-      report.fail("bucket.blob", "\(error)", "see bucket.head above")
+      report.fail("bucket.blob", "\(error)", advice: "see bucket.head above")
       return false
     }
   }

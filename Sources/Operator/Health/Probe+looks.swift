@@ -7,7 +7,7 @@ package import Threading
 extension Probe {
   /// What finds out of itself what clients would else have to wait for.
   package func looks(
-    _ settings: ProcessSettings, _ services: GatewayServices, _ logger: Logger
+    _ settings: ProcessSettings, services: GatewayServices, logger: Logger
   ) -> [any BackgroundService] {
     let locations = services.locations
     let presences = PresenceLooks(
@@ -15,13 +15,14 @@ extension Probe {
     let servers = ServerLooks(locations: locations)
     let roads = RoadLooks(locations) { self.learn(.road, $0) }
     return [
-      Rounds("look-again", every: .milliseconds(50), logger) { presences.look(&$0) },
-      Rounds("look-as-client", every: .milliseconds(250), logger) { _ in
+      Rounds("look-again", every: .milliseconds(50), logger: logger) { presences.look(&$0) },
+      Rounds("look-as-client", every: .milliseconds(250), logger: logger) { _ in
         roads.look()
         self.learn(.writing, .ofWriting(locations.all))
       },
-      Rounds("look-s3", every: .milliseconds(250), logger) { _ in servers.lookAtStores() },
-      Rounds("look-registry", every: .seconds(1), logger) { _ in servers.lookAtUpstreams() },
+      Rounds("look-s3", every: .milliseconds(250), logger: logger) { _ in servers.lookAtStores() },
+      Rounds("look-registry", every: .seconds(1), logger: logger) { _ in servers.lookAtUpstreams()
+      },
     ]
   }
 }

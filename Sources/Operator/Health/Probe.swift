@@ -28,8 +28,8 @@ package final class Probe: BackgroundService {
 
   /// - Parameter round: called once in each round, for what else is due now and then.
   package init(
-    _ health: Health, _ location: Location, _ credentials: SigningCredentials, _ filler: Filler,
-    _ logger: Logger, _ notices: Notices, round: @escaping @Sendable () -> Void
+    health: Health, location: Location, credentials: SigningCredentials, filler: Filler,
+    logger: Logger, notices: Notices, round: @escaping @Sendable () -> Void
   ) {
     self.health = health
     self.location = location

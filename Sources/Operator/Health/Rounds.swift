@@ -11,7 +11,7 @@ package final class Rounds: BackgroundService {
   private let isStopped = Monitor(false)
 
   package init(
-    _ name: StaticString, every pause: Duration, _ logger: Logger,
+    _ name: StaticString, every pause: Duration, logger: Logger,
     _ round: @escaping @Sendable (inout HTTPClient) -> Void
   ) {
     self.name = name

@@ -15,7 +15,7 @@ struct Chart {
     let highest = minutes.map(\.total).max() ?? 0
     guard highest > 0 else { return "<p>No bytes of blobs in the last hour.</p>" }
     let sum = minutes.reduce(History.Bytes(), +)
-    let bars: [HTML] = minutes.enumerated().map { bar($0.offset, $0.element, highest) }
+    let bars: [HTML] = minutes.enumerated().map { bar($0.offset, $0.element, highest: highest) }
     return """
       <figure><svg viewBox="0 0 \(width) \(height)" role="img" aria-labelledby="chart-title" \
       preserveAspectRatio="none"><title id="chart-title">Bytes a minute in the last hour: \
@@ -27,7 +27,7 @@ struct Chart {
       """
   }
 
-  private func bar(_ index: Int, _ bytes: History.Bytes, _ highest: Int64) -> HTML {
+  private func bar(_ index: Int, _ bytes: History.Bytes, highest: Int64) -> HTML {
     guard bytes.total > 0 else { return "" }
     let step = width / minutes.count
     let whole = max(2, pixels(bytes.total, highest))

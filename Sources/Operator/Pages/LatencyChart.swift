@@ -23,7 +23,9 @@ struct LatencyChart {
       return "<div id=\"latency-\(id)\"><h3>\(name)</h3><p>Not asked in the last hour.</p></div>"
     }
     let highest = minutes.map(\.p95).max() ?? 0
-    let bars: [HTML] = minutes.enumerated().map { bar($0.offset, $0.element, max(1, highest)) }
+    let bars: [HTML] = minutes.enumerated().map {
+      bar($0.offset, $0.element, highest: max(1, highest))
+    }
     return """
       <div id="latency-\(id)"><h3>\(name)</h3><p>\(words(quarter, "last 15 minutes"))</p>
       <figure><svg class="low" viewBox="0 0 \(width) \(height)" role="img" \
@@ -42,7 +44,7 @@ struct LatencyChart {
       """
   }
 
-  private func bar(_ index: Int, _ minute: Quantiles, _ highest: Int64) -> HTML {
+  private func bar(_ index: Int, _ minute: Quantiles, highest: Int64) -> HTML {
     guard minute.count > 0 else { return "" }
     let step = width / History.minutes
     let whole = max(2, pixels(minute.p95, highest))

@@ -35,67 +35,74 @@ struct MetricsPage {
   private mutating func decisions() {
     let figures = operation.figures
     text.begin(
-      "bloblo_decisions_total", .counter, "Decisions on requests; passes with their reasons.")
+      "bloblo_decisions_total", .counter, help: "Decisions on requests; passes with their reasons.")
     for (kind, value) in figures.decisions.scraped() {
-      text.sample("bloblo_decisions_total", ["decision": kind.word, "reason": ""], value)
+      text.sample("bloblo_decisions_total", ["decision": kind.word, "reason": ""], value: value)
     }
     for (kind, value) in figures.passes.scraped() {
-      text.sample("bloblo_decisions_total", ["decision": "pass", "reason": kind.word], value)
+      text.sample(
+        "bloblo_decisions_total", ["decision": "pass", "reason": kind.word], value: value)
     }
     text.begin(
       "bloblo_blob_bytes_total", .counter,
-      "Bytes of blobs that GETs asked for, by the path they took; passed ones where the size is known, and accelerated ones but for what the web server could not read."
+      help:
+        "Bytes of blobs that GETs asked for, by the path they took; passed ones where the size is known, and accelerated ones but for what the web server could not read."
     )
     for (road, value) in figures.bytes.scraped() {
-      text.sample("bloblo_blob_bytes_total", ["path": road.word], value)
+      text.sample("bloblo_blob_bytes_total", ["path": road.word], value: value)
     }
     text.metric(
       "bloblo_object_mismatches_total", .counter,
-      "Objects in the bucket that can't be their blob: of another size or content, or archived.",
-      figures.wrongObjects.value)
+      help:
+        "Objects in the bucket that can't be their blob: of another size or content, or archived.",
+      value: figures.wrongObjects.value)
   }
 
   private mutating func times() {
     let figures = operation.figures
     text.histogram(
       "bloblo_decision_duration_seconds",
-      "Time from the request to the decision on a blob; of those made from memory one in \(Figures.sampling) is timed, for all.",
+      help:
+        "Time from the request to the decision on a blob; of those made from memory one in \(Figures.sampling) is timed, for all.",
       figures.decisionTime)
     text.histogram(
       "bloblo_upstream_check_duration_seconds",
-      "Time that the registry took to allow or refuse a client.",
+      help: "Time that the registry took to allow or refuse a client.",
       figures.upstreamTime)
     text.histogram(
-      "bloblo_s3_head_duration_seconds", "Time that S3 took to answer a HEAD of an object.",
+      "bloblo_s3_head_duration_seconds", help: "Time that S3 took to answer a HEAD of an object.",
       figures.storeTime)
     text.histogram(
-      "bloblo_fill_duration_seconds", "Time from scheduling a fill to publishing its object.",
+      "bloblo_fill_duration_seconds", help: "Time from scheduling a fill to publishing its object.",
       figures.fillTime)
   }
 
   private mutating func fills() {
     let (figures, fills) = (operation.figures, operation.filler.progress)
-    text.begin("bloblo_fills", .gauge, "Fills in progress.")
-    text.sample("bloblo_fills", ["state": "running"], Int64(fills.count { !$0.isWaiting }))
-    text.sample("bloblo_fills", ["state": "waiting"], Int64(fills.count { $0.isWaiting }))
+    text.begin("bloblo_fills", .gauge, help: "Fills in progress.")
+    text.sample("bloblo_fills", ["state": "running"], value: Int64(fills.count { !$0.isWaiting }))
+    text.sample("bloblo_fills", ["state": "waiting"], value: Int64(fills.count { $0.isWaiting }))
     text.begin(
-      "bloblo_fills_completed_total", .counter, "Fills that ended with the blob in the bucket.")
-    text.sample("bloblo_fills_completed_total", ["by": "this"], figures.fillsDone.value)
-    text.sample("bloblo_fills_completed_total", ["by": "another"], figures.fillsElsewhere.value)
-    text.begin("bloblo_fills_failed_total", .counter, "Failed fills, by cause.")
+      "bloblo_fills_completed_total", .counter,
+      help: "Fills that ended with the blob in the bucket.")
+    text.sample("bloblo_fills_completed_total", ["by": "this"], value: figures.fillsDone.value)
+    text.sample(
+      "bloblo_fills_completed_total", ["by": "another"], value: figures.fillsElsewhere.value)
+    text.begin("bloblo_fills_failed_total", .counter, help: "Failed fills, by cause.")
     for (cause, value) in figures.fillsFailed.scraped() {
-      text.sample("bloblo_fills_failed_total", ["cause": cause.word], value)
+      text.sample("bloblo_fills_failed_total", ["cause": cause.word], value: value)
     }
     text.metric(
-      "bloblo_filled_bytes_total", .counter, "Bytes that fills have published.",
-      figures.filledBytes.value)
+      "bloblo_filled_bytes_total", .counter, help: "Bytes that fills have published.",
+      value: figures.filledBytes.value)
     text.metric(
       "bloblo_multipart_uploads_orphaned_total", .counter,
-      "Multipart uploads that could not be aborted.",
-      figures.uploadsLeft.value)
+      help: "Multipart uploads that could not be aborted.",
+      value: figures.uploadsLeft.value)
     let spool = operation.filler.spoolBytes
-    text.metric("bloblo_spool_bytes", .gauge, "Bytes of the spool in use.", spool.used)
-    text.metric("bloblo_spool_limit_bytes", .gauge, "BLOBLO_SPOOL_MAX_BYTES.", spool.limit)
+    text.metric("bloblo_spool_bytes", .gauge, help: "Bytes of the spool in use.", value: spool.used)
+    text.metric(
+      "bloblo_spool_limit_bytes", .gauge, help: "BLOBLO_SPOOL_MAX_BYTES.", value: spool.limit)
   }
 
   private mutating func memories() {
@@ -110,31 +117,33 @@ struct MetricsPage {
       ),
     ]
     for (name, kind, help, value) in metrics {
-      text.begin(name, kind, help)
+      text.begin(name, kind, help: help)
       for (memory, counts) in memories {
-        text.sample(name, ["cache": memory], Int64(value(counts)))
+        text.sample(name, ["cache": memory], value: Int64(value(counts)))
       }
     }
   }
 
   private mutating func needs() {
     text.begin(
-      "bloblo_dependency_up", .gauge, "Whether the last health check of a dependency succeeded.")
+      "bloblo_dependency_up", .gauge,
+      help: "Whether the last health check of a dependency succeeded.")
     for need in Need.allCases {
       text.sample(
         "bloblo_dependency_up", ["dependency": need.word],
-        operation.health[need].state == .good ? 1 : 0)
+        value: operation.health[need].state == .good ? 1 : 0)
     }
     text.metric(
-      "bloblo_ready", .gauge, "Whether requests can be offloaded, as /bloblo/ready says.",
-      operation.health.reasonsNotReady.isEmpty ? 1 : 0)
+      "bloblo_ready", .gauge, help: "Whether requests can be offloaded, as /bloblo/ready says.",
+      value: operation.health.reasonsNotReady.isEmpty ? 1 : 0)
     text.begin(
       "bloblo_credential_expiry_timestamp_seconds", .gauge,
-      "When the S3 credential ends, in Unix time; 0 without one, +Inf for one without end.")
-    text.sample("bloblo_credential_expiry_timestamp_seconds", [:], credentialEnd)
+      help: "When the S3 credential ends, in Unix time; 0 without one, +Inf for one without end.")
+    text.sample("bloblo_credential_expiry_timestamp_seconds", [:], value: credentialEnd)
     text.metric(
-      "bloblo_s3_clock_skew_seconds", .gauge, "How far S3's clock is ahead of this machine's.",
-      operation.credentials.clock.measured)
+      "bloblo_s3_clock_skew_seconds", .gauge,
+      help: "How far S3's clock is ahead of this machine's.",
+      value: operation.credentials.clock.measured)
   }
 
   /// By this machine's clock, which Prometheus compares it with.
@@ -146,58 +155,62 @@ struct MetricsPage {
   private mutating func notices() {
     let raised = Set(operation.notices.all.map(\.notice))
     text.begin(
-      "bloblo_notice", .gauge, "Whether a notice holds that someone should look at; see /bloblo/.")
+      "bloblo_notice", .gauge,
+      help: "Whether a notice holds that someone should look at; see /bloblo/.")
     for notice in Notice.allCases {
-      text.sample("bloblo_notice", ["notice": notice.word], raised.contains(notice) ? 1 : 0)
+      text.sample("bloblo_notice", ["notice": notice.word], value: raised.contains(notice) ? 1 : 0)
     }
     let troubles = operation.passAlarm.all.map(\.finding.reason)
     text.begin(
       "bloblo_nearly_all_pass", .gauge,
-      "Locations nearly all of whose blobs have passed for this reason for ten minutes; see /bloblo/."
+      help:
+        "Locations nearly all of whose blobs have passed for this reason for ten minutes; see /bloblo/."
     )
     for kind in PassReason.Kind.allCases where !kind.isOfNoBlob {
       text.sample(
-        "bloblo_nearly_all_pass", ["reason": kind.word], Int64(troubles.count { $0 == kind }))
+        "bloblo_nearly_all_pass", ["reason": kind.word], value: Int64(troubles.count { $0 == kind })
+      )
     }
     text.metric(
       "bloblo_old_front_files_requests_total", .counter,
-      "Requests from nginx or Apache whose bloblo files are older than this bloblo.",
-      operation.frontFiles.oldRequests.value)
+      help: "Requests from nginx or Apache whose bloblo files are older than this bloblo.",
+      value: operation.frontFiles.oldRequests.value)
     text.metric(
       "bloblo_log_lines_dropped_total", .counter,
-      "Log lines that were dropped because nobody read the error stream.",
-      LogSink.standardError.droppedLines.value)
+      help: "Log lines that were dropped because nobody read the error stream.",
+      value: LogSink.standardError.droppedLines.value)
   }
 
   private mutating func program() {
     let pools = operation.pools
-    text.begin("bloblo_threads_busy", .gauge, "Busy threads, by pool.")
+    text.begin("bloblo_threads_busy", .gauge, help: "Busy threads, by pool.")
     for (name, load) in pools {
-      text.sample("bloblo_threads_busy", ["pool": name], Int64(load.busy))
+      text.sample("bloblo_threads_busy", ["pool": name], value: Int64(load.busy))
     }
-    text.begin("bloblo_threads_limit", .gauge, "Threads at most, by pool.")
+    text.begin("bloblo_threads_limit", .gauge, help: "Threads at most, by pool.")
     for (name, load) in pools {
-      text.sample("bloblo_threads_limit", ["pool": name], Int64(load.limit))
+      text.sample("bloblo_threads_limit", ["pool": name], value: Int64(load.limit))
     }
-    text.begin("bloblo_jobs_waiting", .gauge, "Jobs that wait for a thread, by pool.")
+    text.begin("bloblo_jobs_waiting", .gauge, help: "Jobs that wait for a thread, by pool.")
     for (name, load) in pools {
-      text.sample("bloblo_jobs_waiting", ["pool": name], Int64(load.waiting))
+      text.sample("bloblo_jobs_waiting", ["pool": name], value: Int64(load.waiting))
     }
     let questions = operation.questions
-    text.begin("bloblo_upstream_questions", .gauge, "Questions to registries, by state.")
-    text.sample("bloblo_upstream_questions", ["state": "asked"], Int64(questions.onWire))
-    text.sample("bloblo_upstream_questions", ["state": "waiting"], Int64(questions.waiting))
-    text.begin("bloblo_build_info", .gauge, "The version of bloblo.")
-    text.sample("bloblo_build_info", ["version": blobloVersion], 1)
+    text.begin("bloblo_upstream_questions", .gauge, help: "Questions to registries, by state.")
+    text.sample("bloblo_upstream_questions", ["state": "asked"], value: Int64(questions.onWire))
+    text.sample("bloblo_upstream_questions", ["state": "waiting"], value: Int64(questions.waiting))
+    text.begin("bloblo_build_info", .gauge, help: "The version of bloblo.")
+    text.sample("bloblo_build_info", ["version": blobloVersion], value: 1)
     let process = ProcessFigures()
     text.metric(
-      "process_resident_memory_bytes", .gauge, "Memory in use.", process.residentBytes)
-    text.metric("process_threads", .gauge, "Threads.", process.threads)
-    text.metric("process_open_fds", .gauge, "Open descriptors.", process.openDescriptors)
-    text.begin("process_cpu_seconds_total", .counter, "Processor time.")
-    text.sample("process_cpu_seconds_total", [:], seconds(process.cpuNanoseconds))
+      "process_resident_memory_bytes", .gauge, help: "Memory in use.", value: process.residentBytes)
+    text.metric("process_threads", .gauge, help: "Threads.", value: process.threads)
     text.metric(
-      "process_start_time_seconds", .gauge, "When the program was started.",
-      operation.start.seconds)
+      "process_open_fds", .gauge, help: "Open descriptors.", value: process.openDescriptors)
+    text.begin("process_cpu_seconds_total", .counter, help: "Processor time.")
+    text.sample("process_cpu_seconds_total", [:], value: seconds(process.cpuNanoseconds))
+    text.metric(
+      "process_start_time_seconds", .gauge, help: "When the program was started.",
+      value: operation.start.seconds)
   }
 }

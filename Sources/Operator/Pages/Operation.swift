@@ -31,8 +31,8 @@ package struct Operation: Sendable {
   let volume: LogVolume
 
   package init(
-    _ services: GatewayServices, _ health: Health, _ credentials: SigningCredentials,
-    _ settings: ProcessSettings, _ volume: LogVolume
+    _ services: GatewayServices, health: Health, credentials: SigningCredentials,
+    settings: ProcessSettings, volume: LogVolume
   ) {
     self.services = services
     self.health = health

@@ -41,23 +41,23 @@ package struct Pages: Route {
   private func page(_ path: ArraySlice<UInt8>) -> Page? {
     let now = UnixTime.now()
     switch String(decoding: path, as: UTF8.self) {
-    case "/bloblo/health": return Page(200, .plain, "ok\n")
+    case "/bloblo/health": return Page(200, .plain, text: "ok\n")
     case "/bloblo/ready": return ready()
     case "/bloblo/metrics":
       var page = MetricsPage(operation, now: now)
-      return Page(200, .metrics, page.render())
+      return Page(200, .metrics, text: page.render())
     case "/bloblo/", "/bloblo":
       operation.takeHistory(at: now)
-      return Page(200, .html, StatusPage(operation, now: now).render())
-    case let path where path.hasPrefix("/bloblo/"): return Page(404, .plain, "no such page\n")
+      return Page(200, .html, text: StatusPage(operation, now: now).render())
+    case let path where path.hasPrefix("/bloblo/"): return Page(404, .plain, text: "no such page\n")
     default: return nil
     }
   }
 
   private func ready() -> Page {
     let reasons = operation.health.reasonsNotReady
-    if reasons.isEmpty { return Page(200, .plain, "ready\n") }
-    return Page(503, .plain, "not ready\n" + reasons.map { $0 + "\n" }.joined())
+    if reasons.isEmpty { return Page(200, .plain, text: "ready\n") }
+    return Page(503, .plain, text: "not ready\n" + reasons.map { $0 + "\n" }.joined())
   }
 
   private func notAllowed() -> ResponseHead {
@@ -79,7 +79,7 @@ private struct Page {
   let kind: Kind
   let body: [UInt8]
 
-  init(_ status: Int, _ kind: Kind, _ text: String) {
+  init(_ status: Int, _ kind: Kind, text: String) {
     self.status = status
     self.kind = kind
     body = Array(text.utf8)

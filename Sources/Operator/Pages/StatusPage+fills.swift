@@ -33,7 +33,7 @@ extension StatusPage {
       <p>\(figures.fillsDone.value) done (\(bytesInWords(figures.filledBytes.value))), \
       \(figures.fillsElsewhere.value) by another instance, \(failed). \
       Spool: \(bytesInWords(spool.used)) of \(bytesInWords(spool.limit)).</p>
-      \(table(["Blob", "Progress", "Clients reading along"], rows, "None in progress."))
+      \(table(["Blob", "Progress", "Clients reading along"], rows, ifEmpty: "None in progress."))
       \(failedFills)
       </div></section>
       """

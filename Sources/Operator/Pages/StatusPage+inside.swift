@@ -47,7 +47,7 @@ extension StatusPage {
     let defaults = rows(areDefaults: true)
     return """
       <section aria-labelledby="h-settings"><h2 id="h-settings">Settings in force</h2>
-      <div id="settings-set">\(table(["Setting", "Value"], rows(areDefaults: false), "None is set."))</div>
+      <div id="settings-set">\(table(["Setting", "Value"], rows(areDefaults: false), ifEmpty: "None is set."))</div>
       <details><summary>\(defaults.count) defaults; the log's level is \
       \(operation.volume.level.rawValue)</summary>
       <div id="settings-default">\(table(["Setting", "Value"], defaults))</div></details></section>

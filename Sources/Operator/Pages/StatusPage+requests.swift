@@ -25,9 +25,9 @@ extension StatusPage {
     return """
       <section aria-labelledby="h-decisions"><h2 id="h-decisions">Decisions since the start</h2>
       <div id="decisions" data-live>\(table(
-        names, kinds + rows(couldBeOffloaded: true), "No request has come yet."))</div>
+        names, kinds + rows(couldBeOffloaded: true), ifEmpty: "No request has come yet."))</div>
       <details><summary>Normal passes</summary><div id="decisions-normal" data-live>\(table(
-        names, rows(couldBeOffloaded: false), "None so far."))</div></details></section>
+        names, rows(couldBeOffloaded: false), ifEmpty: "None so far."))</div></details></section>
       """
   }
 
@@ -35,10 +35,10 @@ extension StatusPage {
     let names = ["When", "Why", "Blob", "Client"]
     return """
       <section aria-labelledby="h-passes"><h2 id="h-passes">Last passes to the registry</h2>
-      <div id="passes" data-live>\(table(names, passRows(couldBeOffloaded: true), "None so far."))</div>
+      <div id="passes" data-live>\(table(names, passRows(couldBeOffloaded: true), ifEmpty: "None so far."))</div>
       <details><summary>Normal passes: refused, conditional, small</summary>
       <div id="passes-normal" data-live>\(table(
-        names, passRows(couldBeOffloaded: false), "None so far."))</div></details></section>
+        names, passRows(couldBeOffloaded: false), ifEmpty: "None so far."))</div></details></section>
       """
   }
 

@@ -99,7 +99,7 @@ struct StatusPage {
 
   /// - Parameter isWide: its rows become paragraphs on a phone.
   func table(
-    _ names: [String], _ rows: [HTML], _ none: String = "", isWide: Bool = true
+    _ names: [String], _ rows: [HTML], ifEmpty none: String = "", isWide: Bool = true
   ) -> HTML {
     if rows.isEmpty { return "<p>\(none)</p>" }
     let head: [HTML] = names.map {

@@ -50,7 +50,7 @@ package final class Sweeper: BackgroundService {
         }
         for place in plan.due(of: Set(places.keys), at: .now) {
           guard let location = places[place], !isStopped.withLock({ $0 }) else { continue }
-          sweep(place, location, &plan, &http)
+          sweep(place, of: location, plan: &plan, over: &http)
         }
       } while isStopped.wait(for: Self.interval) { $0 ? true : nil } == nil
     }
@@ -63,7 +63,7 @@ package final class Sweeper: BackgroundService {
   package func stop() { isStopped.update { $0 = true } }
 
   private func sweep(
-    _ place: Place, _ location: Location, _ plan: inout SweepPlan<Place>, _ http: inout HTTPClient
+    _ place: Place, of location: Location, plan: inout SweepPlan<Place>, over http: inout HTTPClient
   ) {
     let chance = Double.random(in: 0...1)
     do throws(S3Error) {

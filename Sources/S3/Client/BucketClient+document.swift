@@ -5,7 +5,7 @@ extension BucketClient {
   /// The root of an answer that is a document; also with status 200 it may be an error, for S3 begins
   /// to answer before it knows.
   func document(
-    _ operation: S3Error.Operation, _ name: String, _ response: HTTPResponse
+    _ operation: S3Error.Operation, name: String, in response: HTTPResponse
   ) throws(S3Error) -> XMLElement {
     guard response.head.status == 200 else { throw .refused(operation, S3Refusal(response)) }
     let document: XMLElement

@@ -12,10 +12,11 @@ extension BucketClient {
     ofKeysWith prefix: String, over client: inout Client, now: UnixTime
   ) throws(S3Error) -> Int? {
     let response = try send(
-      .getBucketLifecycle, .get, nil, query: [("lifecycle", "")], over: &client, now: now)
+      .getBucketLifecycle, method: .get, key: nil, query: [("lifecycle", "")], over: &client,
+      now: now)
     let refusal = S3Refusal(response)
     if response.head.status == 404, refusal.code == "NoSuchLifecycleConfiguration" { return nil }
-    let document = try document(.getBucketLifecycle, "LifecycleConfiguration", response)
+    let document = try document(.getBucketLifecycle, name: "LifecycleConfiguration", in: response)
     return Self.incompleteUploadLife(in: document, of: prefix)
   }
 

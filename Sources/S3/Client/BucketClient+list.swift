@@ -18,8 +18,8 @@ extension BucketClient {
     if !prefix.isEmpty { query.append(("prefix", prefix)) }
     if let token { query.append(("continuation-token", token)) }
     let document = try document(
-      .listObjects, "ListBucketResult",
-      send(.listObjects, .get, nil, query: query, over: &client, now: now))
+      .listObjects, name: "ListBucketResult",
+      in: send(.listObjects, method: .get, key: nil, query: query, over: &client, now: now))
     return try ObjectPage(document)
   }
 }

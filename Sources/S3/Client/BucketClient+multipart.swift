@@ -32,11 +32,11 @@ extension BucketClient {
       if let taken { fields.append(HTTPField("x-amz-checksum-algorithm", taken.rawValue)) }
       return UploadAnswer(
         try send(
-          .createMultipartUpload, .post, key, query: [("uploads", "")], fields: fields,
+          .createMultipartUpload, method: .post, key: key, query: [("uploads", "")], fields: fields,
           over: &client, now: now))
     }.response(.createMultipartUpload)
     let document = try document(
-      .createMultipartUpload, "InitiateMultipartUploadResult", response)
+      .createMultipartUpload, name: "InitiateMultipartUploadResult", in: response)
     guard let id = document.text(of: "UploadId"), !id.isEmpty else {
       throw .unexpectedAnswer(.createMultipartUpload, reason: "an answer without UploadId")
     }
@@ -51,7 +51,7 @@ extension BucketClient {
   ///
   /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPart.html>
   package func uploadPart<Client: HTTPSending & ~Copyable>(
-    _ upload: MultipartUpload, number: Int, _ body: HTTPBody, _ checksum: PartChecksum?,
+    _ upload: MultipartUpload, number: Int, body: HTTPBody, checksum: PartChecksum?,
     sha256: () throws(S3Error) -> [UInt8], over client: inout Client, now: UnixTime
   ) throws(S3Error) -> UploadedPart {
     precondition(UploadedPart.numbers.contains(number), "a part numbered \(number)")
@@ -62,7 +62,7 @@ extension BucketClient {
       let isUnsigned = features.contains(.unsigned)
       return UploadAnswer(
         try send(
-          .uploadPart, .put, upload.key,
+          .uploadPart, method: .put, key: upload.key,
           query: [("partNumber", String(number)), ("uploadId", upload.id.text)],
           fields: sent.map { [$0.field] } ?? [], body: body,
           payloadHash: isUnsigned ? .unsigned : .sha256(try sha256()), over: &client, now: now),
@@ -101,12 +101,13 @@ extension BucketClient {
       if features.contains(.conditions) { fields.append(.ifAbsent) }
       return UploadAnswer(
         try send(
-          .completeMultipartUpload, .post, upload.key, query: [("uploadId", upload.id.text)],
+          .completeMultipartUpload, method: .post, key: upload.key,
+          query: [("uploadId", upload.id.text)],
           fields: fields, body: .bytes(body), payloadHash: payloadHash, over: &client, now: now))
     }.response(.completeMultipartUpload)
     if onlyIfAbsent && response.head.status == 412 { return .alreadyThere }
     let document = try document(
-      .completeMultipartUpload, "CompleteMultipartUploadResult", response)
+      .completeMultipartUpload, name: "CompleteMultipartUploadResult", in: response)
     return .stored(document.text(of: "ETag"))
   }
 
@@ -117,7 +118,8 @@ extension BucketClient {
     _ upload: MultipartUpload, over client: inout Client, now: UnixTime
   ) throws(S3Error) {
     let response = try send(
-      .abortMultipartUpload, .delete, upload.key, query: [("uploadId", upload.id.text)],
+      .abortMultipartUpload, method: .delete, key: upload.key,
+      query: [("uploadId", upload.id.text)],
       over: &client, now: now)
     let refusal = S3Refusal(response)
     switch response.head.status {
@@ -146,8 +148,9 @@ extension BucketClient {
       query.append(("upload-id-marker", marker.uploadID))
     }
     let document = try document(
-      .listMultipartUploads, "ListMultipartUploadsResult",
-      send(.listMultipartUploads, .get, nil, query: query, over: &client, now: now))
+      .listMultipartUploads, name: "ListMultipartUploadsResult",
+      in: send(.listMultipartUploads, method: .get, key: nil, query: query, over: &client, now: now)
+    )
     return try MultipartUploadPage(document)
   }
 }

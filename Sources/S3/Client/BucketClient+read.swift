@@ -12,7 +12,7 @@ extension BucketClient {
   ) throws(S3Error) -> [UInt8] {
     let count = Int(range.upperBound - range.lowerBound)
     let response = try send(
-      .getObject, .get, key,
+      .getObject, method: .get, key: key,
       fields: [HTTPField("Range", "bytes=\(range.lowerBound)-\(range.upperBound - 1)")],
       over: &client, now: now, bodyLimit: max(count, 64 << 10))
     guard response.head.status == 206 else { throw .refused(.getObject, S3Refusal(response)) }

@@ -52,14 +52,14 @@ package struct BucketClient: Sendable {
   ) throws(S3Error) -> ObjectHead? {
     let asksForChecksum = site.asksForChecksums
     let response = try send(
-      .headObject, .head, key,
+      .headObject, method: .head, key: key,
       fields: asksForChecksum ? [HTTPField("x-amz-checksum-mode", "ENABLED")] : [],
       over: &client, now: now)
     switch response.head.status {
     case 200: return try objectHead(response)
     case 404: return nil
     case 403:
-      let (refusal, isReadable) = whyRefused(key, S3Refusal(response), over: &client, now)
+      let (refusal, isReadable) = whyRefused(key, S3Refusal(response), over: &client, at: now)
       guard isReadable, asksForChecksum,
         let head = try headWithoutChecksum(key, over: &client, now)
       else { throw .refused(.headObject, refusal) }
@@ -77,7 +77,7 @@ package struct BucketClient: Sendable {
   private func headWithoutChecksum<Client: HTTPSending & ~Copyable>(
     _ key: ObjectKey, over client: inout Client, _ now: UnixTime
   ) throws(S3Error) -> ObjectHead? {
-    let response = try send(.headObject, .head, key, over: &client, now: now)
+    let response = try send(.headObject, method: .head, key: key, over: &client, now: now)
     guard response.head.status == 200 else { return nil }
     site.stopAskingForChecksums()
     return try objectHead(response)
@@ -95,14 +95,15 @@ package struct BucketClient: Sendable {
   ///
   /// - Returns: the refusal as it was, where nobody tells its code; and whether the byte was given.
   private func whyRefused<Client: HTTPSending & ~Copyable>(
-    _ key: ObjectKey, _ refusal: S3Refusal, over client: inout Client, _ now: UnixTime
+    _ key: ObjectKey, _ refusal: S3Refusal, over client: inout Client, at now: UnixTime
   ) -> (S3Refusal, isReadable: Bool) {
     var answer = refusal
     var isReadable = false
     answer.code = site.codeOfRefusals {
       // What else happens to this request is no news of the first one.
       let response = try? send(
-        .headObject, .get, key, fields: [HTTPField("Range", "bytes=0-0")], over: &client, now: now,
+        .headObject, method: .get, key: key, fields: [HTTPField("Range", "bytes=0-0")],
+        over: &client, now: now,
         bodyLimit: 64 << 10)
       guard let response else { return nil }
       isReadable = [200, 206].contains(response.head.status)
@@ -117,7 +118,7 @@ package struct BucketClient: Sendable {
   package func headBucket<Client: HTTPSending & ~Copyable>(
     over client: inout Client, now: UnixTime
   ) throws(S3Error) {
-    let response = try send(.headBucket, .head, nil, over: &client, now: now)
+    let response = try send(.headBucket, method: .head, key: nil, over: &client, now: now)
     guard response.head.status == 200 else { throw .refused(.headBucket, S3Refusal(response)) }
   }
 
@@ -142,7 +143,8 @@ package struct BucketClient: Sendable {
       if features.contains(.conditions) { fields.append(.ifAbsent) }
       return UploadAnswer(
         try send(
-          .putObject, .put, key, fields: fields, body: body, payloadHash: .sha256(sha256),
+          .putObject, method: .put, key: key, fields: fields, body: body,
+          payloadHash: .sha256(sha256),
           over: &client, now: now))
     }.response(.putObject)
     switch response.head.status {
@@ -161,7 +163,7 @@ package struct BucketClient: Sendable {
   package func delete<Client: HTTPSending & ~Copyable>(
     _ key: ObjectKey, over client: inout Client, now: UnixTime
   ) throws(S3Error) -> Bool {
-    let response = try send(.deleteObject, .delete, key, over: &client, now: now)
+    let response = try send(.deleteObject, method: .delete, key: key, over: &client, now: now)
     let refusal = S3Refusal(response)
     switch response.head.status {
     case 200, 204: return response.head.fields.first(named: "x-amz-version-id") != nil
@@ -174,7 +176,7 @@ package struct BucketClient: Sendable {
   ///   - key: nil for the bucket itself.
   ///   - query: names and values, not percent-encoded.
   func send<Client: HTTPSending & ~Copyable>(
-    _ operation: S3Error.Operation, _ method: HTTPRequest.Method, _ key: ObjectKey?,
+    _ operation: S3Error.Operation, method: HTTPRequest.Method, key: ObjectKey?,
     query: [(String, String)] = [], fields: [HTTPField] = [], body: HTTPBody = .none,
     payloadHash: PayloadHash = .ofNothing, over client: inout Client, now: UnixTime,
     bodyLimit: Int = Self.bodyLimit

@@ -11,14 +11,14 @@ package struct CredentialLog: CredentialObserver, BucketObserver {
     self.logger = logger
   }
 
-  private func log(_ level: Logger.Level, _ message: Logger.Message, _ fields: Logger.Metadata) {
+  private func log(_ level: Logger.Level, _ message: Logger.Message, fields: Logger.Metadata) {
     logger.log(level: level, message, metadata: fields)
   }
 
   package func obtained(accessKeyID: String, source: String, lifeLeft: Int64?) {
     log(
       .info, "credential obtained",
-      [
+      fields: [
         "credential.id": "\(accessKeyID)", "credential.source": "\(source)",
         "credential.life": "\(lifeLeft.map { "\($0)s" } ?? "without end")",
       ])
@@ -27,37 +27,37 @@ package struct CredentialLog: CredentialObserver, BucketObserver {
   package func failed(_ reason: String, lifeLeft: Int64?) {
     switch lifeLeft {
     case .max?:
-      log(.warning, "credential not refreshed; the old one serves", ["reason": "\(reason)"])
+      log(.warning, "credential not refreshed; the old one serves", fields: ["reason": "\(reason)"])
     case let seconds? where seconds > 0:
       log(
         .warning, "credential not refreshed; the old one serves as long as it lives",
-        ["reason": "\(reason)", "credential.life": "\(seconds)s"])
+        fields: ["reason": "\(reason)", "credential.life": "\(seconds)s"])
     default:
       log(
         .error, "no credential: blobs pass to the registry until one is obtained",
-        ["reason": "\(reason)"])
+        fields: ["reason": "\(reason)"])
     }
   }
 
   package func ended(accessKeyID: String) {
     log(
       .error, "the credential has ended: blobs pass to the registry until another is obtained",
-      ["credential.id": "\(accessKeyID)"])
+      fields: ["credential.id": "\(accessKeyID)"])
   }
 
   package func regionLearnt(_ region: String, insteadOf old: String) {
     log(
       .warning, "the bucket is in another region than BLOBLO_S3_REGION says; its own is used",
-      ["s3.region": "\(region)", "s3.region.set": "\(old)"])
+      fields: ["s3.region": "\(region)", "s3.region.set": "\(old)"])
   }
 
   package func clockDiffers(by seconds: Int64) {
     guard seconds != 0 else {
-      return log(.info, "this machine's clock agrees with S3's again", [:])
+      return log(.info, "this machine's clock agrees with S3's again", fields: [:])
     }
     log(
       .warning,
       "this machine's clock differs from S3's: signatures are corrected; set it by NTP",
-      ["clock.correction": "\(seconds)s"])
+      fields: ["clock.correction": "\(seconds)s"])
   }
 }

@@ -25,10 +25,11 @@ struct LineLogHandler: LogHandler {
   }
 
   func log(event: LogEvent) {
-    LogSink.standardError.write(line(event.level, "\(event.message)", event.metadata ?? [:]))
+    LogSink.standardError.write(
+      line(event.level, "\(event.message)", fields: event.metadata ?? [:]))
   }
 
-  func line(_ level: Logger.Level, _ message: String, _ more: Logger.Metadata) -> [UInt8] {
+  func line(_ level: Logger.Level, _ message: String, fields more: Logger.Metadata) -> [UInt8] {
     var line: [UInt8] = []
     line.reserveCapacity(512)
     let fields = metadata.merging(more) { $1 }.sorted { $0.key < $1.key }

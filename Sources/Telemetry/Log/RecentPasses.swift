@@ -22,7 +22,7 @@ package final class RecentPasses: Sendable {
   private let kept = Mutex([[Pass]](repeating: [], count: PassReason.Kind.allCases.count))
 
   func note(
-    _ reason: PassReason, _ request: any RecordedRequest, _ blob: BlobRequest?, at now: UnixTime
+    _ reason: PassReason, for request: any RecordedRequest, blob: BlobRequest?, at now: UnixTime
   ) {
     guard seconds[reason.kind.rawValue].isFirst(in: now.seconds) else { return }
     let client = request.parameter("REMOTE_ADDR")?.prefix(64) ?? []

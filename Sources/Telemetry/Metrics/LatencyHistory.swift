@@ -69,15 +69,15 @@ package struct Quantiles: Sendable, Equatable {
   ///   - bounds: nanoseconds, rising.
   package init(_ counts: [Int64], _ bounds: [Int64]) {
     count = counts.reduce(0, &+)
-    p50 = Self.quantile(0.5, counts, bounds, of: count)
-    p95 = Self.quantile(0.95, counts, bounds, of: count)
+    p50 = Self.quantile(0.5, counts: counts, bounds: bounds, of: count)
+    p95 = Self.quantile(0.95, counts: counts, bounds: bounds, of: count)
   }
 
   /// As Prometheus does: evenly spread within a bucket; the last bound for what lies beyond it.
   ///
   /// Source: <https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile>
   private static func quantile(
-    _ share: Double, _ counts: [Int64], _ bounds: [Int64], of count: Int64
+    _ share: Double, counts: [Int64], bounds: [Int64], of count: Int64
   ) -> Int64 {
     let rank = share * Double(count)
     var below: Int64 = 0

@@ -35,7 +35,7 @@ package final class Ledger: Sendable {
     let now = Moment.now()
     figures.passes[reason.kind].add()
     if let bytes { figures.bytes[.passed].add(bytes) }
-    recentPasses.note(reason, facts.request, facts.blob, at: now.unix)
+    recentPasses.note(reason, for: facts.request, blob: facts.blob, at: now.unix)
     log.alarm(reason, facts.blob, at: now)
     if log.isOn { log.passed(facts, reason, size: size) }
   }

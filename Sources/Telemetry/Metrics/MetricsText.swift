@@ -13,11 +13,11 @@ package struct MetricsText {
   package typealias Labels = KeyValuePairs<String, String>
 
   /// Begins a metric; its samples follow.
-  package mutating func begin(_ name: String, _ kind: Kind, _ help: String) {
+  package mutating func begin(_ name: String, _ kind: Kind, help: String) {
     text += "# HELP \(name) \(help)\n# TYPE \(name) \(kind.rawValue)\n"
   }
 
-  package mutating func sample(_ name: String, _ labels: Labels, _ value: String) {
+  package mutating func sample(_ name: String, _ labels: Labels, value: String) {
     text += name
     if !labels.isEmpty {
       text += "{"
@@ -30,27 +30,27 @@ package struct MetricsText {
     text += " \(value)\n"
   }
 
-  package mutating func sample(_ name: String, _ labels: Labels, _ value: Int64) {
-    sample(name, labels, String(value))
+  package mutating func sample(_ name: String, _ labels: Labels, value: Int64) {
+    sample(name, labels, value: String(value))
   }
 
   /// A metric of one sample.
-  package mutating func metric(_ name: String, _ kind: Kind, _ help: String, _ value: Int64) {
-    begin(name, kind, help)
-    sample(name, [:], value)
+  package mutating func metric(_ name: String, _ kind: Kind, help: String, value: Int64) {
+    begin(name, kind, help: help)
+    sample(name, [:], value: value)
   }
 
-  package mutating func histogram(_ name: String, _ help: String, _ histogram: Histogram) {
-    begin(name, .histogram, help)
+  package mutating func histogram(_ name: String, help: String, _ histogram: Histogram) {
+    begin(name, .histogram, help: help)
     let reading = histogram.reading
     var count: Int64 = 0
     for (bound, more) in zip(histogram.bounds, reading.counts) {
       count += more
-      sample("\(name)_bucket", ["le": seconds(bound)], count)
+      sample("\(name)_bucket", ["le": seconds(bound)], value: count)
     }
-    sample("\(name)_bucket", ["le": "+Inf"], reading.count)
-    sample("\(name)_sum", [:], seconds(reading.nanoseconds))
-    sample("\(name)_count", [:], reading.count)
+    sample("\(name)_bucket", ["le": "+Inf"], value: reading.count)
+    sample("\(name)_sum", [:], value: seconds(reading.nanoseconds))
+    sample("\(name)_count", [:], value: reading.count)
   }
 }
 

@@ -73,7 +73,8 @@ struct Check: ParsableCommand {
         check.run(&report)
       } else {
         report.fail(
-          "nginx", "\(nginx): not what nginx -T prints", "nginx -T | bloblo check --nginx -")
+          "nginx", "\(nginx): not what nginx -T prints", advice: "nginx -T | bloblo check --nginx -"
+        )
       }
     }
     var http = HTTPClient()
@@ -88,7 +89,7 @@ struct Check: ParsableCommand {
         report.ok("login", login.words)
         return authorization
       } catch {
-        report.fail("login", "\(login.words): \(error)", "is the password right?")
+        report.fail("login", "\(login.words): \(error)", advice: "is the password right?")
         return nil
       }
     }

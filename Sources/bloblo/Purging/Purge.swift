@@ -54,7 +54,7 @@ struct Purge: ParsableCommand {
     let isTold = tell(instance, digest)
     let isGone = delete(digest, settings)
     // A fill that ran when it was deleted may have put it back.
-    let isStillGone = isGone && (!isTold || waitForFills(instance, digest, settings))
+    let isStillGone = isGone && (!isTold || waitForFills(instance, of: digest, settings: settings))
     let answer = isTold ? try? instance.forget(digest) : nil
     for line in (answer ?? .none).linesOfWhatIsLeft(beside: settings.location.bucket) {
       print(line)
@@ -90,7 +90,7 @@ struct Purge: ParsableCommand {
 
   /// - Returns: whether the object is gone for good.
   private func waitForFills(
-    _ instance: RunningInstance, _ digest: Digest, _ settings: ToolSettings
+    _ instance: RunningInstance, of digest: Digest, settings: ToolSettings
   ) -> Bool {
     var hasWaited = false
     while let answer = try? instance.forget(digest), answer.fills > 0 {

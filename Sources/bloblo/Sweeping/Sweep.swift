@@ -88,8 +88,9 @@ struct Sweep: ParsableCommand {
     let upstream = settings.location.upstream
     let login = try self.login.logins(environment)(settings.registryHosts + [upstream.url])
     var sweep = GoneSweep(
-      settings.bucket, settings.location.keyTemplate,
-      RegistryCatalog(url: upstream.url, limits: upstream.limits, credential: login?.credential),
+      settings.bucket, template: settings.location.keyTemplate,
+      catalog: RegistryCatalog(
+        url: upstream.url, limits: upstream.limits, credential: login?.credential),
       olderThan: settings.sweepAge, isRemoving: delete, tell: { print($0) })
     var http = HTTPClient()
     do {

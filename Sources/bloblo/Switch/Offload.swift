@@ -24,15 +24,21 @@ struct Offload: ParsableCommand {
     var reader = SettingsReader(try file.environment())
     let path = reader.value(Declared.passFile)
     switch state {
-    case .off: if let problem = OffloadSwitch.make(path) { throw failure("make", path, problem) }
-    case .on: if let problem = OffloadSwitch.remove(path) { throw failure("remove", path, problem) }
+    case .off:
+      if let problem = OffloadSwitch.make(path) {
+        throw failure("make", at: path, problem: problem)
+      }
+    case .on:
+      if let problem = OffloadSwitch.remove(path) {
+        throw failure("remove", at: path, problem: problem)
+      }
     case nil: break
     }
     let isOff = OffloadSwitch.isThere(path)
     print(isOff ? "off: \(path) exists, so every blob passes" : "on: there is no \(path)")
   }
 
-  private func failure(_ act: String, _ path: String, _ problem: String) -> any Error {
+  private func failure(_ act: String, at path: String, problem: String) -> any Error {
     complain([
       "bloblo: can't \(act) \(path): \(problem). Run it as a user who may write in that folder, or set "
         + "BLOBLO_PASS_FILE."

@@ -68,8 +68,8 @@ struct Warm: ParsableCommand {
       let name = reference.host ?? (registry == nil ? settings.registryHosts.first : nil)
       let login = name.flatMap { docker.credential(for: $0) }
       let session = RegistrySession(
-        reference, at: url(of: reference, settings), docker, login,
-        settings.location.upstream.limits, following: settings.location.followedHosts)
+        reference, at: url(of: reference, settings), docker: docker, login: login,
+        limits: settings.location.upstream.limits, following: settings.location.followedHosts)
       var walk = ImageWalk(session, platforms: platform.compactMap(Platform.init))
       do {
         try walk.run(over: &http)

@@ -23,7 +23,7 @@ func writeLogLine(_ bytes: [UInt8]) throws(BrokenPromise) {
   let volume = LogVolume(.info)
   for format in [LogFormat.json, .text] {
     let line = LineLogHandler(format: format, volume: volume)
-      .line(.info, text, ["field": "\(text)"])
+      .line(.info, text, fields: ["field": "\(text)"])
     try hold(
       line.last == 0x0A && line.dropLast().allSatisfy { $0 >= 0x20 && $0 != 0x7F },
       "a line is one line")
