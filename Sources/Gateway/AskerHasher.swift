@@ -77,14 +77,18 @@ extension Request {
 }
 
 extension Span<UInt8> {
-  /// Whether something follows the scheme: not `Basic `, nor `Basic Og==`, which is nobody with no password.
+  /// Whether something follows the scheme: not `Basic `, nor nobody with no password, which is a colon alone.
   fileprivate var isCredential: Bool {
     var at = 0
     while at < count, self[at] == 0x20 || self[at] == 0x09 { at += 1 }
     while at < count, self[at] != 0x20, self[at] != 0x09 { at += 1 }
     while at < count, self[at] == 0x20 || self[at] == 0x09 { at += 1 }
     guard at < count else { return false }
-    return !extracting(at...).begins(with: "Og==")
+    // Base64 of ":" begins "Og", "Oh", "Oi" … by its four spare bits; lenient readers want no padding and skip blanks.
+    let rest = extracting(at...)
+    guard rest.count >= 2, rest[0] == UInt8(ascii: "O") else { return true }
+    return !(UInt8(ascii: "g")...UInt8(ascii: "v")).contains(rest[1])
+      || (2..<rest.count).contains { !"=\t ".utf8.contains(rest[$0]) }
   }
 }
 

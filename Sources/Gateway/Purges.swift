@@ -18,11 +18,11 @@ package final class Purges: Sendable {
 
   init(_ locations: Locations) { self.locations = locations }
 
-  /// Forgets the blob in all locations, and holds it for the longest life that a URL has in any of them.
+  /// Forgets the blob in all locations, and holds it for the longest life that a URL has had in any of them.
   ///
   /// - Returns: how long it is held; `nil` when too many are.
   package func add(_ digest: Digest, at now: Moment) -> Duration? {
-    let life = locations.all.map(\.settings.presignLifetime).max() ?? .zero
+    let life = locations.longestLifeOfURLs
     let end = now.steady + (life.components.seconds + 1) * 1000
     let isHeld = ends.withLock { ends in
       guard ends.count < Self.limit || ends[digest] != nil else { return false }

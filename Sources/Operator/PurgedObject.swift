@@ -44,6 +44,7 @@ extension PurgeAnswer {
       } + [
         "  the registry: delete the blob there, or the next pull brings it back",
         "  other instances of bloblo: run this on each",
+        "  a restart of bloblo before that time is over: run this again behind it",
         "  clients that have a signed URL, until the object is gone, and what they have downloaded",
         "  caches: nginx's (bloblo-accelerate-cache.conf), CloudFront's, proxies before S3",
       ]

@@ -4,8 +4,8 @@ internal import Synchronization
 /// What is known of how a registry takes HEADs of blobs, so that a wrong password is not tried twice for one request.
 ///
 /// Some registries answer 401 to every HEAD, also with a valid token (ECR Public): there a GET tells. One that has
-/// answered any HEAD means its 401.
-final class HeadExperience: Sendable {
+/// answered any HEAD means its 401. All who ask one registry share it.
+package final class HeadExperience: Sendable {
   private static let credentialLimit = 1024
   private static let pauseMilliseconds: Int64 = 60_000
 
@@ -19,6 +19,8 @@ final class HeadExperience: Sendable {
 
   private let isAnswering = Atomic(false)
   private let state = Mutex(State())
+
+  package init() {}
 
   func noteAnswer(status: Int) {
     if 200..<400 ~= status { isAnswering.store(true, ordering: .relaxed) }

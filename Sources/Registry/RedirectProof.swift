@@ -59,6 +59,8 @@ private struct SignatureKind {
   let signature: String
   /// One of these, where the signature's name alone says little.
   var companions: [String] = []
+  /// What its value begins with, where the name alone says little.
+  var isFormed: @Sendable (Substring) -> Bool = { _ in true }
 }
 
 /// By their parameters' names in lower case.
@@ -79,23 +81,26 @@ private let signatureKinds = [
   // https://learn.microsoft.com/rest/api/storageservices/create-service-sas
   SignatureKind(signature: "sig", companions: ["sv", "se", "sp", "skoid"]),
   // https://docs.openstack.org/swift/latest/api/temporary_url_middleware.html
-  SignatureKind(signature: "temp_url_sig"),
+  SignatureKind(signature: "temp_url_sig", companions: ["temp_url_expires"]),
   // https://github.com/pulp/pulp_container, pulp_container/app/redirects.py
   SignatureKind(signature: "validate_token"),
-  // Docker Hub's CDN: https://github.com/docker/hub-feedback/issues/1998
-  SignatureKind(signature: "verify"),
+  // Docker Hub's CDN: <when it ends>-<hash>, https://github.com/docker/hub-feedback/issues/1998
+  SignatureKind(signature: "verify") { value in
+    let end = value.prefix { $0.isASCII && $0.isNumber }
+    return end.count >= 10 && value.dropFirst(end.count).hasPrefix("-")
+  },
 ]
 
 private func isSigned(_ query: [UInt8]) -> Bool {
-  var names: Set<String> = []
+  var values: [String: Substring] = [:]
   for pair in query.split(separator: UInt8(ascii: "&")) {
     let name = pair.prefix { $0 != UInt8(ascii: "=") }
     guard pair.count > name.count + 1 else { continue }
-    names.insert(
-      String(decoding: percentDecoded(Array(name), times: 1), as: UTF8.self).lowercased())
+    let decoded = String(decoding: percentDecoded(Array(name), times: 1), as: UTF8.self)
+    values[decoded.lowercased()] = String(decoding: pair.dropFirst(name.count + 1), as: UTF8.self)[...]
   }
   return signatureKinds.contains { kind in
-    names.contains(kind.signature)
-      && (kind.companions.isEmpty || kind.companions.contains { names.contains($0) })
+    guard let value = values[kind.signature], kind.isFormed(value) else { return false }
+    return kind.companions.isEmpty || kind.companions.contains { values[$0] != nil }
   }
 }

@@ -29,7 +29,8 @@ package struct UpstreamRegistry: Sendable {
   /// Where the registry keeps its blobs, by the operator's word: `BLOBLO_UPSTREAM_FOLLOW`.
   package let namedHosts: FollowedHosts
   package let limits: HTTPLimits
-  private let experience = HeadExperience()
+  /// What others that ask the same registry have learnt, where they share it.
+  package var experience = HeadExperience()
 
   package init(
     url: String, check: Check = .auto, redirect: Redirect = .digest,

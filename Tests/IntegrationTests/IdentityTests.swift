@@ -45,6 +45,8 @@ import Testing
       [:], ["HTTP_COOKIE": "tracking=1"], ["HTTP_AUTHORIZATION": ""],
       ["HTTP_AUTHORIZATION": "Basic "],
       ["HTTP_AUTHORIZATION": "Bearer"], ["HTTP_AUTHORIZATION": "Basic Og=="],
+      ["HTTP_AUTHORIZATION": "Basic Og"], ["HTTP_AUTHORIZATION": "Basic Og= ="],
+      ["HTTP_AUTHORIZATION": "basic  Oh== "],
       ["HTTP_AUTHORIZATION": "Bearer x", "BLOBLO_FIELD_AUTHORIZATION": ""],
       ["BLOBLO_FIELD_X_SITE": "fleet"],
     ]
@@ -135,5 +137,45 @@ import Testing
     #expect(storageText.contains("BLOBLO_UPSTREAM_REDIRECT=any, since a wrong credential is not"))
     let (_, goodText) = try check(anyway, storage.port)
     #expect(!goodText.contains("upstream.login"))
+  }
+
+  @Test(arguments: [nil, "never", "any"])
+  func `check finds a login that only redirects who has no credential`(redirect: String?) throws {
+    let login = FakeRegistry { question in
+      question["Authorization"] == nil
+        ? .init(302, ["Location: http://login.example/?to=here"]) : .init(401)
+    }
+    let (_, text) = try check(redirect.map { ["BLOBLO_UPSTREAM_REDIRECT": $0] } ?? [:], login.port)
+    #expect(text.contains("FAIL  upstream.login") == (redirect == "any"))
+    #expect(!text.contains("not redirected"))
+  }
+
+  /// Its target passes the rule of `digest`: it names the blob, and carries what looks like a signature.
+  @Test func `check finds a login whose redirect looks like a storage's`() throws {
+    let target = "http://login.example/\(blob.digest)?X-Amz-Signature=abc"
+    for isOpen in [false, true] {
+      let login = FakeRegistry { question in
+        question.target == "/v2/" && !isOpen
+          ? .init(401, ["WWW-Authenticate: Basic realm=\"x\""])
+          : question.target == "/v2/" ? .init(200) : .init(307, ["Location: \(target)"])
+      }
+      let (status, text) = try check([:], login.port)
+      #expect(text.contains("FAIL  upstream.login") == !isOpen, "\(text)")
+      if !isOpen { #expect(status == 1) }
+    }
+    let onlyNobody = FakeRegistry { question in
+      question.target == "/v2/" || question["Authorization"] != nil
+        ? .init(401, ["WWW-Authenticate: Basic realm=\"x\""]) : .init(307, ["Location: \(target)"])
+    }
+    let (_, text) = try check([:], onlyNobody.port)
+    #expect(text.contains("warn  upstream.login"), "\(text)")
+  }
+
+  @Test func `check finds a registry that trusts the machine that it runs on`() throws {
+    let registry = FakeRegistry { question in
+      question["X-Forwarded-For"] == nil ? .init(200, [], Array("{}".utf8)) : .init(401)
+    }
+    let (_, text) = try check(["BLOBLO_PROOF_IDENTITY": "credential"], registry.port)
+    #expect(text.contains("warn  upstream.address: "), "\(text)")
   }
 }

@@ -32,3 +32,22 @@ def test_each_request_has_the_location_of_its_own_params(alone):
         assert bloblo.get(digest, BLOBLO_FIELD_X_USER="a", BLOBLO_REDIRECT_STATUS="302")[0] == 302
         # What is wrong passes, and what comes behind it does not.
         assert bloblo.get(digest, BLOBLO_REDIRECT_STATUS="999")[0] == 424
+
+
+def test_a_bad_password_is_tried_as_often_in_ten_locations_as_in_one(alone):
+    """Registries lock accounts: a HEAD, and a GET for those that answer no HEAD, are asked once for all of them."""
+    bloblo = alone()
+    digest = bloblo.put_into_bucket(b"content")
+    bad = {"HTTP_AUTHORIZATION": "Basic YWxpY2U6d3Jvbmc="}
+
+    def gets():
+        return [path for method, path, _ in bloblo.registry.requests if method == "GET" and digest in path]
+
+    for number in range(10):
+        assert bloblo.get(digest, **bad, BLOBLO_MIN_BLOB_SIZE=str(number))[0] == 424
+    assert len(gets()) == 1
+    # And not at all where the registry has answered a HEAD, in whichever location.
+    assert bloblo.get(digest)[0] == 307
+    other = {"HTTP_AUTHORIZATION": "Basic YWxpY2U6b3RoZXI="}
+    assert bloblo.get(digest, **other, BLOBLO_MIN_BLOB_SIZE="77")[0] == 424
+    assert len(gets()) == 1

@@ -155,3 +155,15 @@ def test_no_client_can_purge(alone):
     for params in ({}, {"HTTP_BLOBLO_CONTROL": "on"}, {"BLOBLO_PAGES": "on"}):
         assert bloblo.ask(f"/bloblo/purge/{digest}", "POST", **params)[0] in (404, 405, 424)
     assert bloblo.get(digest)[0] == 307
+
+
+def test_a_url_of_a_location_that_is_forgotten_counts(alone):
+    """More than 256 sets of params clear the list of locations; the URL that one of them signed lives on."""
+    bloblo = alone(BLOBLO_PRESIGN_EXPIRES="60s")
+    digest = bloblo.put_into_bucket(b"a secret")
+    eventually(lambda: bloblo.get(digest, BLOBLO_PRESIGN_EXPIRES="1h")[0] == 307)
+    for number in range(300):
+        bloblo.get(digest, "HEAD", BLOBLO_MIN_BLOB_SIZE=str(number))
+    done = bloblo.run("purge", digest)
+    assert done.returncode == 0 and "for 3600 s" in done.stdout, done
+    assert "a restart of bloblo before that time is over" in done.stdout, done

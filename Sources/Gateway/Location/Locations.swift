@@ -21,6 +21,9 @@ package final class Locations: Sendable {
   private let servers = ServerWatches()
   private let roads: Roads
   private let rule: ParamRule
+  /// The longest life, in seconds, of a URL that any location has signed since the start. One that is here no longer
+  /// counts too.
+  private let lifeOfURLs: Atomic<Int64>
   private let report: @Sendable (_ problems: [String]) -> Void
   /// By the params as they came; `nil` for settings that are wrong.
   private let others = Mutex(Others())
@@ -45,9 +48,11 @@ package final class Locations: Sendable {
   ) {
     memories = Memories(settings.lives)
     roads = Roads(isOn: settings.looksAsClient)
+    let experience = servers.experience(of: settings.location.upstream)
     standard = Location(
-      number: 0, settings: settings.location, credentials: credentials, memories: memories,
-      watches: servers.watches(of: settings.location), roads: roads)
+      number: 0, settings: settings.location.sharing(experience), credentials: credentials,
+      memories: memories, watches: servers.watches(of: settings.location), roads: roads)
+    lifeOfURLs = Atomic(settings.location.presignLifetime.components.seconds)
     self.credentials = credentials
     // Of the environment only what is read again: no secret is kept here.
     self.environment = environment.filter {
@@ -59,6 +64,9 @@ package final class Locations: Sendable {
 
   /// Forgets all that is known of a blob, in every location.
   func forget(_ digest: Digest) { memories.forget(digest) }
+
+  /// No URL that was signed here lives longer.
+  package var longestLifeOfURLs: Duration { .seconds(lifeOfURLs.load(ordering: .relaxed)) }
 
   package var memoryCounts: [(name: String, counts: MemoryCounts)] { memories.counts }
 
@@ -172,9 +180,19 @@ package final class Locations: Sendable {
       report(reader.problems)
       return nil
     }
+    lifeOfURLs.max(settings.presignLifetime.components.seconds, ordering: .relaxed)
+    let experience = servers.experience(of: settings.upstream)
     return Location(
-      number: number, settings: settings, credentials: credentials, memories: memories,
-      watches: servers.watches(of: settings), roads: roads)
+      number: number, settings: settings.sharing(experience), credentials: credentials,
+      memories: memories, watches: servers.watches(of: settings), roads: roads)
+  }
+}
+
+extension LocationSettings {
+  fileprivate func sharing(_ experience: HeadExperience) -> LocationSettings {
+    var settings = self
+    settings.upstream.experience = experience
+    return settings
   }
 }
 

@@ -4,10 +4,20 @@ internal import S3
 internal import Settings
 internal import Synchronization
 
-/// Which watch is whose server: locations that ask the same one share it.
+/// What is known of each server: locations that ask the same one share it.
 final class ServerWatches: Sendable {
+  private let experiences = Mutex<[String: HeadExperience]>([:])
   private let upstreams = Mutex<[String: ServerWatch<RepositoryName>]>([:])
   private let stores = Mutex<[String: ServerWatch<Digest>]>([:])
+
+  /// How the registry takes HEADs, so that ten locations don't try a bad password ten times.
+  func experience(of upstream: UpstreamRegistry) -> HeadExperience {
+    experiences.withLock { all in
+      let experience = all[upstream.url] ?? upstream.experience
+      all[upstream.url] = experience
+      return experience
+    }
+  }
 
   func watches(of settings: LocationSettings) -> Watches {
     let upstream = upstreams.withLock { all in

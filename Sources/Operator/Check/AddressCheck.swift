@@ -4,8 +4,9 @@ package import Settings
 
 /// Whether the registry decides by the client's address. It can find that it does; not that it does not.
 package struct AddressCheck {
-  /// Loopback, a private network, and one of the addresses for documentation (RFC 5737).
-  private static let addresses = ["127.0.0.1", "10.0.0.1", "192.0.2.1"]
+  /// Loopback, a private network, one of the addresses for documentation (RFC 5737), and none: then the registry sees
+  /// this machine's.
+  private static let addresses = ["127.0.0.1", "10.0.0.1", "192.0.2.1", nil]
 
   package let upstream: UpstreamRegistry
   package let identity: ProofIdentity
@@ -29,7 +30,7 @@ package struct AddressCheck {
     var answers: [(address: String, status: Int)] = []
     for address in Self.addresses {
       guard let status = status(from: address, &http) else { return }
-      answers.append((address, status))
+      answers.append((address ?? "none that is named", status))
     }
     let isSame = answers.allSatisfy { $0.status == answers[0].status }
     guard !isSame else {
@@ -47,9 +48,9 @@ package struct AddressCheck {
         : "keep BLOBLO_PROOF_IDENTITY=request, and let the web server say whose address it is")
   }
 
-  private func status(from address: String, _ http: inout HTTPClient) -> Int? {
-    let fields =
-      client.fields + [HTTPField("X-Forwarded-For", address), HTTPField("X-Real-IP", address)]
+  private func status(from address: String?, _ http: inout HTTPClient) -> Int? {
+    let said = address.map { [HTTPField("X-Forwarded-For", $0), HTTPField("X-Real-IP", $0)] }
+    let fields = client.fields + (said ?? [])
     var request =
       path.map { upstream.request(for: $0, from: ClientFields(fields)) }
       ?? HTTPRequest(.get, "\(upstream.url)/v2/", fields: fields, limits: upstream.limits)
