@@ -97,7 +97,8 @@ private func isSigned(_ query: [UInt8]) -> Bool {
     let name = pair.prefix { $0 != UInt8(ascii: "=") }
     guard pair.count > name.count + 1 else { continue }
     let decoded = String(decoding: percentDecoded(Array(name), times: 1), as: UTF8.self)
-    values[decoded.lowercased()] = String(decoding: pair.dropFirst(name.count + 1), as: UTF8.self)[...]
+    values[decoded.lowercased()] =
+      String(decoding: pair.dropFirst(name.count + 1), as: UTF8.self)[...]
   }
   return signatureKinds.contains { kind in
     guard let value = values[kind.signature], kind.isFormed(value) else { return false }

@@ -77,7 +77,8 @@ extension Declared {
     .process,
     """
     Connections to one registry at a time. More questions stand in line, repository by \
-    repository in turn, for BLOBLO_UPSTREAM_TIMEOUT at most.
+    repository in turn, for BLOBLO_UPSTREAM_TIMEOUT at most. One repository's take seven \
+    eighths of the connections at most.
     """)
 
   static let threads = Setting.number("BLOBLO_THREADS", default: 32, in: 1...4096)

@@ -125,6 +125,26 @@ import Threading
     #expect(last.0 == 22 && kind(last.1) == .line)
   }
 
+  @Test(arguments: [2, 8, 32])
+  func `a group that waits long leaves places for the others`(limit: Int) {
+    let server = ScriptedServer { request in
+      request.lines[0].contains("/stall") ? Reply("", .stall) : Reply(Self.sized(request))
+    }
+    let asker = Asker(connectionLimit: limit)
+    for i in 0..<(limit * 2) { asker.ask(1000 + i, "\(server.url)/stall", group: "slow") }
+    for i in 0..<20 { asker.ask(i, "\(server.url)/\(i)", group: "quick") }
+    let answers = asker.wait(for: 20)
+    #expect(Set(answers.map(\.0)) == Set(0..<20))
+    #expect(answers.allSatisfy { length($0.1) == Int64($0.0) })
+  }
+
+  @Test func `a group alone has all places but an eighth, and each that is free again`() {
+    let server = ScriptedServer { Reply(Self.sized($0)) }
+    let asker = Asker(connectionLimit: 8)
+    for i in 0..<200 { asker.ask(i, "\(server.url)/\(i)", group: "alone") }
+    #expect(asker.wait(for: 200).count == 200)
+  }
+
   @Test func `a server that does not answer is given up`() {
     let server = ScriptedServer { _ in Reply("", .stall) }
     let asker = Asker()

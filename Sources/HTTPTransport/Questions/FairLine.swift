@@ -15,11 +15,19 @@ struct FairLine<Group: Hashable, Element> {
     count += 1
   }
 
-  /// The next one of the group whose turn it is.
-  mutating func popFirst() -> Element? {
-    guard let group = turns.popFirst(), let element = queues[group]?.popFirst() else { return nil }
-    count -= 1
-    if queues[group]?.count == 0 { queues[group] = nil } else { turns.append(group) }
-    return element
+  /// The next one of the group whose turn it is. A group that `mayGo` refuses keeps its place, and the next has its turn.
+  mutating func popFirst(where mayGo: (Group) -> Bool) -> (group: Group, element: Element)? {
+    for _ in 0..<turns.count {
+      guard let group = turns.popFirst() else { return nil }
+      guard mayGo(group) else {
+        turns.append(group)
+        continue
+      }
+      guard let element = queues[group]?.popFirst() else { return nil }
+      count -= 1
+      if queues[group]?.count == 0 { queues[group] = nil } else { turns.append(group) }
+      return (group, element)
+    }
+    return nil
   }
 }

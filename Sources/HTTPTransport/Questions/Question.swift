@@ -11,6 +11,8 @@ final class Question {
   private var then: ((Result<HTTPResponseHead, TransportError>) -> Void)?
   /// Ends the waiting, in the line and then on the wire.
   var timer: LoopTimer?
+  /// Called once, when it ends after it went on the wire.
+  var leaveWire: (() -> Void)?
   /// Whether a connection was gone before anything came of it.
   var isRepeated = false
 
@@ -30,6 +32,8 @@ final class Question {
   func end(_ result: Result<HTTPResponseHead, TransportError>) {
     timer?.cancel()
     timer = nil
+    leaveWire?()
+    leaveWire = nil
     let then = then
     self.then = nil
     then?(result)

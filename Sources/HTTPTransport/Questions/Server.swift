@@ -23,6 +23,7 @@ final class Server: @unchecked Sendable {
   let addresses: Addresses
   let client: QuestionClient
   private var line = FairLine<[UInt8], Question>()
+  private var shares: WireShares
   /// All connections: on the wire, and resting.
   private var connections: [ObjectIdentifier: ServerConnection] = [:]
   /// Longest rest first.
@@ -40,6 +41,7 @@ final class Server: @unchecked Sendable {
     self.origin = origin
     self.authoritiesFile = authoritiesFile
     self.client = client
+    shares = WireShares(places: client.connectionLimit)
     addresses = Addresses(origin, client.loop)
   }
 
@@ -78,11 +80,13 @@ final class Server: @unchecked Sendable {
     defer { isGoingOn = false }
     renewAuthorities()
     guard line.count == 0 || addresses.isReady({ [weak self] in self?.goOn() }) else { return }
-    while line.count > 0, hasRoom, let question = line.popFirst() {
+    while line.count > 0, hasRoom, let (group, question) = line.popFirst(where: shares.hasRoom) {
       if question.isOver {
         question.end(.failure(TransportError(.stopped, "nobody waits for it")))
         continue
       }
+      shares.take(group)
+      question.leaveWire = { [weak self] in self?.shares.giveBack(group) }
       bound(question)
       if !askResting(question) { connect(question, from: 0) }
     }

@@ -1,0 +1,21 @@
+/// How many questions of each group are on the wire to a server.
+///
+/// No group takes all places: an eighth, and one at least, is left for the others, so that a repository whose answers
+/// take long holds nobody else up.
+struct WireShares {
+  private let limit: Int
+  private var counts: [[UInt8]: Int] = [:]
+
+  init(places: Int) {
+    limit = max(1, places - max(1, places / 8))
+  }
+
+  func hasRoom(for group: [UInt8]) -> Bool { counts[group, default: 0] < limit }
+
+  mutating func take(_ group: [UInt8]) { counts[group, default: 0] += 1 }
+
+  mutating func giveBack(_ group: [UInt8]) {
+    let left = counts[group, default: 1] - 1
+    counts[group] = left > 0 ? left : nil
+  }
+}
