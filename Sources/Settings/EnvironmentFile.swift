@@ -10,12 +10,40 @@ package struct EnvironmentFile {
 
   package let path: String
   let settings: [String: String]
+  /// The numbers of lines that are neither settings nor comments, from 1. systemd ignores them too.
+  let ignoredLines: [Int]
 
   /// - Returns: `nil` when it can't be read.
   package init?(_ path: String) {
     guard let bytes = SmallFile.bytes(path) else { return nil }
+    self.init(path, String(decoding: bytes, as: UTF8.self))
+  }
+
+  init(_ path: String, _ text: String) {
+    var settings: [String: String] = [:]
+    var ignored: [Int] = []
+    // A line may end with a carriage return and a line feed, which are one character.
+    let lines = text.split(omittingEmptySubsequences: false) { ["\n", "\r\n", "\r"].contains($0) }
+    for (index, line) in lines.enumerated() {
+      let line = Self.trimmed(line)
+      guard let first = line.first, first != "#", first != ";" else { continue }
+      let name = Self.trimmed(line.prefix { $0 != "=" })
+      guard line.contains("="), Self.isName(name) else {
+        ignored.append(index + 1)
+        continue
+      }
+      settings[name] = Self.unquoted(Self.trimmed(line.drop { $0 != "=" }.dropFirst()))
+    }
     self.path = path
-    settings = Self.parse(String(decoding: bytes, as: UTF8.self))
+    self.settings = settings
+    ignoredLines = ignored
+  }
+
+  /// A sentence for each line that is ignored; without the line, which may hold a secret.
+  package var complaints: [String] {
+    ignoredLines.map {
+      "bloblo: \(path), line \($0): ignored; want NAME=value, without export, or # and a comment"
+    }
   }
 
   /// The process's environment, the file's settings below it, and the AWS profile's below that.
@@ -24,16 +52,17 @@ package struct EnvironmentFile {
     own.merging(file?.settings ?? [:]) { own, _ in own }.withProfile()
   }
 
-  static func parse(_ text: String) -> [String: String] {
-    var settings: [String: String] = [:]
-    for line in text.split(separator: "\n") {
-      let line = trimmed(line)
-      guard let first = line.first, first != "#", first != ";",
-        let equals = line.firstIndex(of: "=")
-      else { continue }
-      settings[trimmed(line[..<equals])] = unquoted(trimmed(line[line.index(after: equals)...]))
+  private static func isName(_ text: String) -> Bool {
+    !text.isEmpty && text.utf8.allSatisfy { $0 == UInt8(ascii: "_") || isLetterOrDigit($0) }
+  }
+
+  private static func isLetterOrDigit(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"):
+      true
+    default: false
     }
-    return settings
   }
 
   /// In double quotes a backslash takes the meaning from the next letter; in single quotes nothing has one.
@@ -57,7 +86,7 @@ package struct EnvironmentFile {
   }
 
   private static func trimmed(_ text: Substring) -> String {
-    let isBlank: (Character) -> Bool = { $0 == " " || $0 == "\t" || $0 == "\r" }
+    let isBlank: (Character) -> Bool = { $0 == " " || $0 == "\t" }
     return String(text.drop(while: isBlank).reversed().drop(while: isBlank).reversed())
   }
 

@@ -24,6 +24,7 @@ struct EnvironmentFileOption: ParsableArguments {
   func read() throws -> (environment: [String: String], file: EnvironmentFile?) {
     let own = processEnvironment()
     let file = try file(beside: own)
+    complain(file?.complaints ?? [])
     let environment = EnvironmentFile.merged(own, file)
     do throws(ProxySettings.Failure) {
       HTTPClient.use(try ProxySettings(environment: environment))

@@ -167,6 +167,22 @@ def test_an_upstream_that_is_the_web_server_itself(make_stack):
         assert done.returncode == 1 and "FAIL  upstream.loop" in done.stdout, done
 
 
+def test_what_is_wrong_with_the_upstream_is_said(make_stack):
+    owner = make_stack("registry,s3,bloblo")
+    registry, bloblo = owner.services["registry"], owner.services["bloblo"]
+
+    def advice(*words, **settings):
+        done = subprocess.run([*bloblo.command(), "check", "--json", *words], env=bloblo.environment() | settings,
+                              capture_output=True, text=True)
+        assert done.returncode == 1, done
+        return next(line for line in map(json.loads, done.stdout.splitlines())
+                    if line["level"] == "FAIL" and line["subject"].startswith("upstream"))["advice"]
+
+    assert "BLOBLO_UPSTREAM_URL ends before /v2" in advice(BLOBLO_UPSTREAM_URL=f"{registry.url}/v2/")
+    assert "it is not set, and this is its default" in advice(BLOBLO_UPSTREAM_URL="")
+    assert "--front is the web server as clients know it" in advice("--front", registry.url)
+
+
 @pytest.mark.parametrize("open_to_all", [True, False])
 def test_a_registry_that_lets_everybody_read_is_said_so(alone, open_to_all):
     bloblo = alone(registry=Registry(None if open_to_all else BASIC))

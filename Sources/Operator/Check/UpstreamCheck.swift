@@ -46,6 +46,7 @@ package struct UpstreamCheck {
   }
 
   private var upstream: UpstreamRegistry { location.upstream }
+  private var isDefault: Bool { upstream.url == Declared.upstreamURL.facts.defaultText }
 
   private func ping(_ report: inout CheckReport, _ http: inout HTTPClient) -> Bool {
     let request = HTTPRequest(
@@ -56,8 +57,9 @@ package struct UpstreamCheck {
     } catch {
       report.fail(
         "upstream", "\(upstream.url): \(error)",
-        advice:
-          "BLOBLO_UPSTREAM_URL (http or https?), name service, firewall; BLOBLO_UPSTREAM_CA_FILE for a private authority"
+        advice: isDefault
+          ? "set BLOBLO_UPSTREAM_URL to the registry's address: it is not set, and this is its default"
+          : "BLOBLO_UPSTREAM_URL (http or https?), name service, firewall; BLOBLO_UPSTREAM_CA_FILE for a private authority"
       )
       return false
     }
@@ -87,7 +89,10 @@ package struct UpstreamCheck {
       report.fail(
         "upstream",
         "\(upstream.url)/v2/ answers \(head.status)\(head.isPage ? " with a page" : "")",
-        advice: "this is no registry: BLOBLO_UPSTREAM_URL, BLOBLO_PRESERVE_HOST")
+        advice: upstream.url.hasSuffix("/v2")
+          ? "BLOBLO_UPSTREAM_URL ends before /v2: bloblo adds it"
+          : "is BLOBLO_UPSTREAM_URL the registry's own address? One that answers by the client's Host needs BLOBLO_PRESERVE_HOST=true"
+      )
     }
     return true
   }
@@ -99,6 +104,14 @@ package struct UpstreamCheck {
     let isOurs = answer?.fields.first(named: "x-bloblo")?.text == "check"
     let isFront = front.map { Self.isSameOrigin($0, upstream.url) } ?? false
     guard isOurs || isFront else { return }
+    guard isOurs else {
+      report.fail(
+        "upstream.loop", "--front and BLOBLO_UPSTREAM_URL name one server, \(upstream.url)",
+        advice:
+          "--front is the web server as clients know it; BLOBLO_UPSTREAM_URL is the registry's own address, the one in the web server's file"
+      )
+      return
+    }
     report.fail(
       "upstream.loop", "\(upstream.url) is the web server that asks bloblo, not the registry",
       advice:
