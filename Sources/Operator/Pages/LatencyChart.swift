@@ -40,9 +40,11 @@ struct LatencyChart {
     quantiles.count == 0
       ? "not asked in the \(time)"
       : """
-      p50 \(milliseconds(quantiles.p50)), p95 \(milliseconds(quantiles.p95)) of \(quantiles.count) answers, \(time)
+      p50 \(milliseconds(quantiles.p50)), p95 \(milliseconds(quantiles.p95)) of \(answers(quantiles.count)), \(time)
       """
   }
+
+  private func answers(_ count: Int64) -> String { count == 1 ? "1 answer" : "\(count) answers" }
 
   private func bar(_ index: Int, _ minute: Quantiles, highest: Int64) -> HTML {
     guard minute.count > 0 else { return "" }
@@ -51,7 +53,7 @@ struct LatencyChart {
     let half = min(whole - 1, max(1, pixels(minute.p50, highest)))
     return """
       <g><title>\(History.minutes - 1 - index) minutes ago: p50 \(milliseconds(minute.p50)), \
-      p95 \(milliseconds(minute.p95)) of \(minute.count) answers</title>\
+      p95 \(milliseconds(minute.p95)) of \(answers(minute.count))</title>\
       <rect class="other" x="\(index * step)" y="\(height - whole)" width="\(step - 2)" \
       height="\(whole - half)"/>\
       <rect class="offloaded" x="\(index * step)" y="\(height - half)" width="\(step - 2)" height="\(half)"/></g>

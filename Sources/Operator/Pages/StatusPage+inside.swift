@@ -17,7 +17,7 @@ extension StatusPage {
     }
     let pools: [HTML] = operation.pools.map { name, load in
       row([
-        ("Threads", name), ("Busy", "\(load.busy) of \(load.limit)"),
+        ("Threads", name), ("Busy", "\(load.busy)\u{A0}of\u{A0}\(load.limit)"),
         ("Waiting", "\(load.waiting)"),
       ])
     }
