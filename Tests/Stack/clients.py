@@ -91,6 +91,8 @@ class Docker(Client):
 
     def begin(self):
         self.host = f"unix://{self.folder}/docker.sock"
+        # dockerd leaves the mount of its own network.
+        self.ends.callback(subprocess.run, ["umount", self.folder / "exec/netns/default"], capture_output=True)
         self.daemon(*self.before, "dockerd", "--host", self.host, "--data-root", self.folder / "root", "--exec-root",
                     self.folder / "exec", "--pidfile", self.folder / "pid", *self.network, "--ip6tables=false",
                     "--storage-driver", "vfs")

@@ -1,18 +1,23 @@
 """packaging/kubernetes: each overlay and component is valid, and the pod works, process by process."""
 
+import functools
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
 import threading
 import time
+from contextlib import ExitStack
 
 import pytest
 
 import stack
+from clients import Podman
+from fakes import images
 from fakes.client import ALICE, blob_path, digest_of, push
-from fakes.pods import Manifest, Pod, Service
+from fakes.pods import Manifest, PlayedPod, Pod, Service
 from fakes.waiting import eventually
 
 # Of the tier "world": a run of other tests collects this file too.
@@ -70,10 +75,16 @@ def test_the_autoscaler_alone_decides_how_many_pods_there_are():
     assert "replicas" not in deployment["spec"]
 
 
-def test_its_upstreams_are_the_shipped_ones_but_for_the_registry():
-    shipped = (stack.ROOT / "nginx/bloblo-upstreams.conf").read_text()
-    assert shipped.replace("server 127.0.0.1:5000;", "server registry:5000;") == (
-        HOME / "base/bloblo-upstreams.conf").read_text()
+def test_its_upstreams_are_the_shipped_ones_but_for_the_registry_and_the_scheme():
+    def lines(path):
+        """Without comments."""
+        return re.sub(r"\s*#.*", "", (stack.ROOT / path).read_text()).split("\n")
+
+    changed = {"    server 127.0.0.1:5000;": "    server registry:5000;",
+               "    default $scheme;": "    default $http_x_forwarded_proto;"}
+    shipped = lines("nginx/bloblo-upstreams.conf")
+    assert changed.keys() <= set(shipped)
+    assert [changed.get(line, line) for line in shipped] == lines("packaging/kubernetes/base/bloblo-upstreams.conf")
 
 
 def test_no_container_is_root_or_may_become_it():
@@ -110,8 +121,8 @@ def replicas(make_stack, ports):
     folder.chmod(0o755)
     service, pods = Service(), []
 
-    def make():
-        pod = Pod(manifest, folder, ports, replaced)
+    def make(kind=Pod):
+        pod = kind(manifest, folder, ports, replaced)
         pods.append(pod)
         pod.start()
         return pod
@@ -131,6 +142,40 @@ def pull(service, digest):
     return (status, digest_of(body)) == (200, digest)
 
 
+@pytest.fixture
+def podman(monkeypatch):
+    """podman with the image of packaging/image, and stand-ins for the others."""
+    with tempfile.TemporaryDirectory(prefix="run-", ignore_cleanup_errors=True) as name, ExitStack() as ends:
+        folder = pathlib.Path(name)
+        # Not more descriptors and processes than this machine may give.
+        (folder / "containers.conf").write_text(
+            f'[engine]\ninfra_image = "{images.PAUSE}"\nruntime = "runc"\ncgroup_manager = "cgroupfs"\n'
+            'events_logger = "file"\n[containers]\ndefault_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]\n')
+        monkeypatch.setenv("CONTAINERS_CONF", str(folder / "containers.conf"))
+        command = Podman(folder, ends).command
+        subprocess.run([stack.ROOT / "packaging/image"], check=True, capture_output=True)
+        command("load", "--quiet", "--input", stack.ROOT / ".build/image/bloblo.tar")
+        images.load(command, folder, images.PAUSE)
+        images.load(command, folder, "docker.io/library/nginx:1.28", stop_signal="SIGQUIT")
+        yield command
+
+
+@pytest.mark.root
+def test_podman_plays_the_pod(podman, replicas):
+    make, service = replicas
+    pod = make(functools.partial(PlayedPod, podman))
+    service.endpoints = [pod.address]
+    digest = push(service.url, os.urandom(1_000_000))
+    assert pull(service, digest)
+    eventually(lambda: stack.request("GET", service.url + blob_path(digest), ALICE)[0] == 307, otherwise=pod.logs)
+    assert pull(service, digest)
+    # The probes' questions, and what docs/kubernetes.md asks.
+    probe = pod.manifest.container("bloblo")["livenessProbe"]["exec"]["command"]
+    assert pod.container("bloblo", *probe).strip() == "ok"
+    assert "0 FAIL" in pod.container("bloblo", "bloblo", "check")
+    assert pod.end() == {"bloblo": "0", "nginx": "0"}
+
+
 @pytest.mark.root
 def test_the_pod_offloads_and_shows_its_state(replicas):
     make, service = replicas
@@ -148,6 +193,14 @@ def test_the_pod_offloads_and_shows_its_state(replicas):
     status, _, page = stack.request("GET", f"http://127.0.0.1:{pod.ports['8082']}/bloblo/", {"Host": "localhost:8082"})
     assert status == 200 and b"<h1>" in page
     assert pod.operator("/bloblo/")[0] == 404
+
+
+@pytest.mark.root
+def test_the_pod_starts_without_a_warning(replicas):
+    make, service = replicas
+    logs = make().logs()
+    assert '"level":"info"' in logs
+    assert not re.search(r'"level":"(warning|error)".*', logs), logs
 
 
 @pytest.mark.root

@@ -5,12 +5,16 @@ Entry points, ports and configuration files are those of the real images, as far
 
 import io
 import os
+import pathlib
 import re
 import subprocess
 import tarfile
 
 import stack
 
+# Holds a pod's namespaces.
+PAUSE = "registry.k8s.io/pause:3.9"
+CERTIFICATES = pathlib.Path("/etc/ssl/certs/ca-certificates.crt")
 ACCOUNTS = "root:x:0:0::/:/bin/sh\nnginx:x:101:101::/:/bin/sh\n"
 # Source: <https://github.com/distribution/distribution/blob/v2.8.3/cmd/registry/config-example.yml>
 REGISTRY = """\
@@ -42,9 +46,12 @@ STAND_INS = {
         {"/usr/bin/weed": "weed", "/bin/sh": "dash", "/bin/grep": "grep"}, {}, ["/data", "/tmp"],
         ['ENTRYPOINT ["/usr/bin/weed", "-logtostderr=true"]', "ENV PATH=/usr/bin:/bin"]),
     "docker.io/library/nginx:1.28": (
-        {"/usr/sbin/nginx": "nginx"}, {"/etc/nginx/nginx.conf": NGINX},
+        {"/usr/sbin/nginx": "nginx"},
+        {"/etc/nginx/nginx.conf": NGINX, "/etc/ssl/certs/ca-certificates.crt": CERTIFICATES.read_text()},
         ["/etc/nginx/conf.d", "/run", "/var/lib/nginx", "/var/log/nginx"],
-        ['ENTRYPOINT ["/usr/sbin/nginx"]', 'CMD ["-g", "daemon off;"]', "EXPOSE 80"]),
+        ['ENTRYPOINT ["/usr/sbin/nginx"]', 'CMD ["-g", "daemon off;"]', "EXPOSE 80",
+         "ENV PATH=/usr/sbin:/usr/bin:/sbin:/bin"]),
+    PAUSE: ({"/pause": "sleep"}, {}, [], ['ENTRYPOINT ["/pause", "infinity"]']),
 }
 
 
@@ -69,16 +76,22 @@ def file_system(programs, files, folders):
             tar.addfile(entry)
         for path, text in files.items():
             entry = tarfile.TarInfo(path.lstrip("/"))
-            entry.size = len(text)
+            entry.size = len(text.encode())
             tar.addfile(entry, io.BytesIO(text.encode()))
         for path, here in binaries.items():
             tar.add(here, path.lstrip("/"))
     return archive.getvalue()
 
 
-def load(docker, folder):
-    """Gives the stand-ins to a daemon; `docker` runs its client, `folder` is for what it reads."""
-    for name, (programs, files, folders, changes) in STAND_INS.items():
+def load(docker, folder, *names, stop_signal=None):
+    """Gives the stand-ins to docker or podman, which `docker` runs; `folder` is for what it reads.
+
+    docker 20.10 imports no image with a stop signal.
+    """
+    for name in names or STAND_INS:
+        programs, files, folders, changes = STAND_INS[name]
+        if stop_signal:
+            changes = [*changes, f"STOPSIGNAL {stop_signal}"]
         archive = folder / "stand-in.tar"
         archive.write_bytes(file_system(programs, files, folders))
         docker("import", *(word for change in changes for word in ("--change", change)), archive, name)

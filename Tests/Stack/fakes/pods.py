@@ -6,6 +6,7 @@ Paths, ports and addresses in settings and configuration files are rewritten to 
 
 import base64
 import contextlib
+import copy
 import itertools
 import os
 import pathlib
@@ -17,8 +18,12 @@ import subprocess
 import threading
 import time
 
+import pytest
+
 import stack
 from fakes.waiting import eventually
+
+yaml = pytest.importorskip("yaml", reason="Tests/Stack/install world")
 
 
 class Manifest:
@@ -46,6 +51,21 @@ class Manifest:
                 secret = self.one("Secret", source["secretRef"]["name"])["data"]
                 values |= {name: base64.b64decode(value).decode() for name, value in secret.items()}
         return values
+
+    def service_links(self):
+        """What the kubelet adds to each container's environment for the Services of its namespace.
+
+        Source: <https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables>
+        """
+        if not self.pod.get("enableServiceLinks", True):
+            return {}
+        name, ports = "BLOBLO", self.one("Service", "bloblo")["spec"]["ports"]
+        links = {f"{name}_SERVICE_HOST": "10.0.0.11", f"{name}_SERVICE_PORT": str(ports[0]["port"]),
+                 f"{name}_PORT": f"tcp://10.0.0.11:{ports[0]['port']}"}
+        for port in ports:
+            links[f"{name}_SERVICE_PORT_{port['name'].upper()}"] = str(port["port"])
+            links[f"{name}_PORT_{port['port']}_TCP"] = f"tcp://10.0.0.11:{port['port']}"
+        return links
 
     def files(self, volume):
         """(path below the mount, text) of each file of a projected volume."""
@@ -82,27 +102,31 @@ class Pod:
         return re.sub("|".join(map(re.escape, changes)), lambda found: changes[found[0]], text)
 
     def start(self):
-        group = self.manifest.pod["securityContext"]["fsGroup"]
-        self.mounts = {}
-        for container in self.manifest.pod["containers"]:
-            for mount in container["volumeMounts"]:
-                place = self.folder / mount["name"]
-                place.mkdir(parents=True, exist_ok=True)
-                # As fsGroup has it: the group's, and what is made there too.
-                os.chown(place, 0, group)
-                place.chmod(0o2775)
-                self.mounts[mount["mountPath"]] = str(place)
+        self.mounts = {mount["mountPath"]: str(self.folder_of(mount["name"]))
+                       for container in self.manifest.pod["containers"] for mount in container["volumeMounts"]}
         self.mounts["/tmp/"] = self.mounts.pop("/tmp") + "/"
         self.folder.chmod(0o755)
-        for path, text in self.manifest.files("nginx"):
-            file = pathlib.Path(self.mounts["/etc/bloblo"]) / path
-            file.parent.mkdir(exist_ok=True)
-            file.write_text(self.rewritten(text))
+        self.write_files("nginx", pathlib.Path(self.mounts["/etc/bloblo"]))
         bloblo, nginx = self.manifest.container("bloblo"), self.manifest.container("nginx")
         settings = {name: self.rewritten(value) for name, value in self.manifest.environment(bloblo).items()}
-        self.run(bloblo, [os.environ["BLOBLO"]], settings)
+        self.run(bloblo, [os.environ["BLOBLO"]], self.manifest.service_links() | settings)
         self.run(nginx, [self.rewritten(word) for word in nginx["command"]], {"PATH": os.environ["PATH"]})
         eventually(self.is_ready, otherwise=self.logs)
+
+    def folder_of(self, volume):
+        """As fsGroup has it: the group's, and what is made there too."""
+        folder = self.folder / volume
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            os.chown(folder, 0, self.manifest.pod["securityContext"]["fsGroup"])
+            folder.chmod(0o2775)
+        return folder
+
+    def write_files(self, volume, folder):
+        for path, text in self.manifest.files(volume):
+            file = folder / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(self.rewritten(text))
 
     def run(self, container, command, environment):
         context, group = container["securityContext"], self.manifest.pod["securityContext"]["fsGroup"]
@@ -147,6 +171,72 @@ class Pod:
             if process.poll() is None:
                 process.kill()
             process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class PlayedPod(Pod):
+    """One replica by `podman play kube`, as containers of this machine's network, so without ports of its own.
+
+    podman 4.3 does not know projected volumes, Secrets and fsGroup: it gets folders of this machine, a ConfigMap, and the
+    group as each container's own. systemd would run its probes; without it there are none.
+    """
+
+    name = "bloblo-pod-0"
+
+    def __init__(self, podman, *more):
+        super().__init__(*more)
+        self.podman = podman
+
+    def start(self):
+        self.folder.mkdir()
+        self.folder.chmod(0o755)
+        self.mounts = {}
+        file = self.folder / "pod.yaml"
+        file.write_text(yaml.safe_dump_all(self.played()))
+        self.podman("tag", "localhost/bloblo:latest", self.manifest.container("bloblo")["image"])
+        self.podman("play", "kube", "--network=host", file)
+        eventually(self.is_ready, otherwise=self.logs)
+
+    def played(self):
+        """The documents that podman gets."""
+        documents = copy.deepcopy([document for document in self.manifest.documents
+                                   if document["kind"] in ("ConfigMap", "Deployment")])
+        for document in documents:
+            if document["kind"] == "ConfigMap":
+                document["data"] = {name: self.rewritten(text) for name, text in document["data"].items()}
+            else:
+                document["spec"]["replicas"] = 1
+                self.adapt(document["spec"]["template"]["spec"])
+        return documents
+
+    def adapt(self, pod):
+        for volume in pod["volumes"]:
+            name = volume["name"]
+            volume.clear()
+            volume |= {"name": name, "hostPath": {"path": str(self.folder_of(name)), "type": "Directory"}}
+        self.write_files("nginx", self.folder_of("nginx"))
+        for container in pod["containers"]:
+            container["securityContext"]["runAsGroup"] = pod["securityContext"]["fsGroup"]
+            container["imagePullPolicy"] = "Never"
+            for word in ("ports", "readinessProbe", "livenessProbe"):
+                container.pop(word, None)
+
+    def container(self, name, *words):
+        """Runs words in a container, as `kubectl exec` does."""
+        return self.podman("exec", f"{self.name}-{name}", *words)
+
+    def logs(self):
+        return "\n".join(self.podman("logs", "--tail=30", f"{self.name}-{name}") for name in ("bloblo", "nginx"))
+
+    def end(self):
+        """Stops the pod; returns the exit status of each container."""
+        grace = self.manifest.pod["terminationGracePeriodSeconds"]
+        self.podman("pod", "stop", f"--time={grace}", self.name)
+        return {name: self.podman("inspect", "--format", "{{.State.ExitCode}}", f"{self.name}-{name}").strip()
+                for name in ("bloblo", "nginx")}
+
+    def kill(self):
+        self.podman("pod", "rm", "--all", "--force")
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
