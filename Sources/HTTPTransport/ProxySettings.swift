@@ -41,6 +41,12 @@ package struct ProxySettings: Sendable, Equatable {
     direct = (named + [Self.ownAddresses]).joined(separator: ",")
   }
 
+  /// Whether a proxy for http is set by the one name that is never read, and by no other.
+  package static func isIgnored(in environment: [String: String]) -> Bool {
+    func isSet(_ name: String) -> Bool { environment[name].map { !$0.isEmpty } ?? false }
+    return isSet("HTTP_PROXY") && !isSet("http_proxy")
+  }
+
   /// The machine's own, and the cloud's.
   private static let ownAddresses = "localhost,127.0.0.0/8,::1,169.254.0.0/16,fd00:ec2::/32"
 

@@ -2,7 +2,6 @@ import ArgumentParser
 import FastCGI
 import Gateway
 import Glibc
-import HTTPTransport
 import Logging
 import Operator
 import Settings
@@ -39,9 +38,7 @@ struct Serve: ParsableCommand {
     let log = Log(level: settings.logLevel, format: settings.logFormat)
     let logger = log.logger
     if let file { logger.info("settings read from a file", metadata: ["file": "\(file.path)"]) }
-    if let proxies = HTTPClient.proxies {
-      logger.info("proxies are used", metadata: ["proxies": "\(proxies.description)"])
-    }
+    tellProxies(of: environment, to: logger)
     for warning in settings.warnings { logger.warning("\(warning)") }
     Capacity.widen(forUpstreamConnections: settings.upstreamConnections, logger)
     let hosts = clientsNames(ofRegistryIn: settings)

@@ -97,6 +97,14 @@ def test_upper_case_http_proxy_is_never_read(alone, proxy):
     # Nor from a client's field, nor from a param.
     bloblo.get(bloblo.put_into_bucket(b"more"), HTTP_PROXY=url, http_proxy=url, https_proxy=url)
     assert not seen
+    assert len(bloblo.lines("HTTP_PROXY is ignored")) == 1
+
+
+@pytest.mark.parametrize("environment", [{}, {"http_proxy": "{url}", "HTTP_PROXY": "{url}"}])
+def test_nothing_is_said_of_http_proxy_where_nothing_is_ignored(alone, proxy, environment):
+    bloblo = behind_a_proxy(alone, **{name: value.replace("{url}", proxy[0]) for name, value in environment.items()})
+    bloblo.get(bloblo.put_into_bucket(b"content"))
+    assert not bloblo.lines("HTTP_PROXY is ignored")
 
 
 @pytest.mark.parametrize("environment", [{}, {"http_proxy": "{url}"}])
