@@ -268,8 +268,11 @@ package final class BlobHandler: RequestHandler {
   }
 
   private func look(_ exchange: BlobExchange, by http: inout HTTPClient) {
-    let key = exchange.blob.question.blob
-    let look = exchange.location.engine.look(at: key, by: &http, at: .now())
+    let (key, location, now) = (exchange.blob.question.blob, exchange.location, Moment.now())
+    let look =
+      location.engine.isReturn(exchange.blob, at: now)
+      ? locations.lookForReturn(at: key, in: location, by: &http, at: now)
+      : location.engine.look(at: key, by: &http, at: now)
     ledger.looked(look)
     loop.submit { [self] in
       let now = Moment.now()

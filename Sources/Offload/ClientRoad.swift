@@ -1,5 +1,3 @@
-internal import Synchronization
-
 /// A way by which clients get to objects: the bucket, its public endpoint or CloudFront, and the key that signs.
 /// It is judged by what a client's own GET of one byte meets.
 package struct ClientRoad: Sendable {
@@ -33,6 +31,8 @@ package struct ClientRoad: Sendable {
 
   /// Between two looks while clients are sent there, in milliseconds.
   private static var pause: Int64 { 1000 }
+  /// The same, when a client has come back for bytes that it was just sent to.
+  private static var pauseAfterReturn: Int64 { 150 }
   /// How long after its last use a road counts as used.
   private static var useTime: Int64 { 10_000 }
   /// A look that takes longer is a sign that clients would wait, too.
@@ -78,8 +78,9 @@ package struct ClientRoad: Sendable {
   /// A client would be sent by it.
   mutating func noteUse(at now: Int64) { lastUse = max(lastUse, now) }
 
-  package func isLookDue(at now: Int64) -> Bool {
-    guard now - lastLook >= Self.pause else { return false }
+  /// - Parameter hasReturns: whether a client came back since the last look.
+  package func isLookDue(at now: Int64, hasReturns: Bool = false) -> Bool {
+    guard now - lastLook >= (hasReturns ? Self.pauseAfterReturn : Self.pause) else { return false }
     return state != .good || now - lastUse < Self.useTime
   }
 
@@ -100,6 +101,11 @@ package struct ClientRoad: Sendable {
   /// - Returns: the objects that clients can't read though the road is well.
   package mutating func endLook(_ met: [(stop: Stop?, outcome: Outcome)]) -> [Stop] {
     lookStart = nil
+    return hear(met)
+  }
+
+  /// The same, for a look beside the road's own.
+  package mutating func hear(_ met: [(stop: Stop?, outcome: Outcome)]) -> [Stop] {
     for (_, outcome) in met {
       if case .unreachable(let words) = outcome {
         state = .bad(words)
@@ -148,60 +154,4 @@ package struct ClientRoad: Sendable {
     let isTroubleOfServer = met.count == 1 && last.hasPrefix("status 5")
     return refused.count >= 2 || isTroubleOfServer ? last : nil
   }
-}
-
-/// A road that locations share.
-///
-/// While nothing is against it, a request that goes by it takes no lock.
-package final class RoadWatch: Sendable {
-  /// How many clients' objects are noted between two looks: a look asks for the last ones only.
-  private static var noteLimit: Int { 64 }
-
-  private let road = Mutex(ClientRoad())
-  private let isWell = Atomic(true)
-  /// `Moment.steady`.
-  private let lastUse = Atomic<Int64>(.min / 2)
-  private let notesLeft = Atomic(noteLimit)
-
-  package init() {}
-
-  package func use(_ stop: @autoclosure () -> ClientRoad.Stop, at now: Int64) {
-    guard notesLeft.load(ordering: .relaxed) > 0 else { return }
-    notesLeft.wrappingSubtract(1, ordering: .relaxed)
-    let stop = stop()
-    road.withLock { $0.use(stop, at: now) }
-  }
-
-  package func trouble(at now: Int64) -> String? {
-    lastUse.store(now, ordering: .relaxed)
-    return isWell.load(ordering: .relaxed) ? nil : change { $0.trouble(at: now) }
-  }
-
-  private func change<Result: Sendable>(_ body: (inout sending ClientRoad) -> Result) -> Result {
-    road.withLock { road in
-      let result = body(&road)
-      isWell.store(road.isWell, ordering: .relaxed)
-      return result
-    }
-  }
-
-  /// The objects to look at, if a look is due, which begins; none when no client was sent there yet.
-  package func beginLook(at now: Int64) -> [ClientRoad.Stop]? {
-    change { road in
-      road.noteUse(at: lastUse.load(ordering: .relaxed))
-      guard road.isLookDue(at: now) else { return nil }
-      let stops = road.beginLook(at: now)
-      notesLeft.store(Self.noteLimit, ordering: .relaxed)
-      return stops
-    }
-  }
-
-  package func endLook(_ met: [(stop: ClientRoad.Stop?, outcome: ClientRoad.Outcome)])
-    -> [ClientRoad.Stop]
-  {
-    change { $0.endLook(met) }
-  }
-
-  package var state: ClientRoad.State { road.withLock { $0.state } }
-  package var hasWorked: Bool { road.withLock { $0.hasWorked } }
 }

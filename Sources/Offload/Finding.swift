@@ -47,6 +47,12 @@ package struct Look: Sendable {
   package let store: Finding.Store
   /// How long it took.
   package let time: Duration
+
+  /// The object, if it is there and nothing is known against it.
+  package var readable: StoredBlob? {
+    guard case .presence(.present(let blob, _)) = store, blob.defect == nil else { return nil }
+    return blob
+  }
 }
 
 /// What it took to find something out: for the log and the figures, never for a decision.

@@ -95,7 +95,14 @@ package struct OffloadEngine: Sendable {
       return .store(Self.restWords)
     }
     if let words = frontTrouble(at: now) { return .road(words) }
-    return road?.trouble(at: now.steady).map { .road($0) }
+    guard let road, let words = road.trouble(at: now.steady) else { return nil }
+    // It is looked at by what clients would be sent to, which may be well where another object is not.
+    if case .present(let blob, _)? = memories.objectUnused(request.question.blob, at: now)?.presence,
+      blob.defect == nil
+    {
+      road.use(ClientRoad.Stop(key: request.question.blob, size: blob.size), at: now.steady)
+    }
+    return .road(words)
   }
 
   private func decideAtOnce(
@@ -123,9 +130,19 @@ package struct OffloadEngine: Sendable {
     guard case .present(let blob, _) = object.presence, blob.defect != .unreadable else {
       return object
     }
-    if object.isOld(at: now) { return memories.isRepeat(request, at: now) ? nil : object }
-    guard object.mayBeLookedAtEarly(at: now) else { return object }
-    return memories.isRepeat(request, after: object, at: now) ? nil : object
+    // Where clients' own road is looked at, only such a look tells what the client may have met.
+    let lookedAt = road == nil ? object.lookedAt : object.returnLookedAt
+    guard !SeenObject.isOld(lookedAt, at: now) else {
+      return memories.isRepeat(request, at: now) ? nil : object
+    }
+    guard memories.isRepeat(request, after: lookedAt, at: now) else { return object }
+    road?.noteReturn()
+    return object.mayBeLookedAtEarly(at: now) ? nil : object
+  }
+
+  /// Whether the client was sent to the bucket for the same bytes not long ago: perhaps it did not get them.
+  package func isReturn(_ request: BlobRequest, at now: Moment) -> Bool {
+    memories.isRepeat(request, at: now)
   }
 
   /// Asks upstream, unless that is needless, and waits for it.
@@ -221,9 +238,13 @@ package struct OffloadEngine: Sendable {
   package var areLooksShared: Bool { memories.lives.presence > .zero }
 
   /// Looks into the bucket, and waits for it.
-  package func look(at key: BlobKey, by http: inout HTTPClient, at now: Moment) -> Look {
+  ///
+  /// - Parameter isForReturn: whether it is for a client that came back.
+  package func look(
+    at key: BlobKey, by http: inout HTTPClient, isForReturn: Bool = false, at now: Moment
+  ) -> Look {
     let start = ContinuousClock.now
-    let store = look(at: key, &http, now)
+    let store = look(at: key, &http, now, isForReturn: isForReturn)
     return Look(store: store, time: ContinuousClock.now - start)
   }
 
@@ -240,6 +261,8 @@ package struct OffloadEngine: Sendable {
     case .failed(let words): return .pass(.store(words))
     case .denied(let words): return .pass(.storeDenied(words))
     case .presence(.present(let blob, let url)) where isRight(blob, by: proof, for: request):
+      // The look may have found that clients can't read it.
+      if let words = road?.trouble(at: now.steady) { return .pass(.road(words)) }
       return deliver(request, by: proof, blob, knownURL: url, at: now)
     case .presence(let presence):
       // Another's would be as unreadable.
@@ -339,7 +362,9 @@ package struct OffloadEngine: Sendable {
     return memories.proofs.proof(for: request.question, at: now, isStaleGood: true)
   }
 
-  private func look(at key: BlobKey, _ http: inout HTTPClient, _ now: Moment) -> Finding.Store {
+  private func look(
+    at key: BlobKey, _ http: inout HTTPClient, _ now: Moment, isForReturn: Bool = false
+  ) -> Finding.Store {
     guard !watches.store.isOpen(for: key.digest, at: now.steady) else {
       return .failed(Self.restWords)
     }
@@ -356,7 +381,7 @@ package struct OffloadEngine: Sendable {
       if let blob, case .present(let before, let url)? = known, before.size == blob.size {
         presence = .present(blob, url)
       }
-      memories.keep(presence, of: key, lookedAt: now)
+      memories.keep(presence, of: key, lookedAt: now, isForReturn: isForReturn)
       return .presence(presence)
     } catch {
       watches.store.record(error.outcome, of: key.digest, at: Moment.now().steady)
@@ -369,12 +394,18 @@ package struct OffloadEngine: Sendable {
 
   /// Clients could not read an object. Looks at it; if that calls it well, no client is sent to it while it is
   /// remembered.
-  package func markUnreadable(_ key: BlobKey, by http: inout HTTPClient, at now: Moment) {
-    guard case .presence(.present(let blob, _)) = look(at: key, &http, now), blob.defect == nil
-    else { return }
-    let unreadable = StoredBlob(
-      size: blob.size, expiration: blob.expiration, defect: .unreadable, isProven: blob.isProven)
-    memories.keep(.present(unreadable, nil), of: key, lookedAt: now)
+  ///
+  /// - Returns: what is known of it then.
+  @discardableResult
+  package func markUnreadable(_ key: BlobKey, by http: inout HTTPClient, at now: Moment) -> Look {
+    let look = look(at: key, by: &http, at: now)
+    guard let blob = look.readable else { return look }
+    let unreadable = Presence.present(
+      StoredBlob(
+        size: blob.size, expiration: blob.expiration, defect: .unreadable, isProven: blob.isProven),
+      nil)
+    memories.keep(unreadable, of: key, lookedAt: now)
+    return Look(store: .presence(unreadable), time: look.time)
   }
 
   // MARK: the web server's reading
@@ -394,7 +425,7 @@ package struct OffloadEngine: Sendable {
     return blob.size
   }
 
-  /// The web server met an error that is the object's own: the next request looks at it anew.
+  /// A reader met an error: the next request looks at the object anew.
   package func forgetUnread(_ digest: Digest, in id: LocationID) {
     memories.forgetPresence(of: BlobKey(location: id, digest: digest))
   }

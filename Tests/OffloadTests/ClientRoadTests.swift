@@ -100,3 +100,38 @@ struct ClientRoadTests {
     #expect(firsts == Array(last.reversed()) + last.reversed())
   }
 }
+
+struct RoadWatchTests {
+  private let road = RoadWatch()
+
+  @Test func `eight looks for clients that come back run at a time`() {
+    #expect(
+      (0..<9).map { _ in road.takeTurn(at: 5000) } == Array(repeating: true, count: 8) + [false])
+    road.endTurn()
+    #expect(road.takeTurn(at: 5000))
+  }
+
+  @Test func `and 32 begin in a second`() {
+    func turns(at now: Int64) -> Int {
+      (0..<100).count { _ in
+        let isTaken = road.takeTurn(at: now)
+        if isTaken { road.endTurn() }
+        return isTaken
+      }
+    }
+    #expect(turns(at: 5000) == 32)
+    #expect(turns(at: 5999) == 0)
+    #expect(turns(at: 6000) == 32)
+  }
+
+  @Test func `a client that comes back has the road looked at sooner`() {
+    road.use(ClientRoad.Stop(key: .a, size: 7), at: 0)
+    #expect(road.beginLook(at: 0) != nil)
+    _ = road.endLook([(ClientRoad.Stop(key: .a, size: 7), .good)])
+    #expect(road.beginLook(at: 200) == nil)
+    road.noteReturn()
+    #expect(road.beginLook(at: 200) != nil)
+    _ = road.endLook([(ClientRoad.Stop(key: .a, size: 7), .good)])
+    #expect(road.beginLook(at: 400) == nil, "nobody came back since")
+  }
+}

@@ -64,6 +64,15 @@ struct PresenceTests {
     #expect(memories.nextLook(at: later(20)) == .a)
   }
 
+  @Test func `a look in the background is none for a client that came back`() {
+    memories.keep(.present(blob, nil), of: .a, lookedAt: start)
+    #expect((memories.objectUnused(.a, at: start)?.returnLookedAt ?? 0) < 0)
+    memories.keep(.present(blob, nil), of: .a, lookedAt: later(1), isForReturn: true)
+    memories.keep(.present(blob, nil), of: .a, lookedAt: later(2))
+    #expect(memories.objectUnused(.a, at: later(2))?.returnLookedAt == later(1).steady)
+    #expect(memories.objectUnused(.a, at: later(2))?.lookedAt == later(2).steady)
+  }
+
   @Test func `so many looks a second, and no crowd after a pause`() {
     var pace = Pace(perSecond: 20, at: 0)
     var turns = 0

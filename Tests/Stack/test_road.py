@@ -127,6 +127,78 @@ def test_an_object_that_clients_cannot_read_is_found_though_others_are_newer(mak
     assert is_offloaded(pulling, good)
 
 
+def tries(pulling, digest, client, count=4, pause=0.0):
+    """Whether each of a client's tries, one after the other, gave the blob."""
+    results = []
+    for _ in range(count):
+        results.append(pulling.pull(digest, client, timeout=PATIENCE))
+        time.sleep(pause)
+    return results
+
+
+def test_an_object_that_clients_cannot_read_costs_a_client_one_try(looking):
+    """S3 denies some objects one by one, and their HEAD is well. A client comes back at once."""
+    denied, well = warm(looking, 8), warm(looking, 2)
+    for digest in well:
+        assert is_offloaded(looking, digest)
+    looking.s3.faults[looking.s3.public_port] = lambda key: 403 if key.endswith(tuple(denied)) else None
+    for each, digest in enumerate(denied):
+        for client in range(2):
+            results = tries(looking, digest, f"10.8.{each}.{client}")
+            assert all(results[1:]), (each, client, results)
+        assert all(tries(looking, digest, f"10.8.{each}.9", 1) for digest in well)
+    eventually(lambda: all(is_offloaded(looking, digest) for digest in well), pause=0.5)
+
+
+def test_objects_that_clients_cannot_read_do_not_close_the_road(make_stack, ends):
+    """Nobody was sent to another object lately; then others are asked for."""
+    pulling = Pulling(make_stack, ends, "nginx", BLOBLO_LOOK_AS_CLIENT="on")
+    well, denied = warm(pulling, 2), warm(pulling, 6)
+    pulling.s3.faults[pulling.s3.public_port] = lambda key: 403 if key.endswith(tuple(denied)) else None
+    for each, digest in enumerate(denied):
+        assert all(tries(pulling, digest, f"10.8.0.{each}")[1:])
+    eventually(lambda: all([is_offloaded(pulling, digest) for digest in well]), pause=0.3)
+    assert all(tries(pulling, denied[0], "10.8.0.100")[1:])
+
+
+@pytest.mark.parametrize("broken", [each for each in BREAKS if each != "silent"])
+def test_a_client_that_comes_back_soon_fails_once(looking, ends, broken):
+    """The road breaks while clients pull; each tries again after 0.3 s. One asks for the same bytes all the time."""
+    digests = warm(looking)
+    stopped, failures = threading.Event(), []
+
+    def client(number):
+        turn = 0
+        while not stopped.is_set():
+            turn += 1
+            digest, address = digests[(turn + number) % len(digests)], f"10.{number}.{turn // 250}.{turn % 250}"
+            if not looking.pull(digest, address, timeout=PATIENCE):
+                time.sleep(0.3)
+                failures.append(looking.pull(digest, address, timeout=PATIENCE))
+
+    def hammer():
+        while not stopped.is_set():
+            looking.ask(digests[0], "10.200.0.2")
+            time.sleep(0.01)
+    threads = [threading.Thread(target=client, args=(n,), daemon=True) for n in range(4)]
+    threads.append(threading.Thread(target=hammer, daemon=True))
+    for thread in threads:
+        thread.start()
+        ends.callback(thread.join)
+    ends.callback(stopped.set)
+    time.sleep(3)
+    assert not failures
+    for round_ in range(3):
+        BREAKS[broken](looking.s3)
+        eventually(lambda: len(failures) > round_)
+        time.sleep(2)
+        looking.s3.faults.clear()
+        looking.s3.refuses = None
+        eventually(lambda: is_offloaded(looking, digests[1]), pause=0.5)
+        time.sleep(1)
+    assert all(failures), failures
+
+
 def test_off_means_no_look(make_stack, ends):
     pulling = Pulling(make_stack, ends, "nginx", BLOBLO_LOOK_AS_CLIENT="off")
     digests = warm(pulling)

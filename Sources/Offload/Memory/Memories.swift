@@ -109,8 +109,12 @@ package final class Memories: Sendable {
 
   /// Keeps what a look has found, unless the blob was deleted since.
   ///
-  /// - Parameter start: when the look began: its answer is no younger than that.
-  package func keep(_ presence: Presence, of key: BlobKey, lookedAt start: Moment) {
+  /// - Parameters:
+  ///   - start: when the look began: its answer is no younger than that.
+  ///   - isForReturn: whether it was made for a client that came back.
+  package func keep(
+    _ presence: Presence, of key: BlobKey, lookedAt start: Moment, isForReturn: Bool = false
+  ) {
     guard start.steady > deletions.last(of: key.digest, in: key.location.registry) else { return }
     var life = lives.presence
     switch presence {
@@ -120,7 +124,9 @@ package final class Memories: Sendable {
     }
     guard life > .zero else { return }
     var object = SeenObject(presence: presence, lookedAt: start.steady)
-    object.earlyEnd = (objects.peek(key, at: start.steady) ?? object).earlyEnd(after: start.steady)
+    let before = objects.peek(key, at: start.steady) ?? object
+    object.earlyEnd = before.earlyEnd(after: start.steady)
+    object.returnLookedAt = isForReturn ? start.steady : before.returnLookedAt
     objects.keep(object, of: key, until: start.steady + life.milliseconds, at: start.steady)
   }
 
@@ -168,9 +174,9 @@ package final class Memories: Sendable {
     deliveries.isRepeat(request, at: now)
   }
 
-  /// Whether this client was sent to the object for the same bytes after the last look at it.
-  func isRepeat(_ request: BlobRequest, after object: SeenObject, at now: Moment) -> Bool {
-    deliveries.age(of: request, at: now).map { Int64($0) < now.steady - object.lookedAt } ?? false
+  /// Whether this client was sent to the object for the same bytes after a look of that time.
+  func isRepeat(_ request: BlobRequest, after lookedAt: Int64, at now: Moment) -> Bool {
+    deliveries.age(of: request, at: now).map { Int64($0) < now.steady - lookedAt } ?? false
   }
 }
 

@@ -64,6 +64,8 @@ struct SeenObject: Sendable {
   var presence: Presence
   /// When that look began, `Moment.steady`.
   let lookedAt: Int64
+  /// When the last look began that was made for a client that came back, `Moment.steady`.
+  var returnLookedAt: Int64 = .min / 2
   /// Whether a client was sent there since.
   var isDelivered = false
   /// By how far looks are ahead of one a second, as the time by which they are made up for.
@@ -72,8 +74,8 @@ struct SeenObject: Sendable {
   /// What a look costs: one a second of each object is enough.
   private static let pause: Int64 = 1000
 
-  /// Whether the look says nothing of now, for a client that comes back.
-  func isOld(at now: Moment) -> Bool { now.steady - lookedAt >= Self.pause }
+  /// Whether a look of that time says nothing of now, for a client that comes back.
+  static func isOld(_ lookedAt: Int64, at now: Moment) -> Bool { now.steady - lookedAt >= pause }
 
   /// Whether there may be another look before this one is old: one, and then one a second for long.
   func mayBeLookedAtEarly(at now: Moment) -> Bool { now.steady >= earlyEnd - Self.pause }

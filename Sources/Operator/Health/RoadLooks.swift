@@ -11,9 +11,6 @@ package import Telemetry
 /// Looks at roads as clients do: by a GET of one byte of an object that clients were just sent to, through the
 /// URL that they got, on a new connection, with its certificate checked.
 package final class RoadLooks: Sendable {
-  /// Objects that are asked for in one look, at most.
-  private static let stopLimit = 3
-
   private let locations: Locations
   private let tell: @Sendable (Verdict) -> Void
 
@@ -31,7 +28,10 @@ package final class RoadLooks: Sendable {
       guard let road = location.road, seen.insert(ObjectIdentifier(road)).inserted,
         let stops = road.beginLook(at: Moment.now().steady)
       else { continue }
-      for stop in road.endLook(met(stops, location)) { examine(stop) }
+      let unreadable = road.endLook(met(stops, location))
+      guard !unreadable.isEmpty else { continue }
+      var http = HTTPClient()
+      for stop in unreadable { _ = locations.markUnreadable(stop, by: &http) }
     }
     tell(verdict(all))
   }
@@ -43,20 +43,7 @@ package final class RoadLooks: Sendable {
     guard !stops.isEmpty else {
       return location.meet(.ofNothing, size: nil).map { [(nil, $0)] } ?? []
     }
-    var met: [(stop: ClientRoad.Stop?, outcome: ClientRoad.Outcome)] = []
-    for stop in stops.prefix(Self.stopLimit) {
-      guard let outcome = location.meet(stop.key.digest, size: stop.size) else { return [] }
-      met.append((stop, outcome))
-      guard ClientRoad.needsAnother(outcome) else { break }
-    }
-    return met
-  }
-
-  /// What clients can't read is looked at by a HEAD; if that calls it well, clients are not sent there.
-  private func examine(_ stop: ClientRoad.Stop) {
-    guard let location = locations.location(stop.key.location) else { return }
-    var http = HTTPClient()
-    location.engine.markUnreadable(stop.key, by: &http, at: .now())
+    return location.meet(stops)
   }
 
   private func verdict(_ all: [Location]) -> Verdict {
