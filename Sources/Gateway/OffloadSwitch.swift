@@ -57,17 +57,24 @@ package final class OffloadSwitch: BackgroundService {
 extension OffloadSwitch {
   package static func isThere(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
-  /// - Returns: what went wrong, in the system's words.
-  package static func make(_ path: String) -> String? {
-    let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else { return systemWords(for: errno) }
-    close(descriptor)
-    return nil
+  /// Makes the file, or removes it.
+  ///
+  /// - Returns: what went wrong, and what to do; a file that is there or not there already is no fault.
+  package static func set(_ path: String, isOff: Bool) -> String? {
+    guard !(isOff ? make(path) : remove(path)) else { return nil }
+    return
+      "can't \(isOff ? "make" : "remove") \(path): \(systemWords(for: errno)). Run it as a user who may write "
+      + "in that folder, or set BLOBLO_PASS_FILE."
   }
 
-  /// - Returns: what went wrong; a file that is not there is none.
-  package static func remove(_ path: String) -> String? {
-    guard unsafe unlink(path) != 0, errno != ENOENT else { return nil }
-    return systemWords(for: errno)
+  private static func make(_ path: String) -> Bool {
+    let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { return false }
+    close(descriptor)
+    return true
+  }
+
+  private static func remove(_ path: String) -> Bool {
+    unsafe unlink(path) == 0 || errno == ENOENT
   }
 }

@@ -1,8 +1,8 @@
 internal import HTTPTransport
-package import Logging
+internal import Logging
 
 /// Says by which proxies registry and S3 are reached, and whether one is set that bloblo does not use.
-package func tellProxies(of environment: [String: String], to logger: Logger) {
+func tellProxies(of environment: [String: String], to logger: Logger) {
   if let proxies = HTTPClient.proxies {
     logger.info("proxies are used", metadata: ["proxies": "\(proxies.description)"])
   }

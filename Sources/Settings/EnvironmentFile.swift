@@ -1,3 +1,4 @@
+internal import Glibc
 internal import System
 
 /// A file of settings, as systemd's `EnvironmentFile=` reads it: `NAME=value` lines, comments that begin with `#`
@@ -44,6 +45,26 @@ package struct EnvironmentFile {
     ignoredLines.map {
       "bloblo: \(path), line \($0): ignored; want NAME=value, without export, or # and a comment"
     }
+  }
+
+  /// The file that is named; without a name the package's, if it is readable and no variable of ours is set.
+  ///
+  /// - Throws: when the file that is named can't be read.
+  package static func find(
+    named path: String?, beside own: [String: String]
+  ) throws(Unreadable) -> EnvironmentFile? {
+    guard let path else {
+      guard !own.keys.contains(where: { $0.hasPrefix("BLOBLO_") }) else { return nil }
+      return EnvironmentFile(packaged)
+    }
+    guard let file = EnvironmentFile(path) else {
+      throw Unreadable(description: "\(path): can't be read: \(systemWords(for: errno))")
+    }
+    return file
+  }
+
+  package struct Unreadable: Error, CustomStringConvertible {
+    package let description: String
   }
 
   /// The process's environment, the file's settings below it, and the AWS profile's below that.

@@ -1,3 +1,4 @@
+internal import Primitives
 internal import System
 
 /// What people read of a setting, whatever its type.

@@ -61,19 +61,3 @@ struct UnknownSettings {
 
   private static var known: Set<String> { Declared.names }
 }
-
-/// The number of letters to put in, take out or change. Source: Wagner and Fischer, 1974.
-package func editDistance(_ a: String, _ b: String) -> Int {
-  let b = Array(b.utf8)
-  var row = Array(0...b.count)
-  for (i, letter) in a.utf8.enumerated() {
-    var diagonal = row[0]
-    row[0] = i + 1
-    for j in b.indices {
-      let replaced = diagonal + (b[j] == letter ? 0 : 1)
-      diagonal = row[j + 1]
-      row[j + 1] = min(replaced, row[j] + 1, row[j + 1] + 1)
-    }
-  }
-  return row[b.count]
-}

@@ -16,6 +16,11 @@ package struct UploadSweep: Sendable {
     package var young = 0
     /// Uploads that are not ours.
     package var foreign = 0
+
+    /// For people.
+    package func summary(olderThan age: Duration) -> String {
+      "\(aborted) aborted, \(failed) failed, \(young) younger than \(age.short), \(foreign) not ours"
+    }
   }
 
   private let bucket: BucketClient

@@ -55,6 +55,15 @@ package struct GoneSweep {
     self.tell = tell
   }
 
+  /// What was found and done; for people.
+  package var summary: String {
+    "\(report.gone) gone (\(bytesInWords(report.goneBytes))), \(report.kept) kept, \(report.young) younger than "
+      + "\(age.short), \(report.foreign) not ours, \(report.unknown) of which the registry did not say; "
+      + (isRemoving
+        ? "\(report.removed) removed, \(report.failed) refused by S3"
+        : "nothing is removed without --delete")
+  }
+
   /// - Parameter repositories: empty for the registry's own list.
   /// - Throws: before anything is removed, when the registry or the bucket can't be read.
   package mutating func run(_ repositories: [RepositoryName], over http: inout HTTPClient) throws {

@@ -1,10 +1,10 @@
-package import Registry
+internal import Registry
 
 extension ImageReference {
   /// Where the registry of this host is asked.
   ///
   /// - Parameter isPlain: whether hosts beyond the loopback are asked by http.
-  package func url(on host: String, isPlain: Bool) -> String {
+  func url(on host: String, isPlain: Bool) -> String {
     let isLoopback =
       host.hasPrefix("127.") || host.hasPrefix("[::1]")
       || host.split(separator: ":").first == "localhost"

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import HTTPTransport
+import Operator
 import Settings
 import System
 
@@ -22,33 +23,35 @@ struct EnvironmentFileOption: ParsableArguments {
   ///
   /// - Returns: also the file that was read.
   func read() throws -> (environment: [String: String], file: EnvironmentFile?) {
-    let own = processEnvironment()
-    let file = try file(beside: own)
-    complain(file?.complaints ?? [])
-    let environment = EnvironmentFile.merged(own, file)
-    do throws(ProxySettings.Failure) {
+    do {
+      let own = processEnvironment()
+      let file = try EnvironmentFile.find(named: envFile, beside: own)
+      complain(file?.complaints ?? [])
+      let environment = EnvironmentFile.merged(own, file)
       HTTPClient.use(try ProxySettings(environment: environment))
-    } catch {
+      return (environment, file)
+    } catch let error as EnvironmentFile.Unreadable {
+      complain(["bloblo: --env-file \(error)"])
+    } catch let error as ProxySettings.Failure {
       complain(["bloblo: \(error)"])
-      throw ExitCode(EX_CONFIG)
     }
-    return (environment, file)
+    throw ExitCode(EX_CONFIG)
   }
 
-  private func file(beside environment: [String: String]) throws -> EnvironmentFile? {
-    guard let path = envFile else {
-      guard !environment.keys.contains(where: { $0.hasPrefix("BLOBLO_") }) else { return nil }
-      return EnvironmentFile(EnvironmentFile.packaged)
-    }
-    guard let file = EnvironmentFile(path) else {
-      complain(["bloblo: --env-file \(path): can't be read: \(systemWords(for: errno))"])
-      throw ExitCode(EX_CONFIG)
-    }
-    return file
-  }
-
-  /// Tells a person which file was read.
-  func announce(_ file: EnvironmentFile?) {
+  /// The settings of a command that serves nobody; which file was read is told.
+  ///
+  /// - Parameter options: settings that the command line has; `nil` for those it has not.
+  func toolSettings(
+    over options: [String: String?] = [:]
+  ) throws -> (ToolSettings, environment: [String: String]) {
+    let (environment, file) = try read()
     if let file { complain(["bloblo: settings from \(file.path)"]) }
+    let all = environment.merging(options.compactMapValues { $0 }) { $1 }
+    do throws(ToolSettings.Failure) {
+      return (try ToolSettings(all), all)
+    } catch {
+      complain(error.lines)
+      throw ExitCode(EX_CONFIG)
+    }
   }
 }

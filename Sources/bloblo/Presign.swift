@@ -1,9 +1,10 @@
 import ArgumentParser
 import HTTPTransport
 import Offload
+import Operator
 import Primitives
-import Registry
 import Store
+import System
 
 /// Prints a URL as clients get it.
 struct Presign: ParsableCommand {
@@ -16,23 +17,13 @@ struct Presign: ParsableCommand {
       Example: curl -o layer "$(bloblo presign sha256:…)"
       """)
 
-  @Argument(help: "The blob's digest, sha256:… or sha512:….")
-  var digest: String
+  @OptionGroup var blob: DigestArgument
 
   @OptionGroup var file: EnvironmentFileOption
 
-  func validate() throws {
-    guard Digest(digest) != nil else {
-      throw ValidationError(
-        "want a digest, sha256: and 64 lower-case hexadecimal digits, got \"\(digest.printable)\"")
-    }
-  }
-
   func run() throws {
-    guard let digest = Digest(digest) else { throw ExitCode.validationFailure }
-    let (environment, file) = try file.read()
-    self.file.announce(file)
-    let settings = try ToolSettings(environment)
+    let digest = try blob.value()
+    let (settings, _) = try file.toolSettings()
     var http = HTTPClient()
     do {
       // Also to learn the bucket's region and S3's time.

@@ -31,20 +31,15 @@ struct Serve: ParsableCommand {
     do {
       settings = try ProcessSettings(environment: environment)
     } catch {
-      complain(error, environment)
+      complain(error.lines(environment))
       throw ExitCode(EX_CONFIG)
     }
     if settings.areCoreFilesAllowed { CoreFiles.allow() }
     let log = Log(level: settings.logLevel, format: settings.logFormat)
     let logger = log.logger
-    if let file { logger.info("settings read from a file", metadata: ["file": "\(file.path)"]) }
-    tellProxies(of: environment, to: logger)
-    for warning in settings.warnings { logger.warning("\(warning)") }
     Capacity.widen(forUpstreamConnections: settings.upstreamConnections, logger)
-    let hosts = clientsNames(ofRegistryIn: settings)
-    if let (words, advice) = SameHostCheck(settings.location, registryHosts: hosts).finding {
-      logger.warning("\(words)", metadata: ["advice": "\(advice)"])
-    }
+    let start = StartLog(settings, logger)
+    start.tellSettings(of: environment, from: file)
     let credentials = SigningCredentials(settings.credentials)
     do {
       try credentials.start(tellingTo: CredentialLog(logger: logger))
@@ -59,6 +54,7 @@ struct Serve: ParsableCommand {
       complain(["bloblo: cannot create a thread"])
       throw ExitCode(EX_OSERR)
     }
+    start.tellListening(on: server.address)
     let manager = ServiceManager(environment)
     manager?.tell("READY=1\nSTATUS=answers on \(server.address)")
     let reload = Reload(
@@ -114,16 +110,4 @@ struct Serve: ParsableCommand {
       throw ExitCode(EX_UNAVAILABLE)
     }
   }
-}
-
-/// Tells all that is wrong with the settings, and with the credential too.
-func complain(_ error: SettingsError, _ environment: [String: String]) {
-  let problems = error.problems + credentialProblems(environment, beside: error)
-  complain(["bloblo: these settings are wrong:"] + problems.map { "  " + $0 })
-}
-
-/// For people who start us, before there is a log.
-func complain(_ lines: [String]) {
-  let text = Array((lines.joined(separator: "\n") + "\n").utf8)
-  _ = unsafe text.withUnsafeBytes { unsafe write(STDERR_FILENO, $0.baseAddress, $0.count) }
 }

@@ -18,7 +18,7 @@ func serveCGI() -> Int32 {
   do {
     settings = try ProcessSettings(environment: environment)
   } catch {
-    complain(error, environment)
+    complain(error.lines(environment))
     return CGIProcess.answer(by: Misconfigured(), on: EventLoop()) ? EX_CONFIG : EX_IOERR
   }
   if settings.areCoreFilesAllowed { CoreFiles.allow() }

@@ -2,8 +2,6 @@ import FastCGI
 import Gateway
 import Logging
 import Operator
-import Registry
-import S3
 import Settings
 import Store
 import Telemetry
@@ -68,14 +66,6 @@ struct Server {
   /// - Returns: `false` when the system gives no thread to answer on.
   func start() -> Bool {
     guard responder.start() else { return false }
-    log.logger.info(
-      "listening",
-      metadata: [
-        "address": "\(address)", "upstream.url": "\(settings.location.upstream.url)",
-        "s3.endpoint": "\(settings.location.bucket.endpoint)",
-        "s3.bucket": "\(settings.location.bucket.name)",
-        "version": "\(blobloVersion)",
-      ])
     for each in background { each.start() }
     return true
   }

@@ -100,7 +100,7 @@ struct WallTests {
       lines[room, default: 0] += text.count { $0 == "\n" }
     }
     let all = lines.values.reduce(0, +)
-    #expect(lines["bloblo", default: 0] <= 1_075)
+    #expect(lines["bloblo", default: 0] <= 900)
     for (target, count) in lines { #expect(count * 3 < all, "\(target): \(count) of \(all)") }
   }
 

@@ -17,3 +17,11 @@ package func credentialProblems(
   var http = HTTPClient()
   return CredentialChain(environment: environment).load(over: &http, now: .now()).problems
 }
+
+extension SettingsError {
+  /// All that is wrong with the settings, and with the credential too; for people.
+  package func lines(_ environment: [String: String]) -> [String] {
+    let all = problems + credentialProblems(environment, beside: self)
+    return ["bloblo: these settings are wrong:"] + all.map { "  " + $0 }
+  }
+}

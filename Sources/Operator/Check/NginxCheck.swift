@@ -14,6 +14,15 @@ package struct NginxCheck {
     self.configuration = configuration
   }
 
+  /// - Parameter file: a path, or `-` for the standard input.
+  package static func run(file: String, _ report: inout CheckReport) {
+    guard let check = NginxCheck(file: file) else {
+      return report.fail(
+        "nginx", "\(file): not what nginx -T prints", advice: "nginx -T | bloblo check --nginx -")
+    }
+    check.run(&report)
+  }
+
   package func run(_ report: inout CheckReport) {
     var count = 0
     for http in configuration.directives where http.name == "http" {

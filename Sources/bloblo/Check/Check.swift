@@ -68,15 +68,7 @@ struct Check: ParsableCommand {
     let login = try login.logins(environment)
     var report = CheckReport()
     if let file { report.ok("settings.file", file.path) }
-    if let nginx {
-      if let check = NginxCheck(file: nginx) {
-        check.run(&report)
-      } else {
-        report.fail(
-          "nginx", "\(nginx): not what nginx -T prints", advice: "nginx -T | bloblo check --nginx -"
-        )
-      }
-    }
+    if let nginx { NginxCheck.run(file: nginx, &report) }
     var http = HTTPClient()
     let check = SetupCheck(
       environment: environment, front: front, path: try blob.map { try blobPath($0) },

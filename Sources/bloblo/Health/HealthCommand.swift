@@ -1,6 +1,7 @@
 import ArgumentParser
 import FastCGI
 import Operator
+import System
 
 /// Asks the running bloblo how it is, for a container's health check.
 struct HealthCommand: ParsableCommand {
@@ -18,17 +19,11 @@ struct HealthCommand: ParsableCommand {
   @Flag(help: "Ask also whether bloblo can offload now.")
   var ready = false
 
-  @Option(
-    name: .customLong("socket"),
-    help:
-      "Where the running bloblo listens, as unix:/path or host:port; instead of BLOBLO_LISTEN_ADDR."
-  )
-  var address: String?
-
+  @OptionGroup var running: SocketOption
   @OptionGroup var file: EnvironmentFileOption
 
   func run() throws {
-    let instance = RunningInstance(at: address, try file.environment())
+    let instance = running.instance(try file.environment())
     do {
       let (isWell, text) = try instance.health(asksReady: ready)
       print(text)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import Primitives
+import System
 import Warm
 
 /// Who asks the registry: `--user`, of commands that a person or a timer runs.

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 import HTTPTransport
 import Operator
 import Primitives
@@ -7,6 +6,7 @@ import Registry
 import S3
 import Settings
 import Store
+import System
 import Warm
 
 /// Clears what a killed instance left in the bucket, and what the registry has no more.
@@ -65,26 +65,28 @@ struct Sweep: ParsableCommand {
   }
 
   func run() throws {
-    var (environment, file) = try file.read()
-    self.file.announce(file)
-    if let olderThan { environment[Declared.sweepAge.name] = olderThan }
-    let settings = try ToolSettings(environment)
-    if gone { return try sweepGone(settings, environment) }
+    let (settings, environment) = try file.toolSettings(over: [Declared.sweepAge.name: olderThan])
     do {
-      let report = try UploadSweep(
-        settings.bucket, settings.location.keyTemplate, olderThan: settings.sweepAge
-      ).run(now: .now())
-      print(
-        "\(report.aborted) aborted, \(report.failed) failed, \(report.young) younger than "
-          + "\(settings.sweepAge.short), \(report.foreign) not ours")
-      if report.failed > 0 { throw ExitCode.failure }
+      let isWhole = gone ? try sweepGone(settings, environment) : try sweepUploads(settings)
+      if !isWhole { throw ExitCode.failure }
     } catch let error as S3Error {
+      complain(["bloblo: \(error). \(error.advice)"])
+      throw ExitCode.failure
+    } catch let error as WarmError {
       complain(["bloblo: \(error)"])
       throw ExitCode.failure
     }
   }
 
-  private func sweepGone(_ settings: ToolSettings, _ environment: [String: String]) throws {
+  private func sweepUploads(_ settings: ToolSettings) throws(S3Error) -> Bool {
+    let report = try UploadSweep(
+      settings.bucket, settings.location.keyTemplate, olderThan: settings.sweepAge
+    ).run(now: .now())
+    print(report.summary(olderThan: settings.sweepAge))
+    return report.failed == 0
+  }
+
+  private func sweepGone(_ settings: ToolSettings, _ environment: [String: String]) throws -> Bool {
     let upstream = settings.location.upstream
     let login = try self.login.logins(environment)(settings.registryHosts + [upstream.url])
     var sweep = GoneSweep(
@@ -93,22 +95,8 @@ struct Sweep: ParsableCommand {
         url: upstream.url, limits: upstream.limits, credential: login?.credential),
       olderThan: settings.sweepAge, isRemoving: delete, tell: { print($0) })
     var http = HTTPClient()
-    do {
-      try sweep.run(repositories.compactMap { RepositoryName($0) }, over: &http)
-    } catch let error as S3Error {
-      complain(["bloblo: \(error). \(error.advice)"])
-      throw ExitCode.failure
-    } catch let error as WarmError {
-      complain(["bloblo: \(error)"])
-      throw ExitCode.failure
-    }
-    let report = sweep.report
-    print(
-      "\(report.gone) gone (\(bytesInWords(report.goneBytes))), \(report.kept) kept, \(report.young) younger than "
-        + "\(settings.sweepAge.short), \(report.foreign) not ours, \(report.unknown) of which the registry did not say; "
-        + (delete
-          ? "\(report.removed) removed, \(report.failed) refused by S3"
-          : "nothing is removed without --delete"))
-    if report.unknown + report.failed > 0 { throw ExitCode.failure }
+    try sweep.run(repositories.compactMap { RepositoryName($0) }, over: &http)
+    print(sweep.summary)
+    return sweep.report.unknown + sweep.report.failed == 0
   }
 }

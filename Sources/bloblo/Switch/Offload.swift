@@ -1,6 +1,7 @@
 import ArgumentParser
 import Gateway
 import Settings
+import System
 
 /// Switches offloading off and on.
 struct Offload: ParsableCommand {
@@ -23,26 +24,11 @@ struct Offload: ParsableCommand {
   func run() throws {
     var reader = SettingsReader(try file.environment())
     let path = reader.value(Declared.passFile)
-    switch state {
-    case .off:
-      if let problem = OffloadSwitch.make(path) {
-        throw failure("make", at: path, problem: problem)
-      }
-    case .on:
-      if let problem = OffloadSwitch.remove(path) {
-        throw failure("remove", at: path, problem: problem)
-      }
-    case nil: break
+    if let state, let problem = OffloadSwitch.set(path, isOff: state == .off) {
+      complain(["bloblo: \(problem)"])
+      throw ExitCode.failure
     }
     let isOff = OffloadSwitch.isThere(path)
     print(isOff ? "off: \(path) exists, so every blob passes" : "on: there is no \(path)")
-  }
-
-  private func failure(_ act: String, at path: String, problem: String) -> any Error {
-    complain([
-      "bloblo: can't \(act) \(path): \(problem). Run it as a user who may write in that folder, or set "
-        + "BLOBLO_PASS_FILE."
-    ])
-    return ExitCode.failure
   }
 }

@@ -1,11 +1,10 @@
 import ArgumentParser
 import Fill
 import Glibc
-import HTTPTransport
+import Operator
 import Registry
 import S3
 import Settings
-import Synchronization
 import Warm
 
 /// Fills the bucket ahead of those who will ask.
@@ -52,44 +51,21 @@ struct Warm: ParsableCommand {
   }
 
   func run() throws {
-    var (environment, file) = try file.read()
-    self.file.announce(file)
-    if let registry { environment[Declared.upstreamURL.name] = registry }
-    let settings = try ToolSettings(environment)
+    let (settings, environment) = try file.toolSettings(over: [Declared.upstreamURL.name: registry])
     var limits = settings.fillLimits
     limits.fills = parallel
-    let docker = DockerConfiguration(environment: environment)
+    let upstream = settings.location.upstream
     let report = WarmReport(isTerminal: isatty(STDERR_FILENO) == 1)
-    let warmer = BlobWarmer(
-      settings.store, by: Filler(limits, observer: WarmObserver(report)), report)
-    var http = HTTPClient()
-    for reference in images.compactMap(ImageReference.init) {
-      // The login of a name is not for whatever --registry says.
-      let name = reference.host ?? (registry == nil ? settings.registryHosts.first : nil)
-      let login = name.flatMap { docker.credential(for: $0) }
-      let session = RegistrySession(
-        reference, at: url(of: reference, settings), docker: docker, login: login,
-        limits: settings.location.upstream.limits, following: settings.location.followedHosts)
-      var walk = ImageWalk(session, platforms: platform.compactMap(Platform.init))
-      do {
-        try walk.run(over: &http)
-        report.add(image: "\(reference)", walk.blobs)
-        for (manifest, error) in walk.failures {
-          report.failed(image: "\(reference) \(manifest)", error.description)
-        }
-        warmer.warm(walk.blobs, session, threads: parallel)
-      } catch {
-        report.failed(image: "\(reference)", error.description)
-      }
-    }
+    let warmer = ImageWarmer(
+      RegistryChoice(
+        url: upstream.url, names: settings.registryHosts, isForAllImages: registry != nil,
+        isPlainHTTP: plainHttp, limits: upstream.limits,
+        followedHosts: settings.location.followedHosts,
+        docker: DockerConfiguration(environment: environment)),
+      by: BlobWarmer(settings.store, by: Filler(limits, observer: WarmObserver(report)), report),
+      report: report, platforms: platform.compactMap(Platform.init), threads: parallel)
+    warmer.warm(images.compactMap(ImageReference.init))
     report.finish()
     if report.hasFailures { throw ExitCode.failure }
-  }
-
-  private func url(of reference: ImageReference, _ settings: ToolSettings) -> String {
-    guard registry == nil, let host = reference.host, !settings.registryHosts.contains(host) else {
-      return settings.location.upstream.url
-    }
-    return reference.url(on: host, isPlain: plainHttp)
   }
 }

@@ -1,24 +1,26 @@
-import ArgumentParser
-import Fill
-import Gateway
-import Glibc
-import S3
-import Settings
-import Store
+package import Fill
+internal import Gateway
+package import S3
+package import Settings
+package import Store
 
 /// The settings of commands that serve nobody: no listening address, and no log.
-struct ToolSettings {
-  let location: LocationSettings
-  let store: S3BlobStore
+package struct ToolSettings {
+  /// What is wrong, line by line, for people.
+  package struct Failure: Error {
+    package let lines: [String]
+  }
+
+  package let location: LocationSettings
+  package let store: S3BlobStore
   /// By which clients know the registry, if that is said.
-  let registryHosts: [String]
-  let fillLimits: Filler.Limits
-  let sweepAge: Duration
+  package let registryHosts: [String]
+  package let fillLimits: Filler.Limits
+  package let sweepAge: Duration
 
-  var bucket: BucketClient { store.bucket }
+  package var bucket: BucketClient { store.bucket }
 
-  /// - Throws: an exit code; the mistakes are told.
-  init(_ environment: [String: String]) throws {
+  package init(_ environment: [String: String]) throws(Failure) {
     var reader = SettingsReader(environment)
     let location = LocationSettings(&reader)
     registryHosts = reader.value(Declared.registryHost)
@@ -26,8 +28,7 @@ struct ToolSettings {
     fillLimits = reader.fillLimits()
     sweepAge = reader.value(Declared.sweepAge)
     guard reader.problems.isEmpty, let location else {
-      complain(SettingsError(problems: reader.problems), environment)
-      throw ExitCode(EX_CONFIG)
+      throw Failure(lines: SettingsError(problems: reader.problems).lines(environment))
     }
     self.location = location
     store = location.store(credentials, clock: credentials.clock)
@@ -35,8 +36,7 @@ struct ToolSettings {
       // What is told of a tool's credential goes with its result.
       try credentials.start()
     } catch {
-      complain(error.problems.map { "bloblo: \($0)" })
-      throw ExitCode(EX_CONFIG)
+      throw Failure(lines: error.problems.map { "bloblo: \($0)" })
     }
   }
 }
