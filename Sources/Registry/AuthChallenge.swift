@@ -50,9 +50,7 @@ extension AuthChallenge {
   /// Whether the challenge is for this host and port: its service, or where its realm is.
   func names(_ authority: String) -> Bool {
     if parameters["service"]?.lowercased() == authority { return true }
-    guard let realm = parameters["realm"]?.lowercased(), let scheme = realm.firstRange(of: "://")
-    else { return false }
-    return realm[scheme.upperBound...].prefix { $0 != "/" && $0 != "?" } == authority
+    return parameters["realm"].flatMap { try? HTTPURL($0) }?.authority == authority
   }
 }
 

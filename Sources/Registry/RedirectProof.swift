@@ -11,7 +11,9 @@ func isStorage(location: [UInt8], _ digest: Digest, isNamed: Bool) -> Bool {
   return isSigned(query) || isNamed && !isRegistryPath(segments)
 }
 
-/// Path and query of a URL or a relative reference. Source: RFC 3986 §3.
+/// Path and query of a URL or a relative reference, of whatever scheme: no `HTTPURL`, since nobody goes there.
+///
+/// Source: RFC 3986 §3.
 private func parts(of location: [UInt8]) -> (path: [UInt8], query: [UInt8]) {
   let slash = UInt8(ascii: "/")
   let reference = location.prefix { $0 != UInt8(ascii: "#") }

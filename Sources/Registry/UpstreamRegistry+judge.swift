@@ -38,7 +38,7 @@ extension UpstreamRegistry {
       // On its own host a name tells no storage from a login.
       let isNamed =
         (try? namedHosts.target(of: location.value, from: url)).map {
-          RedirectTarget($0)?.authority != RedirectTarget(url)?.authority
+          (try? HTTPURL($0))?.authority != (try? HTTPURL(url))?.authority
         } ?? false
       return isStorage(location: location.value, digest, isNamed: isNamed)
     }

@@ -155,16 +155,14 @@ package struct UpstreamRegistry: Sendable {
   ) -> Unproven {
     guard refusal == .status(401), client.hasCredential, client.fields.first(named: "host") == nil,
       let host = client.host.map({ String(decoding: $0, as: UTF8.self).lowercased() }),
-      host != authority, challenges(in: head).contains(where: { $0.names(authority) })
+      let authority, host != authority,
+      challenges(in: head).contains(where: { $0.names(authority) })
     else { return refusal }
     return .otherName
   }
 
-  /// Host and port as `Host` has them, in lower case.
-  private var authority: String {
-    let rest = url.drop { $0 != ":" }.dropFirst(3)
-    return rest.prefix { $0 != "/" }.lowercased()
-  }
+  /// Host and port as `Host` has them.
+  private var authority: String? { (try? HTTPURL(url))?.authority }
 
   private func ask(
     _ method: HTTPRequest.Method, _ path: BlobPath, for client: ClientFields,

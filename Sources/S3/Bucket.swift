@@ -1,3 +1,4 @@
+internal import HTTPTransport
 internal import Primitives
 
 /// A bucket and the ways to it.

@@ -20,7 +20,7 @@ package struct RegistryLogin: Sendable {
   ///
   /// - Parameter hosts: with their ports; URLs will do.
   package init?(of docker: DockerConfiguration, for hosts: [String]) {
-    for host in hosts.map(hostAndPort) {
+    for host in hosts.map({ (try? HTTPURL($0))?.authority ?? $0 }) {
       guard let credential = docker.credential(for: host) else { continue }
       self.credential = credential
       words = "by docker's login at \(host)"
@@ -86,10 +86,4 @@ extension RegistryLogin {
     }
     return line
   }
-}
-
-/// What a URL has between its scheme and its path; a host and port as they are.
-private func hostAndPort(_ url: String) -> String {
-  let rest = url.split(separator: "://", maxSplits: 1).last ?? ""
-  return String(rest.prefix { $0 != "/" })
 }

@@ -27,7 +27,9 @@ package final class RegistrySession: Sendable {
     self.followedHosts = followedHosts
     authority = RegistryAuthority(
       isPlain: url.hasPrefix("http:"), scope: "repository:\(reference.name):pull", limits,
-      login ?? (reference.host == nil ? docker.credential(for: host(of: url)) : nil))
+      login
+        ?? (reference.host == nil
+          ? (try? HTTPURL(url)).flatMap { docker.credential(for: $0.authority) } : nil))
   }
 
   func manifest(_ target: String, over http: inout HTTPClient) throws(WarmError) -> [UInt8] {
@@ -92,9 +94,11 @@ package final class RegistrySession: Sendable {
   /// Goes where a redirect leads: on the registry's own host with the credential that it asked for, to a host
   /// that the operator has named without one, and nowhere else.
   private func follow(_ location: [UInt8], _ request: inout HTTPRequest) throws(WarmError) {
-    let text = String(decoding: location, as: UTF8.self)
-    if let next = absolute(text, from: request.url), origin(of: next) == origin(of: request.url) {
-      request.url = next
+    if let base = try? HTTPURL(request.url),
+      let next = try? HTTPURL(location: location, from: base),
+      next.origin == base.origin
+    {
+      request.url = next.description
       return
     }
     do {
@@ -104,22 +108,4 @@ package final class RegistrySession: Sendable {
     }
     request.fields = []
   }
-}
-
-/// Host and port.
-private func host(of url: String) -> String {
-  let rest = url.split(separator: "://", maxSplits: 1).last ?? ""
-  return String(rest.prefix { $0 != "/" && $0 != "?" })
-}
-
-/// Scheme, host and port.
-private func origin(of url: String) -> String {
-  url.prefix { $0 != ":" }.lowercased() + "://" + host(of: url).lowercased()
-}
-
-/// A redirect's target, which may be a path alone.
-private func absolute(_ location: String, from url: String) -> String? {
-  if location.hasPrefix("http://") || location.hasPrefix("https://") { return location }
-  guard location.hasPrefix("/"), !location.hasPrefix("//") else { return nil }
-  return url.prefix { $0 != ":" } + "://" + host(of: url) + location
 }

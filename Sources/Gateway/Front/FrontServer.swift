@@ -138,7 +138,8 @@ struct FrontServer: Sendable {
   }
 }
 
-/// A signed URL, taken apart for a web server.
+/// A signed URL, taken apart for a web server: bloblo's own, on the path of each request, so that its bytes are cut
+/// and not read.
 struct SignedTarget {
   /// The value of `Host`.
   let host: [UInt8]

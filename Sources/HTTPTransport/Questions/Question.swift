@@ -17,7 +17,7 @@ final class Question {
   var isRepeated = false
 
   init(
-    _ request: HTTPRequest, to origin: Origin, target: Substring, isWanted: @escaping () -> Bool,
+    _ request: HTTPRequest, to origin: Origin, target: String, isWanted: @escaping () -> Bool,
     then: @escaping (Result<HTTPResponseHead, TransportError>) -> Void
   ) {
     head = request.head(target: target, authority: origin.authority)
@@ -42,7 +42,7 @@ final class Question {
 
 extension HTTPRequest {
   /// As it goes out. Source: RFC 9112 §3, §5.
-  fileprivate func head(target: Substring, authority: String) -> [UInt8] {
+  fileprivate func head(target: String, authority: String) -> [UInt8] {
     var head: [UInt8] = []
     head.reserveCapacity(
       target.utf8.count + 64 + fields.reduce(0) { $0 + $1.name.utf8.count + $1.value.count + 4 })

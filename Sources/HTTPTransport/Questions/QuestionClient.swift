@@ -61,14 +61,15 @@ package final class QuestionClient: @unchecked Sendable {
     if HTTPClient.proxies?.mayApply(to: request.url) ?? false {
       return askByProxy(request, Asker(then))
     }
-    guard let (origin, target) = Origin.parse(request.url) else {
+    guard let url = try? HTTPURL(request.url), !url.hasFragment else {
       return then(.failure(TransportError(.invalid, "the URL can't be asked")))
     }
+    let origin = Origin(url)
     let key = Key(origin: origin, authoritiesFile: request.limits.authoritiesFile)
     let server = servers[key] ?? Server(origin, authoritiesFile: key.authoritiesFile, self)
     servers[key] = server
     server.ask(
-      Question(request, to: origin, target: target, isWanted: isWanted, then: then), of: group)
+      Question(request, to: origin, target: url.target, isWanted: isWanted, then: then), of: group)
   }
 
   /// libcurl knows proxies of all kinds; it waits for them in threads. Each question has a connection of its own,

@@ -66,7 +66,7 @@ struct FrontPassCheck {
         advice: "the web server's error log says more")
     }
     // As the web server hands it on: registries build their challenges from these.
-    fields.append(HTTPField("Host", hostAndPort))
+    fields.append(HTTPField("Host", (try? HTTPURL(url))?.authority ?? ""))
     fields.append(HTTPField("X-Forwarded-Proto", url.hasPrefix("https:") ? "https" : "http"))
     do throws(TransportError) {
       own = try http.head(
@@ -76,10 +76,6 @@ struct FrontPassCheck {
         "front.pass", "the registry does not answer: \(error)", advice: "see upstream above")
     }
     compare(front, to: own, report: &report)
-  }
-
-  private var hostAndPort: String {
-    String(url.drop { $0 != "/" }.drop { $0 == "/" }.prefix { $0 != "/" })
   }
 
   private func compare(

@@ -1,3 +1,4 @@
+internal import HTTPTransport
 internal import Offload
 internal import Registry
 internal import S3
@@ -19,15 +20,9 @@ func isSameHost(_ target: String, registry: String) -> Bool {
   return !isAddress && target.hasSuffix(".\(registry)")
 }
 
-/// The name in `host`, `host:port`, or a URL; lower-case.
+/// The name in `host`, `host:port`, or a URL, lower-case; empty in anything else.
 func hostName(_ text: String) -> String {
-  var rest = text.lowercased()[...]
-  if let slashes = rest.utf8.firstIndex(of: UInt8(ascii: "/")), rest[..<slashes].hasSuffix(":") {
-    rest = rest[slashes...].drop { $0 == "/" }
-  }
-  rest = rest.prefix { $0 != "/" }
-  if rest.hasPrefix("["), let end = rest.firstIndex(of: "]") { return String(rest[...end]) }
-  return String(rest.prefix { $0 != ":" })
+  ((try? HTTPURL(text)) ?? (try? HTTPURL("https://\(text)")))?.host ?? ""
 }
 
 /// The names by which clients may know the registry, as far as the settings tell.

@@ -120,10 +120,8 @@ package struct UpstreamCheck {
 
   private static func isSameOrigin(_ a: String, _ b: String) -> Bool {
     func origin(_ url: String) -> String? {
-      guard let endpoint = try? Endpoint(url) else { return nil }
-      let port = endpoint.port ?? (url.lowercased().hasPrefix("https:") ? 443 : 80)
-      let host = endpoint.host == "localhost" ? "127.0.0.1" : endpoint.host
-      return "\(host.lowercased()):\(port)"
+      guard let url = try? HTTPURL(url) else { return nil }
+      return "\(url.host == "localhost" ? "127.0.0.1" : url.host):\(url.port)"
     }
     return origin(a) != nil && origin(a) == origin(b)
   }

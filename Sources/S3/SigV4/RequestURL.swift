@@ -1,4 +1,6 @@
 /// The parts of an absolute, encoded URL that are signed.
+///
+/// `HTTPURL` would do for no signature: what is signed must be letter by letter what goes out.
 struct RequestURL {
   /// As the `Host` field has it: without the scheme's default port.
   let host: String

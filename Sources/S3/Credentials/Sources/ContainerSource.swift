@@ -67,27 +67,18 @@ struct ContainerSource: CredentialSource {
     }
     guard let fullURI else { return nil }
     let setting = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
-    guard let origin = Self.origin(of: fullURI) else {
+    guard let url = try? HTTPURL(fullURI) else {
       throw CredentialError(
         .misconfigured, source: name, reason: "\(setting): want http:// or https:// and a host")
     }
-    guard origin.scheme == .https || Self.isTrusted(origin.host) else {
+    guard url.scheme == .https || Self.isTrusted(url.host) else {
       throw CredentialError(
         .misconfigured, source: name,
         reason:
-          "\(setting): want https, a loopback address, 169.254.170.2 or 169.254.170.23, got \(origin.host)"
+          "\(setting): want https, a loopback address, 169.254.170.2 or 169.254.170.23, got \(url.host)"
       )
     }
     return fullURI
-  }
-
-  private static func origin(of url: String) -> Endpoint? {
-    guard let start = url.utf8.firstIndex(of: UInt8(ascii: ":")), url[start...].hasPrefix("://")
-    else { return nil }
-    let rest = url[start...].dropFirst(3)
-    // What stands in an authority beyond host and port is refused by `Endpoint`.
-    let authority = rest.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
-    return try? Endpoint("\(url[..<start])://\(authority)")
   }
 
   private static func isTrusted(_ host: String) -> Bool {
