@@ -39,10 +39,6 @@ static inline CURLcode ccurl_setopt_seek(CURL *handle, ccurl_seek value) {
 }
 
 /* curl_easy_getinfo is variadic too. */
-static inline CURLcode ccurl_getinfo_long(CURL *handle, CURLINFO info, long *value) {
-  return curl_easy_getinfo(handle, info, value);
-}
-
 static inline CURLcode ccurl_getinfo_offset(CURL *handle, CURLINFO info, curl_off_t *value) {
   return curl_easy_getinfo(handle, info, value);
 }

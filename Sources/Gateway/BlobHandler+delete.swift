@@ -14,7 +14,8 @@ extension BlobHandler {
       locations.end(deletion, outcome, in: location, at: .now())
     }
     let relay = Relay(location)
-    let isTaken = relaying.submit { http in relay.answer(request, by: &http, onOutcome: end) }
+    let isTaken = passer.relaying.submit { http in relay.answer(request, by: &http, onOutcome: end)
+    }
     guard !isTaken else { return }
     // The web server may hand a 503 on to the registry.
     end(.unknown)

@@ -6,37 +6,20 @@ internal import Telemetry
 internal import Threading
 
 extension BlobHandler {
+  /// Leaves the answer to the registry, and learns what makes the next one quicker.
   func pass(_ exchange: BlobExchange, _ reason: PassReason) {
     switch reason {
     case .busy where !purges.isHeld(exchange.blob.path.digest): tee.fillLater(exchange)
     case .unknownSize where exchange.blob.method == .get: tee.learnSize(exchange)
     default: break
     }
-    ledger.passed(exchange, reason)
-    handBack(exchange.request, in: exchange.location, because: reason)
+    passer.pass(exchange, because: reason)
   }
 
   func pass(
     _ request: Request, in location: Location, because reason: PassReason, id: RequestID? = nil
   ) {
-    if reason == .loop { location.passes.pass(.loop) }
-    ledger.passed(RequestFacts(request: request, blob: nil, id: id), reason)
-    handBack(request, in: location, because: reason)
-  }
-
-  /// Leaves the answer to the registry: by the web server's hand, or by ours where it has none.
-  private func handBack(_ request: Request, in location: Location, because reason: PassReason) {
-    let kind = frontServer.resolved(for: request)
-    guard kind == .none else {
-      let isUpstreamDown = reason.kind == .upstreamUnreachable
-      return location.front.pass(request, kind, isUpstreamDown: isUpstreamDown)
-    }
-    let relay = Relay(location)
-    let isSiteBelieved = reason != .wrongParams || !locations.refusesFields(of: request)
-    let isTaken = relaying.submit { http in
-      relay.answer(request, by: &http, isSiteBelieved: isSiteBelieved)
-    }
-    if !isTaken { request.refuse(503, "too many requests at a time: BLOBLO_STREAM_THREADS") }
+    passer.pass(request, in: location, because: reason, id: id)
   }
 
   /// Has the web server read the bucket.

@@ -37,8 +37,7 @@ package final class BlobHandler: RequestHandler {
   let asking: ThreadPool<HTTPClient>
   /// Threads that wait for S3: one look for all who need it.
   let looking: ThreadPool<HTTPClient>
-  /// Threads that relay the registry's answers, each as slowly as its client.
-  let relaying: ThreadPool<HTTPClient>
+  let passer: Passer
 
   /// What operators and commands ask for, each in its turn.
   private let routes: [any Route]
@@ -60,7 +59,7 @@ package final class BlobHandler: RequestHandler {
     upstream = services.upstream
     asking = services.asking
     looking = services.looking
-    relaying = services.relaying
+    passer = services.passer
     unread = UnreadReports(
       locations: services.locations, ledger: services.ledger, notices: services.notices)
     self.routes = routes
@@ -141,7 +140,7 @@ package final class BlobHandler: RequestHandler {
   package func stop(within limit: Duration) {
     asking.close()
     looking.close()
-    relaying.close()
+    passer.relaying.close()
     severalRanges.pool.close()
     tee.stop(within: limit)
   }
@@ -310,15 +309,13 @@ package final class BlobHandler: RequestHandler {
       guard let parts = ranges?.resolved(of: size), !request.hasEndlessCuts else {
         return pass(exchange, .range)
       }
-      severalRanges.answer(exchange, proof, size: size, parts: parts) { self.pass(exchange, $0) }
+      severalRanges.answer(exchange, proof, size: size, parts: parts)
     case .fill(let proof, let size, let wrong):
       if let wrong, let size { ledger.found(wrong, blob, want: size) }
-      let ways = Tee.Ways {
-        self.pass(exchange, $0)
-      } askAgain: {
-        self.askAgain(exchange)
+      switch tee.fill(exchange, proof, size: size, isReplacement: wrong != nil) {
+      case .isAnswered: break
+      case .isPublished: askAgain(exchange)
       }
-      tee.fill(exchange, proof, size: size, isReplacement: wrong != nil, or: ways)
     }
   }
 

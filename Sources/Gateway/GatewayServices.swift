@@ -20,13 +20,13 @@ package struct GatewayServices: Sendable {
   let askers: AskerHasher
   package let ledger: Ledger
   package let locations: Locations
+  let passer: Passer
   package let tee: Tee
   let severalRanges: SeveralRanges
   package let pingAndToken: PingAndToken
   package let purges: Purges
   let asking: ThreadPool<HTTPClient>
   let looking: ThreadPool<HTTPClient>
-  let relaying: ThreadPool<HTTPClient>
 
   /// - Parameter isTCP: whether any local user can connect, and set params.
   package init(
@@ -45,8 +45,9 @@ package struct GatewayServices: Sendable {
     locations = Locations(
       settings, credentials, environment: environment,
       rule: ParamRule(named: settings.params, isTCP: isTCP), report: ledger.log.wrongParams)
-    tee = Tee(settings, logger: log.logger, ledger: ledger, on: loop)
-    severalRanges = SeveralRanges(settings, ledger)
+    passer = Passer(settings, ledger: ledger, locations: locations)
+    tee = Tee(settings, logger: log.logger, ledger: ledger, passer: passer, on: loop)
+    severalRanges = SeveralRanges(settings, ledger: ledger, passer: passer)
     pingAndToken = PingAndToken(
       memory: AnswerMemory(longest: settings.answerLife), askers: askers,
       frontServer: settings.frontServer)
@@ -57,15 +58,12 @@ package struct GatewayServices: Sendable {
     looking = ThreadPool(
       name: "look", threadLimit: settings.threads, queueLimit: 1 << 16
     ) { HTTPClient() }
-    relaying = ThreadPool(name: "relay", threadLimit: settings.streamThreads, queueLimit: 0) {
-      HTTPClient()
-    }
   }
 
   /// Threads and queues, by the pool's name.
   package var loads: [(name: String, load: ThreadPoolLoad)] {
     [
-      ("ask", asking.load), ("look", looking.load), ("relay", relaying.load),
+      ("ask", asking.load), ("look", looking.load), ("relay", passer.relaying.load),
       ("ranges", severalRanges.pool.load),
       ("fill", tee.filler.readerLoad), ("hash", tee.filler.hasherLoad),
       ("upload", tee.filler.uploaderLoad),

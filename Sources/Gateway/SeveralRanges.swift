@@ -15,33 +15,32 @@ internal import Threading
 /// Source: RFC 9110 §14.6, §15.3.7.2.
 final class SeveralRanges: Sendable {
   private let ledger: Ledger
+  private let passer: Passer
   /// Threads that read the bucket, each as slowly as its client.
   let pool: ThreadPool<HTTPClient>
 
-  init(_ settings: ProcessSettings, _ ledger: Ledger) {
+  init(_ settings: ProcessSettings, ledger: Ledger, passer: Passer) {
     self.ledger = ledger
+    self.passer = passer
     pool = ThreadPool(name: "ranges", threadLimit: settings.streamThreads, queueLimit: 0) {
       HTTPClient()
     }
   }
 
-  /// - Parameter pass: the registry must answer; the client has seen nothing then.
-  func answer(
-    _ exchange: BlobExchange, _ proof: BlobProof, size: Int64, parts: [Range<Int64>],
-    orPass pass: @escaping @Sendable (PassReason) -> Void
-  ) {
+  /// Until S3 has given the first bytes, the registry can answer instead.
+  func answer(_ exchange: BlobExchange, _ proof: BlobProof, size: Int64, parts: [Range<Int64>]) {
     guard let key = try? exchange.location.store.key(of: exchange.blob.path.digest) else {
-      return pass(.store("no key for this digest"))
+      return passer.pass(exchange, because: .store("no key for this digest"))
     }
     let isTaken = pool.submit { [self] http in
-      send(exchange, proof, key: key, size: size, parts: parts, over: &http, orPass: pass)
+      send(exchange, proof, key: key, size: size, parts: parts, over: &http)
     }
-    if !isTaken { pass(.busy) }
+    if !isTaken { passer.pass(exchange, because: .busy) }
   }
 
   private func send(
     _ exchange: BlobExchange, _ proof: BlobProof, key: ObjectKey, size: Int64,
-    parts: [Range<Int64>], over http: inout HTTPClient, orPass pass: (PassReason) -> Void
+    parts: [Range<Int64>], over http: inout HTTPClient
   ) {
     let request = exchange.request
     let body = MultipartBody(proof, size: size)
@@ -52,7 +51,6 @@ final class SeveralRanges: Sendable {
           let bytes = try exchange.location.store.bucket.read(
             key, piece, over: &http, now: .now())
           if !hasBegun {
-            // Until S3 has given the first bytes, the registry can answer.
             hasBegun = true
             line = ledger.begin(.multipart, exchange, size: size)
             exchange.location.front.begin(
@@ -67,7 +65,9 @@ final class SeveralRanges: Sendable {
         }
       }
     } catch {
-      guard hasBegun else { return pass(.store(error.description)) }
+      guard hasBegun else {
+        return passer.pass(exchange, because: .store(error.description))
+      }
       ledger.end(line, by: .redirected, bytes: count)
       ledger.log.brokenOff(exchange.blob, after: count, of: size)
       return request.abort()

@@ -17,47 +17,56 @@ package final class Tee: Sendable {
 
   package let filler: Filler
   private let ledger: Ledger
+  private let passer: Passer
   private let loop: EventLoop
 
-  init(_ settings: ProcessSettings, logger: Logger, ledger: Ledger, on loop: EventLoop) {
+  init(
+    _ settings: ProcessSettings, logger: Logger, ledger: Ledger, passer: Passer, on loop: EventLoop
+  ) {
     filler = Filler(
       settings.fillLimits, observer: FillLog(logger, ledger))
     self.ledger = ledger
+    self.passer = passer
     self.loop = loop
   }
 
-  /// What becomes of a client that has no bytes from here.
-  struct Ways: Sendable {
-    /// The registry must answer; the client has seen nothing then.
-    let pass: @Sendable (PassReason) -> Void
-    /// The blob has come into the bucket since it was found absent.
-    let askAgain: @Sendable () -> Void
+  /// What has become of a request.
+  enum Outcome {
+    /// The client gets the blob from here, or the registry's answer.
+    case isAnswered
+    /// The blob has come into the bucket since it was found absent: the decision is another now.
+    case isPublished
   }
 
   /// - Parameter size: `nil` when only the registry's answer to the reading will tell.
   func fill(
-    _ exchange: BlobExchange, _ proof: BlobProof, size: Int64?, isReplacement: Bool, or ways: Ways
-  ) {
+    _ exchange: BlobExchange, _ proof: BlobProof, size: Int64?, isReplacement: Bool
+  ) -> Outcome {
     let location = exchange.location
     var mode = location.settings.fill
     if mode == .tee, exchange.request.hasEndlessCuts { mode = .background }
-    if mode == .off { return ways.pass(.cold(.fillIsOff)) }
+    if mode == .off { return pass(exchange, .cold(.fillIsOff)) }
     if let host = location.unfollowed.host(of: exchange.blob.path.name, at: .now()) {
-      return ways.pass(.cold(.redirect(host)))
+      return pass(exchange, .cold(.redirect(host)))
     }
     guard let source = source(exchange, size: size, isReplacement: isReplacement) else {
-      return ways.pass(.store("no key for this digest"))
+      return pass(exchange, .store("no key for this digest"))
     }
     if exchange.blob.range == .several {
-      return ways.pass(.cold(queueForRange(source, exchange)))
+      return pass(exchange, .cold(queueForRange(source, exchange)))
     }
     let wanted = WantedBytes(exchange, proof)
     switch (mode, wanted) {
-    case (.background, .part): ways.pass(.cold(queueForRange(source, exchange)))
-    case (.background, _): ways.pass(.cold(queue(source) ? .background : .limit))
-    case (_, .part(let range)): cut(range, from: source, for: exchange, or: ways)
-    default: readAlong(source, wanted: wanted, for: exchange, or: ways)
+    case (.background, .part): return pass(exchange, .cold(queueForRange(source, exchange)))
+    case (.background, _): return pass(exchange, .cold(queue(source) ? .background : .limit))
+    case (_, .part(let range)): return cut(range, from: source, for: exchange)
+    default: return readAlong(source, wanted: wanted, for: exchange)
     }
+  }
+
+  private func pass(_ exchange: BlobExchange, _ reason: PassReason) -> Outcome {
+    passer.pass(exchange, because: reason)
+    return .isAnswered
   }
 
   /// Fills later what nobody had the time to ask about: the registry's answer to the client's own credential
@@ -121,34 +130,34 @@ package final class Tee: Sendable {
 
   /// The client reads along with the fill that runs, or with a new one.
   private func readAlong(
-    _ source: FillSource, wanted: WantedBytes, for exchange: BlobExchange, or ways: Ways
-  ) {
+    _ source: FillSource, wanted: WantedBytes, for exchange: BlobExchange
+  ) -> Outcome {
     switch filler.follow(source) {
-    case .follower(let follower): stream(follower, wanted: wanted, for: exchange, or: ways)
-    case .published: ways.askAgain()
-    case .standsStill: ways.pass(.cold(.upstream("the reading of it stands still")))
+    case .follower(let follower): return stream(follower, wanted: wanted, for: exchange)
+    case .published: return .isPublished
+    case .standsStill: return pass(exchange, .cold(.upstream("the reading of it stands still")))
     case .none:
       _ = queue(source)
-      ways.pass(.cold(.limit))
+      return pass(exchange, .cold(.limit))
     }
   }
 
   /// Cuts a range from the fill that runs; else one is queued for those who come later.
   private func cut(
-    _ range: ByteRange, from source: FillSource, for exchange: BlobExchange, or ways: Ways
-  ) {
+    _ range: ByteRange, from source: FillSource, for exchange: BlobExchange
+  ) -> Outcome {
     switch filler.join(source) {
-    case .follower(let follower): stream(follower, wanted: .part(range), for: exchange, or: ways)
-    case .published: ways.askAgain()
-    case .standsStill: ways.pass(.cold(.upstream("the reading of it stands still")))
-    case .none: ways.pass(.cold(queueForRange(source, exchange)))
+    case .follower(let follower): stream(follower, wanted: .part(range), for: exchange)
+    case .published: .isPublished
+    case .standsStill: pass(exchange, .cold(.upstream("the reading of it stands still")))
+    case .none: pass(exchange, .cold(queueForRange(source, exchange)))
     }
   }
 
   /// Sends the client what comes in, at the client's own pace.
   private func stream(
-    _ follower: FillFollower, wanted: WantedBytes, for exchange: BlobExchange, or ways: Ways
-  ) {
+    _ follower: FillFollower, wanted: WantedBytes, for exchange: BlobExchange
+  ) -> Outcome {
     let (request, blob, location) = (exchange.request, exchange.blob, exchange.location)
     var (line, size): (Logger.Metadata?, Int64) = (nil, 0)
     let client = TeeStream.Client(
@@ -159,14 +168,15 @@ package final class Tee: Sendable {
       location.front.begin(
         request, fields: reader.head.fields, size: size, range: wanted.isWhole ? nil : bytes,
         blob.path.digest)
-    } pass: { reason in
-      ways.pass(.cold(ColdReason(reason)))
+    } pass: { [passer] reason in
+      passer.pass(exchange, because: .cold(ColdReason(reason)))
     } end: { [ledger] bytes, isWhole in
       ledger.end(line, by: .teed, bytes: bytes)
       if !isWhole { ledger.log.brokenOff(blob, after: bytes, of: size) }
     }
     TeeStream(follower, to: request, on: loop, for: client)
       .start(within: location.settings.upstream.limits.head + .seconds(1))
+    return .isAnswered
   }
 }
 

@@ -1,8 +1,6 @@
 /// A part that S3 has.
 package struct UploadedPart: Hashable, Sendable {
   package static let numbers = 1...10_000
-  /// Bytes that a part has at least, unless it is the last.
-  package static let minimumBytes = 5 << 20
 
   package let number: Int
   /// With its quotes.
