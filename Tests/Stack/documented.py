@@ -26,3 +26,9 @@ def example(language, mark=""):
     """The one example that has `mark` in it."""
     [found] = [found for found in examples(language) if mark in found.text]
     return found.text
+
+
+def apache_authorizer(responder):
+    """The example of mod_authnz_fcgi, which asks at `responder`: (for the server, for a <VirtualHost>)."""
+    text = stack.Nginx.replaced(example("apache", "AuthnzFcgi"), "127.0.0.1:7777", responder)
+    return re.fullmatch(r"(?s)(.*?AuthnzFcgiDefineProvider.*?\n)(.*)", text).groups()
