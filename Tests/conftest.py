@@ -3,7 +3,7 @@
 Settings of the run:
 
     BLOBLO       the program under test; without it the debug build
-    --seed N     replays the order and the random choices of an earlier run, whose header names N
+    --seed N     replays the order and the random choices of an earlier run, whose header names N (run_options.py)
 """
 
 import contextlib
@@ -30,15 +30,6 @@ from front_site import Site, stacks  # noqa: E402
 
 
 # The run
-
-
-def pytest_addoption(parser):
-    parser.addoption("--seed", type=int, help="of the order of tests, and of what they choose at random")
-    scale = parser.getgroup("scale", "how large the largest tests of filling are")
-    scale.addoption("--clients", type=int, default=100, help="that pull one blob together")
-    scale.addoption("--size", type=int, default=128, help="of that blob, MiB")
-    scale.addoption("--memory", type=int, default=64, help="that bloblo may have meanwhile, MiB")
-    scale.addoption("--kills", type=int, default=100, help="of a bloblo that fills")
 
 
 def pytest_configure(config):
@@ -130,6 +121,12 @@ def authority(tmp_path):
     return Authority(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def shared_authority(tmp_path_factory):
+    """The same, for fixtures of module scope."""
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
 @pytest.fixture
 def serve(request):
     """Starts a handler of http.server on loopback until the end of the test; the server."""
@@ -155,6 +152,16 @@ def make_shared_stack():
     """The same, for fixtures of module scope."""
     with stacks() as make:
         yield make
+
+
+@pytest.fixture(scope="module")
+def both_fronts(make_shared_stack):
+    """nginx and Apache with the shipped files before one bloblo and one fake `registry`, which has a blob at `path`."""
+    registry = Registry()
+    servers = make_shared_stack("s3,apache,nginx,bloblo", "--registry", registry.address)
+    servers.registry, servers.path = registry, f"/v2/good/blobs/{registry.add(1000)}"
+    yield servers
+    registry.close()
 
 
 @pytest.fixture(scope="module", params=["nginx", "apache"])

@@ -109,6 +109,21 @@ def running(kind):
         yield kind(make, ends)
 
 
+def of_fronts(**kinds):
+    """The fixtures `shared` and `site` of a module that runs with each of these fronts; what a test starts ends with it."""
+    @pytest.fixture(scope="module")
+    def shared(front):
+        with running(kinds[front]) as doors:
+            yield doors
+
+    @pytest.fixture
+    def site(shared):
+        with shared.one_test() as doors:
+            yield doors
+
+    return shared, site
+
+
 def only(front):
     """For a test of one of the fronts."""
     return pytest.mark.parametrize("front", [front], indirect=True, scope="module")

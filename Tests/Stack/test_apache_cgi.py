@@ -3,7 +3,6 @@
     .build/venv/bin/python -m pytest Tests/Stack/test_apache_cgi.py
 """
 
-import ssl
 import subprocess
 
 import pytest
@@ -27,25 +26,18 @@ def registry():
 
 
 @pytest.fixture(scope="module")
-def tls(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tls")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                    "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
-                    "-keyout", folder / "key.pem", "-out", folder / "cert.pem"], check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
-    with recorder(context) as server:
-        server.authority = folder / "cert.pem"
+def tls(shared_authority):
+    with recorder(shared_authority.context("localhost")) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def sites(registry, tls):
+def sites(registry, tls, shared_authority):
     def texts(folder):
         (folder / "program").write_text(PROGRAM)
         (folder / "program").chmod(0o755)
         words = (f"Define BLOBLO_PROGRAM {folder}/program\n<Directory {folder}>\nRequire all granted\n</Directory>\n"
-                 f"Define BLOBLO_REGISTRY_CA {tls.authority}\n")
+                 f"Define BLOBLO_REGISTRY_CA {shared_authority.file}\n")
         here = f"http://127.0.0.1:{registry.server_port}"
         guard = "<Location /v2/>\nAuthType Basic\nAuthName x\nAuthUserFile /nonexistent\nRequire valid-user\n</Location>"
         return {"plain": f"{words}«Include»",

@@ -6,7 +6,6 @@ a path, beside CGI programs; and requests that bloblo had better not get.
 
 import http.client
 import socket
-import ssl
 import subprocess
 
 import pytest
@@ -26,31 +25,19 @@ env
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    """A certificate of the name `localhost`, its own authority."""
-    folder = tmp_path_factory.mktemp("tls")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                    "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
-                    "-keyout", folder / "key.pem", "-out", folder / "cert.pem"], check=True, capture_output=True)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def registry():
     with recorder() as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def tls_registry(authority):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(authority / "cert.pem", authority / "key.pem")
-    with recorder(context) as server:
+def tls_registry(shared_authority):
+    with recorder(shared_authority.context("localhost")) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def sites(registry, tls_registry, authority):
+def sites(registry, tls_registry, shared_authority):
     here, tls = f"http://127.0.0.1:{registry.server_port}", tls_registry.server_port
 
     def texts(folder):
@@ -63,7 +50,7 @@ def sites(registry, tls_registry, authority):
             "a rule above": f'RewriteEngine on\nRewriteRule "^/v2/(.*)" "{here}/v2/$1" [P]\n«Include»',
             "another's ProxyPass above": f'ProxyPass "/" "{here}/"\n«Include»',
             "below a path": f"Define BLOBLO_REGISTRY {here}{PATH}\n«Include»",
-            "https": f"Define BLOBLO_REGISTRY https://localhost:{tls}\nDefine BLOBLO_REGISTRY_CA {authority}/cert.pem\n«Include»",
+            "https": f"Define BLOBLO_REGISTRY https://localhost:{tls}\nDefine BLOBLO_REGISTRY_CA {shared_authority.file}\n«Include»",
             "https below a path": f"Define BLOBLO_REGISTRY https://localhost:{tls}{PATH}\n«Include»",
             "https of another name": f"Define BLOBLO_REGISTRY https://127.0.0.1:{tls}\n«Include»",
             "https of nobody known": f"Define BLOBLO_REGISTRY https://localhost:{tls}\nDefine BLOBLO_REGISTRY_CA none\n«Include»",

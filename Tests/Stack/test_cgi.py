@@ -9,7 +9,7 @@ import threading
 import pytest
 
 import stack
-from doors import BLOBS, CLIENT, Doors, nginx_server, only, running
+from doors import BLOBS, CLIENT, Doors, nginx_server, of_fronts, only, running
 from fakes.blobs import ABSENT, COLD, COLD_DIGEST, CONTENT, MALLORY, blob
 from fakes.client import ALICE, push
 from fakes.fastcgi import Answer
@@ -77,16 +77,7 @@ def doors(alone):
         yield doors
 
 
-@pytest.fixture(scope="module")
-def shared(front):
-    with running({"nginx": OfNginx, "apache": OfApache}[front]) as site:
-        yield site
-
-
-@pytest.fixture
-def site(shared):
-    with shared.one_test() as site:
-        yield site
+shared, site = of_fronts(nginx=OfNginx, apache=OfApache)
 
 
 def cgi(doors, path=blob(), method="GET", headers=ALICE, more=None, arguments=()):

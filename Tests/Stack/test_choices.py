@@ -7,7 +7,7 @@ import urllib.parse
 import pytest
 
 import stack
-from doors import Doors, nginx_server, running
+from doors import Doors, nginx_server, of_fronts
 from fakes.blobs import CONTENT, DIGEST, blob
 from fakes.client import ALICE
 from fakes.handler import Handler
@@ -95,16 +95,7 @@ Listen 127.0.0.1:{self.careless_port}
 {other}"""
 
 
-@pytest.fixture(scope="module")
-def shared(front):
-    with running({"nginx": OfNginx, "apache": OfApache}[front]) as site:
-        yield site
-
-
-@pytest.fixture
-def site(shared):
-    with shared.one_test() as site:
-        yield site
+shared, site = of_fronts(nginx=OfNginx, apache=OfApache)
 
 
 def ask(site, headers, path=blob(), method="GET", port=None):

@@ -1,12 +1,10 @@
 """Bearer tokens whose end can't be read, or is out of all bounds: the registry judges them, and bloblo goes on."""
 
 import base64
-import os
 
 import pytest
 
 import stack
-from fakes.registry import Registry
 from fakes.waiting import eventually
 
 CLAIMS = ["hello", "", "{", '{"exp":"1700000000"}', '{"exp":true}', '{"exp":1e999}', '{"exp":-1e300}', '{"exp":9223372036854775807}',
@@ -22,21 +20,9 @@ def jwt(head, claims):
 
 
 @pytest.fixture(scope="module")
-def site():
-    registry = Registry()
-    options = ["up", "--services", "s3,apache,nginx,bloblo", "--registry", f"127.0.0.1:{registry.port}"]
-    if program := os.environ.get("BLOBLO"):
-        options += ["--bloblo", program]
-    servers = stack.Stack(stack.options(options))
-    try:
-        servers.up()
-        servers.path = f"/v2/good/blobs/{registry.add(1000)}"
-        servers.registry = registry
-        eventually(lambda: stack.request("GET", servers.services["nginx"].url + servers.path)[0] == 307)
-        yield servers
-    finally:
-        servers.down()
-        registry.close()
+def site(both_fronts):
+    eventually(lambda: stack.request("GET", both_fronts.services["nginx"].url + both_fronts.path)[0] == 307)
+    return both_fronts
 
 
 @pytest.mark.parametrize("front", ["nginx", "apache"])

@@ -6,7 +6,6 @@ import re
 import resource
 import shutil
 import signal
-import ssl
 import subprocess
 import time
 
@@ -14,6 +13,7 @@ import pytest
 
 import stack
 from fakes.alone import BASIC, Registry
+from fakes.authority import Authority
 from fakes.waiting import PATIENCE, eventually
 
 
@@ -145,19 +145,12 @@ def test_no_core_file_is_written_unless_it_is_allowed(alone, settings):
 
 
 @pytest.fixture
-def authority(tmp_path):
-    """A registry's certificate; a folder in which the whole system would trust it."""
-    key, certificate = tmp_path / "key", tmp_path / "certificate"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-                    "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
-                   check=True, capture_output=True)
-    return key, certificate
-
-
-def with_tls(server, key, certificate):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
+def secure(serve, authority):
+    """A registry with a certificate of the authority: (registry, URL)."""
+    registry = Registry()
+    server = serve(registry.handler())
+    server.socket = authority.context("127.0.0.1").wrap_socket(server.socket, server_side=True)
+    return registry, f"https://127.0.0.1:{server.server_port}"
 
 
 def trusted_by_the_system(certificate):
@@ -172,19 +165,11 @@ def trusted_by_the_system(certificate):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="writes to /etc/ssl/certs")
-def test_a_file_of_authorities_alone_is_trusted(alone, serve, authority, tmp_path):
-    key, certificate = authority
-    other = tmp_path / "other"
-    other.mkdir()
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=other",
-                    "-keyout", other / "key", "-out", other / "certificate"], check=True, capture_output=True)
-    registry = Registry()
-    server = serve(registry.handler())
-    with_tls(server, key, certificate)
-    url = f"https://127.0.0.1:{server.server_port}"
-    link = trusted_by_the_system(certificate)
+def test_a_file_of_authorities_alone_is_trusted(alone, secure, authority, tmp_path):
+    (registry, url), other = secure, Authority(tmp_path)
+    link = trusted_by_the_system(authority.file)
     try:
-        for file, is_trusted in ((None, True), (certificate, True), (other / "certificate", False)):
+        for file, is_trusted in ((None, True), (authority.file, True), (other.file, False)):
             bloblo = alone(BLOBLO_UPSTREAM_URL=url, BLOBLO_UPSTREAM_CA_FILE=file and str(file))
             digest = bloblo.put_into_bucket(b"content")
             registry.add(b"content")
@@ -193,25 +178,18 @@ def test_a_file_of_authorities_alone_is_trusted(alone, serve, authority, tmp_pat
         link.unlink()
 
 
-def test_a_renewed_file_of_authorities_is_read_at_sighup(alone, serve, authority, tmp_path):
-    key, certificate = authority
-    registry, file = Registry(), tmp_path / "authorities"
-    server = serve(registry.handler())
-    with_tls(server, key, certificate)
-    other = tmp_path / "other"
-    other.mkdir()
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=other",
-                    "-keyout", other / "key", "-out", other / "certificate"], check=True, capture_output=True)
-    shutil.copy(other / "certificate", file)
-    bloblo = alone(BLOBLO_UPSTREAM_URL=f"https://127.0.0.1:{server.server_port}", BLOBLO_UPSTREAM_CA_FILE=str(file))
+def test_a_renewed_file_of_authorities_is_read_at_sighup(alone, secure, authority, tmp_path):
+    (registry, url), other, file = secure, Authority(tmp_path), tmp_path / "authorities"
+    shutil.copy(other.file, file)
+    bloblo = alone(BLOBLO_UPSTREAM_URL=url, BLOBLO_UPSTREAM_CA_FILE=str(file))
     digest = bloblo.put_into_bucket(b"content")
     registry.add(b"content")
     assert bloblo.get(digest)[0] == 424
-    shutil.copy(certificate, file)
+    shutil.copy(authority.file, file)
     bloblo.process.send_signal(signal.SIGHUP)
     eventually(lambda: bloblo.get(digest)[0] == 307)
     # And the other way: what was trusted is so no more, also on connections that are open.
-    shutil.copy(other / "certificate", file)
+    shutil.copy(other.file, file)
     bloblo.process.send_signal(signal.SIGHUP)
     eventually(lambda: bloblo.lines('"reloaded"')[1:])
     assert bloblo.get(registry.add(b"more"))[0] == 424

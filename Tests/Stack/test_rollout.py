@@ -3,7 +3,6 @@ default settings. And a registry whose answers to HEADs have bytes behind them."
 
 import asyncio
 import hashlib
-import os
 import re
 import threading
 import time
@@ -106,44 +105,38 @@ def registry():
     registry.close()
 
 
-def site(registry, *environment):
-    words = ["up", "--services", "s3,nginx,bloblo", "--registry", f"127.0.0.1:{registry.port}", "--read-timeout", "120s"]
-    # A busy machine is no server that does not answer.
-    for pair in ("BLOBLO_UPSTREAM_TIMEOUT=60s", "BLOBLO_S3_TIMEOUT=60s", "BLOBLO_PROOF_TTL=5m", *environment):
-        words += ["--env", pair]
-    if program := os.environ.get("BLOBLO"):
-        words += ["--bloblo", program]
-    servers = stack.Stack(stack.options(words))
-    servers.up()
-    address = servers.services["nginx"].url
-    for path in PATHS:
-        eventually(lambda: stack.request("GET", address + path, {"Authorization": "Bearer first"})[0] == 307)
-    return servers, int(address.rpartition(":")[2])
+@pytest.fixture
+def start(make_stack, registry):
+    """A started stack with these settings of bloblo, whose bucket has all layers; and nginx's port."""
+    def start(**settings):
+        # A busy machine is no server that does not answer.
+        env = {"BLOBLO_UPSTREAM_TIMEOUT": "60s", "BLOBLO_S3_TIMEOUT": "60s", "BLOBLO_PROOF_TTL": "5m", **settings}
+        servers = make_stack("s3,nginx,bloblo", "--registry", f"127.0.0.1:{registry.port}", "--read-timeout", "120s", env=env)
+        address = servers.services["nginx"].url
+        for path in PATHS:
+            eventually(lambda: stack.request("GET", address + path, {"Authorization": "Bearer first"})[0] == 307)
+        return servers, servers.services["nginx"].port
+
+    return start
 
 
-def test_every_node_is_redirected(registry):
-    servers, port = site(registry)
-    try:
-        registry.delay, before = 0.1, registry.heads
-        statuses = roll_out(port, 200, "all")
-        assert statuses == [307] * (200 * len(PATHS))
-        assert registry.heads - before == 200 * len(PATHS)
-    finally:
-        servers.down()
+def test_every_node_is_redirected(registry, start):
+    servers, port = start()
+    registry.delay, before = 0.1, registry.heads
+    statuses = roll_out(port, 200, "all")
+    assert statuses == [307] * (200 * len(PATHS))
+    assert registry.heads - before == 200 * len(PATHS)
 
 
-def test_a_new_instance_looks_once_for_each_blob_whatever_its_threads(registry):
-    servers, port = site(registry, "BLOBLO_THREADS=1", "BLOBLO_PRESENCE_LOOKS=0")
-    try:
-        bloblo = servers.services["bloblo"]
-        bloblo.stop()
-        bloblo.start()
-        registry.delay = 0.05
-        assert roll_out(port, 200, "cold") == [307] * (200 * len(PATHS))
-        # All nodes have one address here: a client that comes back at once is worth one look more.
-        assert len(PATHS) <= looks(servers) <= 2 * len(PATHS)
-    finally:
-        servers.down()
+def test_a_new_instance_looks_once_for_each_blob_whatever_its_threads(registry, start):
+    servers, port = start(BLOBLO_THREADS="1", BLOBLO_PRESENCE_LOOKS="0")
+    bloblo = servers.services["bloblo"]
+    bloblo.stop()
+    bloblo.start()
+    registry.delay = 0.05
+    assert roll_out(port, 200, "cold") == [307] * (200 * len(PATHS))
+    # All nodes have one address here: a client that comes back at once is worth one look more.
+    assert len(PATHS) <= looks(servers) <= 2 * len(PATHS)
 
 
 def looks(servers):
@@ -152,40 +145,31 @@ def looks(servers):
     return int(re.search(r"^bloblo_s3_head_duration_seconds_count (\d+)", metrics, re.MULTILINE)[1])
 
 
-def test_one_question_a_node_where_a_repository_is_proved(registry):
-    servers, port = site(registry, "BLOBLO_PROOF_SCOPE=repository")
-    try:
-        registry.delay, before = 0.1, registry.heads
-        statuses = roll_out(port, 100, "scope")
-        assert statuses == [307] * (100 * len(PATHS))
-        assert registry.heads - before <= 100 + 2 * len(PATHS)
-    finally:
-        servers.down()
+def test_one_question_a_node_where_a_repository_is_proved(registry, start):
+    servers, port = start(BLOBLO_PROOF_SCOPE="repository")
+    registry.delay, before = 0.1, registry.heads
+    statuses = roll_out(port, 100, "scope")
+    assert statuses == [307] * (100 * len(PATHS))
+    assert registry.heads - before <= 100 + 2 * len(PATHS)
 
 
-def test_the_line_is_ours_and_a_bound_is_said(registry):
-    servers, port = site(registry, "BLOBLO_UPSTREAM_CONNECTIONS=4", "BLOBLO_UPSTREAM_TIMEOUT=2s")
-    try:
-        # 4 places, 0.1 s each: 200 questions take 5 s, and those that wait for more than 2 s pass.
-        registry.delay = 0.1
-        statuses = roll_out(port, 40, "line")
-        assert set(statuses) <= {200, 307} and statuses.count(307) > 50
-        log = servers.services["bloblo"].log.read_text()
-        assert "BLOBLO_UPSTREAM_CONNECTIONS" in log or statuses.count(200) == 0
-    finally:
-        servers.down()
+def test_the_line_is_ours_and_a_bound_is_said(registry, start):
+    servers, port = start(BLOBLO_UPSTREAM_CONNECTIONS="4", BLOBLO_UPSTREAM_TIMEOUT="2s")
+    # 4 places, 0.1 s each: 200 questions take 5 s, and those that wait for more than 2 s pass.
+    registry.delay = 0.1
+    statuses = roll_out(port, 40, "line")
+    assert set(statuses) <= {200, 307} and statuses.count(307) > 50
+    log = servers.services["bloblo"].log.read_text()
+    assert "BLOBLO_UPSTREAM_CONNECTIONS" in log or statuses.count(200) == 0
 
 
 @pytest.mark.parametrize("late", [0.0, 0.03, 0.3])
-def test_bytes_behind_a_head_are_nobodys_answer(registry, late):
-    servers, port = site(registry)
-    try:
-        registry.late = late
-        address = f"http://127.0.0.1:{port}"
-        for number in range(60):
-            path = PATHS[number % len(PATHS)]
-            assert stack.request("GET", address + path, {"Authorization": f"Bearer {late}-{number}"})[0] == 307
-            time.sleep((0, 0.01, 0.04)[number % 3])
-            assert stack.request("GET", address + SECRET, {})[0] == 401
-    finally:
-        servers.down()
+def test_bytes_behind_a_head_are_nobodys_answer(registry, start, late):
+    servers, port = start()
+    registry.late = late
+    address = f"http://127.0.0.1:{port}"
+    for number in range(60):
+        path = PATHS[number % len(PATHS)]
+        assert stack.request("GET", address + path, {"Authorization": f"Bearer {late}-{number}"})[0] == 307
+        time.sleep((0, 0.01, 0.04)[number % 3])
+        assert stack.request("GET", address + SECRET, {})[0] == 401

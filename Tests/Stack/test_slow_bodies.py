@@ -1,6 +1,5 @@
 """Bodies of GETs that come byte by byte, which Apache streams to bloblo: nobody waits for what nobody wants."""
 
-import os
 import socket
 import threading
 import time
@@ -8,35 +7,18 @@ import time
 import pytest
 
 import stack
-from fakes.registry import Registry
 from fakes.waiting import eventually
 
 
-@pytest.fixture(scope="module")
-def site():
-    registry = Registry()
-    options = ["up", "--services", "s3,apache,nginx,bloblo", "--registry", f"127.0.0.1:{registry.port}"]
-    if program := os.environ.get("BLOBLO"):
-        options += ["--bloblo", program]
-    servers = stack.Stack(stack.options(options))
-    try:
-        servers.up()
-        servers.path = f"/v2/good/blobs/{registry.add(1000)}"
-        yield servers
-    finally:
-        servers.down()
-        registry.close()
-
-
 @pytest.mark.parametrize("front", ["apache", "nginx"])
-def test_a_body_in_drops_holds_nobody_up(site, front):
-    address = site.services[front].url
+def test_a_body_in_drops_holds_nobody_up(both_fronts, front):
+    address = both_fronts.services[front].url
     host, port = address.removeprefix("http://").split(":")
     stop = threading.Event()
     clients = [socket.create_connection((host, int(port))) for _ in range(36)]
     try:
         for client in clients:
-            client.sendall(f"GET {site.path} HTTP/1.1\r\nHost: a\r\nContent-Length: 4000\r\n\r\n".encode())
+            client.sendall(f"GET {both_fronts.path} HTTP/1.1\r\nHost: a\r\nContent-Length: 4000\r\n\r\n".encode())
 
         def drip():
             while not stop.wait(0.2):
@@ -51,7 +33,7 @@ def test_a_body_in_drops_holds_nobody_up(site, front):
         time.sleep(1)
         for number in range(5):
             # All the drops take a quarter of an hour.
-            status = stack.request("GET", address + site.path, {"Authorization": f"Bearer {front}{number}"})[0]
+            status = stack.request("GET", address + both_fronts.path, {"Authorization": f"Bearer {front}{number}"})[0]
             assert status in (200, 307)
     finally:
         stop.set()
@@ -62,11 +44,11 @@ def test_a_body_in_drops_holds_nobody_up(site, front):
 
 @pytest.mark.parametrize("front", ["apache", "nginx"])
 @pytest.mark.parametrize("field", ["Content-Length: 5\r\n\r\nhello", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"])
-def test_only_the_registry_judges_a_get_with_a_body(site, front, field):
-    address = site.services[front].url
+def test_only_the_registry_judges_a_get_with_a_body(both_fronts, front, field):
+    address = both_fronts.services[front].url
     host, port = address.removeprefix("http://").split(":")
-    eventually(lambda: stack.request("GET", address + site.path)[0] == 307)
+    eventually(lambda: stack.request("GET", address + both_fronts.path)[0] == 307)
     with socket.create_connection((host, int(port))) as client:
-        client.sendall(f"GET {site.path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{field}".encode())
+        client.sendall(f"GET {both_fronts.path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{field}".encode())
         answer = b"".join(iter(lambda: client.recv(1 << 16), b""))
     assert answer.startswith(b"HTTP/1.1 200 "), answer[:500]
