@@ -20,6 +20,7 @@ class TokenRegistry:
         self.blobs, self.manifests, self.tokens, self.seen = {}, {}, set(), []
         # Blobs come in chunks: neither HEAD nor GET states a length, as when a pull-through fetches them.
         self.redirects = self.chunked = False
+        self.token_path = "/token"
         # Digests that the storage has lost.
         self.lost = set()
         registry = self
@@ -72,7 +73,7 @@ class TokenRegistry:
         authorization = request.headers.get("Authorization")
         self.seen.append((request.command, url.path, authorization))
         status, fields, content = 404, {}, b""
-        if url.path == "/token":
+        if url.path == self.token_path:
             query = dict(urllib.parse.parse_qsl(url.query or body))
             basic = "Basic " + base64.b64encode(b"alice:secret").decode()
             if (authorization == basic or query.get("refresh_token") == "refresh") \
@@ -87,7 +88,7 @@ class TokenRegistry:
             status = 400 if authorization else 500 if url.path[9:] in self.lost else 200
         elif authorization not in self.tokens:
             status = 401
-            fields["WWW-Authenticate"] = (f'Bearer realm="http://{self.host}/token",service="the service",'
+            fields["WWW-Authenticate"] = (f'Bearer realm="http://{request.headers["Host"]}{self.token_path}",service="the service",'
                                           'scope="repository:team/app:pull"')
         elif url.path.startswith("/v2/team/app/manifests/"):
             content = self.manifests.get(url.path.rsplit("/", 1)[1])
