@@ -172,9 +172,12 @@ def front(request):
 
 @pytest.fixture(scope="module")
 def site(front):
-    """registry, SeaweedFS, the front and bloblo with the shipped files; the module shares them."""
+    """registry, SeaweedFS, the front and bloblo with the shipped files; the module shares them.
+
+    Beside nginx bloblo asks registry and S3 by TLS, at [::1].
+    """
     with stacks() as make:
-        yield Site(make(f"registry,s3,{front},bloblo"), front)
+        yield Site(make(f"registry,s3,{front},bloblo", tls="[::1]" if front == "nginx" else None), front)
 
 
 @pytest.fixture

@@ -5,7 +5,9 @@ import json
 import os
 
 import stack
+from fakes.authority import Authority
 from fakes.client import ALICE, blob_path, push
+from fakes.relay import Relay
 from fakes.waiting import PATIENCE, eventually
 
 
@@ -13,17 +15,43 @@ from fakes.waiting import PATIENCE, eventually
 def stacks():
     """A function that makes and starts stacks, which end together."""
     with contextlib.ExitStack() as ends:
-        def make(services, *words, env=None, start=True, **options):
-            """`services` as in stack.py; `words` are further options of it, `options` such as have no words."""
+        def make(services, *words, env=None, start=True, tls=None, **options):
+            """`services` as in stack.py; `words` are further options of it, `options` such as have no words.
+
+            With `tls`, "localhost" or "[::1]", bloblo asks registry and S3 by TLS under this name.
+            """
             chosen = stack.options(["up", "--services", services, "--bloblo", os.environ["BLOBLO"], *words])
             chosen.env |= env or {}
             for name, value in options.items():
                 setattr(chosen, name, value)
             servers = stack.Stack(chosen)
+            if tls:
+                secure(servers, tls, ends)
             ends.callback(servers.down)
             return servers.up() if start else servers
 
         yield make
+
+
+def secure(servers, name, ends):
+    """Puts an end of TLS before registry and S3, each of an authority of its own, and tells bloblo."""
+    folder = servers.folder / "authorities"
+    folder.mkdir()
+    host, env = ("::1" if name == "[::1]" else "127.0.0.1"), servers.options.env
+
+    def relay(port, authority):
+        relay = Relay(int(port), authority.context(name.strip("[]")), host)
+        ends.callback(relay.close)
+        return relay
+
+    servers.registry_authority, servers.s3_authority = Authority(folder), Authority(folder)
+    servers.registry_relay = relay(servers.registry_address.rpartition(":")[2], servers.registry_authority)
+    env |= {"BLOBLO_UPSTREAM_URL": f"https://{name}:{servers.registry_relay.port}",
+            "BLOBLO_UPSTREAM_CA_FILE": str(servers.registry_authority.file)}
+    if "s3" in servers.services:
+        servers.s3_relay = relay(servers.services["s3"].port, servers.s3_authority)
+        env |= {"BLOBLO_S3_ENDPOINT_URL": f"https://{name}:{servers.s3_relay.port}",
+                "BLOBLO_S3_CA_FILE": str(servers.s3_authority.file)}
 
 
 class Site:

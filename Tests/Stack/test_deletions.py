@@ -15,7 +15,8 @@ MALLORY = basic("alice", "wrong")
 @pytest.fixture(scope="module", params=["redirect", "accelerate"])
 def servers(request):
     with stacks() as make:
-        servers = make("registry,s3,nginx,apache,bloblo", env={"BLOBLO_DELIVERY": request.param})
+        servers = make("registry,s3,nginx,apache,bloblo", env={"BLOBLO_DELIVERY": request.param},
+                       tls="localhost" if request.param == "redirect" else None)
         servers.delivery = request.param
         yield servers
 

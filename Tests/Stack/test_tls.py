@@ -2,10 +2,7 @@
 that are renewed while bloblo runs.
 """
 
-import contextlib
-import pathlib
 import ssl
-import tempfile
 import urllib.request
 
 import pytest
@@ -19,26 +16,15 @@ from front_site import Site, stacks
 
 
 class SecureSite(Site):
-    """bloblo asks registry and S3 by TLS, each of an authority of its own; so does a client whom it redirects."""
+    """bloblo asks registry and S3 by TLS; so does a client whom it redirects."""
 
-    def __init__(self, make, ends, front, host):
+    def __init__(self, make, front, host):
         self.host = host
-        self.folder = pathlib.Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="tls-")))
-        self.folder.chmod(0o755)
-        self.registry_authority, self.s3_authority = Authority(self.folder), Authority(self.folder)
-        servers = make(f"registry,s3,{front},bloblo", start=False)
+        servers = make(f"registry,s3,{front},bloblo", start=False, tls=host)
         super().__init__(servers, front)
-        address = host.strip("[]")
-        self.registry_relay, self.s3_relay = (
-            ends.enter_context(contextlib.closing(Relay(
-                port, authority.context(address), "::1" if host == "[::1]" else "127.0.0.1")))
-            for port, authority in ((self.registry.port, self.registry_authority), (self.s3.port, self.s3_authority)))
-        servers.options.env |= {
-            "BLOBLO_UPSTREAM_URL": f"https://{host}:{self.registry_relay.port}",
-            "BLOBLO_UPSTREAM_CA_FILE": str(self.registry_authority.file),
-            "BLOBLO_S3_ENDPOINT_URL": f"https://{host}:{self.s3_relay.port}",
-            "BLOBLO_S3_PUBLIC_ENDPOINT_URL": f"https://{host}:{self.s3_relay.port}",
-            "BLOBLO_S3_CA_FILE": str(self.s3_authority.file)}
+        servers.options.env["BLOBLO_S3_PUBLIC_ENDPOINT_URL"] = servers.options.env["BLOBLO_S3_ENDPOINT_URL"]
+        self.registry_authority, self.s3_authority = servers.registry_authority, servers.s3_authority
+        self.registry_relay, self.s3_relay = servers.registry_relay, servers.s3_relay
         servers.up()
 
     def fetch(self, url):
@@ -56,8 +42,8 @@ class SecureSite(Site):
 
 @pytest.fixture(scope="module", params=["localhost", "[::1]"])
 def site(front, request):
-    with stacks() as make, contextlib.ExitStack() as ends:
-        yield SecureSite(make, ends, front, request.param)
+    with stacks() as make:
+        yield SecureSite(make, front, request.param)
 
 
 def test_cold_then_warm(site, chance):

@@ -70,7 +70,8 @@ class Tokens:
 
     def __init__(self, make, front, registry):
         self.front, self.registry = front, registry
-        self.stack = make(f"{front},bloblo", "--registry", f"127.0.0.1:{registry.server_port}", start=False)
+        self.stack = make(f"{front},bloblo", "--registry", f"127.0.0.1:{registry.server_port}", start=False,
+                          tls="localhost" if front == "nginx" else None)
         self.bloblo, self.server = self.stack.services["bloblo"], self.stack.services[front]
         self.port = self.server.port
         if front == "apache":
