@@ -1,10 +1,14 @@
 """`check --front` sees what a web server makes of a request, in the location of the blobs."""
 
 import json
+import pathlib
+import subprocess
+import tempfile
 
 import pytest
 
 import stack
+from fakes.client import ALICE, push
 from s3_servers import check, settings
 
 pytestmark = pytest.mark.long
@@ -16,8 +20,11 @@ TOKEN, HUGE_TOKEN = "T" * 3000, "T" * 9000
 
 @pytest.fixture
 def up(make_stack):
-    def start(front, change=lambda text: text, token=None, auth="htpasswd"):
-        """A stack whose shipped file of the blobs' location is changed; (exit status, report)."""
+    def start(front, change=lambda text: text, token=None, auth="htpasswd", blob=None, more=None):
+        """A stack whose shipped file of the blobs' location is changed; (exit status, report).
+
+        `blob` is one that the registry has, `more` are further settings of the command.
+        """
         owner = make_stack(f"registry,s3,{front},bloblo", "--auth", auth, start=False)
         server = owner.services[front]
         command = server.command
@@ -30,10 +37,11 @@ def up(make_stack):
 
         server.command = changed
         owner.up()
-        env = settings(owner.services["s3"].url, BLOBLO_UPSTREAM_URL=owner.services["registry"].url)
+        env = settings(owner.services["s3"].url, BLOBLO_UPSTREAM_URL=owner.services["registry"].url, **(more or {}))
         if token:
             env["AWS_SESSION_TOKEN"] = token
-        return check(env, "--front", server.url, "--blob", f"a/b@{DIGEST}")
+        digest = push(owner.services["registry"].url, blob, "a/b") if blob else DIGEST
+        return check(env, "--front", server.url, "--blob", f"a/b@{digest}")
     return start
 
 
@@ -103,6 +111,63 @@ def test_a_front_that_guards_all_but_blobs(up, guarded):
     assert {name for name, (found, _) in lines.items() if found == "FAIL"} - {subject} == {"upstream.proof", "sum"}, lines
     assert status == 1
     assert ("refuses" if guarded == "v2" else "guards") in lines[subject][1]
+
+
+@pytest.fixture
+def users():
+    """A file of passwords, which Apache can read."""
+    with tempfile.NamedTemporaryFile(prefix="users-") as file:
+        file.write(subprocess.run([stack.program("htpasswd"), "-bnm", "alice", stack.USERS["alice"]], check=True,
+                                  capture_output=True).stdout)
+        file.flush()
+        pathlib.Path(file.name).chmod(0o644)
+        yield file.name
+
+
+def guard_of(front, users, path="/v2/"):
+    """Lines of a site that let in alice only; for Apache below a path, which may be a pattern."""
+    if front == "nginx":
+        return f"auth_basic registry; auth_basic_user_file {users};"
+    section = "LocationMatch" if path.startswith("^") else "Location"
+    return (f'<{section} "{path}">\nAuthType Basic\nAuthName registry\nAuthUserFile "{users}"\nRequire valid-user\n'
+            f"</{section}>\n")
+
+
+@pytest.mark.parametrize("who", ["alice", "nobody"])
+@pytest.mark.parametrize("front", ["nginx", "apache"])
+def test_a_site_that_guards_all_of_an_open_registry_is_right(up, users, front, who):
+    """No false alarm, though nobody gets what the registry itself would give."""
+    more = {"BLOBLO_CHECK_AUTHORIZATION": ALICE["Authorization"]} if who == "alice" else {}
+    _, lines = up(front, lambda text: guard_of(front, users) + "\n" + text, auth="none", blob=b"a layer" * 1000, more=more)
+    assert {name: line for name, line in lines.items() if name.startswith("front") and line[0] == "FAIL"} == {}
+    assert lines["front.guard"][0] == "ok", lines
+    levels = {name: lines[name][0] for name in ("front.pass", "front.header", "front.authorization") if name in lines}
+    if who == "alice":
+        assert levels == {"front.pass": "ok", "front.header": "ok", "front.authorization": "ok"}, lines
+    else:
+        assert levels == {"front.pass": "warn"} and lines["front.route"][0] == "warn", lines
+
+
+HOLES = {
+    # /v2/ alone is guarded.
+    "nginx-all": lambda users: f"location = /v2/ {{ {guard_of('nginx', users)} proxy_pass http://bloblo_registry; }}\n",
+    "apache-all": lambda users: guard_of("apache", users, "^/v2/$"),
+    # The guard refuses, and where it fails itself, the site hands on, as bloblo's files once did.
+    "nginx-malformed": lambda _: """auth_request /_ask;
+        location = /_ask { internal; if ($http_authorization = "Basic %%%") { return 400; } return 401; }
+        location ~ ^/v2/.+/blobs/ { error_page 500 = @open; proxy_pass http://bloblo_registry; }
+        location @open { auth_request off; proxy_pass http://bloblo_registry; }
+        """,
+}
+
+
+@pytest.mark.parametrize("hole", HOLES)
+def test_bytes_that_come_past_a_guard_fail(up, users, hole):
+    front, _, which = hole.partition("-")
+    status, lines = up(front, lambda text: HOLES[hole](users) + text, auth="none", blob=b"a layer" * 1000)
+    words = {"all": "gives a blob without a credential", "malformed": "gives a blob with a credential that cannot be read"}[which]
+    level, finding = lines["front.guard"]
+    assert (status, level) == (1, "FAIL") and words in finding, lines
 
 
 def test_another_location_takes_the_blobs(up):

@@ -63,7 +63,16 @@ package struct FrontCheck {
         return true
       case .other(let other): status = other
       }
-      guard case .params(let seen) = try ask(CheckPage.path, &http) else {
+      let seen: SeenParams
+      switch try ask(CheckPage.path, &http) {
+      case .params(let found): seen = found
+      case .other(let page) where authorization == nil && [status, page].allSatisfy(isRefusal):
+        report.warn(
+          "front.route",
+          "the web server guards the whole site (status \(status)): what comes from there can't be seen",
+          advice: Self.letInAdvice)
+        return false
+      case .other:
         report.fail(
           "front.params",
           "neither a blob's path nor \(CheckPage.path) is answered by bloblo (status \(status))",
@@ -74,11 +83,11 @@ package struct FrontCheck {
         return false
       }
       report.ok("front", words(seen))
-      if [401, 403].contains(status) {
+      if isRefusal(status) {
         report.warn(
           "front.route",
           "the web server guards the blobs' location (status \(status)): what comes from there can't be seen",
-          advice: "--user NAME, of one whom the web server lets in")
+          advice: Self.letInAdvice)
         return false
       }
       report.fail(
@@ -95,13 +104,17 @@ package struct FrontCheck {
     return false
   }
 
+  private static let letInAdvice = "--user NAME, of one whom the web server lets in"
+
+  private func isRefusal(_ status: Int) -> Bool { status == 401 || status == 403 }
+
   private func ask(_ target: String, _ http: inout HTTPClient) throws(TransportError) -> Answer {
     var request = HTTPRequest(
       .get, url + target, fields: [HTTPField("Authorization", "Bearer bloblo-check")],
       limits: limits)
     var response = try http.send(request, bodyLimit: 1 << 20)
     // A web server that checks passwords itself lets in those that it knows.
-    if let authorization, [401, 403].contains(response.head.status) {
+    if let authorization, isRefusal(response.head.status) {
       request.fields = [HTTPField("Authorization", authorization)]
       response = try http.send(request, bodyLimit: 1 << 20)
     }
@@ -180,7 +193,7 @@ package struct FrontCheck {
     do {
       var request = HTTPRequest(.get, url + CheckPage.blobPrefix + String(count), limits: limits)
       head = try http.head(of: request)
-      if let authorization, head.status == 401 || head.status == 403 {
+      if let authorization, isRefusal(head.status) {
         // The site guards blobs, and lets this client in.
         request.fields = [HTTPField("Authorization", authorization)]
         head = try http.head(of: request)
