@@ -172,12 +172,18 @@ import Threading
     }
   }
 
-  @Test(arguments: [("nginx/1.22.1", true), ("Apache", true), ("lighttpd/1.4", false)])
+  @Test(arguments: [
+    ("nginx/1.22.1", nil, true), ("Apache", nil, true), ("lighttpd/1.4", nil, false),
+    // As the web server says of its own way.
+    ("nginx/1.22.1", "true", true), ("Apache", "false", false), ("lighttpd/1.4", "true", true),
+  ])
   func `the registry is told the client's host where the straight way tells it`(
-    _ software: String, _ isTold: Bool
+    _ software: String, _ said: String?, _ isTold: Bool
   ) throws {
     try serve { client in
-      let params = [("HTTP_HOST", "registry.example.com:80"), ("SERVER_SOFTWARE", software)]
+      let params =
+        [("HTTP_HOST", "registry.example.com:80"), ("SERVER_SOFTWARE", software)]
+        + (said.map { [("BLOBLO_PRESERVE_HOST", $0)] } ?? [])
       for (target, more) in [("/service/token", []), ("/v2/", [alice])] {
         #expect(ask(client, target, params + more).contains("Status: 200"))
       }

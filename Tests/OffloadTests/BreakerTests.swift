@@ -21,6 +21,16 @@ struct BreakerTests {
     check(&breaker, false) { $0.isOpen(for: "a", at: 5003) }
   }
 
+  @Test func `so it is with the server itself`() {
+    var breaker = Breaker<String>()
+    breaker.record(.noAnswer, of: nil, at: 0)
+    check(&breaker, true) { $0.isOpen(at: 4999) }
+    check(&breaker, false) { $0.isOpen(at: 5000) }
+    check(&breaker, true) { $0.isOpen(at: 5001) }
+    check(&breaker, true) { $0.isOpen(for: "a", at: 9999) }
+    check(&breaker, false) { $0.isOpen(for: "a", at: 10_000) }
+  }
+
   @Test func `a unit that stays silent rests longer each time, up to a limit`() {
     var breaker = Breaker<String>()
     var now: Int64 = 0

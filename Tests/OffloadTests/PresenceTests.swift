@@ -201,6 +201,26 @@ struct RepeatTests {
   }
 }
 
+/// A bucket of which nothing is heard may be down, and a signed URL leads nowhere then.
+struct SilenceTests {
+  @Test func `after three seconds of silence one looks before a client is sent there`() {
+    let servers = Counting()
+    let engine = OffloadEngine(
+      upstream: servers, store: servers,
+      memories: Memories(Memories.Lives(proof: .seconds(3600), presence: .seconds(3600))))
+    // The engine itself notes when it has heard of the bucket.
+    let start = Moment.now()
+    func get(_ client: UInt64, after seconds: Int64) -> String {
+      let now = Moment(unix: start.unix + seconds, steady: start.steady + seconds * 1000)
+      return engine.decide(BlobRequest(.get, .sample(asker: 1), client: client), at: now).leaf
+    }
+    #expect(get(1, after: 0) == "redirect")
+    servers.state.withLock { $0.isStoreDown = true }
+    #expect(get(2, after: 3) == "redirect")
+    #expect(get(3, after: 60) == "pass s3")
+  }
+}
+
 extension OffloadEngine {
   func hear(at now: Moment) { watches.store.record(.answer, of: nil, at: now.steady) }
 }

@@ -135,6 +135,26 @@ struct JudgeTests {
     check(Case(status: 307, fields: [("Location", location)], redirect: .any, proves: .some(nil)))
   }
 
+  /// `BLOBLO_UPSTREAM_FOLLOW` names storages whose URLs need no signature; and here the registry itself, by mistake.
+  @Test(arguments: [
+    ("https://storage.example/files/\(hex)", true), ("https://storage.example/\(digest)?a=b", true),
+    ("https://storage.example/v2/a/blobs/\(digest)", false),
+    ("https://storage.example/base/v2/a/blobs/\(digest)", false),
+    ("https://storage.example/login?to=\(hex)", false),
+    ("https://other.example/files/\(hex)", false),
+    ("https://storage.example:8443/files/\(hex)", false),
+    ("http://r/files/\(hex)", false), ("/files/\(hex)", false), ("//R/files/\(hex)", false),
+    ("http://r/files/\(hex)?X-Amz-Signature=1", true),
+  ])
+  func `a redirect to a named storage proves the blob of its path`(
+    _ location: String, _ isProof: Bool
+  ) throws {
+    let upstream = UpstreamRegistry(
+      url: "http://r", namedHosts: try #require(FollowedHosts("storage.example, r")))
+    let head = HTTPResponseHead(status: 307, fields: [HTTPField("Location", location)])
+    #expect(((try? upstream.judge(head, Self.path)) != nil) == isProof)
+  }
+
   @Test func `a redirect without a target proves nothing`() {
     for redirect in UpstreamRegistry.Redirect.allCases {
       check(Case(status: 307, redirect: redirect, refusal: .redirectElsewhere))

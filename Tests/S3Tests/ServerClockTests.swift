@@ -38,6 +38,13 @@ struct ServerClockTests {
     #expect(clock.notice(moment(11, step: -3600)).correction == 3600)
   }
 
+  @Test func `a slow answer tells nothing`() {
+    #expect(clock.learn(start + 1200, sent: start, seconds: 21, steady: 0) == nil)
+    #expect((clock.correction, clock.measured) == (0, 0))
+    #expect(clock.learn(start + 1200, sent: start, seconds: 20, steady: 0) == 1190)
+    #expect(clock.time(at: start) == start + 1190)
+  }
+
   @Test func `before S3 has told its time the calendar is believed`() {
     #expect(clock.notice(moment(0)) == (0, false))
     #expect(clock.notice(moment(1, step: 1200)) == (0, false))
