@@ -36,9 +36,11 @@ package final class BlobHandler: RequestHandler {
   /// Threads that wait for answers to pings and for tokens.
   let asking: ThreadPool<HTTPClient>
   /// Threads that wait for S3: one look for all who need it.
-  let looking: ThreadPool<HTTPClient>
+  let looking: FairPool<HTTPClient>
   let passer: Passer
 
+  /// How long a ping or a token request waits for a thread.
+  private static let longestWaitToAsk = Duration.milliseconds(500)
   /// What operators and commands ask for, each in its turn.
   private let routes: [any Route]
 
@@ -160,7 +162,9 @@ package final class BlobHandler: RequestHandler {
       return location.front.relay(request, answer)
     }
     let id = RequestID(request)
+    let turn = Turn()
     let isTaken = asking.submit { [self] http in
+      guard turn.take() else { return }
       guard let answer = pingAndToken.ask(kind, for: request, id: id, in: location, by: &http)
       else {
         return pass(request, in: location, because: .notRemembered, id: id)
@@ -168,7 +172,11 @@ package final class BlobHandler: RequestHandler {
       ledger.decided(.remember, RequestFacts(request: request, blob: nil, id: id))
       location.front.relay(request, answer)
     }
-    if !isTaken { pass(request, in: location, because: .busy, id: id) }
+    guard isTaken else { return pass(request, in: location, because: .busy, id: id) }
+    // The web server asks the registry as well as a thread would that is not there in time.
+    _ = loop.after(Self.longestWaitToAsk) { [self] in
+      if turn.take() { pass(request, in: location, because: .busy, id: id) }
+    }
   }
 
   /// The web server could not read the bucket. Its client gets the registry's answer.
@@ -247,7 +255,8 @@ package final class BlobHandler: RequestHandler {
   }
 
   private func lookLater(_ exchange: BlobExchange) {
-    let isTaken = looking.submit { [self] http in look(exchange, by: &http) }
+    let server = ObjectIdentifier(exchange.location.watches.store)
+    let isTaken = looking.submit(for: server) { [self] http in look(exchange, by: &http) }
     if !isTaken { for exchange in lookers(exchange) { pass(exchange, .busy) } }
   }
 

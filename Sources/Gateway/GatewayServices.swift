@@ -26,7 +26,7 @@ package struct GatewayServices: Sendable {
   package let pingAndToken: PingAndToken
   package let purges: Purges
   let asking: ThreadPool<HTTPClient>
-  let looking: ThreadPool<HTTPClient>
+  let looking: FairPool<HTTPClient>
 
   /// - Parameter isTCP: whether any local user can connect, and set params.
   package init(
@@ -55,9 +55,11 @@ package struct GatewayServices: Sendable {
     asking = ThreadPool(
       name: "ask", threadLimit: settings.threads, queueLimit: settings.threads * 4
     ) { HTTPClient() }
-    looking = ThreadPool(
+    let looking = ThreadPool(
       name: "look", threadLimit: settings.threads, queueLimit: 1 << 16
     ) { HTTPClient() }
+    // A bucket that answers late leaves an eighth of the threads to the others.
+    self.looking = FairPool(looking, limit: max(1, settings.threads * 7 / 8))
   }
 
   /// Threads and queues, by the pool's name.
