@@ -2,6 +2,7 @@
 that are renewed while bloblo runs.
 """
 
+import json
 import ssl
 import urllib.request
 
@@ -10,9 +11,12 @@ import pytest
 import stack
 from fakes.authority import Authority
 from fakes.blobs import CONTENT
+from fakes.client import ALICE, digest_of
 from fakes.relay import Relay
 from fakes.waiting import eventually
 from front_site import Site, stacks
+from s3_servers import check, run
+from test_go_containerregistry import Library
 
 
 class SecureSite(Site):
@@ -60,6 +64,22 @@ def test_certificates_that_are_renewed(site, chance):
     site.s3_relay.cut()
     assert site.get(digest)[0] in (200, 307)
     site.assert_cold_then_warm(chance.randbytes(1000))
+
+
+def test_check_and_warm_trust_the_same_authorities(site, chance, tmp_path):
+    contents = [chance.randbytes(size) for size in (500, 300_000)]
+    Library(site.url, "made/tls", ALICE).shake_hands("push,pull").push("latest", contents)
+    registry = site.bloblo.environment()["BLOBLO_UPSTREAM_URL"]
+    (tmp_path / "config.json").write_text(json.dumps({"auths": {registry: {"auth": ALICE["Authorization"].split()[1]}}}))
+    env = site.bloblo.environment() | {"DOCKER_CONFIG": str(tmp_path)}
+    done = run("warm", "--registry", registry, "made/tls:latest", env=env)
+    assert done.returncode == 0, done
+    for content in contents:
+        assert site.s3.client.size(digest_of(content)) == len(content)
+    _, lines = check(env | {"BLOBLO_CHECK_AUTHORIZATION": ALICE["Authorization"]}, "--blob", f"made/tls@{digest_of(contents[1])}")
+    assert [line for subject, line in lines.items() if line[0] == "FAIL" and subject != "sum"] == []
+    assert {subject: lines[subject][0] for subject in ("upstream", "upstream.proof", "bucket.blob")} == {
+        "upstream": "ok", "upstream.proof": "ok", "bucket.blob": "ok"}, lines
 
 
 @pytest.mark.parametrize("which", ["registry", "s3"])
