@@ -72,16 +72,20 @@ def path(digest, repository="good"):
 class Filling:
     """`rate` is the registry's, bytes a second, at the start of each test."""
 
-    def __init__(self, make, ends, rate=None, **environment):
+    def __init__(self, make, ends, rate=None, tls=None, **environment):
         self.rate, self.registry = rate, Registry(rate=rate)
         ends.callback(self.registry.close)
-        self.servers = make("s3,nginx,bloblo", "--registry", self.registry.address, "--log-level", "debug", start=False)
+        self.servers = make("s3,nginx,bloblo", "--registry", self.registry.address, "--log-level", "debug", start=False, tls=tls)
         self.s3 = self.servers.services["s3"]
-        self.relay = Relay(self.s3.port)
-        ends.callback(self.relay.close)
+        if tls:
+            self.relay = self.servers.s3_relay
+        else:
+            self.relay = Relay(self.s3.port)
+            ends.callback(self.relay.close)
+            self.servers.options.env["BLOBLO_S3_ENDPOINT_URL"] = self.relay.url
         # A busy machine is no server that does not answer. nginx waits for 20 s.
         patient = {"BLOBLO_UPSTREAM_TIMEOUT": "15s", "BLOBLO_S3_TIMEOUT": "15s"}
-        self.servers.options.env |= {"BLOBLO_S3_ENDPOINT_URL": self.relay.url, **patient, **environment}
+        self.servers.options.env |= {**patient, **environment}
         self.servers.up()
         self.nginx = self.servers.services["nginx"].url
         self.bloblo = self.servers.services["bloblo"]
@@ -184,12 +188,12 @@ class Filling:
             client.join()
 
 
-def fixtures(rate=None, **environment):
-    """The fixtures `shared` and `site` of a module: `shared, site = fixtures(…)`."""
+def fixtures(rate=None, tls=None, **environment):
+    """The fixtures `shared` and `site` of a module: `shared, site = fixtures(…)`; `tls` as in front_site.py."""
     @pytest.fixture(scope="module")
     def shared():
         with stacks() as make, contextlib.ExitStack() as ends:
-            yield Filling(make, ends, rate, **environment)
+            yield Filling(make, ends, rate, tls, **environment)
 
     @pytest.fixture
     def site(shared):
