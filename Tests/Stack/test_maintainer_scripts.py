@@ -7,6 +7,7 @@ import re
 import pytest
 
 import stack
+from documented import example
 from throwaway import throwaway
 
 pytestmark = pytest.mark.root
@@ -89,6 +90,8 @@ def site(package):
 def serving(tree):
     with contextlib.ExitStack() as ends:
         tree.start(ends, "python3", "/registry.py")
+        # Before it listens nginx would answer 502.
+        tree.sh(f"curl -s --retry 50 --retry-connrefused --retry-delay 0 --retry-max-time 30 http://127.0.0.1:5000{BLOB}")
         tree.start(ends, "nginx", "-g", "daemon off;")
         tree.sh("mkdir -p /run/apache2 /var/lock/apache2 /var/log/apache2")
         tree.start(ends, "apache2", "-DFOREGROUND", APACHE_RUN_USER="www-data", APACHE_RUN_GROUP="www-data",
@@ -129,6 +132,24 @@ def test_purge_with_the_includes_in_place_breaks_no_reload(site):
     assert "connect() to unix" not in tree.sh("cat /var/log/nginx/error.log").stdout
     # The lines are taken out, as it says: nothing of it is needed any more.
     assert tree.sh("ls /var/lib/bloblo 2>&1 || true").stdout.startswith("ls: cannot access")
+
+
+def test_the_example_sites_without_bloblo_are_as_the_documentation_says(site):
+    """The includes are taken out first, as docs/packages.md has it: then a purge leaves nothing, and nothing is missed."""
+    tree = site.tree
+    nginx, apache = tree.path("/etc/nginx/conf.d/registry.conf"), tree.path("/etc/apache2/sites-enabled/registry.conf")
+    without = re.sub(r"(?m)^ *#?include .*\n", "", nginx.read_text())
+    without, count = re.subn(r"(?ms)^    location / \{.*?^    \}\n", lambda _: example("nginx", "# the registry\n"), without)
+    assert count == 1
+    tree.write("/etc/nginx/conf.d/registry.conf", without)
+    without = re.sub(r"(?m)^ *#?Include .*\n", "", apache.read_text())
+    tree.write("/etc/apache2/sites-enabled/registry.conf", without.replace(
+        "</VirtualHost>", example("apache", "127.0.0.1:5000/v2/\" nocanon") + "</VirtualHost>"))
+    site.remove()
+    assert site.purge() == ""
+    tree.sh("nginx -t && apache2ctl -t")
+    with serving(tree):
+        assert answers(tree) == ["the registry|200"] * 2
 
 
 def test_what_the_administrator_wrote_holds_after_a_purge(site):
