@@ -66,7 +66,7 @@ image: install-build
 	packaging/image
 
 test-deb: deb install-test
-	$(PYTHON) -m pytest -m package Tests/Stack/test_package.py
+	$(PYTHON) -m pytest -m package
 
 FUZZ_SECONDS ?= 60
 

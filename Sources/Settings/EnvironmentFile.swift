@@ -67,6 +67,16 @@ package struct EnvironmentFile {
     package let description: String
   }
 
+  /// What to say when no file was read: the packaged one is there, and this user may not read it.
+  package static func complaints(without own: [String: String]) -> [String] {
+    guard !own.keys.contains(where: { $0.hasPrefix("BLOBLO_") }), SmallFile.bytes(packaged) == nil,
+      errno == EACCES
+    else { return [] }
+    return [
+      "bloblo: \(packaged) is not read: Permission denied; run this as root, or as bloblo's user"
+    ]
+  }
+
   /// The process's environment, the file's settings below it, and the AWS profile's below that.
   package static func merged(_ own: [String: String], _ file: EnvironmentFile?) -> [String: String]
   {

@@ -26,7 +26,7 @@ struct EnvironmentFileOption: ParsableArguments {
     do {
       let own = processEnvironment()
       let file = try EnvironmentFile.find(named: envFile, beside: own)
-      complain(file?.complaints ?? [])
+      complain(file?.complaints ?? EnvironmentFile.complaints(without: own))
       let environment = EnvironmentFile.merged(own, file)
       HTTPClient.use(try ProxySettings(environment: environment))
       return (environment, file)

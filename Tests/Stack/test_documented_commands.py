@@ -14,6 +14,7 @@ import stack
 from fakes.authority import Authority
 from fakes.client import basic, digest_of
 from fakes.waiting import eventually
+from servers.registry import bcrypt
 from throwaway import Tree
 
 pytestmark = [pytest.mark.package, pytest.mark.root]
@@ -81,7 +82,7 @@ class Machine:
 
     def servers(self):
         tree = self.tree
-        tree.write("/srv/users", "".join(f"{user}:{stack.bcrypt(password)}\n" for user, password in
+        tree.write("/srv/users", "".join(f"{user}:{bcrypt(password)}\n" for user, password in
                                          {**stack.USERS, "me": PASSWORD, "cleaner": PASSWORD}.items()))
         tree.write("/srv/registry.json", json.dumps({
             "version": 0.1, "log": {"level": "error"}, "http": {"addr": "127.0.0.1:5000"},
@@ -189,6 +190,12 @@ def test_readme_then_did_it_work(served):
         assert "FAIL " not in said
         # Without --user it is docker's login.
         assert ("login: as me" if "--user" in command else "login: by docker's login at registry.example.com") in said
+
+
+def test_a_user_who_may_not_read_the_settings_is_told_so(served):
+    done = served.tree.enter("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "bloblo", "check", check=False)
+    assert done.returncode == 78
+    assert "/etc/bloblo/bloblo.env is not read: Permission denied; run this as root" in done.stderr
 
 
 def test_the_switch(served):

@@ -167,6 +167,28 @@ def test_what_the_administrator_wrote_holds_after_a_purge(site):
         assert answers(tree)[0].endswith("|403")
 
 
+def test_mistakes_in_a_site_have_answers(site):
+    """What the web servers' own checks say of the commonest."""
+    tree = site.tree
+
+    def said(command):
+        done = tree.sh(command, check=False)
+        assert done.returncode == 1, done
+        return done.stdout + done.stderr
+
+    tree.sh("a2dismod -q -f proxy_fcgi proxy_http proxy rewrite headers")
+    assert "Apache lacks the module proxy. Run a2enmod" in said("apache2ctl -t")
+    tree.sh("a2enmod -q proxy proxy_http rewrite headers")
+    assert "Apache lacks the module proxy_fcgi. Run a2enmod" in said("apache2ctl -t")
+    tree.sh("a2enmod -q proxy_fcgi && sed -i '/Define BLOBLO_REGISTRY/d' /etc/apache2/sites-enabled/registry.conf")
+    assert "no BLOBLO_REGISTRY. Include this file in your <VirtualHost>, below two Define lines" in said("apache2ctl -t")
+    # nginx names the line, and the line says what to do.
+    tree.sh("sed -i '/include snippets.bloblo-upstreams/d' /etc/nginx/conf.d/registry.conf")
+    [number] = re.findall(r"no port in upstream .bloblo. in /etc/nginx/snippets/bloblo-locations.conf:(\d+)", said("nginx -t"))
+    line = tree.path("/etc/nginx/snippets/bloblo-locations.conf").read_text().splitlines()[int(number) - 1]
+    assert "bloblo-upstreams.conf is not included in http {}" in line
+
+
 def test_an_include_that_is_a_comment_is_none(site):
     tree = site.tree
     tree.sh(r"sed -i 's/^\( *\)include/\1#include/' /etc/nginx/conf.d/registry.conf;"

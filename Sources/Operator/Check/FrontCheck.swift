@@ -94,8 +94,9 @@ package struct FrontCheck {
         "front.route",
         "\(CheckPage.path) comes to bloblo, and a blob's path does not (status \(status))",
         advice:
-          "another location takes it: nginx: a `location ^~ /v2/`, or a regex one above; Apache: a ProxyPass or "
-          + "RewriteRule above the Include")
+          "does the site include bloblo-locations.conf (nginx) or bloblo.conf (Apache)? Else another location takes it: "
+          + "nginx: a `location ^~ /v2/`, or a regex one above; Apache: a RewriteRule above the Include"
+      )
     } catch {
       report.fail(
         "front", "\(url): \(error)",

@@ -127,8 +127,8 @@ struct FrontPassCheck {
   private func advice(on status: Int) -> String {
     switch status {
     case 424:
-      "bloblo's pass (424) reaches the client: the web server's file must map it to the registry, as the shipped "
-        + "ones do"
+      "bloblo's pass (424) reaches the client. Does the web server reach the registry by the address in its file? "
+        + "And does its file map 424 to the registry, as the shipped ones do?"
     case 508:
       "the registry's address leads back to the web server: set the registry's own address there"
     case 502, 503, 504:
