@@ -215,6 +215,7 @@ def test_warm_and_sweep(served):
 
 
 def test_purge(served):
+    served.say("bloblo warm team/app:1.2")
     assert "is deleted" in served.say("bloblo purge", put_in=APP)
 
 
