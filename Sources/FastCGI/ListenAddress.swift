@@ -1,6 +1,6 @@
 /// Where the web server knocks.
 package enum ListenAddress: Sendable, Equatable {
-  /// An empty host is the loopback: whoever reaches a FastCGI responder can set its params.
+  /// An empty host is the loopback: anyone who reaches a FastCGI responder can set its params.
   case tcp(host: String, port: UInt16)
   case unix(path: String)
   /// A listening socket that was open before we started: 0 from spawn-fcgi, 3 from systemd.

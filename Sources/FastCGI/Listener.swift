@@ -81,7 +81,7 @@ package struct Listener: ~Copyable, Sendable {
     }
   }
 
-  /// Refuses whoever comes from now on, so that web servers turn elsewhere at once, and takes the socket's
+  /// Refuses new connections from now on, so that web servers turn elsewhere at once, and takes the socket's
   /// file away if it is still this one's. A socket that we were started with belongs to others too: it is
   /// left as it is.
   func stopListening() {

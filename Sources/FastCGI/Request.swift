@@ -13,7 +13,7 @@ package class Request: @unchecked Sendable {
   package let role: Role
   /// Whether the process was started for this request alone; its settings are among the params then.
   package let isOfOwnProcess: Bool
-  /// What this request is called in logs, once whoever handles it has said so.
+  /// What this request is called in logs, once its handler has said so.
   package final var identifier: [UInt8]?
   private let params: Params
   /// The bytes of `params`.

@@ -20,7 +20,7 @@ package struct ResponseHead: ~Copyable, Sendable {
     fields.reserveCapacity(capacity + 32)
   }
 
-  /// Adds a field; a value that could end its line is left out, since it is not ours to mend.
+  /// Adds a field; a value that could end its line is left out, since bloblo can't correct it.
   package mutating func add(_ name: StaticString, _ value: [UInt8]) {
     unsafe value.withUnsafeBufferPointer { unsafe add(name, $0) }
   }

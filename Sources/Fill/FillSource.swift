@@ -70,7 +70,7 @@ struct FillTarget: Sendable {
   let key: ObjectKey
   let isReplacement: Bool
 
-  /// What is written beside the object, so that whoever finds it later knows of what it is.
+  /// What is written beside the object, so that a person who finds it later knows what it is.
   var metadata: [(String, String)] {
     [("bloblo-digest", "\(digest)"), ("bloblo-size", String(size))]
   }

@@ -251,7 +251,7 @@ package final class Filler: Sendable {
       if publication == .elsewhere { abort(upload, of: target, over: &http) }
       return (publication, spool.bytes)
     } catch {
-      // At once: whoever waits for bytes need not wait for the upload's end.
+      // At once: readers that wait for bytes need not wait for the upload's end.
       fill.breakOff(error)
       abort(upload, of: target, over: &http)
       // The bytes of others may be there though ours are not wanted any more.

@@ -21,7 +21,7 @@ final class MultipartFill: Sendable {
     var isBeginningLost = false
     var uploaded: [UploadedPart] = []
     var uploadedBytes: Int64 = 0
-    /// Since the last part went up, the reading has waited in vain.
+    /// Since the last part went up, the reading has waited for nothing.
     var isStoreSlow = false
     var workers = 0
     /// Whether bytes may still come in.

@@ -28,7 +28,7 @@ struct ReadingPlan: Sendable {
   private(set) var lead = 0
   private var live: Set<Int> = []
   private var count = 0
-  /// Ends of connections so far, and the beginning: whoever waits for one compares.
+  /// Ends of connections so far, and the beginning: a waiting thread compares.
   private(set) var changes = 0
   private var retries = 0
   private var retriedAt: Int64 = 0

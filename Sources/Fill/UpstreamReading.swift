@@ -130,7 +130,7 @@ final class UpstreamReading: Sendable {
     state.update { if $0.end == nil { $0.end = .failure(error) } }
   }
 
-  /// A client that reads along bears as slow an upstream as it would without us; where there is none,
+  /// A client that reads along waits for a slow registry as long as it would without bloblo; without a client,
   /// a place among the fills is worth more.
   private func whyImpatient() -> FillError? {
     let now = ContinuousClock.now

@@ -3,7 +3,7 @@ internal import Offload
 internal import Primitives
 internal import Telemetry
 
-/// One request for a blob on its way through: what was asked, where, and whom to answer.
+/// One request for a blob on its way through: what was asked, where, and by which request.
 struct BlobExchange: Sendable {
   let request: Request
   let blob: BlobRequest

@@ -77,7 +77,7 @@ extension Request {
     return hash.value
   }
 
-  /// Source: RFC 9110 §13.1; `If-Range` is left to whoever serves the range.
+  /// Source: RFC 9110 §13.1; `If-Range` is left to the server of the range.
   fileprivate var isConditional: Bool {
     has("HTTP_IF_NONE_MATCH") || has("HTTP_IF_MATCH") || has("HTTP_IF_MODIFIED_SINCE")
       || has("HTTP_IF_UNMODIFIED_SINCE")

@@ -19,7 +19,7 @@ package struct BlobRequest: Sendable {
   package let method: Method
   package let question: Question
   package let range: Range
-  /// Whether the answer hangs on a validator (`If-None-Match` and its kin): the registry's validators are
+  /// Whether the answer hangs on a validator (`If-None-Match` and the like): the registry's validators are
   /// not S3's, so only the registry can judge.
   package let isConditional: Bool
   /// The validator of `If-Range`. Source: RFC 9110 §13.1.5.

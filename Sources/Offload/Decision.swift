@@ -49,7 +49,7 @@ package enum PassReason: Sendable, Equatable {
   case switchedOff
   /// `bloblo purge` has taken the blob out of the bucket a moment ago.
   case purged
-  /// `If-None-Match` and its kin.
+  /// `If-None-Match` and the like.
   case conditional
   /// Several ranges, a HEAD with a range, a unit that is not bytes, or a range beyond the end of a blob that the web
   /// server would read.

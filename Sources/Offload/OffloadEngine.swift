@@ -299,7 +299,7 @@ package struct OffloadEngine: Sendable {
       .present(blob, nil), of: BlobKey(location: location, digest: digest), lookedAt: now)
   }
 
-  /// A blob has come into the bucket, for whichever location: that it was not there is true no more.
+  /// A blob has come into the bucket, for whichever location: a cached absence no longer holds.
   package func forgetAbsence(of digest: Digest, in location: LocationID, at now: Moment) {
     let key = BlobKey(location: location, digest: digest)
     guard case .absent? = memories.object(key, at: now)?.presence else { return }

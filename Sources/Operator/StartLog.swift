@@ -19,10 +19,14 @@ package struct StartLog {
   package func tellSettings(of environment: [String: String], from file: EnvironmentFile?) {
     if let file { logger.info("settings read from a file", metadata: ["file": "\(file.path)"]) }
     tellProxies(of: environment, to: logger)
-    for warning in settings.warnings { logger.warning("\(warning)") }
+    for warning in settings.warnings {
+      logger.warning("a setting looks wrong", metadata: ["advice": "\(warning)"])
+    }
     let hosts = clientsNames(ofRegistryIn: settings)
     if let (words, advice) = SameHostCheck(settings.location, registryHosts: hosts).finding {
-      logger.warning("\(words)", metadata: ["advice": "\(advice)"])
+      logger.warning(
+        "clients take the registry and S3 for one host",
+        metadata: ["reason": "\(words)", "advice": "\(advice)"])
     }
   }
 

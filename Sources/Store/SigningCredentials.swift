@@ -42,7 +42,7 @@ package struct CredentialsError: Error {
 }
 
 extension CredentialChain.Outcome {
-  /// What only the operator can mend.
+  /// What only the operator can correct.
   package var problems: [String] {
     switch self {
     case .found: []

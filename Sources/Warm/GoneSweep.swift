@@ -4,7 +4,7 @@ package import Registry
 package import S3
 package import Store
 
-/// Finds, and removes, the objects of blobs that the registry has no more.
+/// Finds, and removes, the objects of blobs that the registry no longer has.
 ///
 /// What a tag's manifests name is there. Any other object is asked for in each repository, immediately before it
 /// goes: it is gone only when every one says 404.

@@ -118,6 +118,6 @@ package final class WarmReport: Sendable {
 
 private func put(_ text: String, to descriptor: Int32) {
   let bytes = Array(text.utf8)
-  // Whoever closed the output does not want to know.
+  // Nothing useful can be done if the output is closed.
   _ = unsafe bytes.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
 }

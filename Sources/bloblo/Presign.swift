@@ -9,7 +9,7 @@ import System
 /// Prints a URL as clients get it.
 struct Presign: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Print a URL that gives a blob from the bucket to whoever has it.",
+    abstract: "Print a URL that gives a blob from the bucket to anyone who has it.",
     discussion: """
       The URL is a password for BLOBLO_PRESIGN_EXPIRES. Ends with 1 when the bucket has no such blob, or says \
       nothing; the URL is printed only if it would work.

@@ -24,7 +24,7 @@ def test_an_argument_s_mistake_is_told_before_anything_else(alone, words, told):
 def test_the_right_name_is_offered_at_start_in_check_and_on_the_page(alone, wrong, right):
     bloblo = alone(**{wrong: "value"})
     words = f"{wrong}: unknown, ignored; did you mean {right}?"
-    assert any(words in line["message"] for line in bloblo.lines("did you mean"))
+    assert any(words in line["advice"] for line in bloblo.lines("did you mean"))
     assert words in bloblo.run("check").stdout
     assert words in bloblo.page()[1]
 

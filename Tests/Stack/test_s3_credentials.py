@@ -172,7 +172,7 @@ def test_sweep_waits_for_the_credential(site):
     site.is_down = False
     site.wait(lambda: left(stack.BUCKET) == 0)
     assert len(site.lines("listing multipart uploads failed")) == 1
-    site.wait(lambda: site.lines("looked for multipart uploads that were left behind"))
+    site.wait(lambda: site.lines("multipart uploads swept"))
     # Another location's bucket is swept once a request has come from there.
     assert left(other) == 1
     assert fastcgi.ask(site.servers.socket, blob_path(site.digest, "a"), "HEAD", SERVER_SOFTWARE="nginx",

@@ -60,7 +60,7 @@ struct FrontServer: Sendable {
     request.answer(head)
   }
 
-  /// Under which the registry shall hear of a request that Apache hands on; nginx has given it the id itself.
+  /// Under which the registry hears of a request that Apache hands on; nginx has given it the id itself.
   private func addID(of request: Request, to head: inout ResponseHead, _ kind: FrontServerKind) {
     guard kind == .apache else { return }
     head.add("X-Bloblo-Request-Id", RequestID(request).bytes)

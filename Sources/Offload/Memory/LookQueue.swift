@@ -1,6 +1,6 @@
 package import Registry
 
-/// A blob at a location, whoever asks for it.
+/// A blob at a location, for any client.
 package struct BlobKey: Spread, Sendable {
   package let location: LocationID
   package let digest: Digest

@@ -136,7 +136,8 @@ package struct BucketCheck {
     } else {
       report.warn(
         "bucket.region", "the bucket is in \(region), set is \(set)",
-        advice: "set BLOBLO_S3_REGION=\(region): each start asks in vain until it has learnt this")
+        advice:
+          "set BLOBLO_S3_REGION=\(region): otherwise the first request after each start fails once")
     }
   }
 

@@ -159,7 +159,9 @@ extension Capacity {
   package static func widen(forUpstreamConnections connections: Int, _ logger: Logger) {
     raiseDescriptorLimit()
     for finding in Capacity().ofThisProcess(upstreamConnections: connections) {
-      logger.warning("\(finding.words)", metadata: ["advice": "\(finding.advice)"])
+      logger.warning(
+        "a limit of this machine is low",
+        metadata: ["reason": "\(finding.words)", "advice": "\(finding.advice)"])
     }
   }
 

@@ -35,7 +35,7 @@ struct FrontPassCheck {
       return report.warn(
         "front.pass",
         "the web server guards the registry, so a pass can't be seen without a credential",
-        advice: "--user NAME, of one whom the web server lets in")
+        advice: "--user NAME: a user that the web server lets in")
     }
     pass(&report, &http)
   }

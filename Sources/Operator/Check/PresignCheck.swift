@@ -86,7 +86,7 @@ struct PresignCheck {
       url.string, subject: "presign.expiry", what: "a URL past its life", report: &report,
       over: &http,
       advice:
-        "this server gives a blob to whoever ever had a URL for it: docs/s3.md lists the servers that bloblo was verified on"
+        "this server takes a URL after its end: docs/s3.md lists the servers that bloblo was verified on"
     )
   }
 

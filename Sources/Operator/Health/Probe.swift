@@ -49,7 +49,9 @@ package final class Probe: BackgroundService {
       } while isStopped.wait(for: Self.interval) { $0 ? true : nil } == nil
     }
     guard let thread else {
-      return logger.error("cannot create a thread; there are no health checks")
+      return logger.error(
+        "cannot create a thread",
+        metadata: ["thread": "probe", "advice": "there are no health checks: start bloblo again"])
     }
     thread.detach()
   }

@@ -11,11 +11,11 @@ extension S3Error {
     case .refused(_, let refusal) where refusal.status == 404:
       "Create the bucket, or set BLOBLO_S3_BUCKET_NAME; BLOBLO_S3_ENDPOINT_URL ends before the bucket's name."
     case .refused(_, let refusal) where refusal.code == "SignatureDoesNotMatch":
-      "The secret key is not the access key's: set AWS_SECRET_ACCESS_KEY, or mend the source."
+      "The secret key is not the access key's: set AWS_SECRET_ACCESS_KEY, or correct the source."
     case .refused(_, let refusal) where refusal.code == "InvalidAccessKeyId":
-      "S3 does not know the access key: set AWS_ACCESS_KEY_ID, or mend the source."
+      "S3 does not know the access key: set AWS_ACCESS_KEY_ID, or correct the source."
     case .refused(_, let refusal) where refusal.isOfCredential:
-      "The session token has ended, or is not this key's: mend the source of the credential."
+      "The session token has ended, or is not this key's: correct the source of the credential."
     case .refused(_, let refusal) where refusal.code == "RequestTimeTooSkewed":
       "This host's clock is wrong: run chrony or systemd-timesyncd."
     case .refused(_, let refusal) where refusal.status == 403:

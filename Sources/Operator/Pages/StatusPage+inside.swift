@@ -10,7 +10,7 @@ extension StatusPage {
     let memories: [HTML] = operation.memories.map { name, counts in
       let asked = counts.hits + counts.misses
       return row([
-        ("Memory", name), ("Entries", "\(counts.entries)"),
+        ("Cache", name), ("Entries", "\(counts.entries)"),
         ("Found", asked == 0 ? "–" : "\(counts.hits * 100 / asked) % of \(asked)"),
         ("Evicted", "\(counts.evictions)"),
       ])
@@ -32,7 +32,7 @@ extension StatusPage {
     return """
       <section aria-labelledby="h-inside"><h2 id="h-inside">Inside</h2>
       <div id="inside" class="pair" data-live>\
-      \(table(["Memory", "Entries", "Found", "Evicted"], memories, isWide: false))\
+      \(table(["Cache", "Entries", "Found", "Evicted"], memories, isWide: false))\
       \(table(["Threads", "Busy", "Waiting"], all, isWide: false))</div></section>
       """
   }

@@ -55,7 +55,9 @@ package final class Sweeper: BackgroundService {
       } while isStopped.wait(for: Self.interval) { $0 ? true : nil } == nil
     }
     guard let thread else {
-      return logger.warning("cannot create a thread; multipart uploads that were left behind stay")
+      return logger.warning(
+        "cannot create a thread",
+        metadata: ["thread": "sweep", "advice": "multipart uploads stay: run `bloblo sweep`"])
     }
     thread.detach()
   }
@@ -72,7 +74,7 @@ package final class Sweeper: BackgroundService {
       let isRecovered = plan.succeeded(place, at: .now, chance: chance)
       guard report.aborted + report.failed > 0 || isRecovered else { return }
       logger.info(
-        "looked for multipart uploads that were left behind",
+        "multipart uploads swept",
         metadata: [
           "s3.bucket": "\(place.bucket)", "aborted": "\(report.aborted)",
           "failed": "\(report.failed)",
@@ -80,7 +82,7 @@ package final class Sweeper: BackgroundService {
     } catch {
       guard plan.failed(place, at: .now, chance: chance) else { return }
       logger.warning(
-        "listing multipart uploads failed; bloblo retries",
+        "listing multipart uploads failed",
         metadata: ["s3.bucket": "\(place.bucket)", "s3.error": "\(error)"])
     }
   }

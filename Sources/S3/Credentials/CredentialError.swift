@@ -1,7 +1,7 @@
 /// Why a source that is set up gives no credential. Its words hold no secret.
 package struct CredentialError: Error, Hashable, Sendable, CustomStringConvertible {
   package enum Kind: Sendable {
-    /// It is set up wrongly: only the operator can mend it.
+    /// It is set up wrongly: only the operator can correct it.
     case misconfigured
     /// It did not answer, or said no: it may a moment later.
     case unavailable

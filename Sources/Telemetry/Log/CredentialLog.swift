@@ -27,7 +27,9 @@ package struct CredentialLog: CredentialObserver, BucketObserver {
   package func failed(_ reason: String, lifeLeft: Int64?) {
     switch lifeLeft {
     case .max?:
-      log(.warning, "credential not refreshed; the old one serves", fields: ["reason": "\(reason)"])
+      log(
+        .warning, "credential not refreshed; the old one serves as long as it lives",
+        fields: ["reason": "\(reason)", "credential.life": "without end"])
     case let seconds? where seconds > 0:
       log(
         .warning, "credential not refreshed; the old one serves as long as it lives",
@@ -57,7 +59,10 @@ package struct CredentialLog: CredentialObserver, BucketObserver {
     }
     log(
       .warning,
-      "this machine's clock differs from S3's: signatures are corrected; set it by NTP",
-      fields: ["clock.correction": "\(seconds)s"])
+      "this machine's clock differs from S3's",
+      fields: [
+        "clock.correction": "\(seconds)s",
+        "advice": "signatures are corrected; set the clock by NTP",
+      ])
   }
 }

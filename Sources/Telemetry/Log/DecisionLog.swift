@@ -53,6 +53,7 @@ package struct DecisionLog: Sendable {
     else { return }
     var fields = blob.map { blobFields($0) } ?? [:]
     if let words = reason.words { fields[trouble.field] = "\(words)" }
+    if let advice = trouble.advice { fields["advice"] = "\(advice)" }
     if repeated > 0 { fields["repeated"] = .stringConvertible(repeated) }
     logger.log(level: trouble.level, "\(trouble.message)", metadata: fields)
   }
@@ -96,10 +97,13 @@ package struct DecisionLog: Sendable {
 
   @Sendable package func wrongParams(_ problems: [String]) {
     guard let repeated = wrongParamsLimit.admit(.one, at: Moment.now().steady) else { return }
-    var fields: Logger.Metadata = ["problems": "\(problems.joined(separator: "; "))"]
+    var fields: Logger.Metadata = [
+      "problems": "\(problems.joined(separator: "; "))",
+      "advice": "its requests pass until the web server's file is corrected",
+    ]
     if repeated > 0 { fields["repeated"] = .stringConvertible(repeated) }
     logger.error(
-      "a location of the web server sets params that are wrong; its requests pass",
+      "a location of the web server sets params that are wrong",
       metadata: fields)
   }
 
@@ -107,7 +111,8 @@ package struct DecisionLog: Sendable {
     var fields = blobFields(blob)
     fields["body.sent"] = .stringConvertible(offset)
     fields["blob.size"] = .stringConvertible(size)
-    logger.info("body broken off: upstream broke off, or the client left", metadata: fields)
+    fields["reason"] = "the registry or S3 broke off, or the client left"
+    logger.info("body broken off", metadata: fields)
   }
 }
 
@@ -138,7 +143,9 @@ private struct Trouble {
   let message: String
   /// What the reason's words are called.
   var field = "reason.words"
-  /// Whether nothing changes until someone does what the message says.
+  /// What to do.
+  var advice: String?
+  /// Whether nothing changes until someone does that.
   var isToldOnce = false
 }
 
@@ -151,9 +158,10 @@ extension PassReason.Kind {
     case .storeDenied:
       Trouble(
         level: .warning,
-        message:
-          "passed: S3 does not say whether it has the blob, and nothing is filled; grant s3:ListBucket on the bucket, and s3:GetObject on its objects",
-        field: "s3.error")
+        message: "passed: S3 does not say whether it has the blob", field: "s3.error",
+        advice:
+          "nothing is filled until then: grant s3:ListBucket on the bucket, and s3:GetObject on its objects"
+      )
     case .upstreamUnreachable:
       Trouble(
         level: .warning, message: "passed: upstream did not answer", field: "upstream.error")
@@ -161,30 +169,34 @@ extension PassReason.Kind {
       Trouble(
         level: .warning,
         message:
-          "passed: the registry asks for a credential for the host that bloblo asks it by, and clients use another; set BLOBLO_PRESERVE_HOST=true where the web server keeps Host",
+          "passed: the registry asks for a credential for the host that bloblo asks it by",
+        advice:
+          "clients use another host: set BLOBLO_PRESERVE_HOST=true where the web server keeps Host",
         isToldOnce: true)
     case .busy:
       Trouble(
         level: .warning,
-        message:
-          "passed: too many wait for upstream or S3; see reason.words, BLOBLO_UPSTREAM_CONNECTIONS, BLOBLO_THREADS"
+        message: "passed: too many wait for the registry or S3",
+        advice: "reason.words says for which: BLOBLO_UPSTREAM_CONNECTIONS, BLOBLO_THREADS"
       )
     case .coldLimit:
       Trouble(
         level: .warning,
-        message:
-          "passed: no more fills at a time; BLOBLO_FILL_CONCURRENCY or BLOBLO_SPOOL_MAX_BYTES is reached"
+        message: "passed: no more fills at a time",
+        advice: "BLOBLO_FILL_CONCURRENCY or BLOBLO_SPOOL_MAX_BYTES is reached"
       )
     case .longURL:
       Trouble(
         level: .error,
-        message:
-          "passed: signed URLs are longer than Apache takes (8 KiB); use a shorter session token"
+        message: "passed: signed URLs are longer than Apache takes",
+        advice:
+          "Apache takes 8 KiB: set BLOBLO_PRESIGN_ACCESS_KEY_ID to a key that has no session token"
       )
     case .noAcceleration:
       Trouble(
         level: .error,
-        message: "passed: BLOBLO_DELIVERY=accelerate, and no web server here that could")
+        message: "passed: BLOBLO_DELIVERY=accelerate, and no web server here that can read S3",
+        advice: "set BLOBLO_DELIVERY=redirect")
     default: nil
     }
   }

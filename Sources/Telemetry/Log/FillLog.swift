@@ -56,8 +56,12 @@ package struct FillLog: FillObserver {
   package func leftUpload(of digest: Digest, _ error: FillError) {
     figures.uploadsLeft.add()
     logger.warning(
-      "multipart upload left in the bucket: a lifecycle rule (AbortIncompleteMultipartUpload) or `bloblo sweep` clears it",
-      metadata: ["blob.digest": "\(digest)", "reason": "\(error)"])
+      "multipart upload left in the bucket",
+      metadata: [
+        "blob.digest": "\(digest)", "reason": "\(error)",
+        "advice":
+          "a lifecycle rule (AbortIncompleteMultipartUpload) or `bloblo sweep` clears it",
+      ])
   }
 }
 

@@ -9,18 +9,18 @@ import Store
 import System
 import Warm
 
-/// Clears what a killed instance left in the bucket, and what the registry has no more.
+/// Clears what a killed instance left in the bucket, and what the registry no longer has.
 struct Sweep: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract:
-      "Abort multipart uploads that were left behind; with --gone, find blobs that are no more.",
+      "Abort multipart uploads that were left behind; with --gone, find blobs that the registry no longer has.",
     discussion: """
       Aborts uploads that are older than BLOBLO_SWEEP_AGE (1d) and whose keys BLOBLO_S3_KEY_TEMPLATE can make; \
       others are not touched. `bloblo serve` does the same at its start and once a day. Ends with 1 if S3 refused \
       something.
 
-      With --gone it names the objects whose blobs the registry at BLOBLO_UPSTREAM_URL has no more, and with --delete \
-      too it removes them: those that no tag's manifests name, that each repository answers with 404, and that are \
+      With --gone it names the objects whose blobs the registry at BLOBLO_UPSTREAM_URL no longer has, and with \
+      --delete too it removes them: those that no tag's manifests name, that each repository answers with 404, and that are \
       older than that age. The credential is --user's, or docker's login, and must read the catalogue and all \
       repositories; the S3 key must list, and delete, objects. Not for a bucket that serves two registries. Ends with 1 \
       when the registry or S3 did not answer for an object, which then stays.
@@ -29,7 +29,7 @@ struct Sweep: ParsableCommand {
       Example: bloblo sweep --gone --user cleaner --password-file /etc/bloblo/cleaner
       """)
 
-  @Flag(help: "Find objects whose blobs the registry has no more, and name them.")
+  @Flag(help: "Find objects whose blobs the registry no longer has, and name them.")
   var gone = false
 
   @Flag(help: "With --gone: remove them.")

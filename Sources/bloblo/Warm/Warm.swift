@@ -7,7 +7,7 @@ import S3
 import Settings
 import Warm
 
-/// Fills the bucket ahead of those who will ask.
+/// Fills the bucket before clients ask.
 struct Warm: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Put the blobs of images into the bucket.",

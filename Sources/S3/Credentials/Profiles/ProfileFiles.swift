@@ -2,7 +2,7 @@ internal import System
 
 /// Where AWS's two shared files are, and which profile of them is ours.
 ///
-/// They are read at each use: whoever rotates them finds them read again.
+/// They are read at each use, so that a rotated key is used at once.
 ///
 /// Source: <https://docs.aws.amazon.com/sdkref/latest/guide/file-location.html>
 package struct ProfileFiles: Sendable {

@@ -49,7 +49,7 @@ struct WebIdentity {
     sessionName = text("AWS_ROLE_SESSION_NAME", "role_session_name")
   }
 
-  /// The token is read each time: whoever wrote it replaces it before it ends.
+  /// The token is read each time: its writer replaces it before it ends.
   func credential(
     _ environment: [String: String], _ settings: [String: String], over http: inout HTTPClient,
     now: UnixTime
