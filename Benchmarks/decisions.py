@@ -263,6 +263,14 @@ def cold(bench, facts, path, authorization, result):
                                    "p99_us": p99, "cpu_us": cpu, "rate_to_registry": rate / base[0]})
     table("cold decisions: one HEAD of the registry each",
           ("connections", "", "req/s", "to the registry", "p50 µs", "p99 µs", "bloblo CPU µs"), rows)
+    # More clients must not make it slower. The rounds of both take turns.
+    rates = {32: [], 256: []}
+    for _ in range(bench.options.rounds):
+        for connections, found in rates.items():
+            found.append(wrk(ports["cold"], path, authorization, connections, bench.options.seconds)[0])
+    few, many = (statistics.median(found) for found in rates.values())
+    result["cold_256_to_32"] = {"rate_32": few, "rate_256": many, "ratio": many / few}
+    print(f"GETs, 256 connections against 32: {many:.0f}/s against {few:.0f}/s, {many / few:.2f}")
 
 
 def dead(bench, facts, path, authorization, result):

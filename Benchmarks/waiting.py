@@ -7,7 +7,7 @@
 questions  so many clients, each with a connection and a credential of its own, ask for one blob at once; the registry
            (rollout/rollout.c) takes 300 ms for each HEAD: those whose turn has not come stand in bloblo's line
 readers    so many clients read one cold blob at 10 KiB a second each, of a registry that takes a minute for it;
-           meanwhile other cold blobs are read as fast as they come
+           meanwhile other cold blobs are read as fast as they come, and as many more without slow readers before
 
 Memory of nginx is what its workers have for themselves (Pss), at the peak that was seen.
 """
@@ -186,7 +186,7 @@ async def other(port, path, number):
 def readers(options):
     registry = Registry()
     slow = registry.add(48 << 20, 1)
-    cold = [registry.add((1 << 20) + number, 2) for number in range(options.others)]
+    cold = [registry.add((1 << 20) + number, 2) for number in range(2 * options.others)]
     with servers_of(registry.port, options) as servers:
         servers.up()
         port = int(servers.services["nginx"].url.rpartition(":")[2])
@@ -194,6 +194,18 @@ def readers(options):
 
         async def run():
             counts, stop = {}, asyncio.Event()
+            # Four at a time. An upload lasts longer than its reading: more than BLOBLO_FILL_CONCURRENCY fills pass.
+            turn = asyncio.Semaphore(4)
+
+            async def one(path, number):
+                async with turn:
+                    return await other(port, path, f"other-{number}")
+
+            async def all_of(paths):
+                return await asyncio.gather(*(one(path, number) for number, path in enumerate(paths)))
+
+            alone = await all_of(cold[options.others:])
+            await asyncio.sleep(10)
             tasks = []
             for number in range(options.count):
                 tasks.append(asyncio.create_task(slow_reader(port, slow, number, counts, stop)))
@@ -202,26 +214,23 @@ def readers(options):
             deadline = time.monotonic() + 120
             while sum(counts.values()) < options.count and time.monotonic() < deadline:
                 await asyncio.sleep(0.2)
-            # Four at a time: more than BLOBLO_FILL_CONCURRENCY fills pass.
-            turn = asyncio.Semaphore(4)
-
-            async def one(path, number):
-                async with turn:
-                    return await other(port, path, f"other-{number}")
-
-            others = await asyncio.gather(*(one(path, number) for number, path in enumerate(cold)))
+            others = await all_of(cold[:options.others])
             await asyncio.sleep(5)
             stop.set()
             await asyncio.gather(*tasks, return_exceptions=True)
-            return counts, others
+            return counts, others, alone
 
-        counts, others = asyncio.run(run())
-        ways = {}
-        for way, _ in others:
-            ways[way] = ways.get(way, 0) + 1
-        times = sorted(seconds for _, seconds in others)
-        return {"readers": options.count, "answers": counts, "others": ways,
-                "others_median_s": round(times[len(times) // 2], 3), "gets": registry.gets, **peak.figures()}
+        counts, others, alone = asyncio.run(run())
+        return {"readers": options.count, "answers": counts, "others": summary(others),
+                "others_without_readers": summary(alone), "gets": registry.gets, **peak.figures()}
+
+
+def summary(answers):
+    """How many came by which way, and the median of their seconds."""
+    ways = {}
+    for way, _ in answers:
+        ways[way] = ways.get(way, 0) + 1
+    return {**ways, "median_s": round(sorted(seconds for _, seconds in answers)[len(answers) // 2], 3)}
 
 
 def main():
