@@ -225,13 +225,19 @@ extension BlobFill.State {
 /// published any more.
 package final class FillFollower: Sendable {
   fileprivate let fill: BlobFill
+  private let readers: ReadersAlong
 
-  init(_ fill: BlobFill) {
+  init(_ fill: BlobFill, among readers: ReadersAlong) {
     self.fill = fill
+    self.readers = readers
     fill.follow(1)
+    readers.add(1)
   }
 
-  deinit { fill.follow(-1) }
+  deinit {
+    fill.follow(-1)
+    readers.add(-1)
+  }
 
   package enum Beginning: Sendable {
     /// Upstream has not answered yet.

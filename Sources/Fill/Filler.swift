@@ -42,6 +42,7 @@ package final class Filler: Sendable {
   private let observer: any FillObserver
   let budget: SpoolBudget
   let table = FillTable()
+  private let readersAlong = ReadersAlong()
   /// The names of those whose size is being asked for.
   private let asked = Monitor<Set<String>>([])
   private let uploads = Monitor<[MultipartFill]>([])
@@ -100,7 +101,7 @@ package final class Filler: Sendable {
     // A client does not wait for the queue; nor is what has another size the same blob.
     case .fill(let fill) where fill.isWaiting || !fill.isOf(size: source.size): .none
     case .fill(let fill) where fill.isStandingStill(at: now): .standsStill
-    case .fill(let fill): .follower(FillFollower(fill))
+    case .fill(let fill): .follower(FillFollower(fill, among: readersAlong))
     case .published: .published
     case .none: .none
     }
@@ -228,8 +229,8 @@ package final class Filler: Sendable {
     }
     let upload = MultipartFill(
       target, spool: spool, pool: uploaders, parallelParts: limits.parallelParts,
-      lead: isShared ? nil : 2 * partSize * Int64(limits.parallelParts)
-    ) { fill.progress.followers > 0 }
+      lead: isShared ? nil : 2 * partSize * Int64(limits.parallelParts),
+      clients: isShared ? readersAlong : nil)
     uploads.withLock { $0.append(upload) }
     defer {
       uploads.withLock { $0.removeAll { $0 === upload } }
@@ -288,6 +289,7 @@ package final class Filler: Sendable {
   ) throws(FillError) {
     try reading.finish(with: upload) { [table] in
       if table.isGivenUp { return .stopping }
+      upload?.goOn()
       // Where nothing can be published any more, only clients can want the rest.
       guard let end = upload?.end, fill.breakOffUnlessFollowed(end) else { return nil }
       return end

@@ -6,7 +6,8 @@ internal import Threading
 
 /// A multipart upload that grows with the spool: parts go up in parallel as they become whole.
 ///
-/// It never makes the reading wait: parts queue here, threads of the upload pool take them.
+/// It never makes the reading wait: parts queue here, threads of the upload pool take them. While clients read along,
+/// with whichever fill, parts wait for `ReadersAlong.courtesy`, and then go up one at a time.
 final class MultipartFill: Sendable {
   /// What there is to complete.
   enum Outcome: Sendable {
@@ -42,8 +43,9 @@ final class MultipartFill: Sendable {
   private let pool: ThreadPool<HTTPClient>
   private let parallelParts: Int
   private let lead: Int64?
-  /// Whether a client reads along.
-  private let isFollowed: @Sendable () -> Bool
+  /// Who comes first; `nil` for a fill that nobody waits for.
+  private let clients: ReadersAlong?
+  private let courtesyEnd: ContinuousClock.Instant
   /// What parts are summed by.
   let algorithm: PartChecksum.Algorithm
   private let state = Monitor(State())
@@ -52,14 +54,15 @@ final class MultipartFill: Sendable {
   ///   what is up. And what is up leaves the spool.
   init(
     _ target: FillTarget, spool: Spool, pool: ThreadPool<HTTPClient>, parallelParts: Int,
-    lead: Int64?, isFollowed: @escaping @Sendable () -> Bool
+    lead: Int64?, clients: ReadersAlong?, courtesy: Duration = ReadersAlong.courtesy
   ) {
     self.target = target
     self.spool = spool
     self.pool = pool
     self.parallelParts = parallelParts
     self.lead = lead
-    self.isFollowed = isFollowed
+    self.clients = clients
+    courtesyEnd = .now + courtesy
     algorithm = target.bucket.partChecksum
   }
 
@@ -67,6 +70,9 @@ final class MultipartFill: Sendable {
     state.withLock { if !$0.isOver { $0.waiting.append(part) } }
     callWorkers()
   }
+
+  /// To be called now and then while bytes come in: nobody says when the last client has gone, or has waited enough.
+  func goOn() { callWorkers() }
 
   /// No more bytes come in.
   func endReading() {
@@ -111,7 +117,10 @@ final class MultipartFill: Sendable {
   /// - Parameter isGivenUp: asked once a second; then the waiting ends.
   func waitForParts(unless isGivenUp: () -> Bool) throws(FillError) -> Outcome {
     while !isGivenUp() {
-      let result: Result<Outcome, S3Error>? = state.wait(for: .seconds(1)) { state in
+      goOn()
+      let result: Result<Outcome, S3Error>? = state.wait(
+        for: isPostponed ? .milliseconds(100) : .seconds(1)
+      ) { state in
         guard state.workers == 0 else { return nil }
         if state.isElsewhere { return .success(.elsewhere) }
         if let failure = state.failure { return .failure(failure) }
@@ -139,13 +148,18 @@ final class MultipartFill: Sendable {
     return upload ?? nil
   }
 
-  /// Has as many threads at work as there is work for; one alone until there is an upload, and while a client
-  /// reads what comes in: it shares its line, and perhaps its processors, with the upload.
+  private var hasClients: Bool { clients?.isEmpty == false }
+
+  /// Whether parts wait for clients that read.
+  private var isPostponed: Bool { hasClients && ContinuousClock.now < courtesyEnd }
+
+  /// Has as many threads at work as there is work for; one alone until there is an upload, and while clients read
+  /// along: they share their line, and perhaps their processors, with the upload.
   private func callWorkers() {
-    let isFollowed = isFollowed()
+    let (hasClients, isPostponed) = (hasClients, isPostponed)
     let missing = state.withLock { state in
-      guard !state.isOver else { return 0 }
-      let isAlone = state.upload == nil || state.isReading && isFollowed
+      guard !state.isOver, !isPostponed else { return 0 }
+      let isAlone = state.upload == nil || state.isReading && hasClients
       let limit = isAlone ? 1 : parallelParts
       let missing = max(0, min(limit - state.workers, state.waiting.count))
       state.workers += missing
@@ -161,7 +175,7 @@ final class MultipartFill: Sendable {
     do throws(S3Error) {
       look(&http)
       let upload = try begin(&http)
-      while let part = state.withLock({ $0.nextPart() }) {
+      while !isPostponed, let part = state.withLock({ $0.nextPart() }) {
         let uploaded = try send(part, to: upload, &http)
         if lead != nil { spool.discard(part.offset, count: part.count) }
         state.update { state in
