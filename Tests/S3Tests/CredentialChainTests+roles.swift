@@ -100,6 +100,16 @@ extension CredentialChainTests {
       testDescription: "a role that STS refuses", environment: sts,
       config: base + role("denied", by: "source_profile = base"),
       expected: .failed(.unavailable, words: "AccessDenied: not you")),
+    Case(
+      testDescription: "a role, and an STS without a scheme",
+      environment: ["AWS_ENDPOINT_URL_STS": "sts.example.com"],
+      config: base + role(by: "source_profile = base"),
+      expected: .failed(.misconfigured, words: "AWS_ENDPOINT_URL_STS (or")),
+    Case(
+      testDescription: "a role, and a region that is no name",
+      environment: ["AWS_REGION": "eu central 1"],
+      config: base + role(by: "source_profile = base"),
+      expected: .failed(.misconfigured, words: "AWS_REGION makes no URL of STS")),
   ]
 
   static let webIdentity = sts.merging([

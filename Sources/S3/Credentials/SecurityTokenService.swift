@@ -10,6 +10,8 @@ struct SecurityTokenService: Sendable {
   let endpoint: String
   let region: String
   private let authoritiesFile: String?
+  /// Where `endpoint` comes from.
+  private let setting: String
 
   /// The region's own service, unless another is named.
   ///
@@ -26,6 +28,8 @@ struct SecurityTokenService: Sendable {
     let isFIPS = isTrue(environment["AWS_USE_FIPS_ENDPOINT"] ?? settings["use_fips_endpoint"])
     // In us-gov the plain names are FIPS ones.
     let service = isFIPS && partition != .usGov ? "sts-fips" : "sts"
+    setting =
+      named == nil ? "AWS_REGION" : "AWS_ENDPOINT_URL_STS (or AWS_ENDPOINT_URL, or endpoint_url)"
     endpoint = named ?? "https://\(service).\(region).\(partition.domain)"
     authoritiesFile = environment.filled("AWS_CA_BUNDLE") ?? settings.filled("ca_bundle")
   }
@@ -72,6 +76,12 @@ struct SecurityTokenService: Sendable {
     _ form: [(String, String)], signedBy credential: Credential?, for source: String,
     over http: inout HTTPClient, now: UnixTime, action: String
   ) throws(CredentialError) -> Credential {
+    do throws(HTTPURLError) {
+      _ = try HTTPURL(endpoint)
+    } catch {
+      throw CredentialError(
+        .misconfigured, source: source, reason: "\(setting) makes no URL of STS: \(error)")
+    }
     let body = Array(
       form.map { "\(PercentEncoding.string($0.0))=\(PercentEncoding.string($0.1))" }
         .joined(separator: "&").utf8)
