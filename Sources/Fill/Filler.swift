@@ -42,7 +42,7 @@ package final class Filler: Sendable {
   private let observer: any FillObserver
   let budget: SpoolBudget
   let table = FillTable()
-  private let readersAlong = ReadersAlong()
+  private let readersAlong: ReadersAlong
   /// The names of those whose size is being asked for.
   private let asked = Monitor<Set<String>>([])
   private let uploads = Monitor<[MultipartFill]>([])
@@ -57,6 +57,7 @@ package final class Filler: Sendable {
     self.limits = limits
     self.observer = observer
     budget = SpoolBudget(limit: limits.spoolBytes)
+    readersAlong = ReadersAlong(places: limits.fills)
     readers = ThreadPool(name: "fill", threadLimit: limits.fills, queueLimit: 0) { HTTPClient() }
     connections = ThreadPool(
       name: "upstream", threadLimit: limits.fills * 3, queueLimit: limits.fills
@@ -189,6 +190,8 @@ package final class Filler: Sendable {
     looksFirst: Bool, over http: inout HTTPClient
   ) -> Bool {
     fill.takeTurn()
+    readersAlong.addFill(1)
+    defer { readersAlong.addFill(-1) }
     do throws(FillError) {
       guard !table.isGivenUp else { throw .stopping }
       guard !fill.isOlder(than: limits.queueTime) else { throw .stale }

@@ -151,7 +151,7 @@ final class MultipartFill: Sendable {
   private var hasClients: Bool { clients?.isEmpty == false }
 
   /// Whether parts wait for clients that read.
-  private var isPostponed: Bool { hasClients && ContinuousClock.now < courtesyEnd }
+  private var isPostponed: Bool { clients?.comeFirst == true && ContinuousClock.now < courtesyEnd }
 
   /// Has as many threads at work as there is work for; one alone until there is an upload, and while clients read
   /// along: they share their line, and perhaps their processors, with the upload.

@@ -2,15 +2,26 @@ internal import Synchronization
 
 /// The clients that read along with a fill now, in the whole process.
 ///
-/// An upload takes of the processors and of the line what they could have. S3 can wait, clients can't.
+/// An upload takes of the processors and of the line what they could have. S3 can wait, clients can't. But a fill whose
+/// upload waits keeps its place among the fills: when all places are taken, no upload waits.
 final class ReadersAlong: Sendable {
   /// How long an upload leaves the machine to clients at most. Without an end, one slow client would keep blobs out of
   /// the bucket.
   static let courtesy = Duration.seconds(10)
 
+  private let places: Int
   private let count = Atomic(0)
+  private let fills = Atomic(0)
+
+  /// - Parameter places: how many fills run at a time.
+  init(places: Int) { self.places = places }
 
   var isEmpty: Bool { count.load(ordering: .relaxed) == 0 }
 
+  /// Whether uploads wait for them.
+  var comeFirst: Bool { !isEmpty && fills.load(ordering: .relaxed) < places }
+
   func add(_ change: Int) { count.wrappingAdd(change, ordering: .relaxed) }
+
+  func addFill(_ change: Int) { fills.wrappingAdd(change, ordering: .relaxed) }
 }

@@ -99,13 +99,13 @@ import Testing
   @Test func `a fill is followed while a follower lives`() throws {
     let fill = try fill()
     do {
-      let follower = FillFollower(fill, among: ReadersAlong())
+      let follower = FillFollower(fill, among: ReadersAlong(places: 1))
       #expect(!fill.breakOffUnlessFollowed(.stale))
       extendLifetime(follower)
     }
     // Who comes after the last has gone, and after the decision, is not shown a first byte.
     #expect(fill.breakOffUnlessFollowed(.stale))
-    let late = FillFollower(fill, among: ReadersAlong())
+    let late = FillFollower(fill, among: ReadersAlong(places: 1))
     #expect(late.reader(within: patience) == nil)
     #expect(late.failure == .stale)
   }
@@ -114,12 +114,12 @@ import Testing
     let fill = try fill()
     fill.breakOff(.long(10))
     fill.breakOff(.stopping)
-    #expect(FillFollower(fill, among: ReadersAlong()).failure == .long(10))
+    #expect(FillFollower(fill, among: ReadersAlong(places: 1)).failure == .long(10))
   }
 
   @Test func `a fill that broke before its first byte has no reader`() throws {
     let fill = try fill()
-    let follower = FillFollower(fill, among: ReadersAlong())
+    let follower = FillFollower(fill, among: ReadersAlong(places: 1))
     #expect(follower.reader(within: .milliseconds(1)) == nil)
     #expect(follower.failure == nil)
     fill.breakOff(.stale)
@@ -131,7 +131,8 @@ import Testing
     let fill = try fill()
     let reservation = try room(10, in: SpoolBudget(limit: 10))
     fill.begin(.init(status: 200, fields: []), try Spool(in: "/tmp", reservation))
-    let reader = try #require(FillFollower(fill, among: ReadersAlong()).reader(within: patience))
+    let reader = try #require(
+      FillFollower(fill, among: ReadersAlong(places: 1)).reader(within: patience))
     #expect(reader.progress(beyond: 0, within: .milliseconds(1)) == .waiting)
     fill.advance(to: 4)
     fill.breakOff(.short(10, 4))

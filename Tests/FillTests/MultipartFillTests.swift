@@ -61,7 +61,7 @@ import Threading
   }
 
   @Test func `parts wait while clients read along, and go up when the last has gone`() throws {
-    let clients = ReadersAlong()
+    let clients = ReadersAlong(places: 2)
     clients.add(2)
     let upload = try upload(courtesy: .seconds(3600), clients)
     #expect(try wait(for: upload, looks: 3) == nil)
@@ -74,9 +74,19 @@ import Threading
   }
 
   @Test func `a slow client does not keep a blob out of the bucket`() throws {
-    let clients = ReadersAlong()
+    let clients = ReadersAlong(places: 2)
     clients.add(1)
     #expect(try wait(for: upload(courtesy: .zero, clients)) == 2)
+  }
+
+  @Test func `an upload that waits keeps no other blob from being filled`() throws {
+    let clients = ReadersAlong(places: 2)
+    clients.add(1)
+    clients.addFill(1)
+    let upload = try upload(courtesy: .seconds(3600), clients)
+    #expect(try wait(for: upload, looks: 3) == nil)
+    clients.addFill(1)
+    #expect(try wait(for: upload) == 2)
   }
 
   @Test func `a fill that nobody waits for leaves nobody room`() throws {
