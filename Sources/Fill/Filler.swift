@@ -155,6 +155,7 @@ package final class Filler: Sendable {
   /// uploads are aborted.
   package func stop(within limit: Duration) {
     readers.close()
+    readersAlong.stop()
     if !table.waitUntilEmpty(within: limit) {
       table.giveUp()
       if !table.waitUntilEmpty(within: .seconds(5)) {

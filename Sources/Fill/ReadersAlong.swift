@@ -12,6 +12,7 @@ final class ReadersAlong: Sendable {
   private let places: Int
   private let count = Atomic(0)
   private let fills = Atomic(0)
+  private let isStopping = Atomic(false)
 
   /// - Parameter places: how many fills run at a time.
   init(places: Int) { self.places = places }
@@ -19,9 +20,14 @@ final class ReadersAlong: Sendable {
   var isEmpty: Bool { count.load(ordering: .relaxed) == 0 }
 
   /// Whether uploads wait for them.
-  var comeFirst: Bool { !isEmpty && fills.load(ordering: .relaxed) < places }
+  var comeFirst: Bool {
+    !isEmpty && fills.load(ordering: .relaxed) < places && !isStopping.load(ordering: .relaxed)
+  }
 
   func add(_ change: Int) { count.wrappingAdd(change, ordering: .relaxed) }
+
+  /// The process is about to end: what is not up soon is lost.
+  func stop() { isStopping.store(true, ordering: .relaxed) }
 
   func addFill(_ change: Int) { fills.wrappingAdd(change, ordering: .relaxed) }
 }

@@ -89,6 +89,15 @@ import Threading
     #expect(try wait(for: upload) == 2)
   }
 
+  @Test func `a stop does not wait for clients`() throws {
+    let clients = ReadersAlong(places: 2)
+    clients.add(1)
+    let upload = try upload(courtesy: .seconds(3600), clients)
+    #expect(try wait(for: upload, looks: 3) == nil)
+    clients.stop()
+    #expect(try wait(for: upload) == 2)
+  }
+
   @Test func `a fill that nobody waits for leaves nobody room`() throws {
     #expect(try wait(for: upload(courtesy: .seconds(3600), nil)) == 2)
   }
