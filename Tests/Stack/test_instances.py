@@ -116,4 +116,5 @@ def test_one_is_killed_in_the_middle(four):
     # Those of the victim's blobs, and of no other.
     assert len(set(cut)) == held and len(cut) == held * CLIENTS
     assert all(pull.result().sha256 == digest.split(":")[1] for digest, pull in again)
-    assert reads(registry, digests) == 6 + held
+    # While the web server finds out who is dead, clients of one blob can come to different instances; not each to its own.
+    assert 6 + held <= reads(registry, digests) <= 6 + held * (len(instances) - 1)
