@@ -38,7 +38,7 @@ struct EnvironmentFileOption: ParsableArguments {
     throw ExitCode(EX_CONFIG)
   }
 
-  /// The settings of a command that serves nobody; which file was read is told.
+  /// The settings of a command that serves nobody. It says which file it has read.
   ///
   /// - Parameter options: settings that the command line has; `nil` for those it has not.
   func toolSettings(

@@ -1,4 +1,4 @@
-"""A registry hears one Host of a client, whoever asks it: bloblo's questions for pings, tokens and proofs, its fills, and
+"""A registry gets one Host for a client on every way: bloblo's questions for pings, tokens and proofs, its fills, and
 what the web server hands on. Registries bind tokens to it."""
 
 import contextlib
