@@ -24,6 +24,7 @@ import time
 import urllib.parse
 
 import stack
+from fakes.calendar import Calendar
 from fakes.client import basic
 from fakes.relay import Relay
 
@@ -32,7 +33,6 @@ SIZES = (1, 4 * KIB, 200 * KIB, 2 * MIB, 12 * MIB)
 TRIES = 6
 KEPT = 4  # threads of a pool that stay however long they are idle: ThreadPool
 QUIET = 30  # seconds: idle threads end, kept connections too
-FAKETIME = next(pathlib.Path("/usr/lib").rglob("libfaketimeMT.so.1"), None)
 ENDINGS = ("restart bloblo", "kill bloblo")
 FAULTS = ("restart s3", "stop s3", "kill s3", "restart registry", "stop registry", "relay cut", "relay slow",
           "relay stall", "stop bloblo", "delete objects", "truncate objects", "step clock", "endpoint closed",
@@ -61,8 +61,9 @@ class LogPipe(threading.Thread):
 
 
 class Soak:
-    def __init__(self, servers, relay, endpoint, log, chosen):
-        self.servers, self.relay, self.endpoint, self.log, self.chosen = servers, relay, endpoint, log, chosen
+    def __init__(self, servers, relay, endpoint, log, calendar, chosen):
+        self.servers, self.relay, self.endpoint, self.log = servers, relay, endpoint, log
+        self.calendar, self.chosen = calendar, chosen
         self.facts = servers.facts()
         self.credential, self.stranger = basic("alice"), basic("alice", "wrong")
         self.blobs = []
@@ -203,9 +204,9 @@ class Soak:
             elif name == "objects":
                 self.hurt_objects(verb)
             elif name == "clock":
-                set_clock(self.servers, random.choice([-3600, -1200, 1200, 3600]))
+                self.calendar.set(random.choice([-3600, -1200, 1200, 3600]))
                 time.sleep(length)
-                set_clock(self.servers, 0)
+                self.calendar.set(0)
             elif name == "log":
                 self.log.is_stalled = True
                 time.sleep(length)
@@ -307,19 +308,10 @@ class Soak:
             self.problems.append("nothing was pulled, or nothing from S3")
 
 
-def set_clock(servers, seconds):
-    """bloblo's calendar; its steady clock is the system's."""
-    if FAKETIME:
-        (servers.folder / "faketime").write_text(f"{seconds:+d}")
-
-
-def environment(servers, endpoint):
+def environment(endpoint, calendar):
     """bloblo's, beside the stack's own."""
-    set_clock(servers, 0)
-    calendar = {"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(servers.folder / "faketime"),
-                "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
     return {"BLOBLO_LOOK_AS_CLIENT": "on", "BLOBLO_S3_PUBLIC_ENDPOINT_URL": f"http://localhost:{endpoint.port}",
-            **(calendar if FAKETIME else {})}
+            **calendar.environment}
 
 
 def main():
@@ -344,10 +336,11 @@ def main():
     try:
         with stack.Stack(stack.options(words + ["--keep"] * chosen.keep)) as servers:
             relay.target, endpoint.target = servers.services["registry"].port, servers.s3_public_port
-            servers.options.env |= environment(servers, endpoint)
+            calendar = Calendar(servers.folder)
+            servers.options.env |= environment(endpoint, calendar)
             log = LogPipe(servers.services["bloblo"])
             servers.up()
-            soak = Soak(servers, relay, endpoint, log, chosen)
+            soak = Soak(servers, relay, endpoint, log, calendar, chosen)
             soak.run()
     except stack.StackError as error:
         sys.exit(f"soak: {error}")

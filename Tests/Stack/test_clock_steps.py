@@ -1,30 +1,12 @@
 """The calendar is set while bloblo runs: signed URLs go by the steady clock and by S3's time."""
 
-import pathlib
 import time
 
 import pytest
 
+from fakes.calendar import Calendar
 from fakes.s3 import FakeS3
 from test_presence import Pulling
-
-LIBRARY = next(pathlib.Path("/usr/lib").rglob("libfaketimeMT.so.1"), None)
-
-
-class Calendar:
-    """bloblo's own, which tests set; its steady clock is the system's."""
-
-    def __init__(self, folder):
-        self.file = folder / "faketime"
-        self.set(0)
-
-    def set(self, seconds):
-        self.file.write_text(f"{seconds:+d}")
-
-    @property
-    def environment(self):
-        return {"LD_PRELOAD": str(LIBRARY), "FAKETIME_TIMESTAMP_FILE": str(self.file), "FAKETIME_NO_CACHE": "1",
-                "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
 
 
 @pytest.mark.parametrize("before, after", [(0, -3600), (0, 3600), (-1200, 0), (1200, 0)])

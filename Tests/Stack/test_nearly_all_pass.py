@@ -5,8 +5,8 @@ bloblo's clocks run forty times as fast, the steady one too.
 
 import pytest
 
+from fakes.calendar import LIBRARY
 from fakes.waiting import eventually
-from test_clock_steps import LIBRARY
 
 pytestmark = pytest.mark.long
 FAST = {"LD_PRELOAD": str(LIBRARY), "FAKETIME": "+0 x40", "BLOBLO_LOOK_AS_CLIENT": "off",

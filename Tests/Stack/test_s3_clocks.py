@@ -1,12 +1,13 @@
 """bloblo's clock is wrong from the start, or is set while it runs; SeaweedFS refuses what is 15 minutes off."""
 
-import pathlib
-
 import pytest
 
 import stack
+from fakes.calendar import Calendar
 from fakes.waiting import eventually
 from front_site import Site
+
+HOUR = 3600
 
 
 class Clocked(Site):
@@ -15,16 +16,8 @@ class Clocked(Site):
     def __init__(self, servers, registry):
         super().__init__(servers, "nginx")
         self.fake = registry
-        self.clock = servers.folder / "clock"
-        library, = pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
-        servers.options.env |= {
-            "LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(self.clock), "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-
-    def set(self, shift):
-        file = self.clock.with_suffix(".new")
-        file.write_text(shift + "\n")
-        file.replace(self.clock)
+        self.calendar = Calendar(servers.folder)
+        servers.options.env |= self.calendar.environment
 
     def cold_then_warm(self):
         """A fill in parts, then a redirect whose URL works."""
@@ -45,9 +38,9 @@ def site(make_stack, fake_registry):
     return Clocked(make_stack("s3,nginx,bloblo", "--registry", fake_registry.address, start=False), fake_registry)
 
 
-@pytest.mark.parametrize("shift", ["-2h", "+2h"])
+@pytest.mark.parametrize("shift", [-2 * HOUR, 2 * HOUR])
 def test_wrong_from_the_start(site, shift):
-    site.set(shift)
+    site.calendar.set(shift)
     site.servers.up()
     site.cold_then_warm()
     assert site.lines("this machine's clock differs from S3's")
@@ -55,10 +48,9 @@ def test_wrong_from_the_start(site, shift):
 
 @pytest.mark.long
 def test_set_while_it_runs(site):
-    site.set("+0")
     site.servers.up()
     digest = site.cold_then_warm()
-    for shift in ("+3h", "-3h", "+0"):
-        site.set(shift)
+    for shift in (3 * HOUR, -3 * HOUR, 0):
+        site.calendar.set(shift)
         site.assert_warm(digest)
         site.cold_then_warm()
