@@ -194,6 +194,16 @@ final class BlobFill: Sendable {
     return try result?.get()
   }
 
+  /// Lets some time go by.
+  ///
+  /// - Throws: why no more bytes will come.
+  func pause(for time: Duration) throws(FillError) {
+    let error: FillError? = state.wait(for: time) { state in
+      if case .broken(let error) = state.phase { error } else { nil }
+    }
+    if let error { throw error }
+  }
+
   /// No more bytes will come. Said as soon as it is known: those who read along must not wait for what is
   /// still to be cleared up.
   func breakOff(_ error: FillError) {
@@ -231,12 +241,12 @@ package final class FillFollower: Sendable {
     self.fill = fill
     self.readers = readers
     fill.follow(1)
-    readers.add(1)
+    readers.begin()
   }
 
   deinit {
     fill.follow(-1)
-    readers.add(-1)
+    readers.end()
   }
 
   package enum Beginning: Sendable {

@@ -3,7 +3,7 @@ internal import Registry
 internal import S3
 internal import Threading
 
-/// Hashes a blob from its spool, behind those who read along: they wait for bytes, the hash does not.
+/// Hashes a blob from its spool, behind those who read along: while they come first, the hash waits with the upload.
 ///
 /// One pass: what is to be uploaded in parts is hashed for its part, and cut, while it is still in the
 /// processor's cache for the digest.
@@ -13,6 +13,7 @@ final class BlobHashing: Sendable {
   private let fill: BlobFill
   private let spool: Spool
   private let parts: Parts?
+  private let courtesy: Courtesy
   private let verdict = Monitor<Result<Void, FillError>?>(nil)
 
   /// How long a part is, what it is summed by, and who takes it.
@@ -22,10 +23,11 @@ final class BlobHashing: Sendable {
     let take: @Sendable (BlobPart) -> Void
   }
 
-  init(_ fill: BlobFill, spool: Spool, parts: Parts?) {
+  init(_ fill: BlobFill, spool: Spool, parts: Parts?, courtesy: Courtesy) {
     self.fill = fill
     self.spool = spool
     self.parts = parts
+    self.courtesy = courtesy
   }
 
   /// Hashes on a thread of the pool, as the spool grows.
@@ -46,6 +48,11 @@ final class BlobHashing: Sendable {
     try verdict.get()
   }
 
+  /// Nobody needs a hash before the upload goes up.
+  private func waitForClients() throws(FillError) {
+    while courtesy.isDue { try fill.pause(for: .milliseconds(100)) }
+  }
+
   /// Hashes to the blob's end, as far as that has come, and compares.
   func verify() -> Result<Void, FillError> {
     Result { () throws(FillError) in
@@ -56,6 +63,7 @@ final class BlobHashing: Sendable {
       var piece = [UInt8](repeating: 0, count: Self.pieceBytes)
       var offset: Int64 = 0
       while offset < spool.bytes {
+        try waitForClients()
         guard let end = try fill.waitForBytes(beyond: offset) else { continue }
         let count = try spool.read(into: &piece, at: offset, upTo: end)
         let bytes = piece.span.extracting(0..<count)

@@ -228,13 +228,14 @@ package final class Filler: Sendable {
     let partSize = PartSize(for: spool.bytes, preferred: limits.partBytes).bytes
     guard spool.bytes > partSize else {
       try finish(reading, of: fill, upload: nil)
-      try BlobHashing(fill, spool: spool, parts: nil).verify().get()
+      try BlobHashing(fill, spool: spool, parts: nil, courtesy: Courtesy(to: nil)).verify().get()
       return (try put(target, from: spool, over: &http), spool.bytes)
     }
+    let courtesy = Courtesy(to: isShared ? readersAlong : nil)
     let upload = MultipartFill(
       target, spool: spool, pool: uploaders, parallelParts: limits.parallelParts,
       lead: isShared ? nil : 2 * partSize * Int64(limits.parallelParts),
-      clients: isShared ? readersAlong : nil)
+      courtesy: courtesy)
     uploads.withLock { $0.append(upload) }
     defer {
       uploads.withLock { $0.removeAll { $0 === upload } }
@@ -247,7 +248,7 @@ package final class Filler: Sendable {
       let parts = BlobHashing.Parts(bytes: partSize, algorithm: upload.algorithm) {
         upload.add($0)
       }
-      let hashing = BlobHashing(fill, spool: spool, parts: parts)
+      let hashing = BlobHashing(fill, spool: spool, parts: parts, courtesy: courtesy)
       let isAlongside = hashing.start(on: hashers)
       try finish(reading, of: fill, upload: upload)
       upload.endReading()

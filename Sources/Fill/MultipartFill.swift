@@ -7,7 +7,7 @@ internal import Threading
 /// A multipart upload that grows with the spool: parts go up in parallel as they become whole.
 ///
 /// It never makes the reading wait: parts queue here, threads of the upload pool take them. While clients read along,
-/// with whichever fill, parts wait for `ReadersAlong.courtesy`, and then go up one at a time.
+/// with whichever fill, parts wait as long as `Courtesy` says, and then go up one at a time.
 final class MultipartFill: Sendable {
   /// What there is to complete.
   enum Outcome: Sendable {
@@ -43,9 +43,7 @@ final class MultipartFill: Sendable {
   private let pool: ThreadPool<HTTPClient>
   private let parallelParts: Int
   private let lead: Int64?
-  /// Who comes first; `nil` for a fill that nobody waits for.
-  private let clients: ReadersAlong?
-  private let courtesyEnd: ContinuousClock.Instant
+  private let courtesy: Courtesy
   /// What parts are summed by.
   let algorithm: PartChecksum.Algorithm
   private let state = Monitor(State())
@@ -54,15 +52,14 @@ final class MultipartFill: Sendable {
   ///   what is up. And what is up leaves the spool.
   init(
     _ target: FillTarget, spool: Spool, pool: ThreadPool<HTTPClient>, parallelParts: Int,
-    lead: Int64?, clients: ReadersAlong?, courtesy: Duration = ReadersAlong.courtesy
+    lead: Int64?, courtesy: Courtesy
   ) {
     self.target = target
     self.spool = spool
     self.pool = pool
     self.parallelParts = parallelParts
     self.lead = lead
-    self.clients = clients
-    courtesyEnd = .now + courtesy
+    self.courtesy = courtesy
     algorithm = target.bucket.partChecksum
   }
 
@@ -119,7 +116,7 @@ final class MultipartFill: Sendable {
     while !isGivenUp() {
       goOn()
       let result: Result<Outcome, S3Error>? = state.wait(
-        for: isPostponed ? .milliseconds(100) : .seconds(1)
+        for: courtesy.isDue ? .milliseconds(100) : .seconds(1)
       ) { state in
         guard state.workers == 0 else { return nil }
         if state.isElsewhere { return .success(.elsewhere) }
@@ -148,15 +145,10 @@ final class MultipartFill: Sendable {
     return upload ?? nil
   }
 
-  private var hasClients: Bool { clients?.isEmpty == false }
-
-  /// Whether parts wait for clients that read.
-  private var isPostponed: Bool { clients?.comeFirst == true && ContinuousClock.now < courtesyEnd }
-
   /// Has as many threads at work as there is work for; one alone until there is an upload, and while clients read
   /// along: they share their line, and perhaps their processors, with the upload.
   private func callWorkers() {
-    let (hasClients, isPostponed) = (hasClients, isPostponed)
+    let (hasClients, isPostponed) = (courtesy.hasClients, courtesy.isDue)
     let missing = state.withLock { state in
       guard !state.isOver, !isPostponed else { return 0 }
       let isAlone = state.upload == nil || state.isReading && hasClients
@@ -175,7 +167,7 @@ final class MultipartFill: Sendable {
     do throws(S3Error) {
       look(&http)
       let upload = try begin(&http)
-      while !isPostponed, let part = state.withLock({ $0.nextPart() }) {
+      while !courtesy.isDue, let part = state.withLock({ $0.nextPart() }) {
         let uploaded = try send(part, to: upload, &http)
         if lead != nil { spool.discard(part.offset, count: part.count) }
         state.update { state in

@@ -5,27 +5,40 @@ internal import Synchronization
 /// An upload competes with them for processors and network. S3 can wait, clients can't. But a fill whose upload waits
 /// keeps its place among the fills: when all places are taken, no upload waits.
 final class ReadersAlong: Sendable {
-  /// How long an upload leaves the machine to clients at most. Without an end, one slow client would keep blobs out of
-  /// the bucket.
-  static let courtesy = Duration.seconds(10)
+  /// How long after the last client has gone they still come first: one that pulls an image asks for the next layer soon.
+  static let pause = Duration.seconds(1)
 
   private let places: Int
   private let count = Atomic(0)
   private let fills = Atomic(0)
   private let isStopping = Atomic(false)
+  private let pause: Duration
+  private let lastEnd = Mutex<ContinuousClock.Instant?>(nil)
 
   /// - Parameter places: how many fills run at a time.
-  init(places: Int) { self.places = places }
+  init(places: Int, pause: Duration = ReadersAlong.pause) {
+    self.places = places
+    self.pause = pause
+  }
 
   var isEmpty: Bool { count.load(ordering: .relaxed) == 0 }
 
   /// Whether uploads wait for them.
   var comeFirst: Bool {
-    !isEmpty && fills.load(ordering: .relaxed) < places && !isStopping.load(ordering: .relaxed)
+    guard fills.load(ordering: .relaxed) < places, !isStopping.load(ordering: .relaxed) else {
+      return false
+    }
+    return !isEmpty || lastEnd.withLock { $0.map { .now - $0 < pause } ?? false }
   }
 
-  /// - Parameter change: 1 when a client begins to read along, -1 when it ends.
-  func add(_ change: Int) { count.wrappingAdd(change, ordering: .relaxed) }
+  /// A client begins to read along.
+  func begin() { count.wrappingAdd(1, ordering: .relaxed) }
+
+  /// It does so no longer.
+  func end() {
+    lastEnd.withLock { $0 = .now }
+    count.wrappingSubtract(1, ordering: .relaxed)
+  }
 
   /// The process is about to end: what is not up soon is lost.
   func stop() { isStopping.store(true, ordering: .relaxed) }

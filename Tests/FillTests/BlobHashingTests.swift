@@ -26,7 +26,8 @@ import Threading
     let parts = Monitor<[BlobPart]>([])
     let hashing = BlobHashing(
       fill, spool: spool,
-      parts: .init(bytes: 300_000, algorithm: .sha256) { part in parts.update { $0.append(part) } })
+      parts: .init(bytes: 300_000, algorithm: .sha256) { part in parts.update { $0.append(part) } },
+      courtesy: Courtesy(to: nil))
     #expect(hashing.start(on: pool))
     fill.begin(.init(status: 200, fields: []), spool)
     try spool.write(Array(bytes[..<650_000]).span, at: 0)
@@ -39,14 +40,46 @@ import Threading
     #expect(parts.withLock { $0.map(\.count) } == [300_000, 300_000, 300_000, 100_000])
   }
 
+  @Test func `it leaves the machine to clients first`() throws {
+    let (fill, spool) = try fill(for: bytes)
+    let (parts, clients) = (Monitor(0), ReadersAlong(places: 2, pause: .zero))
+    clients.begin()
+    let hashing = BlobHashing(
+      fill, spool: spool,
+      parts: .init(bytes: 300_000, algorithm: .sha256) { _ in parts.update { $0 += 1 } },
+      courtesy: Courtesy(to: clients, for: .seconds(3600)))
+    fill.begin(.init(status: 200, fields: []), spool)
+    try spool.write(bytes.span, at: 0)
+    fill.advance(to: 1_000_000)
+    #expect(hashing.start(on: pool))
+    #expect(parts.wait(for: .milliseconds(300)) { $0 > 0 ? true : nil } == nil)
+    clients.end()
+    try hashing.waitForVerdict()
+    #expect(parts.withLock { $0 } == 4)
+  }
+
+  @Test func `it waits for no clients of a fill that has broken`() throws {
+    let (fill, spool) = try fill(for: bytes)
+    let clients = ReadersAlong(places: 2, pause: .zero)
+    clients.begin()
+    let hashing = BlobHashing(
+      fill, spool: spool, parts: nil, courtesy: Courtesy(to: clients, for: .seconds(3600)))
+    fill.begin(.init(status: 200, fields: []), spool)
+    #expect(hashing.start(on: pool))
+    fill.breakOff(.short(1_000_000, 10))
+    #expect(throws: FillError.short(1_000_000, 10)) { try hashing.waitForVerdict() }
+  }
+
   @Test func `other bytes than the digest's are told`() throws {
     let (fill, spool) = try fill(for: bytes)
     fill.begin(.init(status: 200, fields: []), spool)
     try spool.write([UInt8](repeating: 1, count: bytes.count).span, at: 0)
     fill.advance(to: Int64(bytes.count))
     guard
-      case .failure(.wrongDigest(let want, let got)) = BlobHashing(fill, spool: spool, parts: nil)
-        .verify()
+      case .failure(.wrongDigest(let want, let got)) = BlobHashing(
+        fill, spool: spool, parts: nil, courtesy: Courtesy(to: nil)
+      )
+      .verify()
     else {
       Issue.record("want a wrong digest")
       return
@@ -56,7 +89,7 @@ import Threading
 
   @Test func `it ends when the reading breaks off, bytes left or not`() throws {
     let (fill, spool) = try fill(for: bytes)
-    let hashing = BlobHashing(fill, spool: spool, parts: nil)
+    let hashing = BlobHashing(fill, spool: spool, parts: nil, courtesy: Courtesy(to: nil))
     fill.begin(.init(status: 200, fields: []), spool)
     #expect(hashing.start(on: pool))
     fill.advance(to: 10)

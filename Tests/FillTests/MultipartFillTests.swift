@@ -37,8 +37,8 @@ import Threading
     let spool = try Spool(in: "/tmp", room(20, in: SpoolBudget(limit: 20)))
     try spool.write([UInt8](repeating: 0, count: 20).span, at: 0)
     let upload = MultipartFill(
-      target, spool: spool, pool: pool, parallelParts: 4, lead: nil, clients: clients,
-      courtesy: courtesy)
+      target, spool: spool, pool: pool, parallelParts: 4, lead: nil,
+      courtesy: Courtesy(to: clients, for: courtesy))
     for number in 1...2 {
       upload.add(
         BlobPart(
@@ -61,27 +61,38 @@ import Threading
   }
 
   @Test func `parts wait while clients read along, and go up when the last has gone`() throws {
-    let clients = ReadersAlong(places: 2)
-    clients.add(2)
+    let clients = ReadersAlong(places: 2, pause: .zero)
+    clients.begin()
+    clients.begin()
     let upload = try upload(courtesy: .seconds(3600), clients)
     #expect(try wait(for: upload, looks: 3) == nil)
-    clients.add(-1)
+    clients.end()
     #expect(try wait(for: upload, looks: 3) == nil)
     #expect(server.requests.isEmpty)
-    clients.add(-1)
+    clients.end()
     #expect(try wait(for: upload) == 2)
     #expect(parts == 2)
   }
 
+  @Test func `parts wait for the next layer of who pulls an image`() throws {
+    let clients = ReadersAlong(places: 2, pause: .seconds(3600))
+    clients.begin()
+    clients.end()
+    let upload = try upload(courtesy: .seconds(3600), clients)
+    #expect(try wait(for: upload, looks: 3) == nil)
+    clients.stop()
+    #expect(try wait(for: upload) == 2)
+  }
+
   @Test func `a slow client does not keep a blob out of the bucket`() throws {
-    let clients = ReadersAlong(places: 2)
-    clients.add(1)
+    let clients = ReadersAlong(places: 2, pause: .zero)
+    clients.begin()
     #expect(try wait(for: upload(courtesy: .zero, clients)) == 2)
   }
 
   @Test func `an upload that waits keeps no other blob from being filled`() throws {
-    let clients = ReadersAlong(places: 2)
-    clients.add(1)
+    let clients = ReadersAlong(places: 2, pause: .zero)
+    clients.begin()
     clients.addFill(1)
     let upload = try upload(courtesy: .seconds(3600), clients)
     #expect(try wait(for: upload, looks: 3) == nil)
@@ -90,8 +101,8 @@ import Threading
   }
 
   @Test func `a stop does not wait for clients`() throws {
-    let clients = ReadersAlong(places: 2)
-    clients.add(1)
+    let clients = ReadersAlong(places: 2, pause: .zero)
+    clients.begin()
     let upload = try upload(courtesy: .seconds(3600), clients)
     #expect(try wait(for: upload, looks: 3) == nil)
     clients.stop()
