@@ -47,7 +47,7 @@ test-world: deb image install-world
 	$(MAKE) soak SOAK_SECONDS=600
 
 build: install-build
-	swift build -c release --product bloblo --static-swift-stdlib --explicit-target-dependency-import-check error
+	swift build -c release --static-swift-stdlib --explicit-target-dependency-import-check error
 
 bench: install-test build
 	@Benchmarks/install

@@ -105,18 +105,15 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ]),
 
-    // What `make fuzz` calls with bytes of its own, and `make test` with those of Tests/Fuzz/Corpus.
-    .target(
-      name: "FuzzTargets",
+    // What `make fuzz` calls with bytes of libFuzzer's, and `make test` with those of Tests/Fuzz/Corpus.
+    .testTarget(
+      name: "FuzzTests",
       dependencies: [
         "FastCGI", "Hashing", "HTTPTransport", "Offload", "Operator", "Primitives", "Registry",
         "S3", "Settings", "Store", "Telemetry", "Warm", "XML",
         .product(name: "Logging", package: "swift-log"),
       ],
-      path: "Tests/Fuzz/Targets", swiftSettings: strict),
-    .testTarget(
-      name: "FuzzTests", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Tests",
-      swiftSettings: strict),
+      path: "Tests/Fuzz", exclude: ["Corpus", "run"], swiftSettings: strict),
 
     .target(
       name: "TestSupport",
@@ -162,17 +159,3 @@ let package = Package(
   ],
   swiftLanguageModes: [.v6]
 )
-
-// `make fuzz` sets it: all targets are compiled for libFuzzer.
-if Context.environment["BLOBLO_FUZZ"] != nil {
-  let instrumented: [SwiftSetting] = [.unsafeFlags(["-sanitize=fuzzer", "-enable-testing"])]
-  for target in package.targets where target.type == .regular {
-    target.swiftSettings = strict + instrumented
-  }
-  package.targets += [
-    .systemLibrary(name: "CFuzzer", path: "Tests/Fuzz/CFuzzer"),
-    .executableTarget(
-      name: "Fuzz", dependencies: ["CFuzzer", "FuzzTargets"], path: "Tests/Fuzz/Program",
-      swiftSettings: strict),
-  ]
-}

@@ -14,6 +14,17 @@ package func processEnvironment() -> [String: String] {
   return all
 }
 
+/// The words of the command line, the program's first.
+///
+/// Swift looks for them behind `environ`, which a preloaded library moves when it sets a variable.
+package func processArguments() -> [String] {
+  guard let bytes = SmallFile.bytes("/proc/self/cmdline"), bytes.last == 0 else {
+    return CommandLine.arguments
+  }
+  return bytes.dropLast().split(separator: 0, omittingEmptySubsequences: false)
+    .map { String(decoding: $0, as: UTF8.self) }
+}
+
 package func isReadable(_ path: String) -> Bool { unsafe access(path, R_OK) == 0 }
 
 package func isWritableFolder(_ path: String) -> Bool {

@@ -12,13 +12,13 @@ enum Program {
     signal(SIGPIPE, SIG_IGN)
     // Before all else: in CGI the start is most of a request, and the arguments are the client's.
     if CGIProcess.isThisOne { leave(serveCGI()) }
-    let arguments = CommandLine.arguments.dropFirst()
+    let arguments = processArguments().dropFirst()
     if let unknown = UnknownCommand(arguments.first) ?? UnknownCommand(optionIn: arguments) {
       complain([unknown.sentence])
       exit(EX_USAGE)
     }
     do {
-      var command = try Bloblo.parseAsRoot()
+      var command = try Bloblo.parseAsRoot(Array(arguments))
       try command.run()
       leave(EX_OK)
     } catch let code as ExitCode {

@@ -2,6 +2,8 @@
 
 import pytest
 
+from fakes.calendar import LIBRARY
+
 
 @pytest.mark.parametrize("words,told", [
     (("presign", "foo"), 'got "foo"'),
@@ -32,3 +34,9 @@ def test_the_right_name_is_offered_at_start_in_check_and_on_the_page(alone, wron
 @pytest.mark.parametrize("name", ["AWS_LAMBDA_FUNCTION_NAME", "AWS_RETRY_MODE", "AWS_MAX_ATTEMPTS", "AWS_PROFILE"])
 def test_what_others_read_is_nobody_s_mistake(alone, name):
     assert "did you mean" not in alone(start=False).run("check", **{name: "3"}).stdout
+
+
+def test_arguments_are_read_where_a_preloaded_library_moves_the_environment(alone):
+    """It served, in silence: Swift found no arguments."""
+    preloaded = alone(start=False).run("presign", "foo", LD_PRELOAD=str(LIBRARY), FAKETIME="-7200")
+    assert 'got "foo"' in preloaded.stderr and preloaded.returncode == 64, preloaded

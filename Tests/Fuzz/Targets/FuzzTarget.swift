@@ -2,8 +2,8 @@
 ///
 /// `make fuzz` makes bytes up; `make test` replays those of `Tests/Fuzz/Corpus/<name>`. A reader of
 /// foreign bytes that is new gets a target here and a folder there.
-package struct FuzzTarget: Sendable {
-  package let name: String
+struct FuzzTarget: Sendable {
+  let name: String
   private let body: @Sendable ([UInt8]) throws(BrokenPromise) -> Void
 
   init(_ name: String, _ body: @escaping @Sendable ([UInt8]) throws(BrokenPromise) -> Void) {
@@ -12,9 +12,9 @@ package struct FuzzTarget: Sendable {
   }
 
   /// - Throws: what did not hold. A crash says it by itself.
-  package func run(_ bytes: [UInt8]) throws(BrokenPromise) { try body(bytes) }
+  func run(_ bytes: [UInt8]) throws(BrokenPromise) { try body(bytes) }
 
-  package static let all: [FuzzTarget] = [
+  static let all: [FuzzTarget] = [
     // from clients, through the web server
     FuzzTarget("blob-path", readBlobPath),
     FuzzTarget("range", readRange),
@@ -50,8 +50,8 @@ package struct FuzzTarget: Sendable {
 }
 
 /// A promise that some bytes broke.
-package struct BrokenPromise: Error, CustomStringConvertible {
-  package let description: String
+struct BrokenPromise: Error, CustomStringConvertible {
+  let description: String
 }
 
 func hold(_ isKept: Bool, _ promise: String) throws(BrokenPromise) {

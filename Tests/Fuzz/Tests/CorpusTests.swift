@@ -1,5 +1,4 @@
 import FoundationEssentials
-import FuzzTargets
 import Testing
 
 /// Bytes that once broke a promise, and those that show each way through a reader.
