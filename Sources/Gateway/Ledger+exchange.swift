@@ -40,6 +40,7 @@ extension Ledger {
     if exchange.blob.method == .get { exchange.location.passes.pass(reason.kind) }
     let size = exchange.trace?.size ?? exchange.location.engine.knownSize(of: exchange.blob)
     let hasBody = exchange.blob.method == .get && reason.kind.hasBody
+    if hasBody, size == nil { figures.unsizedPasses.add() }
     passed(
       exchange.facts, reason, size: size,
       bytes: hasBody ? size.map { exchange.bodyBytes(of: $0) } : nil)

@@ -42,7 +42,7 @@ extension ProcessSettings {
     let logFormat = reader.value(Declared.logFormat)
     let passFile = reader.value(Declared.passFile)
     let areCoreFilesAllowed = reader.value(Declared.coreDumps)
-    var warnings = UnknownSettings(environment).sentences
+    var warnings = UnknownSettings(environment).sentences + Self.paddedKeys(environment)
     if listenAddress.isBeyondLoopback {
       warnings.append(
         "BLOBLO_LISTEN_ADDR: \(listenAddress) can be reached from other machines; anyone who connects there can "
@@ -68,6 +68,16 @@ extension ProcessSettings {
       upstreamConnections: upstreamConnections, threads: threads, streamThreads: streamThreads,
       stopTimeout: stopTimeout, passFile: passFile, areCoreFilesAllowed: areCoreFilesAllowed,
       logLevel: logLevel, logFormat: logFormat, warnings: warnings, inForce: reader.inForce)
+  }
+}
+
+extension ProcessSettings {
+  /// A secret that a file or a Kubernetes Secret has given with its line's end. S3 says only that the signature is wrong.
+  private static func paddedKeys(_ environment: [String: String]) -> [String] {
+    ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"].filter { name in
+      let value = environment[name] ?? ""
+      return [value.first, value.last].contains { $0?.isWhitespace == true }
+    }.map { "\($0): begins or ends with white space, which S3 takes for a part of it; remove it" }
   }
 }
 

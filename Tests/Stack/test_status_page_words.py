@@ -124,3 +124,19 @@ def test_clients_road_to_s3(alone):
     digest = bloblo.put_into_bucket(b"content")
     eventually(lambda: bloblo.get(digest)[0] and "not well" in part(bloblo.page()[1], "need-road"))
     assert "Clients can't read from http://127.0.0.1:1" in part(bloblo.page()[1], "need-road")
+
+
+def test_what_nobody_looks_at_is_not_said_to_be_well(alone):
+    """The page said "Clients' road to S3: well" of a road that nobody had looked at; it is ready all the same."""
+    bloblo = alone(BLOBLO_LOOK_AS_CLIENT="off", BLOBLO_FILL="off")
+    eventually(lambda: "All is well" in bloblo.page()[1])
+    assert "Clients' road to S3: not looked at" in part(bloblo.page()[1], "need-road")
+    assert "Spool folder: not looked at" in part(bloblo.page()[1], "need-spool")
+
+
+def test_passes_of_unknown_size_are_said_to_be_missing(alone):
+    """Their bytes are in no share."""
+    bloblo = alone(BLOBLO_DELIVERY="pass")
+    assert "Not counted" not in part(bloblo.page()[1], "offload")
+    assert bloblo.get(bloblo.registry.add(b"content"))[0] == 424
+    assert "Not counted: 1 passed blobs whose size bloblo does not know" in part(bloblo.page()[1], "offload")

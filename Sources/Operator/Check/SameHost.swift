@@ -66,8 +66,19 @@ package struct SameHostCheck {
     return hostName(location.bucket.url(on: location.bucket.publicEndpoint))
   }
 
+  /// Clients that are sent to an address of numbers.
+  private func tellAddress(_ report: inout CheckReport) {
+    guard location.policy.delivery == .redirect, isPrivateAddress(targetHost) else { return }
+    report.warn(
+      "public-address", "clients are sent to \(targetHost), a private address",
+      advice:
+        "crane, kaniko and cosign refuse such a redirect: set BLOBLO_S3_PUBLIC_ENDPOINT_URL to a host's name"
+    )
+  }
+
   /// - Parameter isSecondCredentialRefused: whether this S3 was seen to refuse such requests.
   package func run(_ report: inout CheckReport, isSecondCredentialRefused: Bool) {
+    tellAddress(&report)
     if let (words, advice) = finding {
       if isSecondCredentialRefused {
         report.fail("same-host", words, advice: advice)

@@ -65,7 +65,7 @@ package final class Probe: BackgroundService {
     learn(
       .spool,
       location.settings.fill == .off
-        ? .good("No fills: BLOBLO_FILL=off.") : .ofSpool(filler.spoolFolder))
+        ? .unwatched("No fills: BLOBLO_FILL=off.") : .ofSpool(filler.spoolFolder))
     learn(.bucket, bucket(&http))
     learn(.upstream, upstream(&http))
   }

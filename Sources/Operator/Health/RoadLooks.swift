@@ -59,7 +59,7 @@ package final class RoadLooks: Sendable {
       states.append(road.state)
     }
     if states.isEmpty {
-      return .good("Not looked at: BLOBLO_LOOK_AS_CLIENT=off, or BLOBLO_DELIVERY=pass.")
+      return .unwatched("BLOBLO_LOOK_AS_CLIENT=off, or BLOBLO_DELIVERY=pass.")
     }
     if states.contains(.unknown) { return .unknown }
     return .good("\(locations.standard.clientEndpoint) answers as clients ask.")

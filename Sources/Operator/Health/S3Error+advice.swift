@@ -11,7 +11,7 @@ extension S3Error {
     case .refused(_, let refusal) where refusal.status == 404:
       "Create the bucket, or set BLOBLO_S3_BUCKET_NAME; BLOBLO_S3_ENDPOINT_URL ends before the bucket's name."
     case .refused(_, let refusal) where refusal.code == "SignatureDoesNotMatch":
-      "The secret key is not the access key's: set AWS_SECRET_ACCESS_KEY, or correct the source."
+      "The secret key is not the access key's: set AWS_SECRET_ACCESS_KEY, or correct the source. White space at its end counts."
     case .refused(_, let refusal) where refusal.code == "InvalidAccessKeyId":
       "S3 does not know the access key: set AWS_ACCESS_KEY_ID, or correct the source."
     case .refused(_, let refusal) where refusal.isOfCredential:

@@ -131,7 +131,7 @@ struct MetricsPage {
     for need in Need.allCases {
       text.sample(
         "bloblo_dependency_up", ["dependency": need.word],
-        value: operation.health[need].state == .good ? 1 : 0)
+        value: operation.health[need].isUsable ? 1 : 0)
     }
     text.metric(
       "bloblo_ready", .gauge, help: "Whether requests can be offloaded, as /bloblo/ready says.",

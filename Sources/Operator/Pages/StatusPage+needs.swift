@@ -12,6 +12,7 @@ extension StatusPage {
         case .good: ("well", "✓")
         case .bad: ("not well", "✗")
         case .unknown: ("unknown", "…")
+        case .unwatched: ("not looked at", "–")
         }
       return """
         <li class="\(verdict.state == .good ? "good" : verdict.state == .bad ? "bad" : "unknown")" \

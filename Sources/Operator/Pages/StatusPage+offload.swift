@@ -14,11 +14,20 @@ extension StatusPage {
       \(figure("Today, since \(todayStart) UTC", today))
       </dl>
       \(Chart(minutes: minutes).html)
+      \(unsized)
       <h3>Requests that could have been offloaded, since the start</h3>
       \(bar.html)
       \(others)
       </div></section>
       """
+  }
+
+  /// The shares above are of known sizes.
+  private var unsized: HTML {
+    let count = operation.figures.unsizedPasses.value
+    return count == 0
+      ? ""
+      : "<p class=\"soft\">Not counted: \(count) passed blobs whose size bloblo does not know, since the start.</p>"
   }
 
   private var bar: ReasonBar { ReasonBar(operation.figures) }

@@ -38,7 +38,7 @@ package final class Health: Sendable {
     var reasons = isStopping ? ["listener: bloblo stops"] : []
     for need in Need.allCases where need.isForReadiness {
       let verdict = verdicts[need.rawValue]
-      if verdict.state != .good { reasons.append("\(need.word): \(verdict.sentence)") }
+      if !verdict.isUsable { reasons.append("\(need.word): \(verdict.sentence)") }
     }
     return reasons
   }

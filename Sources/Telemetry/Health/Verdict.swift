@@ -4,6 +4,8 @@ package struct Verdict: Sendable, Equatable {
     case good, bad
     /// Not looked at yet.
     case unknown
+    /// Not looked at: a setting says so.
+    case unwatched
   }
 
   package let state: State
@@ -15,6 +17,11 @@ package struct Verdict: Sendable, Equatable {
   package static func bad(_ sentence: String) -> Verdict {
     Verdict(state: .bad, sentence: sentence)
   }
+  package static func unwatched(_ sentence: String) -> Verdict {
+    Verdict(state: .unwatched, sentence: sentence)
+  }
+  /// Whether nothing is known against it.
+  package var isUsable: Bool { state == .good || state == .unwatched }
   package static let unknown = Verdict(state: .unknown, sentence: "Not looked at yet.")
 }
 

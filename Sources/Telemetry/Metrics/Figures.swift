@@ -12,6 +12,8 @@ package final class Figures: Sendable {
   /// Bytes that clients were sent for: a redirect counts the whole blob or range, though a client may
   /// leave.
   package let bytes = Counters<Road>()
+  /// Blobs that passed whose size bloblo does not know: `bytes` lacks them.
+  package let unsizedPasses = Counter()
 
   package let decisionTime = Histogram.ofDecisions()
   package let upstreamTime = Histogram.ofAnswers()
