@@ -3,6 +3,7 @@
 a registry that takes a given time for each answer. Shipped nginx files, default settings, bucket full.
 
     rollout.py [--bloblo PATH] [--nodes 1000] [--layers 10] [--latency 100] [--rounds 3] [--json FILE]
+    rollout.py --nodes 16 --repeat 100 --latency 2 --env BLOBLO_PROOF_TTL=0s --heads   cold decisions, 16 at a time
 
 Beside it nginx proxies the same HEADs to the same registry. Registry and nodes are rollout/rollout.c, one thread
 each; the first line says how fast the nodes are against nginx's own `return 307`, which bounds the others.
@@ -77,7 +78,7 @@ server {{ listen 127.0.0.1:{proxy} backlog=4096; location / {{
         """One roll-out: seconds, answers by status, median and 99th percentile of a request in ms, HEADs."""
         self.heads()
         done = subprocess.run(
-            [self.program, "nodes", str(port), method, str(self.options.nodes), *self.paths],
+            [self.program, "nodes", str(port), method, str(self.options.nodes), *self.paths * self.options.repeat],
             check=True, capture_output=True, text=True).stdout
         statuses = {int(status): int(count) for status, count in re.findall(r" (\d+)=(\d+)", done)}
         p50, p99 = (int(re.search(rf"{name}=(\d+)", done)[1]) / 1000 for name in ("p50", "p99"))
@@ -100,6 +101,8 @@ def main():
     parser.add_argument("--layers", default=10, type=int)
     parser.add_argument("--latency", default=100, type=int, help="milliseconds of a HEAD")
     parser.add_argument("--rounds", default=3, type=int)
+    parser.add_argument("--repeat", default=1, type=int, help="how often each node asks for each layer")
+    parser.add_argument("--heads", action="store_true", help="HEADs through bloblo too")
     parser.add_argument("--env", action="append", default=[], help="NAME=value, for bloblo")
     parser.add_argument("--json", type=pathlib.Path)
     options = parser.parse_args()
@@ -119,13 +122,13 @@ def main():
                 proxy, own = rollout.nginx()
                 port = int(address.rpartition(":")[2])
                 targets = {"nginx, return 307": (own, "GET"), "nginx, HEADs to the registry": (proxy, "HEAD"),
-                           "bloblo, GETs": (port, "GET")}
+                           "bloblo, GETs": (port, "GET"), **({"bloblo, HEADs": (port, "HEAD")} if options.heads else {})}
                 rounds = {target: [] for target in targets}
                 for i in range(options.rounds):
                     for target, (number, method) in targets.items():
                         rounds[target].append(rollout.roll(number, method))
                         # Proofs are each node's own, and remembered: the next round waits until they have ended.
-                    if i + 1 < options.rounds:
+                    if i + 1 < options.rounds and "BLOBLO_PROOF_TTL=0s" not in options.env:
                         time.sleep(31)
                 result["bloblo_peak_mib"] = resident(servers.services["bloblo"].process.pid)
                 for target, figures in rounds.items():

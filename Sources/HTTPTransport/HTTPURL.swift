@@ -36,21 +36,23 @@ package struct HTTPURL: Hashable, Sendable, CustomStringConvertible {
   package var description: String { origin + target }
 
   package init(_ text: String) throws(HTTPURLError) {
-    guard let schemeEnd = text.utf8.firstIndex(of: UInt8(ascii: ":")),
+    // By bytes: each question to a registry begins here, and characters cost ten times as much.
+    let bytes = text.utf8
+    guard let schemeEnd = bytes.firstIndex(of: UInt8(ascii: ":")),
       let scheme = Scheme(rawValue: text[..<schemeEnd].lowercased()),
-      text[schemeEnd...].hasPrefix("://")
+      bytes[schemeEnd...].starts(with: "://".utf8)
     else { throw .scheme }
-    let rest = text[schemeEnd...].dropFirst(3)
-    let authority = rest.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
-    guard !authority.contains("@") else { throw .user }
+    let rest = bytes[schemeEnd...].dropFirst(3)
+    let authority = rest.prefix { $0 != Self.slash && $0 != Self.question && $0 != Self.hash }
+    guard !authority.contains(UInt8(ascii: "@")) else { throw .user }
     let (host, port) = try Self.hostAndPort(authority)
-    let target = rest[authority.endIndex...].prefix { $0 != "#" }
-    guard target.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else { throw .target }
+    let target = rest[authority.endIndex...].prefix { $0 != Self.hash }
+    guard target.allSatisfy({ (0x21...0x7E).contains($0) }) else { throw .target }
     self.scheme = scheme
     self.host = host
     namedPort = port == scheme.defaultPort ? nil : port
     self.authority = namedPort.map { "\(host):\($0)" } ?? host
-    self.target = target.hasPrefix("/") ? String(target) : "/" + target
+    self.target = target.first == Self.slash ? String(Substring(target)) : "/" + Substring(target)
     hasFragment = target.endIndex != text.endIndex
   }
 
@@ -67,30 +69,37 @@ package struct HTTPURL: Hashable, Sendable, CustomStringConvertible {
   }
 
   private static func hostAndPort(
-    _ authority: Substring
+    _ authority: Substring.UTF8View
   ) throws(HTTPURLError) -> (host: String, port: UInt16?) {
     let hostEnd: Substring.Index
-    if authority.hasPrefix("[") {
-      guard let bracket = authority.firstIndex(of: "]") else { throw .openBracket }
+    if authority.first == UInt8(ascii: "[") {
+      guard let bracket = authority.firstIndex(of: UInt8(ascii: "]")) else { throw .openBracket }
       hostEnd = authority.index(after: bracket)
       let address = authority[..<bracket].dropFirst()
-      guard address.utf8.count > 1, address.utf8.allSatisfy(isOfIPv6) else { throw .address }
-      guard hostEnd == authority.endIndex || authority[hostEnd] == ":" else { throw .afterBracket }
+      guard address.count > 1, address.allSatisfy(isOfIPv6) else { throw .address }
+      guard hostEnd == authority.endIndex || authority[hostEnd] == colon else {
+        throw .afterBracket
+      }
     } else {
-      hostEnd = authority.firstIndex(of: ":") ?? authority.endIndex
+      hostEnd = authority.firstIndex(of: colon) ?? authority.endIndex
       let name = authority[..<hostEnd]
-      guard (1...253).contains(name.utf8.count),
-        name.utf8.allSatisfy({ PercentEncoding.isUnreserved($0) && $0 != UInt8(ascii: "~") })
+      guard (1...253).contains(name.count),
+        name.allSatisfy({ PercentEncoding.isUnreserved($0) && $0 != UInt8(ascii: "~") })
       else { throw .host }
     }
-    let host = authority[..<hostEnd].lowercased()
+    let host = Substring(authority[..<hostEnd]).lowercased()
     if hostEnd == authority.endIndex { return (host, nil) }
     let digits = authority[hostEnd...].dropFirst()
-    guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let port = UInt16(digits),
+    guard digits.allSatisfy({ (0x30...0x39).contains($0) }), let port = UInt16(Substring(digits)),
       port > 0
     else { throw .port }
     return (host, port)
   }
+
+  private static let slash = UInt8(ascii: "/")
+  private static let question = UInt8(ascii: "?")
+  private static let hash = UInt8(ascii: "#")
+  private static let colon = UInt8(ascii: ":")
 
   private static func isOfIPv6(_ byte: UInt8) -> Bool {
     switch byte {
