@@ -30,17 +30,16 @@ package final class FairPool<Context: ~Copyable>: Sendable {
   ///
   /// - Returns: `false` when the pool takes no more; the job will not run.
   package func submit(for server: ObjectIdentifier, _ job: @escaping Job) -> Bool {
-    let mayStart = lanes.withLock { lanes in
+    // In one step: a job may wait only behind one that has a thread, or will have one.
+    lanes.withLock { lanes in
       if lanes[server, default: Lane()].running < limit {
+        guard start(job, for: server) else { return false }
         lanes[server, default: Lane()].running += 1
-        return true
+      } else {
+        lanes[server, default: Lane()].waiting.append(job)
       }
-      lanes[server, default: Lane()].waiting.append(job)
-      return false
+      return true
     }
-    if !mayStart || start(job, for: server) { return true }
-    lanes.withLock { Self.end(of: server, in: &$0) }
-    return false
   }
 
   package var load: ThreadPoolLoad {
@@ -66,13 +65,9 @@ package final class FairPool<Context: ~Copyable>: Sendable {
   private func next(of server: ObjectIdentifier) -> Job? {
     lanes.withLock { lanes in
       if let job = lanes[server]?.waiting.popFirst() { return job }
-      Self.end(of: server, in: &lanes)
+      lanes[server]?.running -= 1
+      if lanes[server]?.running == 0 { lanes[server] = nil }
       return nil
     }
-  }
-
-  private static func end(of server: ObjectIdentifier, in lanes: inout [ObjectIdentifier: Lane]) {
-    lanes[server]?.running -= 1
-    if lanes[server]?.running == 0 { lanes[server] = nil }
   }
 }
