@@ -102,7 +102,7 @@ package struct FastCGICall {
     let count = unsafe bytes.withUnsafeBytes {
       unsafe Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
     }
-    guard count == bytes.count else { throw Failure(description: "it takes no request") }
+    guard count == bytes.count else { throw Failure(description: "it did not take the request") }
   }
 
   private func output(of descriptor: Int32) throws(Failure) -> [UInt8] {
@@ -129,7 +129,7 @@ package struct FastCGICall {
       if got < 0, errno == EINTR { continue }
       guard got > 0 else {
         throw Failure(
-          description: got == 0 ? "it broke the answer off" : "it does not answer within \(limit)")
+          description: got == 0 ? "it cut the answer off" : "it does not answer within \(limit)")
       }
       at += got
     }

@@ -72,7 +72,7 @@ struct UpstreamAnswer {
     if let encoding = head.fields.first(named: "content-encoding") {
       throw .upstream("Content-Encoding \(encoding.text)")
     }
-    if head.isPage { throw .upstream("answers with a page for people") }
+    if head.isPage { throw .upstream("answers with an HTML page") }
     let named = head.fields.first(named: "docker-content-digest")
     if let named, digest.contradicts(named.value) {
       throw .upstream("Docker-Content-Digest \(named.text)")

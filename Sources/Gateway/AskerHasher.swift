@@ -4,9 +4,9 @@ internal import Offload
 internal import Settings
 internal import Synchronization
 
-/// Makes askers of requests: SHA-256 over a key of this process's own and all that goes upstream.
+/// Identifies who asks, by a SHA-256 over a key of this process's own and all that goes upstream.
 ///
-/// Each value goes in with its length, so that no two lists of values make one text.
+/// Each value goes in with its length, so that two different lists of values never make the same text.
 final class AskerHasher: Sendable {
   fileprivate struct State: ~Copyable {
     var sha256 = SHA256()
@@ -27,7 +27,7 @@ final class AskerHasher: Sendable {
     state = Mutex(State(text: text))
   }
 
-  /// - Parameter others: params that make a difference though they do not go upstream as fields.
+  /// - Parameter others: params that count though they do not go upstream as fields.
   func asker(
     of request: Request, in location: Location, and others: [StaticString] = []
   ) -> Asker {
@@ -39,11 +39,11 @@ final class AskerHasher: Sendable {
         for parameter in credentialParameters { state.append(request, parameter) }
       } else {
         for parameter in location.askerParameters { state.append(request, parameter) }
-        // It goes upstream too, among those that a request was forwarded for.
+        // It goes upstream too, at the end of `X-Forwarded-For`.
         state.append(request, "REMOTE_ADDR")
       }
       for other in others { state.append(request, other) }
-      // What the web server says of the user. The names count: an empty value takes a field away.
+      // The site's fields about the user. Their names count: an empty value removes a field.
       request.forEachParameter(prefix: SiteFields.prefix) { name, value in
         if isCredentialEnough, saysWhence(name) { return }
         state.append(Array(name.utf8).span)
@@ -54,12 +54,13 @@ final class AskerHasher: Sendable {
   }
 }
 
-/// What a registry judges by that goes by the credential: that, and which registry it is asked to be.
+/// All that counts for a registry that decides by the credential alone: the credential and the host that is asked
+/// for.
 private let credentialParameters: [StaticString] = [
   "HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_HOST", "HTTP_X_FORWARDED_HOST",
 ]
 
-/// Whether a field of the site says where a request comes from, and not whose it is.
+/// Whether a field of the site tells where a request comes from, not who sent it.
 private func saysWhence(_ parameter: String) -> Bool {
   [
     "BLOBLO_FIELD_X_FORWARDED_FOR", "BLOBLO_FIELD_X_REAL_IP", "BLOBLO_FIELD_FORWARDED",
@@ -68,16 +69,17 @@ private func saysWhence(_ parameter: String) -> Bool {
 }
 
 extension Request {
-  /// Whether the request says who asks, by more than an empty word. A cookie says so too, but of strangers as well.
+  /// Whether the request has a credential that is not empty. A cookie is no such credential: strangers have one too.
   fileprivate var hasCredential: Bool {
-    // What the web server sets stands in place of the client's.
+    // The web server's field replaces the client's.
     withParameter("BLOBLO_FIELD_AUTHORIZATION") { $0.isCredential }
       ?? withParameter("HTTP_AUTHORIZATION") { $0.isCredential } ?? false
   }
 }
 
 extension Span<UInt8> {
-  /// Whether something follows the scheme: not `Basic `, nor nobody with no password, which is a colon alone.
+  /// Whether a credential follows the scheme. `Basic ` with nothing, or with an empty user and password (":"), has
+  /// none.
   fileprivate var isCredential: Bool {
     var at = 0
     while at < count, self[at] == 0x20 || self[at] == 0x09 { at += 1 }
@@ -93,7 +95,7 @@ extension Span<UInt8> {
 }
 
 extension AskerHasher.State {
-  /// Adds the value of a param, with its length; an absent one is as an empty one, which is not sent.
+  /// Adds the value of a param with its length. An absent param counts as an empty one: neither is sent.
   fileprivate mutating func append(_ request: Request, _ parameter: StaticString) {
     let isThere: Void? = request.withParameter(parameter) { append($0) }
     if isThere == nil { append(count: 0) }
@@ -104,7 +106,7 @@ extension AskerHasher.State {
     text.append(value)
   }
 
-  /// The hash of key and text; only the key is left.
+  /// The hash of key and text; the text is wiped.
   fileprivate mutating func hash() -> Asker {
     let hash = unsafe text.bytes.withMemoryRebound(to: UInt8.self) { unsafe sha256.digest($0.span) }
     text.clear(butFor: AskerHasher.keyBytes)
@@ -117,7 +119,7 @@ extension AskerHasher.State {
   }
 }
 
-/// What is hashed: bytes in one place, which hold a credential while it is made.
+/// The bytes that are hashed, in one place. They hold a credential meanwhile.
 ///
 /// Not an array, whose checks at each of some twenty small pieces cost more than the copying.
 @safe
@@ -145,7 +147,7 @@ private struct HashedText: ~Copyable, @unchecked Sendable {
     count += piece.count
   }
 
-  /// What was hashed holds a credential: it is not left lying about.
+  /// Wipes the text, which holds a credential.
   mutating func clear(butFor kept: Int) {
     unsafe UnsafeMutableRawBufferPointer(rebasing: memory[kept..<count])
       .initializeMemory(as: UInt8.self, repeating: 0)

@@ -3,32 +3,32 @@ internal import Offload
 internal import Primitives
 internal import Telemetry
 
-/// One request for a blob on its way through: what was asked, where, and by which request.
+/// One request for a blob: the question, the location, and the web server's request.
 struct BlobExchange: Sendable {
   let request: Request
   let blob: BlobRequest
   let location: Location
-  /// Runs since the request came; only those have one that are timed.
+  /// Runs since the request came; only one request in `Figures.sampling` has one.
   var stopwatch: Stopwatch?
-  /// What is known of it so far; `nil` when memory decides.
+  /// What registry and bucket have said so far; `nil` when memory decides.
   var finding: Finding?
-  /// Under which upstream was asked.
+  /// The `X-Request-Id` by which upstream was asked.
   var id: RequestID?
-  /// Whether others may wait for the answer to this one's question.
+  /// Whether other requests may wait for the answer to this one's question.
   var isAskedForOthers = false
-  /// What it has begun to ask for others of its repository.
+  /// The questions that it asks for other requests of its repository too.
   var led: RepositoryFlights.Led = []
-  /// Whether it waits for nobody else's answer any more.
+  /// Whether it may not wait for another request's answer any more.
   var isAskedAlone = false
-  /// Whether it was found out once before, and had changed meanwhile.
+  /// Whether the decision was made once before, and the bucket had changed since.
   var isAskedAgain = false
 
-  /// What it took to find out; `nil` when memory knew.
+  /// How long registry and bucket took; `nil` when memory decided.
   var trace: Trace? { finding?.trace }
 
   var facts: RequestFacts { RequestFacts(request: request, blob: blob, trace: trace, id: id) }
 
-  /// How many bytes of a blob of this size the client has asked for.
+  /// How many bytes the client gets of a blob of this size.
   func bodyBytes(of size: Int64) -> Int64 { request.bodyBytes(blob, of: size) }
 }
 

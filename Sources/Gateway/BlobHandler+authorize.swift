@@ -6,9 +6,9 @@ internal import Settings
 internal import Telemetry
 
 extension BlobHandler {
-  /// Says whether the client may read the blob, and nothing else: 200, 401 or 403.
+  /// Answers whether the client may read the blob, and nothing else: 200, 401 or 403.
   ///
-  /// Whatever is no proof is a 403: here doubt must not open a door.
+  /// Without a proof the answer is 403, whatever the reason: doubt must not open a door here.
   func authorize(_ request: Request, _ location: Location) {
     let id = RequestID(request)
     let blob = request.isLoop ? nil : BlobRequest(toAuthorize: request, in: location, askers)
@@ -45,7 +45,7 @@ extension Request {
       || withParameter("BLOBLO_ROLE") { $0.count == 10 && $0.begins(with: "authorizer") } ?? false
   }
 
-  /// The request may go on. Source: FastCGI 1.0 §6.3.
+  /// Lets the request go on. Source: FastCGI 1.0 §6.3.
   fileprivate func allow() {
     var head = ResponseHead(status: 200, capacity: 64)
     head.add("Content-Length", "0")

@@ -6,7 +6,7 @@ internal import Telemetry
 internal import Threading
 
 extension BlobHandler {
-  /// Relays a DELETE of a blob, whatever the web server could do with it: only so its answer is heard.
+  /// Relays a DELETE of a blob, even where the web server could hand it on: bloblo must hear the answer.
   func delete(_ deletion: BlobDeletion, for request: Request, in location: Location) {
     ledger.passed(RequestFacts(request: request, blob: nil), .deletion)
     let locations = locations
@@ -17,14 +17,14 @@ extension BlobHandler {
     let isTaken = passer.relaying.submit { http in relay.answer(request, by: &http, onOutcome: end)
     }
     guard !isTaken else { return }
-    // The web server may hand a 503 on to the registry.
+    // The web server may hand the DELETE on to the registry after a 503: forget the blob first.
     end(.unknown)
     request.refuse(503, "too many requests at a time: BLOBLO_STREAM_THREADS")
   }
 }
 
 extension BlobDeletion {
-  /// - Returns: `nil` when it is no DELETE of a blob.
+  /// - Returns: `nil` when it is not a DELETE of a blob.
   init?(_ request: Request) {
     guard request.role == .responder, request.isDelete, let target = request.target,
       let target = DeletionTarget(target.span)

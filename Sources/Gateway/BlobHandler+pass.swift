@@ -6,7 +6,7 @@ internal import Telemetry
 internal import Threading
 
 extension BlobHandler {
-  /// Leaves the answer to the registry, and learns what makes the next one quicker.
+  /// Passes the request to the registry, and starts what makes the next request quicker.
   func pass(_ exchange: BlobExchange, _ reason: PassReason) {
     switch reason {
     case .busy where !purges.isHeld(exchange.blob.path.digest): tee.fillLater(exchange)
@@ -22,7 +22,7 @@ extension BlobHandler {
     passer.pass(request, in: location, because: reason, id: id)
   }
 
-  /// Has the web server read the bucket.
+  /// Tells the web server to read the bucket.
   func accelerate(
     _ exchange: BlobExchange, proof: BlobProof, to url: [UInt8], size: Int64
   ) {
@@ -48,8 +48,8 @@ extension BlobHandler {
 }
 
 extension BlobExchange {
-  /// Whether a blob of `size` has bytes that the request asks for. A web server that keeps blobs would make the 416
-  /// itself, after it has set the fields of a 200.
+  /// Whether a blob of `size` has bytes in the range that the request asks for. nginx with a cache would make the 416
+  /// itself, with the fields of a 200.
   fileprivate func asksForBytes(of size: Int64) -> Bool {
     guard blob.range == .single,
       let range = request.withParameter("HTTP_RANGE", { ByteRange(field: $0) }) ?? nil

@@ -15,7 +15,7 @@ package final class BlobHandler: RequestHandler {
   let askers: AskerHasher
   let pingAndToken: PingAndToken
   private let questions = Flights<Question, BlobExchange>()
-  /// Requests whose location's settings are being read.
+  /// Requests that wait until their location's settings are read.
   private let newLocations = Flights<[UInt8], Request>()
   private let looks = Flights<BlobKey, BlobExchange>()
   private let repositories = RepositoryFlights()
@@ -29,11 +29,11 @@ package final class BlobHandler: RequestHandler {
   private let unread: UnreadReports
   let frontServer: FrontServerKind
   let ledger: Ledger
-  /// Where requests are handled: on its thread alone.
+  /// The loop on whose thread alone requests are handled.
   let loop: EventLoop
-  /// Asks upstream for proofs; who waits for one is a state, and costs no thread.
+  /// Asks upstream for proofs. A request that waits for one is a state and costs no thread.
   let upstream: QuestionClient
-  /// Threads that wait for answers to pings and for tokens.
+  /// Threads that wait for the registry's answers to pings and token requests.
   let asking: ThreadPool<HTTPClient>
   /// Threads that wait for S3: one look for all who need it.
   let looking: FairPool<HTTPClient>
@@ -41,7 +41,7 @@ package final class BlobHandler: RequestHandler {
 
   /// How long a ping or a token request waits for a thread.
   private static let longestWaitToAsk = Duration.milliseconds(500)
-  /// What operators and commands ask for, each in its turn.
+  /// The routes of operators and commands, tried in this order.
   private let routes: [any Route]
 
   package init(_ services: GatewayServices, routes: [any Route]) {
@@ -67,7 +67,7 @@ package final class BlobHandler: RequestHandler {
     self.routes = routes
   }
 
-  /// What is due every few seconds, whether requests come or not.
+  /// Does what is due every few seconds, whether requests come or not.
   package func tick() {
     let now = Moment.now()
     ledger.log.tellRepeated(at: now)
@@ -84,11 +84,11 @@ package final class BlobHandler: RequestHandler {
     guard count > 0 else { return notices.lower(.droppedLogLines) }
     notices.raise(
       .droppedLogLines,
-      "\(count) lines were dropped in the last seconds: the reader of the error stream is slow, or has stopped."
+      "\(count) log lines were dropped in the last seconds: the reader of the error stream is slow or has stopped."
     )
   }
 
-  /// On the loop's thread: what memory can decide is decided here, the rest waits as a state.
+  /// Runs on the loop's thread. Decides at once if memory can; any other request waits as a state.
   package func handle(_ request: Request) {
     let stopwatch = ledger.figures.isTimed() ? Stopwatch() : nil
     frontFiles.look(at: request)
@@ -98,7 +98,7 @@ package final class BlobHandler: RequestHandler {
     }
   }
 
-  /// Settings of new params are read on another thread; the request waits for them as a state.
+  /// Another thread reads the settings of new params; the request waits for them as a state.
   private func makeLocation(of params: [UInt8], for request: Request) {
     if newLocations.join(request, params) { return }
     let isTaken = looking.submit { [self] _ in
@@ -147,7 +147,7 @@ package final class BlobHandler: RequestHandler {
     tee.stop(within: limit)
   }
 
-  /// A ping or a token, or something that is not ours.
+  /// Answers a ping or a token request, and passes anything else.
   private func handleOther(_ request: Request, _ location: Location) {
     if hearUnread(request) || routes.contains(where: { $0.answer(request) }) { return }
     guard !pingAndToken.memory.isOff, let kind = PingAndToken.Kind(request) else {
@@ -173,15 +173,15 @@ package final class BlobHandler: RequestHandler {
       location.front.relay(request, answer)
     }
     guard isTaken else { return pass(request, in: location, because: .busy, id: id) }
-    // The web server asks the registry as well as a thread would that is not there in time.
+    // No thread is free: the web server asks the registry itself.
     _ = loop.after(Self.longestWaitToAsk) { [self] in
       if turn.take() { pass(request, in: location, because: .busy, id: id) }
     }
   }
 
-  /// The web server could not read the bucket. Its client gets the registry's answer.
+  /// Takes in the web server's report that it could not read the bucket. Its client gets the registry's answer.
   ///
-  /// - Returns: whether it was that.
+  /// - Returns: whether the request was such a report.
   private func hearUnread(_ request: Request) -> Bool {
     guard let report = UnreadReport(request) else { return false }
     let kind = frontServer.resolved(for: request)
@@ -235,15 +235,15 @@ package final class BlobHandler: RequestHandler {
     }
   }
 
-  /// Upstream has answered, or need not be asked: all who waited for its word go on.
+  /// Goes on with all requests that waited for upstream's answer.
   private func land(_ exchange: BlobExchange, _ finding: Finding) {
     let others = exchange.isAskedForOthers ? questions.land(exchange.blob.question) : []
-    // All have the same blob: one at most is to look, unless each does for itself.
+    // All want the same blob, so one look serves them all.
     for var exchange in [exchange] + others {
       exchange.finding = finding
       if let looker = concludeOrJoin(exchange) { lookLater(looker) }
     }
-    // Those who have waited for what it says of the repository; a refusal tells them nothing.
+    // These wait for what the answer says about the repository. A refusal says nothing to them.
     for var waiting in repositories.land(exchange) {
       waiting.isAskedAlone = !finding.isProven
       if let decision = waiting.location.engine.decideAtOnce(waiting.blob, at: .now()) {
@@ -260,10 +260,10 @@ package final class BlobHandler: RequestHandler {
     if !isTaken { for exchange in lookers(exchange) { pass(exchange, .busy) } }
   }
 
-  /// Carries out what is decided by upstream's word and by what is remembered of the bucket; else waits for
-  /// a look at the same blob.
+  /// Answers if upstream's answer and what is remembered of the bucket decide; else waits for a look at the same
+  /// blob.
   ///
-  /// - Returns: the exchange, if it is the one that has to look.
+  /// - Returns: the exchange, if it is the one that makes the look.
   private func concludeOrJoin(_ exchange: BlobExchange) -> BlobExchange? {
     guard let finding = exchange.finding else { return nil }
     let (engine, now) = (exchange.location.engine, Moment.now())
@@ -328,14 +328,14 @@ package final class BlobHandler: RequestHandler {
     }
   }
 
-  /// A fill has ended between the question and its answer. Once: a bucket that forgets is left to itself.
+  /// Decides again, since a fill has ended meanwhile. Only once: a bucket may forget what was put there.
   private func askAgain(_ exchange: BlobExchange) {
     guard !exchange.isAskedAgain else {
-      return pass(exchange, .store("it does not show what was just put there"))
+      return pass(exchange, .store("the bucket does not show the object that was just put there"))
     }
     var exchange = exchange
     exchange.isAskedAgain = true
-    // The fill may have been another location's, which has another memory of the same bucket.
+    // The fill may be another location's, which has its own memory of the same bucket.
     exchange.location.engine.forgetAbsence(
       of: exchange.blob.path.digest, in: exchange.location.id, at: .now())
     if let decision = exchange.location.engine.decideAtOnce(exchange.blob, at: .now()) {

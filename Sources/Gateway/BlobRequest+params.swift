@@ -5,15 +5,15 @@ internal import Registry
 extension BlobRequest {
   /// Reads a web server's request.
   ///
-  /// - Returns: `nil` when it is no GET or HEAD of a blob's plain path.
+  /// - Returns: `nil` when it is not a GET or HEAD of a blob's plain path.
   init?(_ request: Request, in location: Location, _ askers: AskerHasher) {
     guard let path = BlobPath(request) else { return nil }
     self.init(request, for: path, in: location, askers)
   }
 
-  /// Reads what an authorizer is asked: the blob that the web server names, or else the request's own.
+  /// Reads a request to the authorizer: the blob that the web server names, or else the request's own path.
   ///
-  /// nginx can say any `REQUEST_URI`, Apache's mod_authnz_fcgi only the client's.
+  /// nginx can set any `REQUEST_URI`; Apache's mod_authnz_fcgi hands on the client's.
   init?(toAuthorize request: Request, in location: Location, _ askers: AskerHasher) {
     let named = request.withParameter("BLOBLO_AUTHORIZE_URI") { BlobPath(requestTarget: $0) }
     guard let path = named ?? BlobPath(request) else { return nil }
@@ -34,7 +34,7 @@ extension BlobRequest {
   }
 }
 
-/// FNV-1a: for what only has to differ where it differs, and is no secret.
+/// FNV-1a, a quick hash for values that need no secrecy.
 ///
 /// Source: <http://www.isthe.com/chongo/tech/comp/fnv/>
 private struct QuickHash {
@@ -69,7 +69,7 @@ extension BlobRequest.Method {
 }
 
 extension Request {
-  /// From where the client comes, with the proxies on the way, hashed.
+  /// A hash of the client's address and of the proxies on the way.
   fileprivate var clientAddress: UInt64? {
     guard var hash = withParameter("REMOTE_ADDR", { $0.isEmpty ? nil : QuickHash($0) }) ?? nil
     else { return nil }
@@ -87,16 +87,16 @@ extension Request {
 
   var isDelete: Bool { withParameter("REQUEST_METHOD") { $0.equals("DELETE") } ?? false }
 
-  /// Whether the request has come through bloblo already: then its upstream is the web server that asks
-  /// bloblo, and without this it would ask itself for ever.
+  /// Whether the request has come through bloblo before. Then the upstream is the web server that asks bloblo, and
+  /// bloblo would ask itself for ever.
   ///
-  /// A DELETE goes on through a second bloblo and a third: each must hear its answer.
+  /// A DELETE may go through two more instances of bloblo, and each must hear the answer.
   var isLoop: Bool {
     let passages = passages
     return passages > 0 && passages > (isDelete ? 2 : 0)
   }
 
-  /// How often the request has come through a bloblo.
+  /// How many instances of bloblo the request has come through.
   private var passages: Int {
     withParameter("HTTP_VIA") { via in
       guard via.count >= 6 else { return 0 }

@@ -9,7 +9,7 @@ struct UpstreamParameter: Sendable {
   let parameter: StaticString
   let field: String
 
-  /// Who asks, by what, and from where.
+  /// The params that name the client, its program and its address.
   static let all: [UpstreamParameter] = [
     UpstreamParameter(parameter: "HTTP_AUTHORIZATION", field: "Authorization"),
     UpstreamParameter(parameter: "HTTP_COOKIE", field: "Cookie"),
@@ -21,14 +21,14 @@ struct UpstreamParameter: Sendable {
     UpstreamParameter(parameter: "HTTP_USER_AGENT", field: "User-Agent"),
   ]
 
-  /// Sent only if the location preserves it.
+  /// Sent only with `BLOBLO_PRESERVE_HOST=true`.
   static let host = UpstreamParameter(parameter: "HTTP_HOST", field: "Host")
 }
 
 extension ClientFields {
   /// The fields of a client's request that go upstream.
   ///
-  /// - Parameter id: sent along, and no part of who asks.
+  /// - Parameter id: sent as `X-Request-Id`; it does not tell one client from another.
   init(_ request: Request, in location: Location, _ id: RequestID) {
     var fields: [HTTPField] = []
     fields.reserveCapacity(UpstreamParameter.all.count + 4)
@@ -38,16 +38,15 @@ extension ClientFields {
     }
     fields.appendAddress(of: request)
     fields.replace(by: SiteFields(request))
-    // How a request that comes back to us is known.
+    // A request that comes back to bloblo is known by this.
     fields.append(HTTPField("Via", "1.1 bloblo"))
     fields.append(HTTPField(RequestID.field, id.bytes))
     self.init(fields, host: request.parameter("HTTP_HOST"))
   }
 
-  /// When the client's token ends, by its own word.
+  /// When the client's token ends, as the token says.
   ///
-  /// - Returns: `nil` for a credential that does not say; the distant past for one that should and can't
-  ///   be read.
+  /// - Returns: `nil` for a credential without an end; the distant past for a token whose end can't be read.
   var credentialEnd: UnixTime? {
     guard let field = fields.first(named: "authorization") else { return nil }
     return BearerToken(authorization: field.value)?.expiration
@@ -55,9 +54,8 @@ extension ClientFields {
 }
 
 extension [HTTPField] {
-  /// Appends the peer's address to `X-Forwarded-For`, as a proxy does: the registry hears from whom the web
-  /// server has the request, and whatever a client claims stands before it. A web server may have said it
-  /// already. `X-Real-IP`, if there is one, is that address.
+  /// Appends the peer's address to `X-Forwarded-For`, as a proxy does, behind what the client claims. Does nothing
+  /// when the web server has appended it already. Sets `X-Real-IP` to the same address if the field is there.
   mutating func appendAddress(of request: Request) {
     guard let address = request.parameter("REMOTE_ADDR"), !address.isEmpty else { return }
     if let i = firstIndex(where: { $0.isNamed("X-Real-IP") }) {

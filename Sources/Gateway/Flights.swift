@@ -1,13 +1,12 @@
 internal import Synchronization
 
-/// What is being asked now: a request that needs the same answer waits for it, and costs no thread
-/// meanwhile.
+/// Joins requests that need the same answer: the first one asks, and the others wait for its answer without a thread.
 final class Flights<Key: Hashable & Sendable, Waiter: Sendable>: Sendable {
   private let waiting = Mutex<[Key: [Waiter]]>([:])
 
   /// Joins those who wait for the same answer.
   ///
-  /// - Returns: `false` for the first one, who has to ask, and then to `land`.
+  /// - Returns: `false` for the first one, which has to ask and then to call `land`.
   func join(_ waiter: Waiter, _ key: Key) -> Bool {
     waiting.withLock { waiting in
       guard waiting[key] != nil else {
@@ -19,7 +18,7 @@ final class Flights<Key: Hashable & Sendable, Waiter: Sendable>: Sendable {
     }
   }
 
-  /// Joins those who wait for the same answer, if it is being asked for.
+  /// Joins those who wait for the same answer, if one is asking already.
   func joinIfAsked(_ waiter: Waiter, _ key: Key) -> Bool {
     waiting.withLock { waiting in
       guard waiting[key] != nil else { return false }
@@ -28,9 +27,9 @@ final class Flights<Key: Hashable & Sendable, Waiter: Sendable>: Sendable {
     }
   }
 
-  /// Begins to ask, unless that is being done; never waits.
+  /// Begins to ask, unless one is asking already. Never waits.
   ///
-  /// - Returns: whether the caller has to ask, and then to `land`.
+  /// - Returns: whether the caller has to ask and then to call `land`.
   func begin(_ key: Key) -> Bool {
     waiting.withLock { waiting in
       guard waiting[key] == nil else { return false }

@@ -7,9 +7,9 @@ package import Store
 package import Telemetry
 package import Threading
 
-/// What answers requests, built in the order in which one part needs another.
+/// All that answers requests, built in the order in which one part needs another.
 package struct GatewayServices: Sendable {
-  /// Where requests are handled: on its thread alone.
+  /// The loop on whose thread alone requests are handled.
   let loop: EventLoop
   package let upstream: QuestionClient
   package let notices: Notices
@@ -28,7 +28,7 @@ package struct GatewayServices: Sendable {
   let asking: ThreadPool<HTTPClient>
   let looking: FairPool<HTTPClient>
 
-  /// - Parameter isTCP: whether any local user can connect, and set params.
+  /// - Parameter isTCP: whether bloblo listens on TCP, where any local user can connect and set params.
   package init(
     _ settings: ProcessSettings, credentials: SigningCredentials, environment: [String: String],
     log: Log, on loop: EventLoop, isTCP: Bool = false

@@ -22,9 +22,9 @@ extension Ledger {
     log.decided(kind.word, facts, size: size, bytes: road == nil ? 0 : bytes)
   }
 
-  /// A body begins that we send.
+  /// bloblo begins to send a body.
   ///
-  /// - Returns: what the line at its end will say; `nil` when there will be none.
+  /// - Returns: the fields of the log line at its end; `nil` when there will be no line.
   func begin(_ kind: DecisionKind, _ exchange: BlobExchange, size: Int64) -> Logger.Metadata? {
     figures.decisions[kind].add()
     exchange.location.passes.give()
@@ -46,9 +46,9 @@ extension Ledger {
       bytes: hasBody ? size.map { exchange.bodyBytes(of: $0) } : nil)
   }
 
-  /// The web server did not get what `decided` has counted as accelerated.
+  /// Takes back what `decided` has counted as accelerated: the web server could not read it.
   ///
-  /// - Parameter size: the object's; `nil` when bloblo has not sent it there, as far as is known.
+  /// - Parameter size: the object's; `nil` when bloblo does not remember that it sent the web server there.
   func unread(
     _ report: UnreadReport, _ request: Request, size: Int64?, endpoint: String, at now: Moment
   ) {
@@ -74,7 +74,7 @@ extension Ledger {
 }
 
 extension PassReason.Kind {
-  /// Whether the registry is going to answer with the blob, as far as is known.
+  /// Whether the registry is expected to answer with the blob.
   fileprivate var hasBody: Bool {
     switch self {
     case .upstreamStatus, .upstreamName, .upstreamPage, .upstreamRedirect, .upstreamDigest, .loop,

@@ -1,6 +1,6 @@
 package import FastCGI
 
-/// Answers each request when the settings are wrong.
+/// Answers each request with a 500 when the settings are wrong.
 package struct Misconfigured: RequestHandler {
   package init() {}
 

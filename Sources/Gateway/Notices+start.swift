@@ -3,7 +3,7 @@ package import Settings
 internal import Telemetry
 
 extension Notices {
-  /// Raises what can be said at the start.
+  /// Raises the notices that are known at the start.
   ///
   /// - Parameter tcp: the address, if bloblo listens on TCP.
   package func raise(startingWith settings: ProcessSettings, tcp: ListenAddress?) {
@@ -22,7 +22,7 @@ extension Notice {
     + "location."
 
   package static func tcpAdvice(_ address: ListenAddress) -> String {
-    "Every local user can connect to \(address) and send requests of his own. Params may not choose the registry "
+    "Every local user can connect to \(address) and send requests. Params may not choose the registry "
       + "or the bucket there, unless BLOBLO_PARAMS names them. Listen on a Unix socket instead: "
       + "BLOBLO_LISTEN_ADDR=unix:/run/bloblo/bloblo.sock"
   }

@@ -6,12 +6,12 @@ internal import Threading
 
 /// Whether blobs are offloaded. While the file `BLOBLO_PASS_FILE` exists, all of them pass.
 ///
-/// A file, since root can make one whatever user bloblo runs as, and it holds across restarts:
+/// It is a file because root can make one whatever user bloblo runs as, and because it holds across restarts:
 ///
 ///     touch /run/bloblo/pass      # all blobs pass, within a second
 ///     rm /run/bloblo/pass         # and back
 package final class OffloadSwitch: BackgroundService {
-  /// How often the file is looked for.
+  /// How often bloblo looks for the file.
   private static let interval = Duration.milliseconds(250)
 
   private let path: String
@@ -53,13 +53,13 @@ package final class OffloadSwitch: BackgroundService {
   }
 }
 
-/// What `bloblo offload` does with the file.
+/// Makes or removes the file, for `bloblo offload`.
 extension OffloadSwitch {
   package static func isThere(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
-  /// Makes the file, or removes it.
+  /// Makes or removes the file.
   ///
-  /// - Returns: what went wrong, and what to do; a file that is there or not there already is no fault.
+  /// - Returns: what went wrong and what to do. To make a file that exists, or remove one that does not, is no fault.
   package static func set(_ path: String, isOff: Bool) -> String? {
     guard !(isOff ? make(path) : remove(path)) else { return nil }
     return

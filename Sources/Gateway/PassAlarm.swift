@@ -7,16 +7,16 @@ internal import Settings
 internal import Synchronization
 package import Telemetry
 
-/// The locations nearly all of whose blobs pass for one reason. The log gets a line when one begins to; the page and
-/// a metric show it as long as it does.
+/// Finds the locations where nearly all blobs pass for one reason. The log has a line when one begins to; the page
+/// and a metric show it as long as it lasts.
 package final class PassAlarm: Sendable {
-  /// What nearly all blobs of a location pass for.
+  /// A location, and the reason for which nearly all its blobs pass.
   package struct Trouble: Sendable {
     package let registry: String
     package let bucket: String
     package let finding: PassWatch.Finding
 
-    /// What is so, and what to do.
+    /// The figures and the advice, for the page.
     package var sentence: String {
       "In the last \(PassWatch.minutes) minutes \(finding.passed) of \(finding.blobs) blobs of \(registry) (bucket "
         + "\(bucket)) passed for one reason, \(finding.reason.word). \(finding.reason.advice)"
@@ -57,7 +57,7 @@ package final class PassAlarm: Sendable {
       ])
   }
 
-  /// Those of now, by registry and bucket.
+  /// The locations that are concerned now, by registry and bucket.
   package var all: [Trouble] {
     troubles.withLock { Array($0.values) }
       .sorted { ($0.registry, $0.bucket) < ($1.registry, $1.bucket) }

@@ -5,12 +5,13 @@ internal import Settings
 internal import Telemetry
 internal import Threading
 
-/// Leaves the answer to the registry: by the web server's hand, or by ours where it has none.
+/// Leaves the answer to the registry: the web server hands the request on, or bloblo relays it where the web server
+/// can't.
 final class Passer: Sendable {
   private let ledger: Ledger
   private let locations: Locations
   private let frontServer: FrontServerKind
-  /// Threads that relay the registry's answers, each as slowly as its client.
+  /// Threads that relay the registry's answers, each at the pace of its client.
   let relaying: ThreadPool<HTTPClient>
 
   init(_ settings: ProcessSettings, ledger: Ledger, locations: Locations) {
@@ -22,7 +23,7 @@ final class Passer: Sendable {
     }
   }
 
-  /// - Parameter exchange: whose client has seen nothing yet.
+  /// - Parameter exchange: its client has got nothing yet.
   func pass(_ exchange: BlobExchange, because reason: PassReason) {
     ledger.passed(exchange, reason)
     handBack(exchange.request, in: exchange.location, because: reason)

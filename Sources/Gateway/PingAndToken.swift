@@ -8,15 +8,15 @@ internal import Telemetry
 
 /// Answers the requests that come before every pull, `GET /v2/` and the token endpoint, from memory.
 ///
-/// What the web server routes here and can't be remembered, a 401 above all, is passed.
+/// Anything else that the web server routes here passes, above all a 401.
 ///
 /// Source: OCI distribution-spec, end-1; <https://distribution.github.io/distribution/spec/auth/token/>
 package struct PingAndToken: Sendable {
   enum Kind: Sendable {
     case ping, token
 
-    /// By the path: `/v2/`, or one whose last segment is `token`, as in `/v2/token`, `/service/token` or `/token/`;
-    /// or by the web server's word, for other token endpoints.
+    /// By the path: `/v2/`, or one whose last segment is `token`, as in `/v2/token`, `/service/token` or `/token/`.
+    /// Another token endpoint is named by the param `BLOBLO_TOKEN_ENDPOINT`.
     init?(_ request: Request) {
       guard request.role == .responder, request.parameter("REQUEST_METHOD") == Array("GET".utf8)
       else {
@@ -35,7 +35,8 @@ package struct PingAndToken: Sendable {
       } else {
         return nil
       }
-      // It goes upstream as it is: printable, no other server's name, and no end of libcurl's.
+      // The target goes upstream as it is. It must be an absolute path, so that it can't name another host, without a
+      // `#`, where libcurl would end it.
       guard target.first == UInt8(ascii: "/"),
         target.allSatisfy({ (0x21...0x7E).contains($0) && $0 != UInt8(ascii: "#") })
       else {
@@ -48,8 +49,8 @@ package struct PingAndToken: Sendable {
   let askers: AskerHasher
   let frontServer: FrontServerKind
 
-  /// Who asks what: the credential, the host and the whole query are in it, so that nobody gets an answer
-  /// to another question than the own one.
+  /// The key of a remembered answer. The credential, the host and the whole query are in it, so that no client gets
+  /// the answer to another question.
   func key(of request: Request, in location: Location) -> AnswerMemory.Key {
     let asker = askers.asker(
       of: request, in: location, and: ["HTTP_HOST", "REQUEST_URI", "HTTP_ACCEPT"])
@@ -58,23 +59,23 @@ package struct PingAndToken: Sendable {
 
   /// Asks upstream, once.
   ///
-  /// - Returns: a 200 that is what it should be; `nil` for everything else.
+  /// - Returns: a 200 that can be remembered; `nil` for everything else.
   func ask(
     _ kind: Kind, for request: Request, id: RequestID, in location: Location,
     by http: inout HTTPClient
   ) -> HTTPResponse? {
     let client = ClientFields(request, in: location, id)
-    // Without a credential a ping is a question of what to do, and the registry's to answer.
+    // A ping without a credential asks for the registry's challenge: the registry answers it.
     if kind == .ping, !client.hasCredential { return nil }
     var fields = client.fields
     if let accept = request.parameter("HTTP_ACCEPT") { fields.append(HTTPField("Accept", accept)) }
     if let host = host(of: request, in: location) { fields.append(HTTPField("Host", host)) }
     let target = String(decoding: request.parameter("REQUEST_URI") ?? [], as: UTF8.self)
     let upstream = location.settings.upstream
-    // The answer may be long in coming, and the token ages meanwhile.
+    // The token ages while its answer is on the way.
     let now = Moment.now()
     let question = HTTPRequest(.get, upstream.url + target, fields: fields, limits: upstream.limits)
-    // Any failure is the registry's to tell: it is asked again.
+    // After any failure the request passes, so the registry itself answers.
     guard let answer = try? http.send(question, bodyLimit: 1 << 20), answer.head.status == 200,
       !answer.head.isPage, answer.head.fields.first(named: "content-encoding") == nil
     else { return nil }
@@ -88,8 +89,8 @@ package struct PingAndToken: Sendable {
     return answer
   }
 
-  /// What the client calls the registry, where the straight way tells the registry so and the setting does
-  /// not: a web server does, unless it says so itself; our own relay keeps to the setting.
+  /// The client's `Host`, where a pass tells it to the registry and `BLOBLO_PRESERVE_HOST` does not: the web server
+  /// hands it on, while bloblo's own relay keeps to the setting.
   private func host(of request: Request, in location: Location) -> [UInt8]? {
     guard !location.settings.isHostPreserved, request.parameter("BLOBLO_PRESERVE_HOST") == nil,
       frontServer.resolved(for: request) != .none,

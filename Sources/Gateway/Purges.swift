@@ -4,23 +4,23 @@ package import Registry
 internal import Settings
 internal import Synchronization
 
-/// The blobs that `bloblo purge` has taken out of the bucket. Requests for one pass until every URL that was
-/// signed for it before has ended: until then nothing is signed for it, and nothing fills it.
+/// The blobs that `bloblo purge` has removed from the bucket. Until every URL that was signed for such a blob has
+/// ended, requests for it pass: bloblo signs no URL for it and fills nothing.
 package final class Purges: Sendable {
-  /// More are not held at a time.
+  /// The most blobs that are held at a time.
   private static let limit = 10_000
 
   private let locations: Locations
   /// When each hold ends, by `Moment.steady`.
   private let ends = Mutex<[Digest: Int64]>([:])
-  /// Read by each request: nearly always there is no hold.
+  /// Each request reads this; it is nearly always 0.
   private let count = Atomic(0)
 
   init(_ locations: Locations) { self.locations = locations }
 
-  /// Forgets the blob in all locations, and holds it for the longest life that a URL has had in any of them.
+  /// Forgets the blob in all locations, and holds it for the longest life that a URL has had in any location.
   ///
-  /// - Returns: how long it is held; `nil` when too many are.
+  /// - Returns: how long it is held; `nil` when too many blobs are held.
   package func add(_ digest: Digest, at now: Moment) -> Duration? {
     let life = locations.longestLifeOfURLs
     let end = now.steady + (life.components.seconds + 1) * 1000
@@ -48,8 +48,8 @@ package final class Purges: Sendable {
     count.load(ordering: .relaxed) > 0 && ends.withLock { $0[digest] != nil }
   }
 
-  /// Ends the holds whose time is over. What requests have learnt of the blob meanwhile is forgotten again: an
-  /// answer that was on its way may be older than the purge.
+  /// Ends the holds whose time is over, and forgets their blobs once more: an answer that was on its way when the
+  /// blob was purged may have been remembered since.
   func tick(at now: Moment) {
     guard count.load(ordering: .relaxed) > 0 else { return }
     for digest in ends.withLock({ $0.filter { $0.value <= now.steady } }).keys {

@@ -1,11 +1,11 @@
 internal import Offload
 internal import Registry
 
-/// For `BLOBLO_PROOF_SCOPE=repository`: what one question to upstream will tell others too.
+/// For `BLOBLO_PROOF_SCOPE=repository`: joins requests that one answer of the registry decides.
 ///
-/// An asker's first question for a repository tells whether the asker reads it; so the asker's other requests
-/// there wait for it. The first who asks for a blob learns that the repository has it; so those who are
-/// known to read the repository wait for that.
+/// A client's first question about a repository tells whether the client reads it, so its other requests there wait
+/// for the answer. The first question about a blob tells whether the repository has it, so clients that are known to
+/// read the repository wait for that answer.
 final class RepositoryFlights: Sendable {
   private struct Reader: Hashable, Sendable {
     let location: LocationID
@@ -24,7 +24,7 @@ final class RepositoryFlights: Sendable {
     init(_ question: Question) { (location, path) = (question.location, question.path) }
   }
 
-  /// Which flights an exchange has begun, and must land.
+  /// The questions that an exchange asks for others too, and must `land`.
   struct Led: OptionSet, Sendable {
     let rawValue: UInt8
     static let reader = Led(rawValue: 1)
@@ -34,8 +34,8 @@ final class RepositoryFlights: Sendable {
   private let readers = Flights<Reader, BlobExchange>()
   private let contents = Flights<Content, BlobExchange>()
 
-  /// - Parameter isReader: whether the asker is known to read the repository.
-  /// - Returns: `nil` when the exchange waits for another one's answer; else what it has begun.
+  /// - Parameter isReader: whether the client is known to read the repository.
+  /// - Returns: `nil` when the exchange waits for another answer; else the questions that it has to ask.
   func join(_ exchange: BlobExchange, isReader: Bool) -> Led? {
     let question = exchange.blob.question
     guard isReader else {
@@ -45,7 +45,7 @@ final class RepositoryFlights: Sendable {
     return contents.join(exchange, Content(question)) ? nil : .content
   }
 
-  /// - Returns: those who have waited for the exchange's answer.
+  /// - Returns: the exchanges that have waited for this one's answer.
   func land(_ exchange: BlobExchange) -> [BlobExchange] {
     let question = exchange.blob.question
     return (exchange.led.contains(.reader) ? readers.land(Reader(question)) : [])

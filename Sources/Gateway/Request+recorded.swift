@@ -2,7 +2,7 @@ internal import FastCGI
 internal import Telemetry
 
 extension RequestID {
-  /// The one that came with the request, if it is sane, or a new one; the same each time.
+  /// The `X-Request-Id` that came with the request if it is valid, or else a new one; the same at each call.
   init(_ request: Request) {
     if let known = request.identifier {
       self.init(known)

@@ -1,7 +1,7 @@
 package import FastCGI
 
-/// Requests that are no client's: pages, orders, questions of `bloblo check`.
+/// Answers requests that come from operators and commands, not from clients: pages, `bloblo purge`, `bloblo check`.
 package protocol Route: Sendable {
-  /// - Returns: whether the request was for this, and is answered.
+  /// - Returns: whether the request was for this route, which has then answered it.
   func answer(_ request: Request) -> Bool
 }

@@ -10,13 +10,13 @@ internal import Store
 internal import Telemetry
 internal import Threading
 
-/// Answers several ranges of a blob that is in the bucket: S3 itself would give the whole object.
+/// Answers a request for several ranges of a blob that is in the bucket. (S3 would send the whole object.)
 ///
 /// Source: RFC 9110 §14.6, §15.3.7.2.
 final class SeveralRanges: Sendable {
   private let ledger: Ledger
   private let passer: Passer
-  /// Threads that read the bucket, each as slowly as its client.
+  /// Threads that read the bucket, each at the pace of its client.
   let pool: ThreadPool<HTTPClient>
 
   init(_ settings: ProcessSettings, ledger: Ledger, passer: Passer) {
@@ -27,7 +27,7 @@ final class SeveralRanges: Sendable {
     }
   }
 
-  /// Until S3 has given the first bytes, the registry can answer instead.
+  /// The registry can answer instead until S3 has sent the first bytes.
   func answer(_ exchange: BlobExchange, _ proof: BlobProof, size: Int64, parts: [Range<Int64>]) {
     guard let key = try? exchange.location.store.key(of: exchange.blob.path.digest) else {
       return passer.pass(exchange, because: .store("no key for this digest"))
@@ -77,7 +77,7 @@ final class SeveralRanges: Sendable {
     request.finish()
   }
 
-  /// Sends what of the parts stands in this piece; a part's head before its first byte.
+  /// Sends the bytes of the parts that this piece holds, and a part's head before its first byte.
   private func put(
     _ read: JoinedRead, piece: Range<Int64>, bytes: [UInt8], in body: MultipartBody,
     to request: Request

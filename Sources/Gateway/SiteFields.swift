@@ -1,7 +1,7 @@
 internal import FastCGI
 internal import HTTPTransport
 
-/// The fields that the web server sets for the registry by params `BLOBLO_FIELD_<NAME>`: who the user is, say.
+/// The fields that the web server sets for the registry by params `BLOBLO_FIELD_<NAME>`, such as the user's name.
 ///
 ///     fastcgi_param BLOBLO_FIELD_X_SSO_USER $remote_user;      X-Sso-User: alice
 ///
@@ -9,7 +9,7 @@ internal import HTTPTransport
 struct SiteFields {
   static let prefix: StaticString = "BLOBLO_FIELD_"
 
-  /// An empty value takes the client's own field away.
+  /// An empty value removes the client's own field.
   let fields: [HTTPField]
 
   init(_ request: Request) {
@@ -24,10 +24,10 @@ struct SiteFields {
 
   private init(_ fields: [HTTPField]) { self.fields = fields }
 
-  /// The same names, none with a value: nobody says who the user is.
+  /// The same names without values: the registry hears no user's name.
   var withoutValues: SiteFields { SiteFields(fields.map { HTTPField($0.name, "") }) }
 
-  /// Whether a client's field of this name, in lower case, goes no further.
+  /// Whether a client's field of this name, in lower case, is replaced or removed.
   func replaces(_ name: String) -> Bool { fields.first(named: HTTPField.Name(name)) != nil }
 }
 
@@ -45,7 +45,7 @@ func fieldName(_ parameter: some StringProtocol) -> String {
     .map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined(separator: "-")
 }
 
-/// What would change the question, or belongs to the connection: never the web server's to set.
+/// Names that the web server may not set: they would change the question, or belong to the connection.
 private func isOurs(_ lowercased: String) -> Bool {
   isHopByHop(lowercased) || lowercased.hasPrefix("if-")
     || ["range", "accept-encoding", "via", "x-request-id"].contains(lowercased)

@@ -10,9 +10,9 @@ internal import Store
 internal import Telemetry
 internal import Threading
 
-/// Gives a client a blob that is not in the bucket yet, and puts it there in the same reading.
+/// Sends a client a blob that the bucket lacks, and puts the blob into the bucket by the same reading.
 package final class Tee: Sendable {
-  /// How long a client waits for the first byte of its range to come into the spool.
+  /// How long a client waits until the first byte of its range is in the spool.
   private static let rangePatience = Duration.seconds(2)
 
   package let filler: Filler
@@ -30,15 +30,15 @@ package final class Tee: Sendable {
     self.loop = loop
   }
 
-  /// What has become of a request.
+  /// How a request goes on.
   enum Outcome {
-    /// The client gets the blob from here, or the registry's answer.
+    /// The client gets the blob from the fill, or the registry's answer.
     case isAnswered
-    /// The blob has come into the bucket since it was found absent: the decision is another now.
+    /// The blob is in the bucket now: the decision has to be made again.
     case isPublished
   }
 
-  /// - Parameter size: `nil` when only the registry's answer to the reading will tell.
+  /// - Parameter size: `nil` when the registry states it only when it is read.
   func fill(
     _ exchange: BlobExchange, _ proof: BlobProof, size: Int64?, isReplacement: Bool
   ) -> Outcome {
@@ -69,8 +69,8 @@ package final class Tee: Sendable {
     return .isAnswered
   }
 
-  /// Fills later what nobody had the time to ask about: the registry's answer to the client's own credential
-  /// decides then whether there is something to fill.
+  /// Queues a fill without a proof, since no connection or thread was free to ask for one. The registry's answer to
+  /// the client's own credential decides whether the fill reads anything.
   func fillLater(_ exchange: BlobExchange) {
     guard exchange.location.settings.fill != .off, exchange.blob.method == .get,
       exchange.blob.range == .whole,
@@ -80,7 +80,7 @@ package final class Tee: Sendable {
     _ = queue(source)
   }
 
-  /// Has the size of a blob learnt whose object can't be told from a wrong one without it.
+  /// Asks the storage for the size of a blob whose object can't be told from a wrong one without it.
   func learnSize(_ exchange: BlobExchange) {
     let (location, digest) = (exchange.location, exchange.blob.path.digest)
     guard location.unfollowed.host(of: exchange.blob.path.name, at: .now()) == nil,
@@ -91,7 +91,7 @@ package final class Tee: Sendable {
     }
   }
 
-  /// Waits for fills, once no more requests come.
+  /// Waits until fills have ended. Called when no more requests come.
   func stop(within limit: Duration) {
     filler.stop(within: limit)
   }
@@ -142,7 +142,7 @@ package final class Tee: Sendable {
     }
   }
 
-  /// Cuts a range from the fill that runs; else one is queued for those who come later.
+  /// Cuts a range from the fill that runs. If none runs, queues one for later requests.
   private func cut(
     _ range: ByteRange, from source: FillSource, for exchange: BlobExchange
   ) -> Outcome {
@@ -191,11 +191,11 @@ extension ColdReason {
   }
 }
 
-/// What of a blob a client asks for.
+/// The bytes of a blob that a client asks for.
 private enum WantedBytes: Sendable {
   /// All, with a 200.
   case whole
-  /// All, with a 206: `bytes=0-`, by which parallel clients begin.
+  /// All, with a 206: `bytes=0-`, which parallel clients send first.
   case fromStart
   case part(ByteRange)
 
@@ -205,7 +205,7 @@ private enum WantedBytes: Sendable {
       self = .whole
       return
     }
-    // A range is wanted of what the client has a part of; of anything else it wants all. RFC 9110 §13.1.5.
+    // If-Range: the client wants the range only if it has a part of this very blob, and else all. RFC 9110 §13.1.5.
     if let validator = exchange.blob.ifRange, !proof.isOf(validator) {
       self = .whole
     } else {

@@ -2,15 +2,15 @@ internal import FastCGI
 internal import Fill
 internal import Threading
 
-/// One client that reads a blob along with its fill, at its own pace: a state on the loop, which goes on when
-/// bytes have come and the web server has taken those before.
+/// One client that reads a blob along with its fill, at its own pace. It is a state on the loop and holds no thread:
+/// it goes on when new bytes are in the spool and the web server has taken the last ones.
 final class TeeStream: @unchecked Sendable {
   // @unchecked: touched by the loop's thread only.
 
-  /// What is sent in one turn of the loop: a client that leaves is said to have had what it had, give or take
-  /// one of these.
+  /// Bytes that are sent in one turn of the loop. The count of bytes that a client got before it left is wrong by one
+  /// of these at most.
   private static let pieceBytes: Int64 = 256 << 10
-  /// Web servers take a longer silence for the end.
+  /// Web servers take a longer silence for the end of the answer.
   private static let silence = Duration.seconds(2)
 
   private let loop: EventLoop
@@ -24,11 +24,11 @@ final class TeeStream: @unchecked Sendable {
   private var timer: LoopTimer?
   private var isOver = false
 
-  /// What the stream is for.
+  /// The request that the stream answers.
   struct Client {
     /// Which bytes of the blob are wanted; `nil` for a range that can't be satisfied.
     let bytes: (_ size: Int64) -> Range<Int64>?
-    /// How long the first of them may take; `nil` for as long as the reading goes on.
+    /// How long the first byte may take; `nil` for as long as the reading goes on.
     let patience: Duration?
     /// Sends the answer's head.
     let begin: (BlobReader, Range<Int64>) -> Void
@@ -106,14 +106,14 @@ final class TeeStream: @unchecked Sendable {
     }
   }
 
-  /// The web server hears from us meanwhile.
+  /// Sends signs of life until bytes come.
   private func waitForBytes() {
     timer = loop.after(Self.silence) { [self] in
       if request.keepAlive() { waitForBytes() } else { breakOff() }
     }
   }
 
-  /// Has the loop go on.
+  /// Makes the loop call `goOn`, from any thread.
   private var wake: @Sendable () -> Void {
     { [self] in loop.submit { self.goOn() } }
   }

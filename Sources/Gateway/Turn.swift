@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// Something that one of several does, whichever comes first.
+/// Lets exactly one of several callers act: the first.
 final class Turn: Sendable {
   private let isTaken = Atomic(false)
 

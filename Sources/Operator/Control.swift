@@ -7,7 +7,7 @@ internal import Registry
 internal import S3
 internal import Settings
 
-/// What a running bloblo answers to `bloblo purge`.
+/// The answer of a running bloblo to `bloblo purge`.
 package struct PurgeAnswer: Codable {
   package struct Place: Codable, Hashable {
     package let bucket: String
@@ -16,7 +16,7 @@ package struct PurgeAnswer: Codable {
 
   /// For how many seconds requests for the blob pass.
   package let heldSeconds: Int64
-  /// Fills of this blob that run now, and may yet put it into the bucket.
+  /// Fills of this blob that still run, and may put it into the bucket.
   package let fills: Int
   /// The buckets of all locations.
   package let places: [Place]
@@ -24,8 +24,8 @@ package struct PurgeAnswer: Codable {
 
 /// Takes orders from this machine's own `bloblo` commands, over the same socket as requests.
 ///
-/// The param `BLOBLO_CONTROL` makes a request an order. No shipped file sets it, and a client can't. Whoever can
-/// connect to the socket can give one; the worst that it does is that a blob passes.
+/// The param `BLOBLO_CONTROL` makes a request an order. No shipped file sets it, and a client can't. A local user who
+/// can connect to the socket can give an order; the worst effect is that a blob passes.
 package struct Control: Route {
   static let path = "/bloblo/purge/"
 
@@ -39,7 +39,7 @@ package struct Control: Route {
     self.filler = filler
   }
 
-  /// - Returns: whether the request was an order, and is answered.
+  /// - Returns: whether the request was an order, which bloblo has then answered.
   package func answer(_ request: Request) -> Bool {
     guard !request.isOfOwnProcess, request.parameter("BLOBLO_CONTROL") == Array("on".utf8),
       request.parameter("REQUEST_METHOD") == Array("POST".utf8),

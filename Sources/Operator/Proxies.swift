@@ -1,7 +1,7 @@
 internal import HTTPTransport
 internal import Logging
 
-/// Says by which proxies registry and S3 are reached, and whether one is set that bloblo does not use.
+/// Logs the proxies for registry and S3, and a proxy setting that bloblo ignores.
 func tellProxies(of environment: [String: String], to logger: Logger) {
   if let proxies = HTTPClient.proxies {
     logger.info("proxies are used", metadata: ["proxies": "\(proxies.description)"])

@@ -7,8 +7,8 @@ internal import Synchronization
 internal import System
 package import Telemetry
 
-/// Reads again, at SIGHUP, what can change while bloblo serves: the file of settings, the files of authorities
-/// and CloudFront's key. The log says what was taken over, and which settings wait for a restart.
+/// Reads again, at SIGHUP, the file of settings, the files of authorities and CloudFront's key. The log says what
+/// bloblo took over, and which settings wait for a restart.
 package final class Reload: Sendable {
   private let path: String?
   private let log: Log
@@ -52,7 +52,7 @@ package final class Reload: Sendable {
     HTTPClient.renewAuthorities()
     let waiting = changed(from: before, to: now)
     if !waiting.isEmpty { fields["waits-for-restart"] = "\(waiting.joined(separator: ", "))" }
-    // At the level itself, so that it is seen whatever it is.
+    // Logged at the current level, so that it is always seen.
     log.logger.log(level: log.volume.level, "reloaded", metadata: fields)
   }
 

@@ -6,13 +6,13 @@ internal import Settings
 internal import System
 internal import Telemetry
 
-/// The bloblo that serves on this machine.
+/// The bloblo that runs on this machine, as its own commands reach it.
 package struct RunningInstance {
   private static let packagedSocket = "/run/bloblo/bloblo.sock"
 
   package let address: ListenAddress
 
-  /// - Parameter address: from the command line; otherwise the setting holds, then the package's socket.
+  /// - Parameter address: from the command line; without it the setting's, or else the package's socket.
   package init(at address: String?, _ environment: [String: String]) {
     let named = [address, environment[Declared.listenAddress.name]].compactMap { $0 }.first {
       !$0.isEmpty
@@ -23,7 +23,7 @@ package struct RunningInstance {
         ? .unix(path: Self.packagedSocket) : .tcp(host: "", port: 7777))
   }
 
-  /// Has it forget a blob.
+  /// Makes it forget a blob.
   package func forget(_ digest: Digest) throws(FastCGICall.Failure) -> PurgeAnswer {
     let output = try FastCGICall(address, within: .seconds(10)).send([
       ("REQUEST_METHOD", "POST"), ("REQUEST_URI", Control.path + "\(digest)"),
@@ -43,7 +43,7 @@ package struct RunningInstance {
 }
 
 extension RunningInstance {
-  /// What `/bloblo/health` or `/bloblo/ready` says: whether all is well, and the page's text.
+  /// Asks for `/bloblo/health` or `/bloblo/ready`: whether the status was 200, and the page's text.
   package func health(asksReady: Bool) throws(FastCGICall.Failure) -> (Bool, String) {
     let output = try FastCGICall(address, within: .seconds(5)).send([
       ("REQUEST_METHOD", "GET"), ("REQUEST_URI", asksReady ? "/bloblo/ready" : "/bloblo/health"),

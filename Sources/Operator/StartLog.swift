@@ -5,7 +5,7 @@ internal import S3
 package import Settings
 internal import Telemetry
 
-/// What the log says at a start.
+/// The log lines of a start.
 package struct StartLog {
   private let settings: ProcessSettings
   private let logger: Logger
@@ -15,7 +15,7 @@ package struct StartLog {
     self.logger = logger
   }
 
-  /// Where the settings are from, and which of them look wrong.
+  /// Logs where the settings come from, and which of them look wrong.
   package func tellSettings(of environment: [String: String], from file: EnvironmentFile?) {
     if let file { logger.info("settings read from a file", metadata: ["file": "\(file.path)"]) }
     tellProxies(of: environment, to: logger)

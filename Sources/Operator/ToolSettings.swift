@@ -4,16 +4,16 @@ package import S3
 package import Settings
 package import Store
 
-/// The settings of commands that serve nobody: no listening address, and no log.
+/// The settings of commands other than `serve`: no listening address, and no log.
 package struct ToolSettings {
-  /// What is wrong, line by line, for people.
+  /// All errors, line by line, for people.
   package struct Failure: Error {
     package let lines: [String]
   }
 
   package let location: LocationSettings
   package let store: S3BlobStore
-  /// By which clients know the registry, if that is said.
+  /// The names by which clients know the registry, if they are set.
   package let registryHosts: [String]
   package let fillLimits: Filler.Limits
   package let sweepAge: Duration
@@ -33,7 +33,7 @@ package struct ToolSettings {
     self.location = location
     store = location.store(credentials, clock: credentials.clock)
     do {
-      // What is told of a tool's credential goes with its result.
+      // A command reports credential errors with its result, not in a log.
       try credentials.start()
     } catch {
       throw Failure(lines: error.problems.map { "bloblo: \($0)" })

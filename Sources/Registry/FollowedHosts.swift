@@ -72,7 +72,7 @@ extension FollowedHosts.Refusal: CustomStringConvertible {
     case .notNamed(let host):
       "it redirects to \(host): a fill follows there if BLOBLO_UPSTREAM_FOLLOW names it"
     case .downgrade(let host): "it redirects from https to http, on \(host)"
-    case .unreadable: "it redirects to what is no http or https URL"
+    case .unreadable: "it redirects to something that is not an http or https URL"
     }
   }
 }

@@ -3,7 +3,7 @@ internal import S3
 internal import System
 
 extension SettingsReader {
-  /// - Returns: `nil` when it is not set, or something is wrong; the reader knows what.
+  /// - Returns: `nil` when it is not set, or something is wrong; the reader has the error.
   mutating func cloudFront() -> CloudFrontSigner? {
     let settings = [
       Declared.cloudFrontURL, Declared.cloudFrontKeyPairID, Declared.cloudFrontPrivateKey,

@@ -4,23 +4,23 @@ package import S3
 /// Where the credentials come from. Nothing is fetched until `SigningCredentials` start.
 package struct CredentialSettings: Sendable {
   package let chain: CredentialChain
-  /// Instead of what the chain finds.
+  /// A credential from the settings, used instead of the chain.
   package let fixed: Credential?
-  /// For clients' URLs only.
+  /// A second credential, which signs clients' URLs only.
   package let presign: Credential?
 }
 
-/// Its parts hold the environment, and with it what must not be shown.
+/// Its parts hold the environment, secrets included: it never describes itself.
 extension CredentialSettings: CustomStringConvertible, CustomReflectable {
   package var description: String { "<redacted>" }
   package var customMirror: Mirror { Mirror(self, children: []) }
 }
 
 extension SettingsReader {
-  /// Where the credentials come from. Whether one is there is seen when they are started.
+  /// Reads where the credentials come from. `SigningCredentials.start` finds out whether there is one.
   package mutating func credentials() -> CredentialSettings {
     let isLocalStack = value(Declared.useLocalStack)
-    // Seen at once, so told with the other mistakes.
+    // This needs no source, so it is reported with the other errors.
     if text(Declared.accessKeyID) != nil, text(Declared.secretAccessKey) == nil {
       refuse("AWS_SECRET_ACCESS_KEY: want the secret of AWS_ACCESS_KEY_ID, got nothing")
     }
@@ -31,7 +31,7 @@ extension SettingsReader {
       chain: CredentialChain(environment: environment), fixed: fixed, presign: presignCredential())
   }
 
-  /// A credential that lives long, for URLs that must: the process's own may end within the hour.
+  /// A credential for URLs that must live long: the process's own may end within the hour.
   private mutating func presignCredential() -> Credential? {
     let (idName, secretName) = (
       Declared.presignAccessKeyID.name, Declared.presignSecretAccessKey.name
@@ -52,7 +52,7 @@ extension SettingsReader {
 }
 
 extension [String: String] {
-  /// With what AWS's shared config file says of the profile, where the environment says nothing.
+  /// Adds the settings of the profile in AWS's shared config file, where the environment says nothing.
   ///
   /// Source: <https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html>
   package func withProfile() -> [String: String] {

@@ -6,7 +6,7 @@ internal import System
 ///
 /// Source: systemd.exec(5), "EnvironmentFile=".
 package struct EnvironmentFile {
-  /// The one that the package installs.
+  /// The path of the file that the package installs.
   package static let packaged = "/etc/bloblo/bloblo.env"
 
   package let path: String
@@ -40,16 +40,16 @@ package struct EnvironmentFile {
     ignoredLines = ignored
   }
 
-  /// A sentence for each line that is ignored; without the line, which may hold a secret.
+  /// A sentence for each ignored line, without its text, which may be a secret.
   package var complaints: [String] {
     ignoredLines.map {
       "bloblo: \(path), line \($0): ignored; want NAME=value, without export, or # and a comment"
     }
   }
 
-  /// The file that is named; without a name the package's, if it is readable and no variable of ours is set.
+  /// The named file; without a name the package's, if it is readable and no `BLOBLO_` variable is set.
   ///
-  /// - Throws: when the file that is named can't be read.
+  /// - Throws: when the named file can't be read.
   package static func find(
     named path: String?, beside own: [String: String]
   ) throws(Unreadable) -> EnvironmentFile? {
@@ -67,7 +67,7 @@ package struct EnvironmentFile {
     package let description: String
   }
 
-  /// What to say when no file was read: the packaged one is there, and this user may not read it.
+  /// The warning when no file was read because this user may not read the packaged one.
   package static func complaints(without own: [String: String]) -> [String] {
     guard !own.keys.contains(where: { $0.hasPrefix("BLOBLO_") }), SmallFile.bytes(packaged) == nil,
       errno == EACCES
@@ -77,7 +77,7 @@ package struct EnvironmentFile {
     ]
   }
 
-  /// The process's environment, the file's settings below it, and the AWS profile's below that.
+  /// The process's environment; where it says nothing, the file's settings, and then the AWS profile's.
   package static func merged(_ own: [String: String], _ file: EnvironmentFile?) -> [String: String]
   {
     own.merging(file?.settings ?? [:]) { own, _ in own }.withProfile()
@@ -96,7 +96,7 @@ package struct EnvironmentFile {
     }
   }
 
-  /// In double quotes a backslash takes the meaning from the next letter; in single quotes nothing has one.
+  /// In double quotes a backslash escapes the next letter; in single quotes nothing is escaped.
   private static func unquoted(_ text: String) -> String {
     guard text.count >= 2, let quote = text.first, quote == "\"" || quote == "'",
       text.last == quote

@@ -3,12 +3,12 @@
 /// A lazy snapshotter wants some KiB of a layer of many GiB, and never the rest.
 package enum FillRanges: Sendable, Equatable {
   case off
-  /// Blobs of up to so many bytes.
+  /// Only blobs of up to this many bytes.
   case upTo(Int64)
 
   static let on = FillRanges.upTo(.max)
 
-  /// - Parameter size: `nil` when it is not known: then only no bound allows it.
+  /// - Parameter size: `nil` when it is unknown; then only `on` allows it.
   package func allows(_ size: Int64?) -> Bool {
     switch self {
     case .off: false

@@ -1,12 +1,12 @@
 package import FastCGI
 
-/// Who stands between the client and us, and so what becomes of a pass.
+/// The kind of web server in front of bloblo. It decides how bloblo passes a request.
 package enum FrontServerKind: String, Sendable, CaseIterable {
-  /// What the request says: a CGI process and lighttpd are `none`, HAProxy says its name, and the answer
-  /// for all others does for nginx, Apache and Caddy.
+  /// Take the kind from the request: `none` for a CGI process and lighttpd, `haproxy` for HAProxy. nginx, Apache and
+  /// Caddy take the same answer.
   case auto
   case nginx, apache, haproxy
-  /// Nobody who could hand a request on to the registry: we relay its answer.
+  /// The web server can't hand a request on to the registry: bloblo relays the answer.
   case none
 
   /// The kind for one request; never `auto`.

@@ -8,10 +8,10 @@ extension LocationSettings {
   /// The settings that a FastCGI param of the same name overrides for its request.
   package static let names = Declared.names(of: [.location])
 
-  /// What else is read for each location.
+  /// Other settings that each location reads.
   package static let sharedNames = Declared.names(of: [.shared])
 
-  /// - Returns: `nil` when something is wrong; the reader knows what.
+  /// - Returns: `nil` when something is wrong; the reader has the error.
   package init?(_ reader: inout SettingsReader) {
     let followedHosts = reader.value(Declared.upstreamFollow)
     let upstream = readUpstream(&reader, followedHosts)
@@ -48,7 +48,7 @@ private func readUpstream(
     namedHosts: followedHosts, limits: limits)
 }
 
-/// The URL without slashes at its end, if it is one that can be put before a path.
+/// Checks a URL that paths are appended to, and removes slashes at its end.
 func readUpstreamURL(_ text: String) -> String? {
   // An endpoint has the same grammar: scheme, authority, and perhaps a path.
   guard let endpoint = try? Endpoint(text) else { return nil }

@@ -1,6 +1,6 @@
-/// The name that a misspelt or shortened one is meant to be.
+/// The name that a misspelt or shortened one probably stands for.
 ///
-/// - Returns: the only one that begins so, or the nearest; `nil` when more than two letters differ.
+/// - Returns: the only name that begins like it, or the nearest name; `nil` when more than two letters differ.
 package func nearestName(to word: String, among names: some Collection<String>) -> String? {
   let beginning = names.filter { $0.hasPrefix(word) }
   if beginning.count == 1 { return beginning.first }
@@ -8,7 +8,7 @@ package func nearestName(to word: String, among names: some Collection<String>) 
   return nearest.flatMap { editDistance($0, word) <= 2 ? $0 : nil }
 }
 
-/// The number of letters to put in, take out or change. Source: Wagner and Fischer, 1974.
+/// The edit distance: letters to insert, delete or replace. Source: Wagner and Fischer, 1974.
 func editDistance(_ a: String, _ b: String) -> Int {
   let b = Array(b.utf8)
   var row = Array(0...b.count)

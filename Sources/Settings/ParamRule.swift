@@ -1,10 +1,10 @@
 /// Which settings a FastCGI param may set.
 ///
-/// Any local user can connect to a TCP listener and set params. Those that choose the registry or the bucket
-/// would let him have URLs signed on the word of a registry of his own; those that say who the user is
-/// (`BLOBLO_FIELD_…`) would let him be anyone.
+/// Any local user can connect to a TCP listener and set params. Params that choose the registry or the bucket would
+/// let that user get signed URLs by the word of another registry; params that say who the user is (`BLOBLO_FIELD_…`)
+/// would let that user be anyone.
 package struct ParamRule: Sendable, Equatable {
-  /// The settings that decide whose word counts and which objects URLs are signed for.
+  /// The settings that choose the registry that proves, and the objects that URLs are signed for.
   static let guarded = Set(Declared.all.filter(\.isGuarded).map(\.name))
 
   /// The values that a param may have.
@@ -29,7 +29,7 @@ package struct ParamRule: Sendable, Equatable {
   /// Begins the names of params that are fields for the registry.
   package static let fieldPrefix = "BLOBLO_FIELD_"
 
-  /// Fields that every request may bring as `HTTP_…`: to set them so gives nothing.
+  /// Fields that every request may bring as `HTTP_…` anyway.
   private static let plainFields: Set<String> = [
     "AUTHORIZATION", "COOKIE", "USER_AGENT", "X_FORWARDED_FOR", "X_FORWARDED_HOST",
     "X_FORWARDED_PORT", "X_FORWARDED_PROTO", "X_REAL_IP",
@@ -43,8 +43,7 @@ package struct ParamRule: Sendable, Equatable {
 
   static func isField(_ name: String) -> Bool { name.hasPrefix(fieldPrefix) }
 
-  /// Whether some params that say who the user is may not be set. On a Unix socket they all may, unless
-  /// `BLOBLO_PARAMS` is set.
+  /// Whether some params about the user may not be set. On a Unix socket all may, unless `BLOBLO_PARAMS` is set.
   package var isForFields: Bool { isTCP || named != nil }
 
   /// - Returns: what is wrong with such a param; `nil` when it may be set.

@@ -27,7 +27,7 @@ extension ProcessSettings {
       staleProof: reader.value(Declared.staleProofLife),
       presence: reader.value(Declared.presenceLife))
     let proofIdentity = reader.value(Declared.proofIdentity)
-    // LocalStack's `localhost` is each client's own: there the public name leads elsewhere from here.
+    // LocalStack's `localhost` is each client's own machine: from here the public name leads elsewhere.
     let looksAsClient = reader.value(
       Declared.lookAsClient, default: (!isLocalStack, isLocalStack ? "off" : "on"))
     let presenceLooks = reader.value(Declared.presenceLooks)
@@ -91,7 +91,7 @@ func readRegistryHosts(_ text: String) -> [String]? {
   let hosts = text.split(separator: ",").map { part in
     String(part.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
   }
-  // What can stand in an image's name.
+  // The characters of a host in an image's name.
   let areHosts = hosts.allSatisfy { host in
     guard let endpoint = try? Endpoint("https://\(host)") else { return false }
     return endpoint.pathPrefix.isEmpty && !host.hasSuffix("/")

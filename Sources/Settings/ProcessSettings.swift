@@ -17,23 +17,23 @@ package struct ProcessSettings: Sendable {
   package var frontServer: FrontServerKind
   /// The settings that a param may set, by `BLOBLO_PARAMS`; `nil` where that is not set.
   package var params: [String: ParamRule.Values]?
-  /// What holds for a request whose web server says nothing else.
+  /// The settings for requests whose web server sets no params.
   package var location: LocationSettings
   /// Whether a bucket is named, here or by LocalStack's own convention.
   package var isBucketNamed: Bool
-  /// By which clients know the registry, if that is said.
+  /// The names by which clients know the registry, if they are set.
   package var registryHosts: [String]
   package var credentials: CredentialSettings
   package var lives: Memories.Lives
   package var proofIdentity: ProofIdentity
-  /// Looks a second into one bucket, at most, at objects that clients were sent to.
+  /// The most looks a second into one bucket at objects that clients were sent to.
   package var presenceLooks: Int
-  /// Whether it is looked at what clients meet at the bucket.
+  /// Whether bloblo reads the bucket as clients do.
   package var looksAsClient: Bool
-  /// How long pings and tokens are remembered at most.
+  /// The longest time that pings and tokens are remembered.
   package var answerLife: Duration
   package var fillLimits: Filler.Limits
-  /// How old a multipart upload is when it is taken for one that was left behind.
+  /// The age from which a multipart upload counts as left behind.
   package var sweepAge: Duration
   /// Connections to one registry at a time.
   package var upstreamConnections: Int
@@ -42,16 +42,16 @@ package struct ProcessSettings: Sendable {
   package var stopTimeout: Duration
   /// All blobs pass while this file exists.
   package var passFile: String
-  /// For those who debug.
+  /// For debugging: whether the kernel may write core files.
   package var areCoreFilesAllowed: Bool
   package var logLevel: Logger.Level
   package var logFormat: LogFormat
-  /// What is set and probably meant otherwise; one sentence each.
+  /// Settings that are probably a mistake, one sentence each.
   package var warnings: [String]
   package var inForce: [SettingInForce]
 }
 
-/// What may differ from one location of the web server to another.
+/// The settings that may differ between locations of the web server.
 package struct LocationSettings: Sendable {
   package var upstream: UpstreamRegistry
   package var isHostPreserved: Bool
@@ -59,27 +59,27 @@ package struct LocationSettings: Sendable {
   package var keyTemplate: ObjectKeyTemplate
   package var s3Limits: HTTPLimits
   package var uploadOptions: UploadOptions
-  /// What signs for clients instead of S3's own presigning.
+  /// CloudFront's signer, if clients get its URLs instead of S3's.
   package var cloudFront: CloudFrontSigner?
   package var presignLifetime: Duration
   package var redirectStatus: Int
   package var policy: OffloadEngine.Policy
   package var fill: FillMode
   package var fillRanges: FillRanges
-  /// To whom fills follow the registry's redirects. No param sets it.
+  /// The hosts to which fills follow the registry's redirects. No param sets it.
   package var followedHosts: FollowedHosts
 }
 
-/// What is done with a blob that is not in the bucket.
+/// What bloblo does with a blob that is not in the bucket.
 package enum FillMode: String, Sendable, CaseIterable {
   /// The client reads along.
   case tee
-  /// The client is passed on; the fill comes when its turn does.
+  /// The client's request passes; the fill waits for its turn.
   case background
   case off
 }
 
-/// All mistakes in the settings, one sentence each.
+/// All errors in the settings, one sentence each.
 package struct SettingsError: Error {
   package let problems: [String]
 

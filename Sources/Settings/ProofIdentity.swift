@@ -1,8 +1,8 @@
-/// `BLOBLO_PROOF_IDENTITY`: for whom a proof, a ping or a token is remembered.
+/// `BLOBLO_PROOF_IDENTITY`: which clients share a remembered proof, ping or token.
 package enum ProofIdentity: String, Sendable, CaseIterable {
-  /// Who asks in all the same way: credential, address, user agent and all else that goes upstream.
+  /// Clients that ask in exactly the same way: credential, address, user agent and all else that goes upstream.
   case request
-  /// Who has the same credential, from wherever: for registries that decide by it alone. Without one it is as
-  /// `request`.
+  /// Clients with the same credential, whatever their address: for registries that decide by the credential alone.
+  /// Requests without a credential are treated as by `request`.
   case credential
 }

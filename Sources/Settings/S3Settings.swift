@@ -10,7 +10,7 @@ package struct S3Settings {
   var uploadOptions: UploadOptions
   var cloudFront: CloudFrontSigner?
 
-  /// - Returns: `nil` when something is wrong; the reader knows what.
+  /// - Returns: `nil` when something is wrong; the reader has the error.
   init?(_ reader: inout SettingsReader) {
     let isLocalStack = reader.value(Declared.useLocalStack)
     let timeout = reader.value(Declared.s3Timeout)
@@ -41,7 +41,7 @@ extension SettingsReader {
       Declared.publicEndpointURL.name, text(Declared.publicEndpointURL))
     // An access point's ARN has its own region.
     let isARN = text(Declared.bucketName)?.hasPrefix("arn:") ?? false
-    // Servers that are not AWS take any region, and most call theirs so.
+    // Servers other than AWS take any region, and most call theirs so.
     let regionSetting = set(Declared.region, Declared.awsRegion, Declared.awsDefaultRegion)
     let region =
       text(regionSetting) ?? (endpointText == nil && !isARN ? nil : "us-east-1")
@@ -63,7 +63,7 @@ extension SettingsReader {
       let bucket = try Bucket(
         value(Declared.bucketName), region: region, endpoint: endpoint,
         publicEndpoint: publicEndpoint, style: style, aws: awsOptions)
-      // What AWS's own settings, or none, have come to.
+      // The endpoint that AWS's own settings, or none, lead to.
       holds(Declared.bucketName, bucket.name)
       holds(Declared.region, bucket.region)
       holds(Declared.endpointURL, "\(bucket.endpoint)")

@@ -1,7 +1,7 @@
 internal import Primitives
 internal import System
 
-/// What people read of a setting, whatever its type.
+/// The description of a setting, of whatever type.
 package struct SettingFacts: Sendable {
   package enum Scope: Sendable {
     /// One value for the whole process.
@@ -14,17 +14,18 @@ package struct SettingFacts: Sendable {
 
   package let name: String
   package var scope = Scope.process
-  /// What it is and what its values mean, in plain words.
+  /// What the setting does and what its values mean, in plain words.
   package var help = ""
-  /// The default as it would be written; empty where nothing is set then.
+  /// The default as an operator would write it; empty when there is none.
   package let defaultText: String
   /// The default in words, where it can't be written as a value.
   package var defaultInWords: String?
-  /// A value for the example file, where the default is none that people would write.
+  /// A value for the example file, where the default is not one that people would write.
   package var example: String?
   /// Whether its value is never shown.
   package var isSecret = false
-  /// Whether it decides whose word counts, or which objects URLs are signed for: a param may not set it on TCP.
+  /// Whether it chooses the registry that proves, or the objects that URLs are signed for. On TCP no param may set
+  /// it.
   package var isGuarded = false
 }
 
@@ -33,16 +34,16 @@ package struct SettingFacts: Sendable {
 ///     reader.value(Declared.stopTimeout)
 package struct Setting<Value: Sendable>: Sendable {
   package var facts: SettingFacts
-  /// What holds when it is not set.
+  /// The value when it is not set.
   let fallback: Value
   /// What it should be, as in "want …".
   let want: String
-  /// - Returns: `nil` for a text that is none of its values.
+  /// - Returns: `nil` for a text that is not a valid value.
   let read: @Sendable (String) -> Value?
 
   package var name: String { facts.name }
 
-  /// - Parameter text: the default as it would be written, where its value does not tell.
+  /// - Parameter text: the default as an operator would write it, if its value does not show that.
   static func read(
     _ name: String, default fallback: Value, as text: String? = nil, want: String,
     _ read: @escaping @Sendable (String) -> Value?
@@ -52,7 +53,7 @@ package struct Setting<Value: Sendable>: Sendable {
       want: want, read: read)
   }
 
-  /// With what people read of it.
+  /// Adds the description.
   func explained(
     _ scope: SettingFacts.Scope, default inWords: String? = nil, example: String? = nil,
     isSecret: Bool = false, isGuarded: Bool = false, _ help: String
@@ -151,7 +152,7 @@ extension Setting {
   static func optional<Wrapped>(
     _ name: String, want: String, _ read: @escaping @Sendable (String) -> Wrapped?
   ) -> Setting where Value == Wrapped? {
-    // What is refused is `nil`, and not a value that is `nil`.
+    // `nil` means refused here, not a value that is `nil`.
     self.read(name, default: nil, want: want) { text in read(text).map { .some($0) } }
   }
 
@@ -167,7 +168,7 @@ where Choice.RawValue == String {
   "one of " + Choice.allCases.map(\.rawValue).joined(separator: ", ")
 }
 
-/// As a setting is written.
+/// The value as an operator writes it.
 private func written(_ value: Any) -> String {
   switch value {
   case let duration as Duration: duration.short

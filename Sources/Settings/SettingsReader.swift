@@ -2,16 +2,16 @@
 /// together.
 package struct SettingsReader {
   let environment: [String: String]
-  /// One sentence each: the setting's name, what it should be, what it is.
+  /// The errors, one sentence each: the setting's name, what was wanted, what was found.
   package private(set) var problems: [String] = []
-  /// Defaults that depend on other settings, as they would be written.
+  /// Defaults that depend on other settings, as an operator would write them.
   private(set) var defaults: [String: String] = [:]
 
   package init(_ environment: [String: String]) {
     self.environment = environment
   }
 
-  /// The setting's text; set to nothing is not set.
+  /// The setting's text. An empty value counts as not set.
   func text<Value>(_ setting: Setting<Value>) -> String? { text(named: setting.name) }
 
   package func isSet<Value>(_ setting: Setting<Value>) -> Bool { text(setting) != nil }
@@ -20,7 +20,7 @@ package struct SettingsReader {
     environment[name].flatMap { $0.isEmpty ? nil : $0 }
   }
 
-  /// What holds for a setting that is not set, where other settings decide.
+  /// Sets the default of a setting that depends on other settings.
   mutating func holds<Value>(_ setting: Setting<Value>, _ text: String) {
     defaults[setting.name] = text
   }
@@ -41,13 +41,13 @@ package struct SettingsReader {
     return fallback
   }
 
-  /// Once, though several who read it refuse it.
+  /// Once, even if the setting is read several times.
   mutating func refuse(_ problem: String) {
     if !problems.contains(problem) { problems.append(problem) }
   }
 }
 
-/// A URL's user and password are not for the screen.
+/// Removes user and password from a URL, for error texts.
 func withoutUser(_ text: String) -> String {
   guard let at = text.lastIndex(of: "@") else { return text }
   return "<redacted>" + text[at...]

@@ -1,6 +1,6 @@
-/// Settings of our prefix that nothing reads: most are misspelt.
+/// Variables with bloblo's prefix that are no settings: most are misspelt.
 struct UnknownSettings {
-  /// One for each, with the nearest right name.
+  /// A warning for each, with the nearest right name.
   let sentences: [String]
 
   init(_ environment: [String: String]) {
@@ -12,7 +12,8 @@ struct UnknownSettings {
     }
   }
 
-  /// Ours in whatever case; and AWS's where it is near one that we read, and none that others may.
+  /// Reports names with bloblo's prefix in any case, and AWS's names that are close to one that bloblo reads, but not
+  /// those that other tools read.
   private static func isMisspelt(_ name: String) -> Bool {
     let capital = name.uppercased()
     if capital.hasPrefix("BLOBLO_") { return !known.contains(name) }
@@ -20,8 +21,8 @@ struct UnknownSettings {
     return awsNames.contains { editDistance($0, capital) <= 2 }
   }
 
-  /// The right name for a wrong one: what people often write, one that begins with it or has all of its words,
-  /// or the one with the fewest letters changed.
+  /// The right name for a wrong one: from a list of frequent mistakes, a name that begins with it or has all its
+  /// words, or the name with the fewest letters changed.
   private static func nearest(to name: String) -> String? {
     if known.contains(name) || awsNames.contains(name) { return name }
     if let meant = oftenWritten[name] { return meant }

@@ -1,6 +1,6 @@
 internal import S3
 
-/// How objects are kept that fills make.
+/// The storage options of objects that fills make.
 extension SettingsReader {
   mutating func uploadOptions() -> UploadOptions {
     let encryption = value(Declared.encryption)
@@ -19,7 +19,7 @@ extension SettingsReader {
   }
 }
 
-/// Any name that S3 may come to know, but for those that can't be read at once.
+/// Takes any class, also one that S3 may add later, except those that can't be read at once.
 func readStorageClass(_ text: String) -> String? {
   let isWord = text.utf8.allSatisfy {
     (0x41...0x5A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5F

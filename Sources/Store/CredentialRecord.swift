@@ -1,15 +1,15 @@
 internal import S3
 internal import Synchronization
 
-/// Keeps why there is no credential, and hands on what becomes of it to its listener.
+/// Remembers why there is no credential, and hands events on to its observer.
 package final class CredentialRecord: CredentialObserver, BucketObserver {
   private let observer = Mutex<(any CredentialObserver & BucketObserver)?>(nil)
   private let lastTrouble = Mutex<String?>(nil)
 
-  /// Why no credential was obtained, the last time that one was asked for.
+  /// Why the last attempt got no credential; `nil` when it got one.
   package var trouble: String? { lastTrouble.withLock { $0 } }
 
-  /// From now on the observer hears of it.
+  /// Adds the observer.
   func begin(_ observer: any CredentialObserver & BucketObserver) {
     self.observer.withLock { $0 = observer }
   }

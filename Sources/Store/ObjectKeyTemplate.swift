@@ -45,7 +45,7 @@ package struct ObjectKeyTemplate: Hashable, Sendable, CustomStringConvertible {
     var rest = template[...]
     while let brace = rest.firstIndex(where: { $0 == "{" || $0 == "}" }) {
       guard rest[brace] == "{", let end = rest[brace...].firstIndex(of: "}") else {
-        throw refuse("a brace without its other")
+        throw refuse("want a closing brace for each opening one")
       }
       if rest.startIndex < brace { parts.append(.literal(String(rest[..<brace]))) }
       let placeholder = rest[rest.index(after: brace)..<end]
@@ -65,13 +65,13 @@ package struct ObjectKeyTemplate: Hashable, Sendable, CustomStringConvertible {
 
     let longest = render(algorithm: "sha512", encoded: String(repeating: "0", count: 128))
     guard ObjectKey.byteRange.contains(longest.count) else {
-      throw refuse("a key of \(longest.count) bytes: S3 takes 1 to 1024")
+      throw refuse("want keys of 1 to 1024 bytes, got \(longest.count)")
     }
     // Clients and servers remove such segments from a URL's path, and then the signature is wrong.
     let segments = String(decoding: longest, as: UTF8.self)
       .split(separator: "/", omittingEmptySubsequences: false)
     guard !segments.contains("."), !segments.contains("..") else {
-      throw refuse("a segment that is . or ..")
+      throw refuse("want no segment . or ..")
     }
   }
 

@@ -1,7 +1,7 @@
 internal import S3
 
 extension ObjectTag {
-  /// With the repository's name in the place that was left for it:
+  /// Replaces `{repository}` with the repository's name:
   ///
   ///     owner={repository}      owner=team/app
   func naming(repository: String) -> ObjectTag {

@@ -8,15 +8,15 @@ package import S3
 
 /// The bucket as the decision sees it.
 package struct S3BlobStore: BlobStore {
-  /// For what is of no repository.
+  /// Without a repository: for reading, and for tags without `{repository}`.
   package let bucket: BucketClient
-  /// Of what is filled, with a place for the repository's name.
+  /// The tags of filled objects, with a place for the repository's name.
   private let tags: [ObjectTag]
   package let template: ObjectKeyTemplate
   package let presignLifetime: Duration
-  /// Clients are sent there instead of to the bucket, if there is one.
+  /// CloudFront, if clients are sent there instead of to the bucket.
   package let cloudFront: CloudFrontSigner?
-  /// Who will read by the signed URLs: the client, or the web server, which sees the bucket as we do.
+  /// Who reads through the signed URLs: the client, or the web server, which reaches the bucket as bloblo does.
   package let delivery: Delivery
 
   package init(
@@ -48,7 +48,7 @@ package struct S3BlobStore: BlobStore {
     }
   }
 
-  /// The bucket for a fill from this repository, whose name may be among its object's tags.
+  /// The bucket for a fill from this repository; its name may be in the object's tags.
   package func bucket(for repository: RepositoryName) -> BucketClient {
     bucket.tagged(tags, naming: "\(repository)")
   }
@@ -67,8 +67,8 @@ package struct S3BlobStore: BlobStore {
 
   package func clockCorrection(at now: Moment) -> Int64 { bucket.site.notice(now) }
 
-  /// A URL of this instant's span: all who ask within a quarter of its life, of whatever instance, get the
-  /// same one, so that what caches by URL finds it again.
+  /// A URL for a span of time. All clients that ask within a quarter of its life get the same one, from every
+  /// instance, so that caches by URL find it.
   package func presign(_ digest: Digest, now: Moment) throws(BlobStoreError) -> SignedURL {
     let span = max(1, presignLifetime.components.seconds / 4)
     let correction = clockCorrection(at: now)
@@ -78,10 +78,10 @@ package struct S3BlobStore: BlobStore {
         bytes: bytes, reusableUntil: now.steady + (end - time) * 1000, correction: correction)
     }
     do {
-      // A web server that streams asks the bucket itself, as we see it.
+      // With `accelerate` the web server reads the bucket at the address that bloblo uses.
       let isForClient = delivery != .accelerate
       if isForClient, let cloudFront {
-        // S3's time is AWS's: CloudFront does not tell its own.
+        // CloudFront does not tell its time; it is AWS's, as S3's is.
         let url = try cloudFront.presign(
           key(of: digest), lifetime: presignLifetime, span: span, now: time)
         return signed(url.bytes, reusableUntil: url.start + span)
@@ -89,7 +89,7 @@ package struct S3BlobStore: BlobStore {
       let url = try bucket.presign(
         .get, key(of: digest), isForClient: isForClient, lifetime: presignLifetime, span: span,
         now: now.unix)
-      // Until the span is over, or the URL has little life left.
+      // The URL is used again until the span ends, or the URL has little life left.
       let spanEnd = time + (span - time.seconds % span)
       return signed(
         url.bytes,
@@ -101,7 +101,7 @@ package struct S3BlobStore: BlobStore {
 }
 
 extension StoredBlob {
-  /// What S3 says of an object, compared with the digest that it stands for.
+  /// Compares what S3 says about an object with the digest that it should have.
   init(_ head: ObjectHead, _ digest: Digest) {
     let isRight = head.isContent(of: digest)
     let defect: Defect? =
@@ -112,7 +112,7 @@ extension StoredBlob {
 }
 
 extension S3Error {
-  /// What it says of S3's being there.
+  /// What the error says about S3 as a server, for the breaker.
   package var outcome: Breaker<Digest>.Outcome {
     guard case .transport(_, let failure) = self else { return .answer }
     return failure.kind == .connect ? .noConnection : .noAnswer

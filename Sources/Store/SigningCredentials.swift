@@ -1,18 +1,18 @@
 internal import Primitives
 package import S3
 
-/// What is signed with: for requests, and for clients' URLs.
+/// The credentials that sign requests and clients' URLs.
 package final class SigningCredentials: Sendable {
   /// S3's clock as the process's own bucket shows it.
   package let clock = ServerClock()
   package let store: CredentialStore
-  /// `nil` for the same.
+  /// `nil` when the same credential signs both.
   package let presignStore: CredentialStore?
   package let record = CredentialRecord()
   private let isFixed: Bool
 
   /// - Parameters:
-  ///   - fixed: instead of what the chain finds.
+  ///   - fixed: used instead of what the chain finds.
   ///   - presign: for clients' URLs only.
   package init(_ chain: CredentialChain, fixed: Credential?, presign: Credential?) {
     isFixed = fixed != nil
@@ -24,8 +24,8 @@ package final class SigningCredentials: Sendable {
 
   /// Fetches the credential, and keeps it fresh from then on.
   ///
-  /// - Throws: when no source is set up, or one is set up wrongly; a source that does not answer now is
-  ///   waited for, and until then nothing is signed.
+  /// - Throws: when no source is set up, or one is set up wrongly. A source that does not answer now is asked again
+  ///   in the background; until it answers, nothing is signed.
   package func start(
     tellingTo observer: (any CredentialObserver & BucketObserver)? = nil
   ) throws(CredentialsError) {
@@ -42,7 +42,7 @@ package struct CredentialsError: Error {
 }
 
 extension CredentialChain.Outcome {
-  /// What only the operator can correct.
+  /// The errors that only the operator can correct.
   package var problems: [String] {
     switch self {
     case .found: []
@@ -55,7 +55,7 @@ extension CredentialChain.Outcome {
   }
 }
 
-/// Its parts hold the environment, and with it what must not be shown.
+/// Its parts hold the environment, secrets included: it never describes itself.
 extension SigningCredentials: CustomStringConvertible, CustomReflectable {
   package var description: String { "<redacted>" }
   package var customMirror: Mirror { Mirror(self, children: []) }

@@ -4,13 +4,13 @@ package import S3
 
 /// Aborts multipart uploads that an instance left behind when it was killed.
 ///
-/// Only those under keys that the template can make: what else is in the bucket is not ours. An upload
-/// that S3 gives no age for stays.
+/// Aborts only uploads under keys that the template can make; all else in the bucket is not bloblo's. An upload
+/// without an age stays.
 package struct UploadSweep: Sendable {
   package struct Report: Sendable, Equatable {
     /// Uploads of ours that were old enough.
     package var aborted = 0
-    /// Those whose abort S3 refused.
+    /// Uploads that S3 did not abort.
     package var failed = 0
     /// Uploads of ours that may be in progress.
     package var young = 0
@@ -45,11 +45,11 @@ package struct UploadSweep: Sendable {
     var report = Report()
     var marker: MultipartUploadPage.Marker?
     repeat {
-      // Some servers know no prefix that ends in the middle of a name: then all are listed.
+      // Some servers take no prefix that ends in the middle of a name: then all uploads are listed.
       let page = try bucket.listMultipartUploads(
         prefix: template.prefix, after: marker, over: &http, now: now)
       for upload in page.uploads { sweep(upload, over: &http, now: now, &report) }
-      // A server that repeats a page would have us turn for ever.
+      // A server that repeats a page would cause an endless loop.
       guard page.next != marker else { break }
       marker = page.next
     } while marker != nil

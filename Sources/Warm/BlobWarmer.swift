@@ -7,12 +7,12 @@ package import Store
 internal import Synchronization
 internal import Threading
 
-/// Fills the blobs of an image that the bucket lacks, some at a time.
+/// Fills the blobs of an image that the bucket lacks, several at a time.
 package final class BlobWarmer: Sendable {
   private let store: S3BlobStore
   private let filler: Filler
   private let report: WarmReport
-  /// What is there already, or was tried: images share layers.
+  /// Blobs that are present or were tried: images share layers.
   private let seen = Mutex<Set<Digest>>([])
 
   package init(_ store: S3BlobStore, by filler: Filler, _ report: WarmReport) {
@@ -58,7 +58,7 @@ package final class BlobWarmer: Sendable {
     }
   }
 
-  /// - Returns: `nil` for a blob that is to be had elsewhere, and not here.
+  /// - Returns: `nil` for a blob that is published elsewhere, not here.
   private func locate(
     _ blob: ImageBlob, in session: RegistrySession, over http: inout HTTPClient
   ) throws(WarmError) -> HTTPRequest? {
@@ -77,7 +77,7 @@ package final class BlobWarmer: Sendable {
   }
 }
 
-/// Of fills that end here only what stays in the bucket is news.
+/// Reports uploads that stay in the bucket; everything else is in the command's own report.
 package struct WarmObserver: FillObserver {
   let report: WarmReport
 

@@ -1,10 +1,10 @@
 internal import FoundationEssentials
 internal import System
 
-/// Who we are at a registry.
+/// A credential for a registry.
 package enum RegistryCredential: Sendable {
   case password(user: String, secret: String)
-  /// What a token server takes for a refresh token.
+  /// A refresh token for the token server.
   case identityToken(String)
 }
 
@@ -35,13 +35,13 @@ package struct DockerConfiguration: Sendable {
     var secret: String
   }
 
-  /// What a helper's program answers when it is asked for a server; `nil` if it fails.
+  /// Asks a credential helper for a server's login; `nil` if it fails.
   typealias Helper = @Sendable (_ name: String, _ server: String) -> [UInt8]?
 
   private let file: File?
   private let helper: Helper
 
-  /// A file that is not there, or can't be read, holds no credentials.
+  /// A missing or unreadable file holds no credentials.
   package init(environment: [String: String]) {
     let folder = environment["DOCKER_CONFIG"] ?? environment["HOME"].map { "\($0)/.docker" }
     self.init(
@@ -87,7 +87,7 @@ package struct DockerConfiguration: Sendable {
   }
 
   private func ask(_ name: String, for server: String) -> RegistryCredential? {
-    // They become words of a command line.
+    // Both become words of a command line.
     guard isPlainWord(name), isPlainWord(server), let output = helper(name, server),
       let answer = try? JSONDecoder().decode(HelperAnswer.self, from: Data(output)),
       !answer.secret.isEmpty

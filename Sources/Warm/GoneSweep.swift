@@ -4,22 +4,22 @@ package import Registry
 package import S3
 package import Store
 
-/// Finds, and removes, the objects of blobs that the registry no longer has.
+/// Finds, and with `--delete` removes, the objects of blobs that the registry no longer has.
 ///
-/// What a tag's manifests name is there. Any other object is asked for in each repository, immediately before it
-/// goes: it is gone only when every one says 404.
+/// A blob that a tag's manifest names stays. For any other object the sweep asks each repository just before it
+/// removes the object, and removes it only when every repository answers 404.
 package struct GoneSweep {
   package struct Report: Sendable, Equatable {
     package var gone = 0
     package var goneBytes: Int64 = 0
     package var removed = 0
-    /// Of which S3 did not take the removal.
+    /// Objects that S3 did not remove.
     package var failed = 0
     package var kept = 0
-    /// Of which the registry did not say.
+    /// Objects of which the registry did not say.
     package var unknown = 0
     package var young = 0
-    /// Whose keys no digest has.
+    /// Objects whose keys belong to no digest.
     package var foreign = 0
   }
 
@@ -40,7 +40,7 @@ package struct GoneSweep {
 
   package private(set) var report = Report()
   private var sessions: [RegistrySession] = []
-  /// By what tags' manifests name.
+  /// The digests that tags' manifests name.
   private var named: Set<String> = []
 
   package init(
@@ -55,7 +55,7 @@ package struct GoneSweep {
     self.tell = tell
   }
 
-  /// What was found and done; for people.
+  /// The result, in words for people.
   package var summary: String {
     "\(report.gone) gone (\(bytesInWords(report.goneBytes))), \(report.kept) kept, \(report.young) younger than "
       + "\(age.short), \(report.foreign) not ours, \(report.unknown) of which the registry did not say; "
@@ -88,7 +88,7 @@ package struct GoneSweep {
       guard let reference = ImageReference(name, tag: tag) else { continue }
       let session = session(reference)
       var walk = ImageWalk(session, platforms: [])
-      // What can't be read names nothing: its blobs are asked for one by one.
+      // A manifest that can't be read names nothing: the sweep asks for its blobs one by one.
       try? walk.run(over: &http)
       for blob in walk.blobs {
         named.insert("\(blob.digest)")
@@ -96,7 +96,7 @@ package struct GoneSweep {
       }
     }
     guard let reference = ImageReference(name, tag: tags.first ?? "latest") else { return }
-    // A registry that denies what it has would have us remove everything.
+    // A registry that denies blobs that it has would make the sweep remove everything.
     guard tags.isEmpty || hasWitness else {
       throw WarmError(
         "\(name): the registry shows tags, and none of their blobs: may this credential pull? Nothing is removed"
@@ -149,7 +149,7 @@ package struct GoneSweep {
         }
         candidates.append(Candidate(key: key, digest: digest, size: object.size))
       }
-      // A server that repeats a page would have us turn for ever.
+      // A server that repeats a page would cause an endless loop.
       guard page.next != token else { break }
       token = page.next
     } while token != nil

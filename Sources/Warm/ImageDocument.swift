@@ -1,7 +1,7 @@
 internal import FoundationEssentials
 internal import Registry
 
-/// An index or a manifest, whichever: the OCI's, or Docker's of the same shape.
+/// An index or a manifest, of the OCI's type or Docker's type of the same shape.
 ///
 /// Source: OCI image-spec, image-index.md and manifest.md.
 struct ImageDocument: Decodable {
@@ -45,7 +45,7 @@ struct ImageDocument: Decodable {
 package struct ImageBlob: Hashable, Sendable {
   let digest: Digest
   let size: Int64
-  /// Whether it is to be had elsewhere, and registries need not have it.
+  /// Whether the blob is published elsewhere, so that registries need not have it.
   let isForeign: Bool
 
   init(_ descriptor: ImageDocument.Descriptor) throws(WarmError) {

@@ -1,7 +1,7 @@
 internal import Registry
 
 extension ImageReference {
-  /// Where the registry of this host is asked.
+  /// The URL of this host's registry.
   ///
   /// - Parameter isPlain: whether hosts beyond the loopback are asked by http.
   func url(on host: String, isPlain: Bool) -> String {

@@ -4,9 +4,9 @@ package import Registry
 
 /// Finds all blobs of an image: from its index, if it has one, to the manifests, to what they name.
 package struct ImageWalk {
-  /// An index of indices of… ends here.
+  /// The deepest nesting of indices.
   private static let depthLimit = 4
-  /// More manifests no image has: an index of all platforms and their attestations has some dozens.
+  /// No image has more manifests: an index of all platforms and their attestations has some dozens.
   private static let manifestLimit = 1000
 
   private let session: RegistrySession
@@ -17,7 +17,7 @@ package struct ImageWalk {
   private var isOverLimit = false
   /// Each once, in the order of the image.
   package private(set) var blobs: [ImageBlob] = []
-  /// What an index names and could not be read; the rest is found all the same.
+  /// Manifests that an index names and that could not be read. The walk goes on without them.
   package private(set) var failures: [(manifest: String, error: WarmError)] = []
 
   /// - Parameter platforms: those of an index that are wanted; none is all.

@@ -5,7 +5,7 @@ internal import Primitives
 package import Registry
 internal import Synchronization
 
-/// What a registry's challenges have brought us: a password's field, or a token.
+/// Answers a registry's challenges: keeps the `Authorization` for its requests, by password or token.
 ///
 /// Source: <https://distribution.github.io/distribution/spec/auth/token/> and …/oauth/
 package final class RegistryAuthority: Sendable {
@@ -25,7 +25,7 @@ package final class RegistryAuthority: Sendable {
   private let credential: RegistryCredential?
   private let value = Mutex<String?>(nil)
 
-  /// - Parameter scope: where the challenge names none.
+  /// - Parameter scope: used when the challenge names none.
   package init(
     isPlain: Bool, scope: String?, _ limits: HTTPLimits, _ credential: RegistryCredential?
   ) {
@@ -35,12 +35,12 @@ package final class RegistryAuthority: Sendable {
     self.credential = credential
   }
 
-  /// What goes with each request.
+  /// The `Authorization` that goes with each request.
   package var fields: [HTTPField] {
     value.withLock { $0.map { [HTTPField("Authorization", $0)] } ?? [] }
   }
 
-  /// Sends a request with what the registry has asked for so far; once more, when it asks for more.
+  /// Sends a request with the current `Authorization`, and once more when the registry challenges it.
   func authorized(
     _ request: HTTPRequest, over http: inout HTTPClient,
     _ send: (HTTPRequest, inout HTTPClient) throws(TransportError) -> HTTPResponse
@@ -86,7 +86,7 @@ package final class RegistryAuthority: Sendable {
     -> String
   {
     guard let realm = challenge.parameters["realm"] else { throw WarmError("no realm") }
-    // A credential that goes to the registry by https must not go to its token server in the clear.
+    // A credential that goes to the registry by https must not go to its token server by http.
     guard realm.hasPrefix("https://") || isPlain && realm.hasPrefix("http://") else {
       throw WarmError("the realm \(realm) is not https")
     }

@@ -6,7 +6,7 @@ internal import Registry
 ///
 /// Source: OCI distribution-spec, end-8; <https://distribution.github.io/distribution/spec/api/#listing-repositories>
 package struct RegistryCatalog {
-  /// More pages no list has: a registry that repeats itself would have us turn for ever.
+  /// No list has more pages: a registry that repeats itself would cause an endless loop.
   private static let pageLimit = 100_000
 
   private struct Names: Decodable {
@@ -73,7 +73,7 @@ package struct RegistryCatalog {
     return names
   }
 
-  /// The path of `<…/v2/…>; rel="next"`: the host that a registry names is the web server's.
+  /// The path of `<…/v2/…>; rel="next"`. Its host is dropped: the registry names the web server there.
   ///
   /// Source: RFC 8288 §3.
   static func next(in link: String) -> String? {

@@ -1,13 +1,13 @@
 package import HTTPTransport
 package import Registry
 
-/// At which registry an image is asked for, and by which login.
+/// Chooses the registry that has an image, and the login for it.
 package struct RegistryChoice: Sendable {
   /// `http://host[:port][/prefix]`: for an image that names no host, or one of `names`.
   let url: String
-  /// By which clients know that registry.
+  /// The names by which clients know that registry.
   let names: [String]
-  /// Whether `url` is asked, whatever host an image names.
+  /// Whether `url` is asked for every image, whatever host the image names.
   let isForAllImages: Bool
   /// Whether hosts beyond the loopback are asked by http.
   let isPlainHTTP: Bool
@@ -29,7 +29,7 @@ package struct RegistryChoice: Sendable {
   }
 
   func session(for reference: ImageReference) -> RegistrySession {
-    // The login of a name is not for whatever --registry says.
+    // The login for a name is not used for whatever --registry says.
     let name = reference.host ?? (isForAllImages ? nil : names.first)
     return RegistrySession(
       reference, at: url(for: reference), docker: docker,

@@ -4,21 +4,21 @@ internal import Primitives
 package import Registry
 internal import System
 
-/// A credential for a registry, and where it is from.
+/// A credential for a registry, and where it comes from.
 package struct RegistryLogin: Sendable {
   package let credential: RegistryCredential
   /// For people: `as alice of --user`.
   package let words: String
 
-  /// A user's own.
+  /// The login of `--user`.
   package init(user: String, password: String) {
     credential = .password(user: user, secret: password)
     words = "as \(user) of --user"
   }
 
-  /// docker's, for the first host that it knows.
+  /// docker's login for the first host that it knows.
   ///
-  /// - Parameter hosts: with their ports; URLs will do.
+  /// - Parameter hosts: hosts with ports, or URLs.
   package init?(of docker: DockerConfiguration, for hosts: [String]) {
     for host in hosts.map({ (try? HTTPURL($0))?.authority ?? $0 }) {
       guard let credential = docker.credential(for: host) else { continue }
@@ -44,13 +44,13 @@ package struct RegistryLogin: Sendable {
     let authority = RegistryAuthority(
       isPlain: registry.url.hasPrefix("http:"),
       scope: path.map { "repository:\($0.name):pull" }, limits, credential)
-    // A registry that asks for nothing may stand behind a web server that does.
+    // A web server in front of the registry may want the login even if the registry does not.
     let challenge = challenge(of: registry, for: path, &http) ?? AuthChallenge("Basic")
     if let challenge { try authority.answer(challenge, over: &http) }
     return authority.fields.first?.text
   }
 
-  /// What the registry wants; `nil` when it lets everybody in, or does not answer.
+  /// The registry's challenge; `nil` when it has none, or does not answer.
   private func challenge(
     of registry: UpstreamRegistry, for path: BlobPath?, _ http: inout HTTPClient
   ) -> AuthChallenge? {
@@ -64,7 +64,7 @@ package struct RegistryLogin: Sendable {
 }
 
 extension RegistryLogin {
-  /// The first line of a file, or of standard input; from a terminal it is not shown.
+  /// Reads the first line of a file or of standard input. A terminal does not show it.
   package static func password(from file: String?) throws(WarmError) -> String {
     let line: String?
     if let file {

@@ -16,7 +16,7 @@ package final class RegistrySession: Sendable {
   /// - Parameters:
   ///   - url: `http://host[:port][/prefix]`.
   ///   - login: by the registry's name; without it, that of the host in the URL holds.
-  ///   - followedHosts: to which a redirect of a blob may lead, beside the registry's own.
+  ///   - followedHosts: hosts to which a redirect of a blob may lead, besides the registry's own.
   package init(
     _ reference: ImageReference, at url: String, docker: DockerConfiguration,
     login: RegistryCredential?, limits: HTTPLimits, following followedHosts: FollowedHosts
@@ -61,7 +61,7 @@ package final class RegistrySession: Sendable {
     }
   }
 
-  /// The request that reads a blob: at the registry, or where it sends its clients to.
+  /// The request that reads a blob: at the registry, or at the host that it redirects clients to.
   func locate(_ digest: Digest, over http: inout HTTPClient) throws(WarmError) -> HTTPRequest {
     let blob = HTTPRequest(
       .get, "\(url)/v2/\(reference.name)/blobs/\(digest)", limits: limits)
@@ -73,7 +73,7 @@ package final class RegistrySession: Sendable {
     }
     var request = blob
     request.fields = authority.fields
-    // A HEAD may be refused, or its redirect be for a HEAD only: then a GET is followed to its end.
+    // The registry may refuse HEAD, or sign its redirect for HEAD only: then a GET finds the place.
     if answer.head.status == 200 { return request }
     for _ in 0..<Self.hopLimit {
       let status: HTTPResponseHead
@@ -91,8 +91,8 @@ package final class RegistrySession: Sendable {
     throw WarmError("too many redirects")
   }
 
-  /// Goes where a redirect leads: on the registry's own host with the credential that it asked for, to a host
-  /// that the operator has named without one, and nowhere else.
+  /// Follows a redirect: on the registry's own host with the credential, to a host that the operator has named
+  /// without it, and nowhere else.
   private func follow(_ location: [UInt8], _ request: inout HTTPRequest) throws(WarmError) {
     if let base = try? HTTPURL(request.url),
       let next = try? HTTPURL(location: location, from: base),

@@ -1,4 +1,4 @@
-/// Why an image could not be walked; in words for people.
+/// Why an image could not be read, in words for people.
 package struct WarmError: Error, CustomStringConvertible {
   package let description: String
 

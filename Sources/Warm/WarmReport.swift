@@ -3,24 +3,24 @@ internal import Primitives
 internal import Registry
 internal import Synchronization
 
-/// Tells what becomes of blobs: a bar on a terminal, a line for each elsewhere, and a summary.
+/// Reports on blobs: a bar on a terminal, a line for each blob elsewhere, and a summary.
 package final class WarmReport: Sendable {
   private struct State {
     var (filled, present, skipped, failed) = (0, 0, 0, 0)
     var filledBytes: Int64 = 0
-    /// Of all blobs that were found in images so far.
+    /// The bytes of all blobs that were found so far.
     var blobs = 0
     var bytes: Int64 = 0
-    /// Of those that are done.
+    /// The bytes of finished blobs.
     var doneBytes: Int64 = 0
-    /// Of those that are under way.
+    /// The bytes of blobs in progress.
     var current: [Digest: Int64] = [:]
     var nextBar = ContinuousClock.now
 
     var done: Int { filled + present + skipped + failed }
   }
 
-  /// Enough to be shown, and to be multiplied.
+  /// The largest size that is shown; it can be multiplied without overflow.
   private static let mostBytes: Int64 = 1 << 56
 
   private let isTerminal: Bool
@@ -34,7 +34,7 @@ package final class WarmReport: Sendable {
   package func add(image: String, _ blobs: [ImageBlob]) {
     state.withLock { state in
       state.blobs += blobs.count
-      // A manifest's sizes are what its author says.
+      // The author of a manifest chooses its sizes: they may be nonsense.
       for blob in blobs { state.bytes = min(state.bytes + blob.size, Self.mostBytes) }
     }
     if !isTerminal { say("image \(image): \(blobs.count) blobs") }
@@ -82,7 +82,7 @@ package final class WarmReport: Sendable {
         + "\(state.failed) failed, in \(tenths / 10).\(tenths % 10) s")
   }
 
-  /// One line on the output; the bar is wiped before, and comes back with the next byte.
+  /// Prints one line. The bar is wiped before and drawn again with the next byte.
   func say(_ line: String) {
     state.withLock { _ in
       if isTerminal { put("\r\u{1B}[K", to: STDERR_FILENO) }

@@ -8,9 +8,9 @@ import Telemetry
 enum Program {
   static func main() {
     CoreFiles.forbid()
-    // Before the first line is written: a reader of the log that has gone must not end the process.
+    // Before the first line is written: a log reader that has closed its end must not end the process.
     signal(SIGPIPE, SIG_IGN)
-    // Before all else: in CGI the start is most of a request, and the arguments are the client's.
+    // Before all else: in CGI the start takes most of a request's time, and the arguments come from the client.
     if CGIProcess.isThisOne { leave(serveCGI()) }
     let arguments = processArguments().dropFirst()
     if let unknown = UnknownCommand(arguments.first) ?? UnknownCommand(optionIn: arguments) {
@@ -24,7 +24,7 @@ enum Program {
     } catch let code as ExitCode {
       leave(code.rawValue)
     } catch {
-      // Help, or a mistake in the arguments: there is nothing but this thread.
+      // Help, or an error in the arguments: no other thread runs yet.
       Bloblo.exit(withError: error)
     }
   }
@@ -36,9 +36,9 @@ struct Bloblo: ParsableCommand {
     commandName: "bloblo",
     abstract: "Takes container-image layers off a registry's back.",
     discussion: """
-      A FastCGI responder beside nginx or Apache. For GET and HEAD of /v2/<name>/blobs/<digest> it asks the \
-      registry whether this client may read this blob, and sends the client to a presigned S3 URL; a blob \
-      that is not in the bucket yet is given to the client and put there in the same reading.
+      A FastCGI responder for nginx or Apache. For GET and HEAD of /v2/<name>/blobs/<digest> it asks the \
+      registry whether this client may read this blob, and sends the client to a presigned S3 URL; it reads \
+      a blob that the bucket lacks once, for the client and for the bucket.
 
       Settings are environment variables, BLOBLO_… and AWS_…: man bloblo and docs/settings.md explain each.
 

@@ -2,7 +2,7 @@ import ArgumentParser
 import Primitives
 import Registry
 
-/// The blob that a command is about.
+/// The digest argument of a command about one blob.
 struct DigestArgument: ParsableArguments {
   @Argument(help: "The blob's digest, sha256:… or sha512:….")
   var digest: String

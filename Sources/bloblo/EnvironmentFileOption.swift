@@ -14,14 +14,14 @@ struct EnvironmentFileOption: ParsableArguments {
       """)
   var envFile: String?
 
-  /// The process's environment, the file's settings below it, and the AWS profile's below that.
+  /// The process's environment; where it says nothing, the file's settings, and then the AWS profile's.
   ///
-  /// - Throws: an exit status, when the file that is named can't be read.
+  /// - Throws: an exit status when the named file can't be read.
   func environment() throws -> [String: String] { try read().environment }
 
-  /// Also sets the process's proxies, of which a CGI process has none.
+  /// Also sets the process's proxies; a CGI process has none.
   ///
-  /// - Returns: also the file that was read.
+  /// - Returns: the settings, and the file that was read.
   func read() throws -> (environment: [String: String], file: EnvironmentFile?) {
     do {
       let own = processEnvironment()
@@ -38,9 +38,9 @@ struct EnvironmentFileOption: ParsableArguments {
     throw ExitCode(EX_CONFIG)
   }
 
-  /// The settings of a command that serves nobody. It says which file it has read.
+  /// The settings of a command other than `serve`. Prints which file it has read.
   ///
-  /// - Parameter options: settings that the command line has; `nil` for those it has not.
+  /// - Parameter options: settings from the command line; `nil` for those that it does not set.
   func toolSettings(
     over options: [String: String?] = [:]
   ) throws -> (ToolSettings, environment: [String: String]) {

@@ -26,7 +26,7 @@ struct Presign: ParsableCommand {
     let (settings, _) = try file.toolSettings()
     var http = HTTPClient()
     do {
-      // Also to learn the bucket's region and S3's time.
+      // This also learns the bucket's region and S3's time.
       guard try settings.store.find(digest, by: &http, now: .now()) != nil else {
         complain(["bloblo: the bucket has no blob \(digest)"])
         throw ExitCode.failure

@@ -9,7 +9,7 @@ import Store
 import System
 import Telemetry
 
-/// Answers FastCGI requests until it is told to stop.
+/// Answers FastCGI requests until a signal stops it.
 struct Serve: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Answer FastCGI requests (the default).",
@@ -24,7 +24,7 @@ struct Serve: ParsableCommand {
   @OptionGroup var file: EnvironmentFileOption
 
   func run() throws {
-    // Before any thread: they inherit it, and the signals wait for sigwait below.
+    // Before any thread starts: threads inherit the mask, and the signals wait for sigwait below.
     let signals = StopSignals()
     let (environment, file) = try file.read()
     let settings: ProcessSettings
@@ -71,8 +71,8 @@ struct Serve: ParsableCommand {
     logger.info("stopped", metadata: ["in-flight": isDone ? "finished" : "cut off"])
   }
 
-  /// Waits for a signal to stop. Meanwhile the service manager hears that we are well, as long as the
-  /// reactor takes events: a process that hangs is started anew. SIGUSR1 has the log say more, SIGUSR2 less.
+  /// Waits for a signal to stop. Meanwhile it sends watchdog pings as long as the reactor takes events, so that the
+  /// service manager restarts a process that hangs. SIGUSR1 makes the log say more, SIGUSR2 less.
   private func waitForStop(
     _ signals: StopSignals, manager: ServiceManager?, responder: Responder, log: Log,
     reload: Reload
@@ -98,7 +98,7 @@ struct Serve: ParsableCommand {
     }
   }
 
-  /// The socket we were started with, or a new one.
+  /// The socket that bloblo was started with, or a new one.
   private func listen(_ settings: ProcessSettings, _ environment: [String: String]) throws
     -> Listener
   {

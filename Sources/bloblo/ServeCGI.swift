@@ -23,7 +23,7 @@ func serveCGI() -> Int32 {
   }
   if settings.areCoreFilesAllowed { CoreFiles.allow() }
   let log = Log(level: settings.logLevel, format: settings.logFormat)
-  // That a credential was obtained is news once for a server, and none for each request's process.
+  // A server logs once that it obtained a credential; a process for each request would log it each time.
   var logger = Log(level: settings.logLevel, format: settings.logFormat).logger
   if logger.logLevel == .info { logger.logLevel = .notice }
   let credentials = SigningCredentials(settings.credentials)

@@ -17,10 +17,10 @@ struct Server {
   let address: ListenAddress
   private let health = Health()
   private let handler: BlobHandler
-  /// What works beside the requests, each on a thread of its own.
+  /// The background services, each on a thread of its own.
   private let background: [any BackgroundService]
 
-  /// - Parameter credentials: started.
+  /// - Parameter credentials: already started.
   init(
     _ settings: ProcessSettings, credentials: SigningCredentials, environment: [String: String],
     log: Log, on listener: consuming Listener
@@ -63,7 +63,7 @@ struct Server {
       ]
   }
 
-  /// - Returns: `false` when the system gives no thread to answer on.
+  /// - Returns: `false` when the system can't create the thread that answers.
   func start() -> Bool {
     guard responder.start() else { return false }
     for each in background { each.start() }

@@ -1,12 +1,12 @@
 import ArgumentParser
 import Settings
 
-/// A first argument that is misspelt: the parser would take it for one of `serve`'s, and name no other.
+/// A misspelt first argument. The parser would take it for an argument of `serve`, and suggest no other command.
 struct UnknownCommand {
-  /// What to say of it.
+  /// The error's text.
   let sentence: String
 
-  /// - Returns: `nil` when the parser knows better.
+  /// - Returns: `nil` when the parser itself gives the better error.
   init?(_ argument: String?) {
     guard let argument, argument != "-h" else { return nil }
     let isOption = argument.hasPrefix("-")
@@ -15,11 +15,11 @@ struct UnknownCommand {
     let nearest = nearestName(to: argument, among: known)
     // An option of `serve`'s, or the parser's own.
     if isOption && nearest == nil { return nil }
-    let offer = nearest.map { "did you mean \($0)?" } ?? "bloblo --help names all"
+    let offer = nearest.map { "did you mean \($0)?" } ?? "bloblo --help lists all"
     sentence = "bloblo: there is no \(isOption ? "option" : "command") \"\(argument)\"; \(offer)"
   }
 
-  /// An option of a command that is misspelt, or cut short: the parser's offers have no shortened ones.
+  /// A misspelt or shortened option of a command. The parser suggests nothing for shortened ones.
   ///
   /// - Parameter arguments: the command first.
   init?(optionIn arguments: some Collection<String>) {
@@ -31,7 +31,7 @@ struct UnknownCommand {
     guard let argument = options.first(where: { !known.contains($0) }) else { return nil }
     let offer = nearestName(to: argument, among: known).map { "did you mean \($0)?" }
     sentence =
-      "bloblo: there is no option \"\(argument)\"; \(offer ?? "bloblo help \(name) names all")"
+      "bloblo: there is no option \"\(argument)\"; \(offer ?? "bloblo help \(name) lists all")"
   }
 }
 

@@ -91,7 +91,7 @@ struct UnknownCommandTests {
   @Test(arguments: [
     ("swep", "there is no command \"swep\"; did you mean sweep?"),
     ("--versoin", "there is no option \"--versoin\"; did you mean --version?"),
-    ("frobnicate", "there is no command \"frobnicate\"; bloblo --help names all"),
+    ("frobnicate", "there is no command \"frobnicate\"; bloblo --help lists all"),
   ])
   func `the nearest right name is offered`(argument: String, sentence: String) {
     #expect(UnknownCommand(argument)?.sentence == "bloblo: " + sentence)
@@ -102,7 +102,7 @@ struct UnknownCommandTests {
     (["check", "--jsno"], "\"--jsno\"; did you mean --json?"),
     (["sweep", "--older=1h"], "\"--older\"; did you mean --older-than?"),
     (["serve", "--versoin"], "\"--versoin\"; did you mean --version?"),
-    (["serve", "--frobnicate"], "\"--frobnicate\"; bloblo help serve names all"),
+    (["serve", "--frobnicate"], "\"--frobnicate\"; bloblo help serve lists all"),
   ])
   func `so it is of a command's options`(arguments: [String], words: String) {
     #expect(UnknownCommand(optionIn: arguments)?.sentence == "bloblo: there is no option " + words)

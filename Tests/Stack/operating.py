@@ -118,7 +118,7 @@ class Operating:
         eventually(lambda: self.need(need)[0] == "bad", otherwise=lambda: self.need(need))
         for word in words:
             assert word in self.need(need)[1]
-        assert "Not well" in self.text()
+        assert "Failing" in self.text()
         metrics = self.metrics()
         assert 0 == metrics[f'bloblo_dependency_up{{dependency="{need}"}}']
         assert int(is_ready) == metrics["bloblo_ready"]

@@ -147,7 +147,7 @@ class Refusing(Bucket):
 
 @pytest.mark.parametrize("method,status,code,message,subject,advice,blamed", [
     ("PUT", 400, "XAmzContentChecksumMismatch", "The value specified in the checksum header did not match", "bucket.put",
-     "does a proxy before it change the body", False),
+     "does a proxy in front of S3 change it", False),
     ("PUT", 400, "InvalidStorageClass", "The storage class you specified is not valid", "bucket.put", "BLOBLO_S3_STORAGE_CLASS", False),
     ("PUT", 400, "KMS.NotFoundException", "Invalid keyId", "bucket.put", "BLOBLO_S3_SSE_KMS_KEY_ID", False),
     ("PUT", 403, "QuotaExceeded", "The quota of the bucket is exceeded", "bucket.put", "", None),

@@ -288,6 +288,6 @@ def test_check_names_the_host_to_follow(place, chance):
     token = place.own_token("repository:team/checked:pull")
     found = check(BLOBLO_CHECK_AUTHORIZATION=token)
     advice = re.fullmatch(r"set (BLOBLO_UPSTREAM_FOLLOW)=(\S+)", found["upstream.follow"]["advice"])
-    assert "no GET brings it there" in found["bucket.blob"]["finding"], found["bucket.blob"]
+    assert "a GET does not fill it" in found["bucket.blob"]["finding"], found["bucket.blob"]
     found = check(BLOBLO_CHECK_AUTHORIZATION=token, **{advice[1]: advice[2]})
     assert found["upstream.follow"]["level"] == "ok", found

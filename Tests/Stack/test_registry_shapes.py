@@ -138,7 +138,7 @@ def test_check_promises_the_fill_that_comes(place):
     digest = place.registry.add(5000)
     found = place.check(digest)
     assert found["upstream.proof"]["level"] == "ok", found
-    assert found["bucket.blob"]["advice"] == "the next GET of it brings it there", found["bucket.blob"]
+    assert found["bucket.blob"]["advice"] == "the next GET of it fills it", found["bucket.blob"]
     assert place.size(digest) is None
     place.get(digest)
     eventually(lambda: place.size(digest) == 5000, otherwise=place.bloblo.tail)
@@ -153,7 +153,7 @@ def test_check_says_whom_to_name_until_all_are_named(place):
     digest, follow = place.registry.add(5000), ""
     for _ in range(place.registry.shape.hops):
         found = place.check(digest, BLOBLO_UPSTREAM_FOLLOW=follow)
-        assert "no GET brings it there" in found["bucket.blob"]["finding"], found["bucket.blob"]
+        assert "a GET does not fill it" in found["bucket.blob"]["finding"], found["bucket.blob"]
         name, _, follow = found["upstream.follow"]["advice"].removeprefix("set ").partition("=")
         assert name == "BLOBLO_UPSTREAM_FOLLOW" and found["bucket.blob"]["advice"] == f"set {name}={follow}"
     assert set(follow.split(",")) == set(place.registry.follow.split(","))
@@ -177,7 +177,7 @@ def test_check_promises_no_fill_that_will_not_come(place, words):
     if words == "is not as it should be":
         assert found["level"] == "FAIL"
     else:
-        assert words in found["finding"] and "no GET brings it there" in found["finding"], found
+        assert words in found["finding"] and "a GET does not fill it" in found["finding"], found
 
 
 # Where a fill does not follow
@@ -213,7 +213,7 @@ def test_a_fill_follows_no_further(make, name):
         # It is known by now, and nobody asks for what comes to nothing.
         if hops < 4:
             assert registry.reads[other] == 1
-        assert "no GET brings it there" in place.check(digest)["bucket.blob"]["finding"]
+        assert "a GET does not fill it" in place.check(digest)["bucket.blob"]["finding"]
         assert "secret" not in place.bloblo.log.read_text()
 
 

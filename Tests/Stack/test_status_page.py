@@ -97,7 +97,7 @@ def test_the_page_in_a_browser(pulled):
     assert re.search(r"4 done \(65\.0 MiB\)", text)
     assert re.search(r"upstream-status: status 401", text)
     for name in ("Registry", "S3 bucket", "S3 credential", "Spool folder"):
-        assert f"{name}: well" in text
+        assert f"{name}: ok" in text
     assert "<rect" in dom
     assert "Content Security Policy" not in complaints
 

@@ -20,7 +20,7 @@ def part(page, identifier):
 
 def test_since_when_something_is_not_well(alone):
     bloblo = alone(BLOBLO_S3_ENDPOINT_URL="http://127.0.0.1:1")
-    eventually(lambda: "Not well: S3 bucket" in text_of(bloblo.page()[1]))
+    eventually(lambda: "Failing: S3 bucket" in text_of(bloblo.page()[1]))
     page = bloblo.page()[1]
     assert re.search(rf"Since {MOMENT}\.", part(page, "need-bucket"))
     assert re.search(rf"Since {MOMENT}\.", part(page, "state"))
@@ -53,8 +53,8 @@ def test_a_clock_that_is_off_is_not_well(alone, serve):
 
     assert "It agrees with S3's." in part(alone().page()[1], "clock")
     bloblo = alone(BLOBLO_S3_ENDPOINT_URL=f"http://127.0.0.1:{serve(Late).server_port}")
-    said = eventually(lambda: "not well" in part(bloblo.page()[1], "clock") and part(bloblo.page()[1], "clock"))
-    assert re.search(r"It is (59\d|60\d) s behind S3's\. Signatures are corrected by that\. Run chrony", said), said
+    said = eventually(lambda: "Clock: wrong" in part(bloblo.page()[1], "clock") and part(bloblo.page()[1], "clock"))
+    assert re.search(r"It is (59\d|60\d) s behind S3's\. bloblo corrects its signatures by that\. Run chrony", said), said
 
 
 def test_failed_fills_stand_in_red_with_their_cause(alone):
@@ -86,7 +86,7 @@ def test_why_not_all_was_offloaded(alone):
         assert bloblo.get(warm, HTTP_AUTHORIZATION="")[0] == 424
     said = part(bloblo.page()[1], "offload").replace("\u202f", " ")
     assert re.search(r"75 % offloaded 3: .*25 % pass: cold-fill-off 1: Not in the bucket, and BLOBLO_FILL=off\.", said), said
-    assert "5 more could not be: refused" in said and "upstream-status" not in said
+    assert "5 more could not be offloaded: refused" in said and "upstream-status" not in said
     assert len(re.findall(r'<svg class="bar".*?</svg>', bloblo.page()[1], re.S)) == 1
 
 
@@ -122,7 +122,7 @@ def test_an_open_registry_is_a_notice(alone):
 def test_clients_road_to_s3(alone):
     bloblo = alone(BLOBLO_S3_PUBLIC_ENDPOINT_URL="http://127.0.0.1:1", BLOBLO_LOOK_AS_CLIENT="on")
     digest = bloblo.put_into_bucket(b"content")
-    eventually(lambda: bloblo.get(digest)[0] and "not well" in part(bloblo.page()[1], "need-road"))
+    eventually(lambda: bloblo.get(digest)[0] and "failing" in part(bloblo.page()[1], "need-road"))
     assert "Clients can't read from http://127.0.0.1:1" in part(bloblo.page()[1], "need-road")
 
 
@@ -130,8 +130,8 @@ def test_what_nobody_looks_at_is_not_said_to_be_well(alone):
     """The page said "Clients' road to S3: well" of a road that nobody had looked at; it is ready all the same."""
     bloblo = alone(BLOBLO_LOOK_AS_CLIENT="off", BLOBLO_FILL="off")
     eventually(lambda: "All is well" in bloblo.page()[1])
-    assert "Clients' road to S3: not looked at" in part(bloblo.page()[1], "need-road")
-    assert "Spool folder: not looked at" in part(bloblo.page()[1], "need-spool")
+    assert "Clients' road to S3: not checked" in part(bloblo.page()[1], "need-road")
+    assert "Spool folder: not checked" in part(bloblo.page()[1], "need-spool")
 
 
 def test_passes_of_unknown_size_are_said_to_be_missing(alone):

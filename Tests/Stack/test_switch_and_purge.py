@@ -139,7 +139,7 @@ def test_what_cannot_be_told_or_deleted_is_a_failure(alone, serve):
     bloblo = alone(start=False)
     digest = bloblo.put_into_bucket(b"secret")
     done = bloblo.run("purge", digest)
-    assert done.returncode == 1 and "no bloblo was told" in done.stderr
+    assert done.returncode == 1 and "no bloblo answered" in done.stderr
     assert f"/layers/{digest}" not in bloblo.bucket.objects, "the object goes all the same"
     bloblo.start()
     eventually(bloblo.answers)

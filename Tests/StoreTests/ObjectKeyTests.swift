@@ -48,8 +48,9 @@ struct ObjectKeyTests {
     ("{algorithm}", "two blobs could share a key"),
     ("{encoded:0:64}", "two blobs could share a key"),
     ("{encoded:0:2}/{algorithm}", "two blobs could share a key"),
-    ("{digest", "a brace without its other"), ("digest}", "a brace without its other"),
-    ("{digest}}", "a brace without its other"), ("{}", "unknown placeholder {}"),
+    ("{digest", "want a closing brace for each opening one"),
+    ("digest}", "want a closing brace for each opening one"),
+    ("{digest}}", "want a closing brace for each opening one"), ("{}", "unknown placeholder {}"),
     ("{Digest}", "unknown placeholder {Digest}"), ("{hex}", "unknown placeholder {hex}"),
     ("{{digest}}", "unknown placeholder {{digest}"),
     ("{encoded:0}", "unknown placeholder {encoded:0}"),
@@ -59,8 +60,8 @@ struct ObjectKeyTests {
     ("{encoded:+1:2}", "unknown placeholder {encoded:+1:2}"),
     ("{encoded:99999999999999999999:2}", "unknown placeholder"),
     ("{algorithm:0:2}", "unknown placeholder {algorithm:0:2}"),
-    ("../{digest}", "a segment that is . or .."), ("a/./{digest}", "a segment that is . or .."),
-    (String(repeating: "a", count: 900) + "{digest}", "a key of 1035 bytes"),
+    ("../{digest}", "want no segment . or .."), ("a/./{digest}", "want no segment . or .."),
+    (String(repeating: "a", count: 900) + "{digest}", "want keys of 1 to 1024 bytes, got 1035"),
   ])
   func `what is no template is refused, with the reason`(template: String, reason: String) {
     let error = #expect(throws: S3Error.self) { try ObjectKeyTemplate(template) }

@@ -5,8 +5,8 @@ package import Telemetry
 
 /// Watches for web servers that use older copies of the shipped files.
 ///
-/// Each shipped location sets `fastcgi_param BLOBLO_FRONT_FILES 3;`. People copy these files, and a copy keeps
-/// the holes that a newer bloblo has closed; so a lower number, or none, raises a notice.
+/// Each shipped location sets `fastcgi_param BLOBLO_FRONT_FILES 3;`. People copy these files, and an old copy keeps
+/// holes that a newer one has closed. So a lower number, or none, raises a notice.
 package final class FrontFiles: Sendable {
   /// The version of the files in `nginx/` and `apache/`.
   package static let current = 3
@@ -35,7 +35,7 @@ package final class FrontFiles: Sendable {
     } ?? 0
   }
 
-  /// The web server whose files a request came by; `nil` for those that bloblo ships none for.
+  /// The web server that sent a request; `nil` if bloblo ships no files for it.
   static func software(of request: Request) -> String? {
     guard !request.isOfOwnProcess, request.role == .responder, !request.isForAuthorizer,
       let software = request.parameter("SERVER_SOFTWARE")

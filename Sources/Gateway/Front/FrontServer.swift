@@ -4,15 +4,15 @@ internal import Registry
 internal import Settings
 internal import Telemetry
 
-/// How a decision is told to a web server: the same to every one.
+/// Writes a decision as an answer to the web server, the same for every one.
 struct FrontServer: Sendable {
   let redirectStatus: Int
 
-  /// Hands the request back, for the registry to answer.
+  /// Passes: the web server hands the request to the registry.
   ///
-  /// The shipped configurations map the status 424; nginx acts on the header as well. HAProxy repeats a
-  /// request after a 425, and not after a 424. Apache asks the registry after a 502 as after a 424; when the
-  /// registry is down indeed, its client gets the first error, which should then be the true one.
+  /// The shipped files map the status 424; nginx also acts on the field. HAProxy tries a request again after a 425,
+  /// and not after a 424. Apache asks the registry after a 502 as after a 424; when the registry is down, Apache's
+  /// client gets this first status, and a 502 is the right one.
   func pass(_ request: Request, _ kind: FrontServerKind, isUpstreamDown: Bool) {
     let status =
       switch kind {
@@ -36,10 +36,10 @@ struct FrontServer: Sendable {
     request.answer(head)
   }
 
-  /// Has the web server read the bucket for the client.
+  /// Tells the web server to read the bucket for the client.
   ///
-  /// It takes host and target from the headers, as they were signed, and what the client is told of the
-  /// blob. All have names of our own: Apache keeps what a responder said even when the registry answers
+  /// The web server takes host and target of the signed URL from fields, and from others what the client gets to know
+  /// about the blob. All have names of bloblo's own: Apache keeps a responder's fields even when the registry answers
   /// in the end, and the client would see both.
   func accelerate(
     _ request: Request, by kind: FrontServerKind, proof: BlobProof, to target: SignedTarget,
@@ -60,7 +60,7 @@ struct FrontServer: Sendable {
     request.answer(head)
   }
 
-  /// Under which the registry hears of a request that Apache hands on; nginx has given it the id itself.
+  /// The `X-Request-Id` that Apache hands on to the registry; nginx has made it itself.
   private func addID(of request: Request, to head: inout ResponseHead, _ kind: FrontServerKind) {
     guard kind == .apache else { return }
     head.add("X-Bloblo-Request-Id", RequestID(request).bytes)
@@ -71,7 +71,7 @@ struct FrontServer: Sendable {
     request.answer(blobHead(fields: proof.fields, size: size, digest, "answer"))
   }
 
-  /// Answers with a whole answer of upstream's.
+  /// Answers with a remembered answer of the registry.
   func relay(_ request: Request, _ answer: HTTPResponse) {
     var head = ResponseHead(status: answer.head.status, capacity: 512)
     for (name, lowercased) in relayedFields {
@@ -86,7 +86,7 @@ struct FrontServer: Sendable {
 
   /// Begins to answer a GET with the blob's bytes.
   ///
-  /// - Parameter range: of the blob, for a 206.
+  /// - Parameter range: the bytes of the blob, for a 206.
   func begin(
     _ request: Request, fields: [HTTPField], size: Int64, range: Range<Int64>?, _ digest: Digest
   ) {
@@ -95,7 +95,7 @@ struct FrontServer: Sendable {
 
   /// Begins to answer a GET of several ranges.
   ///
-  /// - Parameter count: of bytes of the body.
+  /// - Parameter count: the bytes of the body.
   func begin(
     _ request: Request, _ proof: BlobProof, multipart body: MultipartBody, count: Int64,
     digest: Digest
@@ -114,8 +114,7 @@ struct FrontServer: Sendable {
     request.begin(head)
   }
 
-  /// The head of a 200 that carries the blob, or of a 206 with a part of it: what upstream said of it, and what
-  /// we know.
+  /// The head of a 200 with the blob, or of a 206 with a part of it: the registry's fields and bloblo's.
   private func blobHead(
     fields: [HTTPField], size: Int64, range: Range<Int64>? = nil, _ digest: Digest,
     _ decision: String
@@ -138,8 +137,8 @@ struct FrontServer: Sendable {
   }
 }
 
-/// A signed URL, taken apart for a web server: bloblo's own, on the path of each request, so that its bytes are cut
-/// and not read.
+/// A signed URL, taken apart for a web server. bloblo has made it, and this is on the path of each request, so its
+/// bytes are cut without a check.
 struct SignedTarget {
   /// The value of `Host`.
   let host: [UInt8]
@@ -157,14 +156,14 @@ struct SignedTarget {
   }
 }
 
-/// What else registries say of a blob, and clients may read. (A StaticString has no lower case.)
+/// Other fields of a registry's answer that clients may read. (A StaticString has no lower case.)
 private let repeatedFields: [(StaticString, String)] = [
   ("Etag", "etag"), ("Cache-Control", "cache-control"), ("Last-Modified", "last-modified"),
   ("Docker-Distribution-Api-Version", "docker-distribution-api-version"),
   ("X-Content-Type-Options", "x-content-type-options"),
 ]
 
-/// What clients read of a ping or a token.
+/// The fields that clients read in the answer to a ping or a token request.
 private let relayedFields: [(StaticString, String)] = [
   ("Content-Type", "content-type"), ("Cache-Control", "cache-control"), ("Pragma", "pragma"),
   ("Docker-Distribution-Api-Version", "docker-distribution-api-version"),

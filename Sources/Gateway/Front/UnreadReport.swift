@@ -5,8 +5,8 @@ internal import Registry
 internal import Synchronization
 internal import Telemetry
 
-/// The web server's word that it could not read an object, though bloblo sent it there
-/// (`BLOBLO_DELIVERY=accelerate`). The registry has answered the client, or is about to.
+/// The web server's report that it could not read an object where bloblo sent it (`BLOBLO_DELIVERY=accelerate`). The
+/// registry answers the client.
 ///
 /// | param | value |
 /// |---|---|
@@ -16,11 +16,11 @@ internal import Telemetry
 /// | `BLOBLO_S3_DIGEST` | the digest that came with it |
 /// | `HTTP_RANGE` | the client's |
 ///
-/// A client can't send one: what it sends arrives as `HTTP_…`. Who has a signed URL was allowed to read the object.
+/// A client can't send one: its fields arrive as `HTTP_…`. A holder of a signed URL was allowed to read the object.
 struct UnreadReport {
   static let uri = "/.bloblo/unread"
 
-  /// 0 when the web server names none.
+  /// 0 when the web server names no status.
   let status: Int
   let digest: Digest
   let target: [UInt8]
@@ -38,15 +38,15 @@ struct UnreadReport {
     self.target = target
   }
 
-  /// Whether S3 has refused this object; else there was no answer, or one of a server in trouble.
+  /// Whether S3 refused this object. If not, S3 did not answer or answered with a 5xx.
   var isRefusal: Bool { (400..<500).contains(status) }
 
-  /// The target without its query, which is a password.
+  /// The target without its query, which holds the signature.
   var path: String {
     String(decoding: target.prefix { $0 != UInt8(ascii: "?") }, as: UTF8.self)
   }
 
-  /// What was met.
+  /// What the web server met, in words.
   var words: String {
     switch status {
     case 0: "no answer"
@@ -56,7 +56,7 @@ struct UnreadReport {
   }
 }
 
-/// What becomes of such reports.
+/// Takes such reports in, and raises the notice.
 final class UnreadReports: Sendable {
   /// How long after the last report the notice holds, in milliseconds.
   private static let memory: Int64 = 600_000
@@ -73,9 +73,9 @@ final class UnreadReports: Sendable {
     self.notices = notices
   }
 
-  /// Takes a report in. Waits for nobody.
+  /// Takes a report in. Never waits.
   ///
-  /// - Returns: where the object is to be looked at as the web server does; empty when S3 itself is the trouble.
+  /// - Returns: where to look at the object as the web server does; empty when S3 as a whole fails.
   func take(_ report: UnreadReport, _ request: Request, at now: Moment) -> [(Location, size: Int64)]
   {
     let found = locations.all.compactMap { location in
@@ -89,8 +89,8 @@ final class UnreadReports: Sendable {
     notices.raise(
       .unreadByFront,
       "The web server could not read from \(endpoint) where bloblo sent it: \(report.words). The registry answered. "
-        + "Look at the address and the authorities that the web server has for S3 (nginx: bloblo-s3.conf; Apache: "
-        + "BLOBLO_S3), and at its way there.")
+        + "Check the web server's address and authorities for S3 (nginx: bloblo-s3.conf; Apache: "
+        + "BLOBLO_S3), and its network.")
     for (location, _) in found {
       if report.isRefusal {
         location.engine.forgetUnread(report.digest, in: location.id)

@@ -6,11 +6,11 @@ internal import S3
 internal import Settings
 internal import Store
 
-/// How long a road may take to be called well.
+/// How long S3 may take to answer bloblo as a client.
 private let patience = Duration.seconds(3)
 
 extension Location {
-  /// By which name clients, or the web server for them, read the bucket.
+  /// The address at which clients, or the web server for them, read the bucket.
   package var clientEndpoint: String {
     let bucket = store.bucket.bucket
     if settings.policy.delivery == .accelerate { return "\(bucket.endpoint)" }
@@ -19,7 +19,7 @@ extension Location {
 
   /// Asks for an object's first byte as clients do, through the URL that they get.
   ///
-  /// - Returns: `nil` when there is no URL, and so none for clients either; the log says that elsewhere.
+  /// - Returns: `nil` when no URL can be signed; the log says so elsewhere.
   package func meet(_ digest: Digest, size: Int64?) -> ClientRoad.Outcome? {
     let url: SignedURL
     do {
@@ -33,7 +33,7 @@ extension Location {
       .get, String(decoding: url.bytes, as: UTF8.self), fields: [HTTPField("Range", "bytes=0-0")],
       limits: limits)
     let receiver = FirstByte()
-    // Its connections end with it: the next look makes a new one.
+    // Its connections end here, so the next look makes a new one.
     var http = HTTPClient()
     do {
       try http.stream(request, to: receiver)
@@ -44,8 +44,8 @@ extension Location {
     return ClientRoad.Outcome(head, receiver.body, size: size)
   }
 
-  /// The web server could not read an object. If nobody can, no client is sent to it while that is remembered; and
-  /// one that is gone is filled again.
+  /// Notes that the web server could not read an object. If bloblo can't either, no client is sent to it while that
+  /// is remembered; if it is gone, it is filled again.
   func examine(_ digest: Digest, size: Int64, by http: inout HTTPClient) {
     switch meet(digest, size: size) {
     case .objectGone, .bad:
@@ -55,7 +55,7 @@ extension Location {
   }
 }
 
-/// Takes the head, and of the body a byte, or as much as an error's document has.
+/// Takes the head and one byte of the body, or as much as an error document has.
 private final class FirstByte: HTTPReceiver {
   private(set) var head: HTTPResponseHead?
   private(set) var body: [UInt8] = []
@@ -67,7 +67,7 @@ private final class FirstByte: HTTPReceiver {
 
   func receive(body bytes: Span<UInt8>) -> Bool {
     guard let head, head.status >= 300 else {
-      // One byte is the whole answer; of more no more is wanted.
+      // One byte is the whole answer; nothing more is wanted.
       return head?.status == 206
     }
     for i in bytes.indices { body.append(bytes[i]) }
@@ -86,7 +86,7 @@ extension ClientRoad.Outcome {
     case 416: self = size == 0 ? .good : .objectGone
     case 300..<400 where head.fields.first(named: "location") != nil: self = .good
     case 403 where refusal.code == "InvalidObjectState": self = .objectGone
-    // What is not there is a 403 to those who may not list the bucket.
+    // S3 answers 403 for an absent object to clients that may not list the bucket.
     case 403 where size == nil && !refusal.isOfSignature: self = .objectGone
     case 404 where refusal.code != "NoSuchBucket": self = .objectGone
     default: self = .bad("\(refusal)", isOfKey: refusal.isOfSignature)
@@ -106,7 +106,7 @@ extension ClientRoad.Outcome {
 }
 
 extension S3Refusal {
-  /// Whether it is about what signed the URL, and so about every URL.
+  /// Whether the error concerns the credential or the clock, and so every URL.
   fileprivate var isOfSignature: Bool {
     isOfCredential
       || ["SignatureDoesNotMatch", "RequestTimeTooSkewed", "AuthorizationQueryParametersError"]

@@ -6,7 +6,7 @@ package import Settings
 package import Store
 internal import Telemetry
 
-/// A registry and its bucket, and how blobs get from there to clients.
+/// A registry, its bucket, and the way blobs get from there to clients.
 package final class Location: Sendable {
   let id: LocationID
   package let settings: LocationSettings
@@ -18,12 +18,12 @@ package final class Location: Sendable {
   let front: FrontServer
   let unfollowed = UnfollowedRedirects()
   let passes = PassWatch(at: Moment.now().steady)
-  /// What of a request goes upstream.
+  /// The params of a request that go upstream.
   let upstreamParameters: [UpstreamParameter]
-  /// Their params alone.
+  /// Their names.
   let askerParameters: [StaticString]
 
-  /// - Parameter number: 0 is of the requests whose web server says nothing else.
+  /// - Parameter number: 0 for requests whose params choose nothing.
   init(
     number: UInt32, settings: LocationSettings, credentials: SigningCredentials,
     memories: Memories, watches: Watches, roads: Roads
@@ -31,7 +31,7 @@ package final class Location: Sendable {
     id = LocationID(number, registry: RegistryID(url: settings.upstream.url))
     self.watches = watches
     self.settings = settings
-    // Another location may be on another server, with a clock of its own.
+    // Another location may use another server, with its own clock.
     store = settings.store(
       credentials, clock: number == 0 ? credentials.clock : ServerClock())
     road = roads.road(of: settings, store)
@@ -46,7 +46,7 @@ package final class Location: Sendable {
 }
 
 extension LocationSettings {
-  /// The bucket as it is set, with the credential that holds.
+  /// The bucket as the settings describe it, with the current credential.
   package func store(_ credentials: SigningCredentials, clock: ServerClock) -> S3BlobStore {
     let site = BucketSite(
       bucket, credentials: credentials.store, presignCredentials: credentials.presignStore,

@@ -2,13 +2,14 @@ package import HTTPTransport
 package import Offload
 internal import Primitives
 
-/// Objects that are asked for in one look as a client, at most.
+/// The most objects that one look as a client asks for.
 private let stopLimit = 3
 
 extension Location {
-  /// Asks for objects as clients do, one after the other, until one tells whose matter it is.
+  /// Asks for objects as clients do, one after the other, until it is clear whether the road or the object is at
+  /// fault.
   ///
-  /// - Returns: none when there is no URL, and so none for clients either.
+  /// - Returns: nothing when no URL can be signed; then clients get none either.
   package func meet(
     _ stops: [ClientRoad.Stop]
   ) -> [(stop: ClientRoad.Stop?, outcome: ClientRoad.Outcome)] {
@@ -23,13 +24,13 @@ extension Location {
 }
 
 extension Locations {
-  /// What clients can't read is looked at by a HEAD; if that calls it well, clients are not sent there.
+  /// Looks by HEAD at an object that clients can't read. If the HEAD finds it, no client is sent there.
   package func markUnreadable(_ stop: ClientRoad.Stop, by http: inout HTTPClient) -> Look? {
     location(stop.key.location)?.engine.markUnreadable(stop.key, by: &http, at: .now())
   }
 
-  /// Looks into the bucket for a client that came back for bytes that it was just sent to: first by a HEAD, and if
-  /// that calls the object well, as the client.
+  /// Looks into the bucket for a client that came back for bytes that it was just sent to: first by HEAD, and if the
+  /// HEAD finds the object, as the client.
   func lookForReturn(
     at key: BlobKey, in location: Location, by http: inout HTTPClient, at now: Moment
   ) -> Look {
@@ -45,7 +46,7 @@ extension Locations {
       if unreadable.key == key { found = look }
     }
     if let found { return found }
-    // The road's matter, it seems. When that is over, the next client that comes back asks anew.
+    // The road seems to be at fault, not the object. The next client that comes back causes another look.
     if let first = met.first, first.outcome != .good {
       location.engine.forgetUnread(key.digest, in: location.id)
     }

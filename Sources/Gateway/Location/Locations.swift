@@ -6,12 +6,12 @@ internal import Settings
 internal import Store
 internal import Synchronization
 
-/// The location of each request: most have the process's settings, and some override a part of them by
+/// Finds the location of each request. Most requests use the process's settings; some override a part of them by
 /// FastCGI params of the settings' names.
 ///
-/// A client can't: what it sends arrives under names that begin with `HTTP_`.
+/// A client can't set such a param: its fields arrive as `HTTP_…`.
 package final class Locations: Sendable {
-  /// A web server's configuration has a handful; more means that a client's words got into a param.
+  /// A web server's configuration has a few locations. Many mean that a client's values get into a param.
   private static let limit = 256
 
   package let standard: Location
@@ -21,11 +21,11 @@ package final class Locations: Sendable {
   private let servers = ServerWatches()
   private let roads: Roads
   private let rule: ParamRule
-  /// The longest life, in seconds, of a URL that any location has signed since the start. One that is here no longer
-  /// counts too.
+  /// The longest life, in seconds, of a URL that any location has signed since the start, forgotten locations
+  /// included.
   private let lifeOfURLs: Atomic<Int64>
   private let report: @Sendable (_ problems: [String]) -> Void
-  /// By the params as they came; `nil` for settings that are wrong.
+  /// By the params as they came; `nil` for wrong settings.
   private let others = Mutex(Others())
 
   private struct Others {
@@ -33,14 +33,14 @@ package final class Locations: Sendable {
     var lastID: UInt32 = 0
     /// The last request's `BLOBLO_` params and location: the next request nearly always has the same.
     var last: (asked: [UInt8], location: Location?)?
-    /// Those of the request that is being looked at.
+    /// The params of the current request.
     var asked: [UInt8] = []
   }
 
   /// - Parameters:
-  ///   - environment: the process's, which the params are laid over.
+  ///   - environment: the process's; the params override it.
   ///   - rule: which settings a param may set.
-  ///   - report: told of wrong params, once for each.
+  ///   - report: called with what is wrong with params, once for each.
   init(
     _ settings: ProcessSettings, _ credentials: SigningCredentials, environment: [String: String],
     rule: ParamRule,
@@ -54,7 +54,7 @@ package final class Locations: Sendable {
       memories: memories, watches: servers.watches(of: settings.location), roads: roads)
     lifeOfURLs = Atomic(settings.location.presignLifetime.components.seconds)
     self.credentials = credentials
-    // Of the environment only what is read again: no secret is kept here.
+    // Only what is read again is kept of the environment: no secret.
     self.environment = environment.filter {
       LocationSettings.names.contains($0.key) || LocationSettings.sharedNames.contains($0.key)
     }
@@ -65,12 +65,12 @@ package final class Locations: Sendable {
   /// Forgets all that is known of a blob, in every location.
   func forget(_ digest: Digest) { memories.forget(digest) }
 
-  /// No URL that was signed here lives longer.
+  /// The longest life, in seconds, of any URL signed so far.
   package var longestLifeOfURLs: Duration { .seconds(lifeOfURLs.load(ordering: .relaxed)) }
 
   package var memoryCounts: [(name: String, counts: MemoryCounts)] { memories.counts }
 
-  /// All that requests have come from lately, and the standard one.
+  /// The locations that requests have used lately, and the standard one.
   package var all: [Location] {
     [standard] + others.withLock { $0.locations.values.compactMap(\.self) }
   }
@@ -84,13 +84,13 @@ package final class Locations: Sendable {
     deletion.end(outcome, in: ids, memories, at: now)
   }
 
-  /// The location of this number, if requests have come from it lately.
+  /// The location of this number, if requests have used it lately.
   package func location(_ id: LocationID) -> Location? {
     if id == standard.id { return standard }
     return others.withLock { $0.locations.values.compactMap(\.self).first { $0.id == id } }
   }
 
-  /// What is known of a request's location.
+  /// The location of a request, as far as it is known without reading settings.
   enum Found {
     /// `nil` when the request's params are wrong.
     case known(Location?)
@@ -100,7 +100,7 @@ package final class Locations: Sendable {
 
   /// Reads no settings.
   func find(of request: Request) -> Found {
-    // A CGI process has its settings from the same place, and read them at its start.
+    // A CGI process reads its settings from the same place at its start.
     if request.isOfOwnProcess || !request.hasParameters(prefix: "BLOBLO_") {
       return .known(standard)
     }
@@ -127,7 +127,7 @@ package final class Locations: Sendable {
   ///
   /// - Returns: `nil` when the params are wrong.
   func make(of params: [UInt8]) -> Location? {
-    // A number is never used twice: what is remembered of a location dies with it.
+    // A number is never used twice, so that nothing remembered of one location is used for another.
     let number = others.withLock { others in
       others.lastID += 1
       return others.lastID
@@ -143,7 +143,7 @@ package final class Locations: Sendable {
     return location
   }
 
-  /// Whether what the web server says of the user is not to be believed.
+  /// Whether the params about the user may not be believed.
   func refusesFields(of request: Request) -> Bool {
     !request.isOfOwnProcess && rule.isForFields && !fieldObjections(to: request).isEmpty
   }
@@ -167,7 +167,7 @@ package final class Locations: Sendable {
       let name = String(decoding: pair[0], as: UTF8.self)
       let value = String(decoding: pair[1], as: UTF8.self)
       if let objection = rule.objection(to: name, value: value) { objections.append(objection) }
-      // The first of duplicates counts: the site's own stand above those of the shipped files.
+      // The first of several counts: the site's own params stand above those of the shipped files.
       if seen.insert(name).inserted { environment[name] = value }
     }
     guard objections.isEmpty else {
@@ -197,8 +197,8 @@ extension LocationSettings {
 }
 
 extension [UInt8] {
-  /// Becomes the `BLOBLO_` params of a request, a NUL after each name and value; but for the fields of the site,
-  /// which choose no location and differ from user to user.
+  /// Becomes the `BLOBLO_` params of a request, with a NUL after each name and value, without the fields of the site:
+  /// these choose no location and differ from user to user.
   fileprivate mutating func become(paramsOf request: Request) {
     removeAll(keepingCapacity: true)
     request.forEachParameter(withPrefix: "BLOBLO_") { name, value in

@@ -4,7 +4,7 @@ internal import Settings
 internal import Store
 internal import Synchronization
 
-/// Which road is whose: locations whose clients go the same way share it.
+/// The road of each location. Locations whose clients reach S3 the same way share one.
 final class Roads: Sendable {
   private let isOn: Bool
   private let roads = Mutex<[String: RoadWatch]>([:])
@@ -12,7 +12,7 @@ final class Roads: Sendable {
   /// - Parameter isOn: `BLOBLO_LOOK_AS_CLIENT`.
   init(isOn: Bool) { self.isOn = isOn }
 
-  /// - Returns: `nil` where none is looked at.
+  /// - Returns: `nil` where bloblo does not look at it.
   func road(of settings: LocationSettings, _ store: S3BlobStore) -> RoadWatch? {
     let delivery = settings.policy.delivery
     guard isOn, delivery != .pass else { return nil }

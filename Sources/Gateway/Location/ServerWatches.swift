@@ -4,13 +4,13 @@ internal import S3
 internal import Settings
 internal import Synchronization
 
-/// What is known of each server: locations that ask the same one share it.
+/// What is known about each server. Locations that use the same server share it.
 final class ServerWatches: Sendable {
   private let experiences = Mutex<[String: HeadExperience]>([:])
   private let upstreams = Mutex<[String: ServerWatch<RepositoryName>]>([:])
   private let stores = Mutex<[String: ServerWatch<Digest>]>([:])
 
-  /// How the registry takes HEADs, so that ten locations don't try a bad password ten times.
+  /// Whether the registry answers HEAD, so that ten locations don't try a wrong password ten times.
   func experience(of upstream: UpstreamRegistry) -> HeadExperience {
     experiences.withLock { all in
       let experience = all[upstream.url] ?? upstream.experience

@@ -2,8 +2,9 @@ internal import Primitives
 internal import Registry
 internal import Synchronization
 
-/// Remembers of which repositories a registry sends the readers of blobs to where a fill may not follow: it is not
-/// asked for each blob. Only of these repositories: a registry may redirect for some, and answer for others itself.
+/// Remembers the repositories whose blobs the registry redirects to a host that a fill may not follow, so that bloblo
+/// does not ask for each blob. Only these repositories: a registry may redirect for some and answer for others
+/// itself.
 final class UnfollowedRedirects: Sendable {
   private static let lifeMilliseconds: Int64 = 600_000
 
@@ -11,7 +12,7 @@ final class UnfollowedRedirects: Sendable {
 
   private let state = Mutex<[RepositoryName: (words: String, end: Int64)]>([:])
 
-  /// Where it leads, in words; `nil` when nothing is known, or it is time to ask again.
+  /// Where the redirect leads, in words; `nil` when nothing is known, or it is time to ask again.
   func host(of repository: RepositoryName, at now: Moment) -> String? {
     state.withLock { $0[repository].flatMap { now.steady < $0.end ? $0.words : nil } }
   }

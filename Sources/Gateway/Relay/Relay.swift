@@ -4,7 +4,7 @@ internal import Offload
 internal import Registry
 internal import Settings
 
-/// Gives a client the registry's own answer: a pass, where no web server can hand the request on.
+/// Sends a client the registry's answer, where no web server can hand the request on.
 struct Relay {
   let upstream: UpstreamRegistry
   let isHostPreserved: Bool
@@ -16,7 +16,7 @@ struct Relay {
 
   /// - Parameters:
   ///   - isSiteBelieved: whether the web server may say who the user is.
-  ///   - onOutcome: called once, before the client hears anything.
+  ///   - onOutcome: called once, before the client gets anything.
   func answer(
     _ request: Request, by http: inout HTTPClient, isSiteBelieved: Bool = true,
     onOutcome: @escaping @Sendable (BlobDeletion.Outcome) -> Void = { _ in }
@@ -36,7 +36,7 @@ struct Relay {
     do {
       try http.stream(relayed, to: receiver)
       request.finish()
-      // libcurl would take bytes behind an answer without a body for the answer to the next client.
+      // libcurl would take bytes after an answer without a body for the answer to the next request.
       if relayed.method == .head || receiver.isBodiless { http = HTTPClient() }
     } catch {
       guard !receiver.hasBegun else { return request.abort() }
@@ -46,7 +46,7 @@ struct Relay {
   }
 }
 
-/// Hands a response on as it comes.
+/// Sends a response on as it comes.
 private final class RelayReceiver: HTTPReceiver {
   private let request: Request
   private let onHead: (HTTPResponseHead) -> Void
@@ -80,14 +80,14 @@ private final class RelayReceiver: HTTPReceiver {
   func receive(body: Span<UInt8>) -> Bool { request.write(body) }
 }
 
-/// What a web server would obey, were it ours to send.
+/// Fields that a web server would obey if they came from bloblo.
 private func isForWebServers(_ lowercased: String) -> Bool {
   lowercased == "status" || lowercased.hasPrefix("x-accel-") || lowercased.hasPrefix("x-bloblo")
     || lowercased.hasPrefix("x-sendfile") || lowercased == "x-lighttpd-send-file"
 }
 
 extension Request {
-  /// Answers as a registry does when it can't.
+  /// Answers with an error, as a registry does.
   ///
   /// Source: OCI distribution-spec, "Error Codes".
   package func refuse(_ status: Int, _ words: StaticString) {

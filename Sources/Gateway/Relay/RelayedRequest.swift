@@ -5,11 +5,11 @@ internal import Registry
 internal import Telemetry
 
 extension HTTPRequest {
-  /// A client's request as it goes on to the registry: what is between two neighbours only stays here.
+  /// A client's request as bloblo sends it on to the registry, without the fields of the client's connection.
   ///
-  /// - Parameter isSiteBelieved: whether the web server's `BLOBLO_FIELD_…` go along; if not, neither do the client's
-  ///   fields of these names.
-  /// - Returns: `nil` for a request that can't go on: no target, or a method that brings a body.
+  /// - Parameter isSiteBelieved: whether the web server's `BLOBLO_FIELD_…` go along. If not, the client's fields of
+  ///   these names don't either.
+  /// - Returns: `nil` for a request that can't be relayed: it has no target, or its method brings a body.
   init?(
     relaying request: Request, to upstream: UpstreamRegistry, isHostPreserved: Bool,
     isSiteBelieved: Bool
@@ -26,13 +26,13 @@ extension HTTPRequest {
     fields.append(HTTPField("Via", via + (via.isEmpty ? "" : ", ").utf8 + "1.1 bloblo".utf8))
     fields.append(HTTPField(RequestID.field, RequestID(request).bytes))
     var limits = upstream.limits
-    // The client waits for this answer itself, as it would without us.
+    // The client waits for this answer as long as it would wait for the registry itself.
     limits.head = .seconds(60)
     self.init(method, upstream.url + target, fields: fields, limits: limits)
   }
 }
 
-/// The client's fields, and what the web server says of the client, as a proxy sends them on.
+/// The client's fields, with the web server's fields about the client, as a proxy sends them on.
 private func relayedFields(_ request: Request, isHostPreserved: Bool) -> [HTTPField] {
   var fields: [HTTPField] = []
   let connection = (request.parameter("HTTP_CONNECTION") ?? []).tokens
@@ -49,7 +49,7 @@ private func relayedFields(_ request: Request, isHostPreserved: Bool) -> [HTTPFi
   return fields
 }
 
-/// Fields that the web server may have set, and a client can't take away by naming them in `Connection`.
+/// Fields that the web server may have set, and that a client can't remove by its `Connection` field.
 private func isOfWholeWay(_ lowercased: String) -> Bool {
   lowercased.hasPrefix("x-forwarded-")
     || ["authorization", "cookie", "forwarded", "host", "x-real-ip"]
@@ -67,7 +67,7 @@ func isHopByHop(_ lowercased: String) -> Bool {
   }
 }
 
-/// The target with those bytes encoded that can't stand in a URL; `nil` when it is no path.
+/// The target, with each byte encoded that a URL can't have; `nil` when it is not a path.
 private func sendable(_ target: [UInt8]) -> String? {
   guard target.first == UInt8(ascii: "/") else { return nil }
   var sendable: [UInt8] = []

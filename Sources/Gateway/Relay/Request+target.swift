@@ -4,8 +4,8 @@ internal import Primitives
 extension Request {
   /// The request's target: path and query, as the client sent them.
   ///
-  /// `REQUEST_URI` is not of the CGI specification, but every web server has it. Without it the target
-  /// is put together from what has been decoded, RFC 3875 §4.1.13, §4.1.5 and §4.1.7.
+  /// `REQUEST_URI` is not in the CGI specification, but every web server sets it. Without it the target is made from
+  /// decoded params, RFC 3875 §4.1.13, §4.1.5 and §4.1.7.
   var target: [UInt8]? {
     if let target = parameter("REQUEST_URI") { return target }
     var target: [UInt8] = []

@@ -2,15 +2,16 @@ package import HTTPTransport
 package import Registry
 package import Settings
 
-/// Whether the registry decides by the client's address. It can find that it does; not that it does not.
+/// Whether the registry decides by the client's address. A difference shows that it does; no difference shows
+/// nothing.
 package struct AddressCheck {
-  /// Loopback, a private network, one of the addresses for documentation (RFC 5737), and none: then the registry sees
-  /// this machine's.
+  /// The loopback, a private network, an address for documentation (RFC 5737), and none, for which the registry sees
+  /// this machine's address.
   private static let addresses = ["127.0.0.1", "10.0.0.1", "192.0.2.1", nil]
 
   package let upstream: UpstreamRegistry
   package let identity: ProofIdentity
-  /// What is asked for; a ping without one.
+  /// The blob that is asked for; without one, a ping.
   package let path: BlobPath?
   package let client: ClientFields
 

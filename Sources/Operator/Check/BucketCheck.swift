@@ -7,7 +7,7 @@ internal import S3
 package import Settings
 package import Store
 
-/// A probe object's whole life, as a fill makes it and a client reads it.
+/// Puts, reads and deletes a probe object, as a fill and a client do.
 package struct BucketCheck {
   private let store: S3BlobStore
   private let location: LocationSettings
@@ -17,7 +17,7 @@ package struct BucketCheck {
   package init(_ store: S3BlobStore, _ location: LocationSettings) {
     self.store = store
     self.location = location
-    // Its key is its digest's: also for this moment nothing false stands in the bucket.
+    // Its key is that of its own digest, so the bucket holds nothing wrong even for this moment.
     let probe = (0..<64).map { _ in UInt8.random(in: .min ... .max) }
     body = probe
     var hash = HashFunction(.sha256)
@@ -25,12 +25,12 @@ package struct BucketCheck {
     sha256 = hash.finalize()
   }
 
-  /// As for a fill; its tags may name a repository.
+  /// The bucket as a fill uses it; its tags may name a repository.
   private var bucket: BucketClient {
     RepositoryName("bloblo/check").map { store.bucket(for: $0) } ?? store.bucket
   }
 
-  /// - Returns: whether S3 was seen to refuse a registry's credential beside a URL's signature.
+  /// - Returns: whether S3 refused a registry's credential next to a URL's signature.
   package func run(_ report: inout CheckReport, _ http: inout HTTPClient) -> Bool {
     let region = bucket.bucket.region
     guard let digest = Digest("sha256:\(Hex.string(sha256.span))"),
@@ -55,17 +55,17 @@ package struct BucketCheck {
 
   private enum Sight {
     case clear, unreachable
-    /// S3 does not let us know, and it may be for the object's absence alone.
+    /// S3 answered 403, perhaps only because the object is absent.
     case denied
   }
 
-  /// - Returns: what can be seen; nothing of a bucket that can't be reached, or is not there.
+  /// - Returns: what S3 shows; nothing when the bucket can't be reached or does not exist.
   private func head(
     _ key: ObjectKey, report: inout CheckReport, over http: inout HTTPClient
   ) -> Sight {
     do {
       let found = try bucket.head(key, over: &http, now: .now())
-      // To HEAD of an object a bucket that is not there says 404 too; and some servers make one for a PUT.
+      // A HEAD of an object says 404 for an absent bucket too; and some servers create the bucket at a PUT.
       if found == nil { try bucket.headBucket(over: &http, now: .now()) }
       report.ok(
         "bucket.head", "\(bucket.bucket.name): an object is \(found == nil ? "absent" : "there")")
@@ -91,7 +91,7 @@ package struct BucketCheck {
     }
   }
 
-  /// A refusal with S3's own sentence, which no answer to a HEAD can tell: the object is asked for.
+  /// Gets the refusal with S3's own message, which an answer to HEAD can't carry: asks for the object by GET.
   private func inFull(
     _ error: S3Error, of key: ObjectKey, over http: inout HTTPClient
   ) -> S3Error {
@@ -108,20 +108,20 @@ package struct BucketCheck {
     return error
   }
 
-  /// Now the object is there: a 403 was for its absence, or it is for all.
+  /// The object exists now. So this shows whether a 403 was for its absence or is for every object.
   private func headAgain(
     _ key: ObjectKey, report: inout CheckReport, over http: inout HTTPClient
   ) {
     do throws(S3Error) {
       _ = try bucket.head(key, over: &http, now: .now())
-      let finding = "objects that are there are seen, those that are not are answered with 403"
+      let finding = "S3 shows objects that exist, and answers 403 for absent ones"
       if location.fill == .off {
         report.warn("bucket.list", finding, advice: "grant s3:ListBucket on the bucket")
       } else {
         report.fail(
           "bucket.list", finding,
           advice:
-            "grant s3:ListBucket on the bucket: until then cold blobs pass, and none is ever filled"
+            "grant s3:ListBucket on the bucket: until then cold blobs pass and are never filled"
         )
       }
     } catch {
@@ -135,7 +135,7 @@ package struct BucketCheck {
       report.ok("bucket.region", region)
     } else {
       report.warn(
-        "bucket.region", "the bucket is in \(region), set is \(set)",
+        "bucket.region", "the bucket is in \(region), but the settings say \(set)",
         advice:
           "set BLOBLO_S3_REGION=\(region): otherwise the first request after each start fails once")
     }
@@ -150,9 +150,9 @@ package struct BucketCheck {
       report.ok("clock", seconds < 5 ? "this machine's clock agrees with S3's" : words)
     } else {
       report.warn(
-        "clock", "\(words): signatures are corrected by that",
+        "clock", "\(words); bloblo corrects its signatures by that",
         advice:
-          "run chrony or systemd-timesyncd: registries refuse tokens that begin in their future")
+          "run chrony or systemd-timesyncd: registries refuse tokens whose start is in the future")
     }
   }
 
@@ -171,7 +171,7 @@ package struct BucketCheck {
         report.warn(
           "bucket.put", "\(error)",
           advice:
-            "BLOBLO_FILL=off needs no right to write; without the probe, URLs can't be tried: `bloblo presign` makes one"
+            "with BLOBLO_FILL=off bloblo needs no permission to write, but `check` can't try a URL: `bloblo presign` makes one"
         )
       } else {
         report.fail(
@@ -181,7 +181,7 @@ package struct BucketCheck {
     }
     do throws(S3Error) {
       if try put(&http, onlyIfAbsent: true) == .alreadyThere {
-        report.ok("bucket.condition", "If-None-Match: * leaves what is there")
+        report.ok("bucket.condition", "If-None-Match: * keeps an existing object")
       } else {
         report.warn(
           "bucket.condition", "the server ignores If-None-Match: *",
@@ -201,19 +201,19 @@ package struct BucketCheck {
   ) {
     do {
       try bucket.delete(key, over: &http, now: .now())
-      report.ok("bucket.delete", "the probe is gone")
+      report.ok("bucket.delete", "the probe was deleted")
     } catch {
       report.warn(
         "bucket.delete", "\(error)",
-        advice: "only this check deletes: remove \(key), and leave s3:DeleteObject away if you like"
+        advice: "remove \(key) by hand; serving and filling need no s3:DeleteObject"
       )
     }
   }
 
   private func lifecycle(_ report: inout CheckReport, _ http: inout HTTPClient) {
     let advice =
-      "add a rule with AbortIncompleteMultipartUpload of 1 day: parts of fills that were cut off are kept, and "
-      + "paid for, until then; `bloblo sweep` clears them too"
+      "add a rule with AbortIncompleteMultipartUpload of 1 day: until then S3 keeps the parts of fills that were cut off, and "
+      + "charges for them; `bloblo sweep` removes them too"
     do {
       switch try bucket.incompleteUploadLife(
         ofKeysWith: location.keyTemplate.prefix, over: &http, now: .now())

@@ -3,7 +3,7 @@ package import Logging
 
 /// Whether this machine's limits are enough for 1,000 nodes that pull at once, each with four connections.
 ///
-/// Of the web server it is known what /proc shows of a process on this machine, and what a file says that everybody
+/// It knows about the web server what /proc shows of a process on this machine, and what is in a file that everybody
 /// may read.
 package struct Capacity {
   package struct Finding {
@@ -48,8 +48,8 @@ package struct Capacity {
     return findings
   }
 
-  /// What is too low in the nginx of this machine; nothing when there is none, more than one, or one whose
-  /// configuration can't be read.
+  /// The limits that are too low in this machine's nginx; nothing without nginx, with more than one, or with a
+  /// configuration that can't be read.
   package func ofNginx() -> [Finding] {
     let processes = nginxProcesses()
     guard processes.masters.count == 1, let master = processes.masters.first,
@@ -80,7 +80,7 @@ package struct Capacity {
     return findings
   }
 
-  /// The first `worker_connections` of a file. What it includes is not read.
+  /// The first `worker_connections` of a file. Included files are not read.
   static func workerConnections(in text: String) -> Int? {
     for line in text.split(separator: "\n") {
       let words = line.prefix { $0 != "#" }.split { " \t{};".contains($0) }
@@ -93,7 +93,7 @@ package struct Capacity {
   }
 
   private struct Master {
-    /// The file that its command names.
+    /// The configuration file in the command line of a process.
     let configuration: String?
   }
 
@@ -146,7 +146,7 @@ package struct Capacity {
 }
 
 extension Capacity {
-  /// How many descriptors this process may have.
+  /// How many descriptors this process may open.
   package static func descriptorLimit() -> Int {
     var limit = rlimit()
     guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {
@@ -155,7 +155,7 @@ extension Capacity {
     return Int(min(limit.rlim_cur, 1 << 20))
   }
 
-  /// Takes as many descriptors as there are, and says what is still too few.
+  /// Raises this process's limit of descriptors, and logs the limits that are still too low.
   package static func widen(forUpstreamConnections connections: Int, _ logger: Logger) {
     raiseDescriptorLimit()
     for finding in Capacity().ofThisProcess(upstreamConnections: connections) {
@@ -165,7 +165,7 @@ extension Capacity {
     }
   }
 
-  /// Takes as many descriptors as the system allows: a login gives 1024, and half a million to those that ask.
+  /// Raises the limit as far as the system allows: a login gives 1024, and half a million on request.
   static func raiseDescriptorLimit() {
     var limit = rlimit()
     let kind = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)

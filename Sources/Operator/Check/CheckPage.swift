@@ -4,7 +4,7 @@ internal import Gateway
 internal import Settings
 internal import Telemetry
 
-/// What a web server's request brought: enough to see what it changed, and no secret.
+/// The params of a web server's request: enough to see what it changed, and no secret.
 struct SeenParams: Codable {
   var version: String
   var software: String?
@@ -13,17 +13,16 @@ struct SeenParams: Codable {
   var host: String?
   var scheme: String?
   var remoteAddress: String?
-  /// Whether there was one; its value is the client's secret.
+  /// Whether the request had one. Its value is the client's secret.
   var authorization: Bool
   /// Names of the settings that params override.
   var overrides: [String]
-  /// The version of the web server's files, if it says one.
+  /// The version of the shipped files that the web server uses, if it says one.
   var frontFiles: Int?
 }
 
-/// What `bloblo check --front` asks for through the web server, and only a client on this machine gets: the
-/// shipped configurations allow no other to the page, and one that forgot to forbid them is no reason to
-/// show what params it sets.
+/// Answers `bloblo check --front`, for clients on this machine only. The shipped files allow no other client, and
+/// this page asks once more: it shows which params a web server sets.
 ///
 /// | path | answer |
 /// |---|---|
@@ -31,13 +30,13 @@ struct SeenParams: Codable {
 /// | `/v2/bloblo/blobs/check:params` | the same, as that of the blobs does |
 /// | `/v2/bloblo/blobs/check:N` | a redirect with a `Location` of N bytes, to see whether it arrives |
 ///
-/// The last two are no blobs' paths, since there is no such algorithm, but locations of blobs match them.
+/// The last two are not paths of blobs, since no such algorithm exists, but blob locations match them.
 package struct CheckPage: Route {
 
   package init() {}
   static let path = "/bloblo/check"
   static let blobPrefix = "/v2/bloblo/blobs/check:"
-  /// Longer ones no web server takes.
+  /// No web server takes a longer one.
   static let locationBytes = 64...32_768
 
   /// - Returns: whether the request was for this, and is answered.
@@ -70,7 +69,7 @@ package struct CheckPage: Route {
     request.answer(head, body: body)
   }
 
-  /// As a blob's redirect, but to nowhere.
+  /// Answers like a blob's redirect, but to an address that leads nowhere.
   private func answerRedirect(_ request: Request, locationBytes count: Int) {
     let origin = "http://bloblo.invalid/"
     var head = ResponseHead(status: 307, capacity: count + 320)
@@ -83,10 +82,10 @@ package struct CheckPage: Route {
     request.answer(head)
   }
 
-  /// Whether the client is on the web server's own machine, and came by no proxy or tunnel that says so.
+  /// Whether the client is on the web server's own machine, and no proxy or tunnel says that it sent the request.
   ///
-  /// The shipped nginx files add the client's address to `X-Forwarded-For` themselves; whatever stands there
-  /// beside that address comes from a client or a proxy, whatever it says.
+  /// The shipped nginx files add the client's address to `X-Forwarded-For`. Anything else in that field comes from a
+  /// client or a proxy.
   private func isFromThisMachine(_ request: Request) -> Bool {
     func text(_ bytes: [UInt8]?) -> String { String(decoding: bytes ?? [], as: UTF8.self) }
     let address = text(request.parameter("REMOTE_ADDR"))

@@ -1,11 +1,11 @@
 internal import FoundationEssentials
 internal import Primitives
 
-/// What was looked at, line by line.
+/// What `bloblo check` has found, line by line.
 package struct CheckReport {
   enum Level: String, Codable {
     case ok
-    /// It works, but not as it could, or for how long nobody knows.
+    /// It works, but not as well as it could, or may stop working.
     case warn
     case fail = "FAIL"
   }
@@ -14,7 +14,7 @@ package struct CheckReport {
     let level: Level
     /// The same for all set-ups: `bucket.put`.
     let subject: String
-    /// What is so.
+    /// What `check` has found.
     let finding: String
     /// What to do.
     let advice: String?
@@ -38,7 +38,7 @@ package struct CheckReport {
         level: level, subject: "sum", finding: finding + names, advice: nil))
   }
 
-  /// Whether what was looked at under this subject is not as it should be.
+  /// Whether `check` has found something wrong under this subject.
   func isAmiss(_ subject: String) -> Bool {
     lines.contains { $0.subject == subject && $0.level != .ok }
   }
@@ -55,7 +55,7 @@ package struct CheckReport {
     lines.append(Line(level: .fail, subject: subject, finding: finding, advice: advice))
   }
 
-  /// For people: a line each, and what to do below it.
+  /// For people: a line for each finding, and the advice below it.
   package var text: String {
     lines.map { line in
       let finding = line.finding.printable
@@ -65,7 +65,7 @@ package struct CheckReport {
     }.joined()
   }
 
-  /// For machines: an object a line, in the order of the looking.
+  /// For machines: a JSON object on each line, in the order of the checks.
   package var json: String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

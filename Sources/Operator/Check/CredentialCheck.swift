@@ -3,7 +3,7 @@ internal import S3
 internal import Settings
 package import Store
 
-/// Where the credential comes from, and how long it lives.
+/// Reports where the credential comes from, and how long it lives.
 package struct CredentialCheck {
   package static let advice = "docs/s3.md lists the sources of credentials and the settings of each"
 
@@ -16,7 +16,7 @@ package struct CredentialCheck {
     lifetime = presignLifetime
   }
 
-  /// - Returns: whether there is one to go on with.
+  /// - Returns: whether there is a credential for the other checks.
   package func run(_ report: inout CheckReport) -> Bool {
     do {
       try credentials.start()
@@ -28,7 +28,7 @@ package struct CredentialCheck {
     guard let held = credentials.store.current(at: .now()) else {
       report.fail(
         "credentials", credentials.record.trouble ?? "the source gives none",
-        advice: "`serve` starts all the same, and passes until the source answers")
+        advice: "`serve` starts anyway, and blobs pass until the source answers")
       return false
     }
     let credential = held.credential

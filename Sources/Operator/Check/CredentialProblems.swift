@@ -4,13 +4,13 @@ internal import S3
 package import Settings
 internal import Store
 
-/// What is wrong with the credential where other settings are wrong: who corrects those corrects it in the same
-/// round. The sources are asked for it, as at a start.
+/// Errors of the credential, reported together with errors of other settings, so that the operator corrects all in
+/// one round. Asks the sources, as a start does.
 package func credentialProblems(
   _ environment: [String: String], beside error: SettingsError
 ) -> [String] {
   var reader = SettingsReader(environment)
-  // Settings of the credential are among the mistakes already.
+  // These errors are in the list already.
   guard !reader.value(Declared.useLocalStack),
     !error.problems.contains(where: { $0.hasPrefix("AWS_SECRET_ACCESS_KEY:") })
   else { return [] }
@@ -19,7 +19,7 @@ package func credentialProblems(
 }
 
 extension SettingsError {
-  /// All that is wrong with the settings, and with the credential too; for people.
+  /// All errors of the settings and of the credential, in lines for people.
   package func lines(_ environment: [String: String]) -> [String] {
     let all = problems + credentialProblems(environment, beside: self)
     return ["bloblo: these settings are wrong:"] + all.map { "  " + $0 }

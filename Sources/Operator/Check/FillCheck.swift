@@ -6,7 +6,7 @@ internal import Settings
 
 /// Whether a GET of a cold blob brings it into the bucket.
 struct FillCheck {
-  /// What keeps it from that, and what to do.
+  /// What keeps a GET from filling the bucket, and what to do.
   struct Obstacle {
     let words: String
     let advice: String
@@ -27,7 +27,7 @@ struct FillCheck {
   /// - Parameters:
   ///   - proof: `nil` when the registry gives none.
   ///   - spool: the bytes that spools may have.
-  /// - Returns: the first obstacle; `nil` when there is none in sight.
+  /// - Returns: the first obstacle that was found; `nil` without one.
   func run(
     _ proof: BlobProof?, spool: Int64, report: inout CheckReport, over http: inout HTTPClient
   ) -> Obstacle? {
@@ -59,11 +59,11 @@ struct FillCheck {
     if size < location.policy.minimumBlobSize {
       return Obstacle(
         words: "it has \(size) bytes, less than BLOBLO_MIN_BLOB_SIZE",
-        advice: "such blobs pass, as you have set it; ask for a larger one")
+        advice: "smaller blobs pass, as the setting says; name a larger one by --blob")
     }
     guard size > spool else { return nil }
     return Obstacle(
-      words: "it has \(size) bytes, and spools may have \(spool)",
+      words: "it has \(size) bytes, and all spools together may take \(spool)",
       advice: "raise BLOBLO_SPOOL_MAX_BYTES")
   }
 
@@ -82,8 +82,8 @@ struct FillCheck {
     var obstacle: Obstacle?
   }
 
-  /// Asks for the blob's first byte as a fill asks for all: the registry with the credential, and where it leads to,
-  /// if that is named, without a field of the client's.
+  /// Asks for the blob's first byte as a fill asks for all: the registry with the credential, and a named host that
+  /// the registry redirects to without any field of the client's.
   private func read(_ report: inout CheckReport, _ http: inout HTTPClient) -> Reading {
     let range = HTTPField("Range", "bytes=0-0")
     var request = location.upstream.request(for: path, from: client)
@@ -111,7 +111,7 @@ struct FillCheck {
     return amiss(
       Obstacle(
         words: "it is redirected more than \(Self.hopLimit) times",
-        advice: "a fill follows so many: have the registry redirect to its storage itself"), &report
+        advice: "a fill follows no more: let the registry redirect to its storage directly"), &report
     )
   }
 
@@ -122,8 +122,8 @@ struct FillCheck {
     guard [200, 206, 416].contains(head.status), !head.isPage else {
       let obstacle = Obstacle(
         words:
-          "\(host ?? "the registry") answers a GET of it with \(head.status)\(head.isPage ? " and a page for people" : "")",
-        advice: "the registry has allowed the blob and does not give it: look at its log")
+          "\(host ?? "the registry") answers a GET of it with \(head.status)\(head.isPage ? " and an HTML page" : "")",
+        advice: "the registry allows the blob but does not send it: look at its log")
       return amiss(obstacle, &report)
     }
     if let host {
@@ -146,7 +146,7 @@ struct FillCheck {
     case .downgrade, .unreadable:
       Obstacle(
         words: "\(refusal), where no fill follows",
-        advice: "have the registry redirect to an https URL without a user in it, or answer itself")
+        advice: "let the registry redirect to an https URL without a user in it, or send blobs itself")
     }
   }
 }

@@ -6,7 +6,7 @@ internal import Primitives
 package import Registry
 package import Store
 
-/// The web server, asked as a client asks it.
+/// Asks the web server as a client does.
 package struct FrontCheck {
   private let url: String
   private let path: BlobPath?
@@ -45,7 +45,7 @@ package struct FrontCheck {
 
   // MARK: params
 
-  /// Where what was asked for came from.
+  /// Where the answer came from.
   private enum Answer {
     case params(SeenParams)
     /// Something else answered, with this status.
@@ -69,16 +69,16 @@ package struct FrontCheck {
       case .other(let page) where authorization == nil && [status, page].allSatisfy(isRefusal):
         report.warn(
           "front.route",
-          "the web server guards the whole site (status \(status)): what comes from there can't be seen",
+          "the web server guards the whole site (status \(status)): `check` can't see what it hands to bloblo",
           advice: Self.letInAdvice)
         return false
       case .other:
         report.fail(
           "front.params",
-          "neither a blob's path nor \(CheckPage.path) is answered by bloblo (status \(status))",
+          "bloblo answers neither a blob's path nor \(CheckPage.path) (status \(status))",
           advice:
-            "is bloblo up, may the web server connect to its socket, and are the shipped files included? From another "
-            + "machine this can't be seen: run it on the web server's own, by an address of the loopback"
+            "is bloblo up, may the web server connect to its socket, and are the shipped files included? `check` can't see "
+            + "this from another machine: run it on the web server's, with a loopback address"
         )
         return false
       }
@@ -86,15 +86,15 @@ package struct FrontCheck {
       if isRefusal(status) {
         report.warn(
           "front.route",
-          "the web server guards the blobs' location (status \(status)): what comes from there can't be seen",
+          "the web server guards the blobs' location (status \(status)): `check` can't see what it hands to bloblo",
           advice: Self.letInAdvice)
         return false
       }
       report.fail(
         "front.route",
-        "\(CheckPage.path) comes to bloblo, and a blob's path does not (status \(status))",
+        "the web server sends bloblo \(CheckPage.path), but not a blob's path (status \(status))",
         advice:
-          "does the site include bloblo-locations.conf (nginx) or bloblo.conf (Apache)? Else another location takes it: "
+          "does the site include bloblo-locations.conf (nginx) or bloblo.conf (Apache)? If so, another location takes the path: "
           + "nginx: a `location ^~ /v2/`, or a regex one above; Apache: a RewriteRule above the Include"
       )
     } catch {
@@ -105,7 +105,7 @@ package struct FrontCheck {
     return false
   }
 
-  private static let letInAdvice = "--user NAME, of one whom the web server lets in"
+  private static let letInAdvice = "--user NAME: a user that the web server lets in"
 
   private func isRefusal(_ status: Int) -> Bool { status == 401 || status == 403 }
 
@@ -114,7 +114,7 @@ package struct FrontCheck {
       .get, url + target, fields: [HTTPField("Authorization", "Bearer bloblo-check")],
       limits: limits)
     var response = try http.send(request, bodyLimit: 1 << 20)
-    // A web server that checks passwords itself lets in those that it knows.
+    // A web server that checks passwords needs a user that it lets in.
     if let authorization, isRefusal(response.head.status) {
       request.fields = [HTTPField("Authorization", authorization)]
       response = try http.send(request, bodyLimit: 1 << 20)
@@ -138,7 +138,7 @@ package struct FrontCheck {
     } else {
       report.fail(
         "front.authorization",
-        "a client's Authorization does not arrive: no private blob can be proven",
+        "a client's Authorization does not arrive, so bloblo can prove no private blob",
         advice:
           "Apache: CGIPassAuth On in the location. nginx: no fastcgi_param HTTP_AUTHORIZATION \"\"")
     }
@@ -177,7 +177,7 @@ package struct FrontCheck {
 
   // MARK: header
 
-  /// Whether the longest redirect comes through. What is too long for a buffer, web servers drop whole.
+  /// Whether the longest redirect arrives. A web server drops a redirect that is too long for its buffer.
   ///
   /// Source: <https://nginx.org/en/docs/http/ngx_http_fastcgi_module.html#fastcgi_buffer_size>
   private func header(_ report: inout CheckReport, _ http: inout HTTPClient) {
@@ -187,7 +187,7 @@ package struct FrontCheck {
     let count = longestURL.bytes
     guard CheckPage.locationBytes.contains(count) else {
       return report.fail(
-        "front.header", "\(longestURL): no web server takes so much", advice: LongestURL.tokenAdvice
+        "front.header", "\(longestURL): longer than any web server takes", advice: LongestURL.tokenAdvice
       )
     }
     var head: HTTPResponseHead
@@ -207,7 +207,7 @@ package struct FrontCheck {
     } else {
       report.fail(
         "front.header",
-        "\(longestURL) does not arrive: status \(head.status) instead. Each redirect is lost so",
+        "\(longestURL) does not arrive: status \(head.status) instead. Clients would lose such redirects",
         advice: advice(to: count))
     }
   }
@@ -256,7 +256,7 @@ package struct FrontCheck {
   }
 }
 
-/// How long the redirect's URL gets that is longest here.
+/// The length of the longest URL that a redirect can have here.
 package struct LongestURL: CustomStringConvertible {
   let bytes: Int
   private let isTokenSigned: Bool
@@ -272,7 +272,7 @@ package struct LongestURL: CustomStringConvertible {
       let url = try? store.presign(digest, now: .now())
     else { return nil }
     isTokenSigned = String(decoding: url.bytes, as: UTF8.self).contains("X-Amz-Security-Token=")
-    // The next token may be longer: STS promises no length.
+    // The next session token may be longer: STS promises no length.
     bytes = url.bytes.count + (isTokenSigned ? url.bytes.count / 4 : 0)
   }
 

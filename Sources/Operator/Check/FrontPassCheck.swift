@@ -1,8 +1,8 @@
 internal import HTTPTransport
 internal import Registry
 
-/// A request that bloblo passes, made through the web server and at the registry itself: the client must get the
-/// same answer by both ways. And requests that the web server refuses: nobody may get bytes or a URL by them.
+/// Sends a request that bloblo passes to the web server and to the registry itself: the answers must be the same.
+/// Then sends requests that the web server must refuse: none may bring bytes or a URL.
 struct FrontPassCheck {
   private let url: String
   private let limits: HTTPLimits
@@ -34,20 +34,20 @@ struct FrontPassCheck {
     if isGuarded, isOpen, authorization == nil {
       return report.warn(
         "front.pass",
-        "the web server guards the registry, so a pass can't be seen without a credential",
+        "the web server guards the registry, so `check` can't see a pass without a credential",
         advice: "--user NAME: a user that the web server lets in")
     }
     pass(&report, &http)
   }
 
-  /// What a client without a credential is answered; `nil` when nothing.
+  /// The status that a client without a credential gets; `nil` without an answer.
   private func ping(_ url: String, limits: HTTPLimits, over http: inout HTTPClient) -> Int? {
     try? http.head(of: HTTPRequest(.get, url + "/v2/", limits: limits)).status
   }
 
   // MARK: the pass
 
-  /// A digest that nobody has.
+  /// A digest that no registry has.
   private var missing: String {
     let digits = (0..<64).map { _ in String(UInt8.random(in: 0..<16), radix: 16) }.joined()
     return "/v2/\(path.map { "\($0.name)" } ?? "bloblo/check")/blobs/sha256:\(digits)"
@@ -62,10 +62,10 @@ struct FrontPassCheck {
       front = try http.head(of: HTTPRequest(.get, url + target, fields: fields, limits: limits))
     } catch {
       return report.fail(
-        "front.pass", "a blob that nobody has gets no answer: \(error)",
+        "front.pass", "a request for an absent blob gets no answer: \(error)",
         advice: "the web server's error log says more")
     }
-    // As the web server hands it on: registries build their challenges from these.
+    // These fields as the web server sends them: registries build their challenges from them.
     fields.append(HTTPField("Host", (try? HTTPURL(url))?.authority ?? ""))
     fields.append(HTTPField("X-Forwarded-Proto", url.hasPrefix("https:") ? "https" : "http"))
     do throws(TransportError) {
@@ -85,7 +85,7 @@ struct FrontPassCheck {
     if front.status != own.status {
       return report.fail(
         "front.pass",
-        "a blob that nobody has: the web server answers \(front.status), the registry itself \(own.status)",
+        "an absent blob: the web server answers \(front.status), the registry itself \(own.status)",
         advice: advice(on: front.status))
     }
     let (seen, want) = (
@@ -95,7 +95,7 @@ struct FrontPassCheck {
     if seen != want {
       return report.fail(
         "front.pass",
-        "a blob that nobody has: Docker-Distribution-Api-Version: want \(want ?? "none") as the registry says, "
+        "an absent blob: Docker-Distribution-Api-Version: want \(want ?? "none") as the registry says, "
           + "got \(seen ?? "none")",
         advice:
           "the answer is not the registry's: is the address of the registry the same in the web server's file and in "
@@ -105,7 +105,7 @@ struct FrontPassCheck {
     if challenge?.scheme != wanted?.scheme {
       return report.fail(
         "front.pass",
-        "a blob that nobody has: WWW-Authenticate: want \(wanted?.scheme ?? "none") as the registry says, got "
+        "an absent blob: WWW-Authenticate: want \(wanted?.scheme ?? "none") as the registry says, got "
           + "\(challenge?.scheme ?? "none")",
         advice: "clients can't log in: does the web server drop or add a WWW-Authenticate?")
     }
@@ -113,11 +113,11 @@ struct FrontPassCheck {
       return report.warn(
         "front.pass", "the registry's challenge differs behind the web server",
         advice:
-          "does the pass keep the client's Host, and X-Forwarded-Proto? Clients ask for tokens where it says"
+          "does the pass keep the client's Host and X-Forwarded-Proto? Clients ask for tokens where the challenge says"
       )
     }
     report.ok(
-      "front.pass", "a blob that nobody has gets the registry's own answer (\(front.status))")
+      "front.pass", "an absent blob gets the registry's own answer (\(front.status))")
   }
 
   private func challenge(of head: HTTPResponseHead) -> AuthChallenge? {
@@ -134,7 +134,7 @@ struct FrontPassCheck {
     case 502, 503, 504:
       "the web server does not reach the registry: is the registry's address in its file right, and http or https?"
     case 400:
-      "the registry does not understand the web server: http or https beside its address in the web server's file?"
+      "the registry does not understand the web server: is http or https right in the registry's address in the web server's file?"
     case 404:
       "the web server asks somewhere else than BLOBLO_UPSTREAM_URL: is the registry below a path?"
     default: "compare the registry's address in the web server's file with BLOBLO_UPSTREAM_URL"
@@ -148,8 +148,8 @@ struct FrontPassCheck {
     let fields: [HTTPField]
   }
 
-  /// The site refuses `GET /v2/` to those without a credential. So no blob may come to them either, nor to those
-  /// whose credential can't be read: that makes some guards fail, and a failing guard must not open a door.
+  /// The site refuses `GET /v2/` without a credential. So it must refuse blobs without one too, and with one that
+  /// can't be read: that makes some guards fail, and a failing guard must not open a door.
   private func guards(
     isOpen: Bool, _ report: inout CheckReport, _ http: inout HTTPClient
   ) {
@@ -166,12 +166,12 @@ struct FrontPassCheck {
         case 200..<400:
           return report.fail(
             "front.guard",
-            "the site refuses /v2/, and gives a blob \(attempt.name): status \(status)",
+            "the site refuses /v2/, but gives out a blob \(attempt.name): status \(status)",
             advice: Self.advice)
         case 404 where isOpen:
           return report.fail(
             "front.guard",
-            "the web server refuses /v2/, and hands a blob's request on to an open registry \(attempt.name)",
+            "the web server refuses /v2/, but hands a blob's request on to an open registry \(attempt.name)",
             advice: Self.advice)
         default: continue
         }
@@ -179,7 +179,7 @@ struct FrontPassCheck {
     }
     report.ok(
       "front.guard",
-      "\(path == nil ? "a blob that nobody has" : "a blob") is refused without a credential, and with a malformed one"
+      "\(path == nil ? "an absent blob" : "a blob") is refused without a credential, and with a malformed one"
     )
   }
 

@@ -1,16 +1,16 @@
 internal import HTTPTransport
 internal import Registry
 
-/// Whether a registry's redirect says anything of who may read: a login redirects everybody.
+/// Whether a registry's redirect proves that a client may read. A login page redirects everybody.
 struct LoginCheck {
-  /// Of nobody's account, so that none is locked.
+  /// Of no real account, so that none gets locked.
   private static let wrongCredential = HTTPField(
     "Authorization", "Basic YmxvYmxvLWNoZWNrOndyb25nLXBhc3N3b3Jk")
 
   let upstream: UpstreamRegistry
   let path: BlobPath
 
-  /// What the registry answers to somebody who may read nothing by a right of theirs.
+  /// The registry's answers without a credential and with a wrong one.
   private struct Answers {
     var toNobody: HTTPResponseHead?
     var toWrongCredential: HTTPResponseHead?
@@ -19,10 +19,10 @@ struct LoginCheck {
       [toNobody, toWrongCredential].compactMap(\.self).filter { 300..<400 ~= $0.status }
     }
 
-    /// Who is redirected, in words.
+    /// In words, which of them are redirects.
     var redirected: String {
       toWrongCredential.map { 300..<400 ~= $0.status } == true
-        ? "a wrong credential is redirected too" : "who has no credential is redirected too"
+        ? "the registry redirects a wrong credential too" : "the registry redirects clients without a credential too"
     }
   }
 
@@ -35,7 +35,7 @@ struct LoginCheck {
     return Answers(toNobody: head([]), toWrongCredential: head([Self.wrongCredential]))
   }
 
-  /// Looks where a redirect proves.
+  /// Checks a registry whose redirect counts as a proof.
   func run(_ report: inout CheckReport, _ http: inout HTTPClient) {
     guard upstream.redirect != .never else { return }
     let answers = ask(&http)
@@ -45,20 +45,20 @@ struct LoginCheck {
       url: upstream.url, redirect: .digest, namedHosts: upstream.namedHosts)
     if proving.contains(where: { !isProof($0, by: byTheRule) }) {
       report.fail(
-        "upstream.login", "\(answers.redirected), and a redirect proves: everybody gets blobs",
+        "upstream.login", "\(answers.redirected), and its redirect counts as a proof: everybody gets blobs",
         advice:
-          "unset BLOBLO_UPSTREAM_REDIRECT; is BLOBLO_UPSTREAM_URL the registry itself, and not a login before it?"
+          "unset BLOBLO_UPSTREAM_REDIRECT; is BLOBLO_UPSTREAM_URL the registry itself, and not a login page in front of it?"
       )
       return
     }
-    // To a storage of this blob: right where everybody may read it.
+    // The redirect leads to this blob's storage: that is right where everybody may read it.
     guard !isOpen(&http) else { return }
     if answers.toWrongCredential.map({ isProof($0, by: upstream) }) == true {
       report.fail(
         "upstream.login",
-        "the registry wants a credential, and redirects a wrong one to the blob: that redirect proves",
+        "the registry wants a credential, but redirects a wrong one to the blob, and that redirect counts as a proof",
         advice:
-          "is BLOBLO_UPSTREAM_URL the registry itself, and not a login before it? BLOBLO_UPSTREAM_REDIRECT=never"
+          "is BLOBLO_UPSTREAM_URL the registry itself, and not a login page in front of it? BLOBLO_UPSTREAM_REDIRECT=never"
       )
     } else {
       report.warn(
@@ -68,7 +68,7 @@ struct LoginCheck {
     }
   }
 
-  /// What to do about a redirect that proves nothing.
+  /// The advice about a redirect that proves nothing.
   func advice(_ http: inout HTTPClient) -> String {
     let answers = ask(&http)
     guard answers.redirects.isEmpty else {

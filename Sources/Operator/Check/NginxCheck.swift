@@ -1,6 +1,7 @@
 internal import FoundationEssentials
 
-/// Looks in nginx's configuration for what does not hold where blobs go: guards and fields that nginx does not inherit.
+/// Finds guards and fields in nginx's configuration that nginx does not apply to blobs, since no location inherits
+/// them.
 ///
 /// It reads the text of `nginx -T`, and finds the servers that include `bloblo-locations.conf`.
 package struct NginxCheck {
@@ -31,7 +32,7 @@ package struct NginxCheck {
         let before = report.lines.count
         look(at: server, in: http, &report)
         if report.lines.count == before {
-          report.ok("nginx", "\(server.title): what guards /v2/ and names users holds for blobs")
+          report.ok("nginx", "\(server.title): the guards and user fields of /v2/ hold for blobs too")
         }
       }
     }
@@ -61,7 +62,7 @@ package struct NginxCheck {
       if location.words.contains("^~"), location.words.last?.hasPrefix("/v2") == true {
         report.fail(
           "nginx.order", "\(server.title): location \(location.place) keeps blobs from bloblo",
-          advice: "drop the ^~")
+          advice: "remove the ^~")
       }
       let guards = location.guards.subtracting(server.guards)
       let open = blobs.map { guards.subtracting($0.guards) }.first { !$0.isEmpty }
@@ -95,14 +96,14 @@ private func contents(of file: String) -> String? {
   FileManager.default.contents(atPath: file).map { String(decoding: $0, as: UTF8.self) }
 }
 
-/// What bloblo's own lines set, or a connection needs; in lower case.
+/// Fields that bloblo's own lines set, or that a connection needs; in lower case.
 private let plainFields: Set<String> = [
   "host", "connection", "upgrade", "content-length", "transfer-encoding", "x-real-ip",
   "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "x-request-id",
   "x-original-uri", "early-data",
 ]
 
-/// Directives by which nginx refuses.
+/// Directives that make nginx refuse requests.
 private let guardNames: Set<String> = [
   "auth_basic", "auth_request", "auth_jwt", "auth_pam", "auth_ldap", "auth_digest", "auth_gss",
   "deny", "limit_req", "limit_conn", "access_by_lua_block", "access_by_lua_file", "js_access",

@@ -23,7 +23,7 @@ struct NginxConfiguration {
   /// Of the first file.
   let directives: [Directive]
 
-  /// - Returns: `nil` for a text that `nginx -T` has not printed.
+  /// - Returns: `nil` for a text that is not the output of `nginx -T`.
   init?(dump text: String) {
     var files: [(path: String, text: String)] = []
     for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
@@ -105,7 +105,7 @@ struct NginxConfiguration {
       return nil
     }
 
-    /// - Parameter quote: what ends it; `nil` for a word without.
+    /// - Parameter quote: the quote that ends the word; `nil` for a word without quotes.
     private mutating func word(until quote: UInt8?) -> String {
       var word: [UInt8] = []
       while at < text.count {

@@ -5,7 +5,7 @@ internal import Registry
 internal import S3
 internal import Store
 
-/// What a client that was redirected would see: no credential, only the URL.
+/// Reads the bucket as a redirected client does: with the URL and no credential.
 struct PresignCheck {
   private let store: S3BlobStore
   private let key: ObjectKey
@@ -24,7 +24,7 @@ struct PresignCheck {
     limits = HTTPLimits(authoritiesFile: authoritiesFile)
   }
 
-  /// - Returns: whether a registry's credential beside the URL's signature was refused.
+  /// - Returns: whether S3 refused a registry's credential next to the URL's signature.
   func run(_ report: inout CheckReport, _ http: inout HTTPClient) -> Bool {
     let url: String
     do {
@@ -83,17 +83,17 @@ struct PresignCheck {
         .get, key, lifetime: .seconds(1), now: .now() + -3600)
     else { return }
     refused(
-      url.string, subject: "presign.expiry", what: "a URL past its life", report: &report,
+      url.string, subject: "presign.expiry", what: "an expired URL", report: &report,
       over: &http,
       advice:
-        "this server takes a URL after its end: docs/s3.md lists the servers that bloblo was verified on"
+        "this server accepts expired URLs: docs/s3.md lists the servers that bloblo was verified on"
     )
   }
 
   private func tampered(_ url: String, report: inout CheckReport, over http: inout HTTPClient) {
     let wrong = url.hasSuffix("0") ? url.dropLast() + "1" : url.dropLast() + "0"
     refused(
-      String(wrong), subject: "presign.signature", what: "a URL with another signature",
+      String(wrong), subject: "presign.signature", what: "a URL with a wrong signature",
       report: &report, over: &http,
       advice: "this server does not check signatures, or the bucket is public: everyone may read it"
     )
@@ -106,31 +106,31 @@ struct PresignCheck {
     do {
       let response = try http.send(HTTPRequest(.get, url, limits: limits), bodyLimit: 1 << 16)
       if [400, 401, 403].contains(response.head.status) {
-        report.ok(subject, "\(what) is refused with \(response.head.status)")
+        report.ok(subject, "S3 refuses \(what) with \(response.head.status)")
       } else {
-        report.fail(subject, "\(what) is answered with \(response.head.status)", advice: advice)
+        report.fail(subject, "S3 answers \(what) with \(response.head.status)", advice: advice)
       }
     } catch {
       report.warn(subject, "\(error)", advice: "try again")
     }
   }
 
-  /// What clients get that send the registry's credential along.
+  /// Reports what happens to clients that send the registry's credential to S3.
   private func isSecondCredentialRefused(
     _ url: String, report: inout CheckReport, over http: inout HTTPClient
   ) -> Bool {
     let request = HTTPRequest(
       .get, url, fields: [HTTPField("Authorization", "Bearer probe")], limits: limits)
-    // Whether S3 answers at all, `get` has said.
+    // `get` has reported whether S3 answers at all.
     guard let response = try? http.send(request, bodyLimit: 1 << 16) else { return false }
     if response.head.status == 200 {
-      report.ok("presign.authorization", "an Authorization field beside the signature is no harm")
+      report.ok("presign.authorization", "S3 ignores an Authorization field next to the signature")
       return false
     }
     report.ok(
       "presign.authorization",
-      "an Authorization field beside the signature is refused with \(response.head.status), as AWS does: "
-        + "clients leave it away as long as the host is another than the registry's")
+      "S3 refuses an Authorization field next to the signature with \(response.head.status), as AWS does: "
+        + "clients don't send it as long as S3's host is not the registry's")
     return response.head.status == 400
   }
 }

@@ -4,8 +4,8 @@ internal import Registry
 internal import S3
 package import Settings
 
-/// Whether clients take two hosts for one, and so send the registry's credential to S3, which refuses
-/// a request with two.
+/// Whether clients take two hosts for the same one. Then they send the registry's credential to S3, which refuses a
+/// request with two credentials.
 ///
 /// Go's client keeps `Authorization` on a redirect to the same name, whatever the port, and to names below
 /// it; most others go by the name alone.
@@ -25,18 +25,18 @@ func hostName(_ text: String) -> String {
   ((try? HTTPURL(text)) ?? (try? HTTPURL("https://\(text)")))?.host ?? ""
 }
 
-/// The names by which clients may know the registry, as far as the settings tell.
+/// The names by which clients may know the registry, from the settings.
 ///
-/// - Parameter front: the web server, when `check` is told of it.
+/// - Parameter front: the web server, if `check` has its URL.
 package func clientsNames(ofRegistryIn settings: ProcessSettings, front: String? = nil) -> [String]
 {
   let named = settings.registryHosts
   if let front { return named + [front] }
-  // Without a better word: a registry is often known by the same name inside and outside.
+  // No setting names one: a registry often has the same name inside and outside.
   return named.isEmpty ? [settings.location.upstream.url] : named
 }
 
-/// The same-host trap: told by `check`, and by `serve` at its start.
+/// The same-host trap, which `check` and the start of `serve` report.
 package struct SameHostCheck {
   private let location: LocationSettings
   private let registryHosts: [String]

@@ -9,15 +9,15 @@ internal import Settings
 internal import Store
 internal import Telemetry
 
-/// All that `bloblo check` looks at, in the order in which a request needs it.
+/// All checks of `bloblo check`, in the order in which a request needs things.
 package struct SetupCheck {
   private let environment: [String: String]
   private let front: String?
   private let path: BlobPath?
   private let authoritiesFile: String?
 
-  /// Logs in at the registry, for a ping or a blob, by the login of one of these hosts: what a client's requests
-  /// carry then, or `nil`.
+  /// Logs in at the registry, for a ping or a blob, with the login for one of these hosts. Returns the client's
+  /// `Authorization`, or `nil`.
   package typealias Login = (
     UpstreamRegistry, BlobPath?, _ hosts: [String], inout CheckReport, inout HTTPClient
   ) -> String?
@@ -72,12 +72,12 @@ package struct SetupCheck {
     let isOffloading = tellDelivery(settings, &report)
 
     if settings.location.fill != .off {
-      // A sentence of what is so, and those of what to do.
+      // The first sentence is the finding, the rest the advice.
       let spool = Verdict.ofSpool(settings.fillLimits.spoolFolder)
       if spool.state == .good {
         report.ok("spool", spool.sentence)
       } else {
-        report.fail("spool", spool.sentence, advice: "make room there: fills fail until then")
+        report.fail("spool", spool.sentence, advice: "correct that: fills fail until then")
       }
     }
 

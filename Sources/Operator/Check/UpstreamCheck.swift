@@ -8,7 +8,7 @@ package import Settings
 package import Store
 internal import Telemetry
 
-/// The registry as bloblo asks it.
+/// Asks the registry as bloblo does.
 package struct UpstreamCheck {
   private let location: LocationSettings
   private let store: S3BlobStore
@@ -126,7 +126,7 @@ package struct UpstreamCheck {
     return origin(a) != nil && origin(a) == origin(b)
   }
 
-  /// What registries differ in.
+  /// Reports how this registry answers HEAD.
   private func head(
     _ path: BlobPath, report: inout CheckReport, over http: inout HTTPClient
   ) {
@@ -158,7 +158,7 @@ package struct UpstreamCheck {
       let proof = try upstream.prove(path, for: client, by: &http)
       report.ok(
         "upstream.proof",
-        "this client may read \(path.digest)\(proof.size == nil ? ", of a size that upstream does not say" : "")"
+        "this client may read \(path.digest)\(proof.size == nil ? ", whose size the registry does not state" : "")"
       )
       return proof
     } catch {
@@ -196,7 +196,7 @@ package struct UpstreamCheck {
     }
   }
 
-  /// - Parameter obstacle: what keeps a fill from bringing it there.
+  /// - Parameter obstacle: what keeps a fill from bringing the blob there.
   private func presence(
     _ path: BlobPath, obstacle: FillCheck.Obstacle?, report: inout CheckReport,
     over http: inout HTTPClient
@@ -206,12 +206,12 @@ package struct UpstreamCheck {
         if let obstacle {
           report.warn(
             "bucket.blob",
-            "\(path.digest) is not in the bucket, and no GET brings it there: \(obstacle.words)",
+            "\(path.digest) is not in the bucket, and a GET does not fill it: \(obstacle.words)",
             advice: obstacle.advice)
         } else {
           report.warn(
             "bucket.blob", "\(path.digest) is not in the bucket",
-            advice: "the next GET of it brings it there")
+            advice: "the next GET of it fills it")
         }
         return false
       }
@@ -225,14 +225,14 @@ package struct UpstreamCheck {
 }
 
 extension Unproven {
-  /// What the registry did, for people.
+  /// What the registry did, in words for people.
   fileprivate var words: String {
     switch self {
     case .status(let status): "the registry answers \(status)"
     case .otherName:
-      "the registry answers 401, and its challenge is for the host that bloblo asks it by: BLOBLO_PRESERVE_HOST=true"
-    case .page: "the registry answers with a page for people: is a login before it?"
-    case .redirectElsewhere: "the registry redirects to where the blob need not be"
+      "the registry answers 401 with a challenge for the host name that bloblo uses: set BLOBLO_PRESERVE_HOST=true"
+    case .page: "the registry answers with an HTML page: is a login page in front of it?"
+    case .redirectElsewhere: "the registry's redirect does not prove that the client may read the blob"
     case .otherDigest: "the registry names another digest"
     case .unconnected(let words), .unreachable(let words):
       "the registry does not answer: \(words)"

@@ -7,16 +7,16 @@ internal import Store
 internal import Synchronization
 package import Telemetry
 
-/// Looks again at objects that clients were sent to, before what is remembered of them is old.
+/// Looks again, in the background, at objects that clients were sent to, before the remembered answer gets old.
 ///
-/// A proof is never renewed so: no credential is kept for it.
+/// Proofs are not renewed in the background: bloblo keeps no credential for that.
 package final class PresenceLooks: Sendable {
   private let locations: Locations
   private let perSecond: Int
   private let figures: Figures
   private let paces = Mutex<[String: Pace]>([:])
 
-  /// - Parameter perSecond: looks into one bucket, at most: each costs money. 0 for none.
+  /// - Parameter perSecond: the most looks into one bucket, since each costs money; 0 for none.
   package init(_ locations: Locations, perSecond: Int, _ figures: Figures) {
     self.locations = locations
     self.perSecond = perSecond
@@ -31,7 +31,7 @@ package final class PresenceLooks: Sendable {
       let now = Moment.now()
       guard takeTurn(location, at: now.steady) else {
         locations.memories.postpone(key, to: now.steady + 1000 / Int64(perSecond))
-        // Others may have another bucket; they come in the next round.
+        // Objects of other buckets wait for the next round.
         return
       }
       guard !location.watches.store.isKnownBad(key.digest, at: now.steady) else {

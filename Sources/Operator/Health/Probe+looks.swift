@@ -5,7 +5,7 @@ internal import Telemetry
 package import Threading
 
 extension Probe {
-  /// What finds out of itself what clients would else have to wait for.
+  /// Background looks that spare clients the wait: at objects, at roads, at S3 servers and at registries.
   package func looks(
     _ settings: ProcessSettings, services: GatewayServices, logger: Logger
   ) -> [any BackgroundService] {

@@ -10,11 +10,11 @@ package import Store
 package import Telemetry
 internal import Threading
 
-/// Looks every few seconds at what bloblo needs, on a thread of its own: no request waits for it, and no
-/// page asks anyone.
+/// Checks every few seconds the dependencies of bloblo, on a thread of its own. Requests and pages read the last
+/// result and never wait for a check.
 package final class Probe: BackgroundService {
   static let interval = Duration.seconds(5)
-  /// How long a server may take to be called well.
+  /// How long a server may take to answer a check.
   private static let patience = Duration.seconds(3)
 
   let health: Health
@@ -59,7 +59,7 @@ package final class Probe: BackgroundService {
   package func stop() { isStopped.update { $0 = true } }
 
   private func look(_ http: inout HTTPClient) {
-    // A kept connection may be better than the next one.
+    // A new connection for each round: a kept one may work when new ones fail.
     http = HTTPClient()
     learn(.credential, credentialVerdict(at: .now()))
     learn(
@@ -70,7 +70,7 @@ package final class Probe: BackgroundService {
     learn(.upstream, upstream(&http))
   }
 
-  /// A change is told to the log, once.
+  /// Keeps a result; logs it when it differs from the last one.
   package func learn(_ need: Need, _ verdict: Verdict) {
     let before = health.learn(need, verdict)
     guard before.state != verdict.state else { return }
@@ -100,7 +100,8 @@ package final class Probe: BackgroundService {
     return .good("From \(source); for \(end - time) s more.")
   }
 
-  /// Asks for an object as requests do. That it is not there is well, if the bucket is: to HEAD both say 404.
+  /// Asks for an object as requests do. Its absence is fine if the bucket exists; to HEAD both are a 404, so the
+  /// bucket is asked for then.
   private func bucket(_ http: inout HTTPClient) -> Verdict {
     var client = location.store.bucket
     client.limits.head = min(client.limits.head, Self.patience)
@@ -125,7 +126,7 @@ package final class Probe: BackgroundService {
     }
   }
 
-  /// The registry's own question whether it is one.
+  /// Sends the ping by which the specification finds a registry.
   ///
   /// Source: OCI distribution-spec, end-1.
   private func upstream(_ http: inout HTTPClient) -> Verdict {
@@ -142,19 +143,19 @@ package final class Probe: BackgroundService {
       case 200, 401, 403: return .good("\(registry.url) answers.")
       default:
         return .bad(
-          "\(registry.url)/v2/ answers with status \(head.status). Nothing can be proved, so all passes. Is BLOBLO_UPSTREAM_URL the registry's own address?"
+          "\(registry.url)/v2/ answers with status \(head.status). bloblo gets no proofs, so all blobs pass. Is BLOBLO_UPSTREAM_URL the registry's own address?"
         )
       }
     } catch {
       return .bad(
-        "\(registry.url) does not answer: \(error.message). Nothing can be proved, so all passes to it. Is the registry up, and BLOBLO_UPSTREAM_URL its address?"
+        "\(registry.url) does not answer: \(error.message). bloblo gets no proofs, so all blobs pass. Is the registry up, and BLOBLO_UPSTREAM_URL its address?"
       )
     }
   }
 }
 
 extension Probe {
-  /// A registry that answers a question without a credential lets everybody read, as far as it is asked.
+  /// Raises a notice about a registry that answers without a credential: it seems to let everybody read.
   fileprivate func noteOpenness(_ head: HTTPResponseHead) {
     if head.status == 200, !head.isPage {
       notices.raise(
@@ -168,7 +169,7 @@ extension Probe {
 }
 
 extension Digest {
-  /// No blob that a client asks for.
+  /// A digest that no client asks for.
   static var ofNothing: Digest {
     guard let digest = Digest("sha256:" + String(repeating: "0", count: 64)) else {
       preconditionFailure("64 zeros are a SHA-256")

@@ -8,8 +8,8 @@ internal import Settings
 internal import Store
 package import Telemetry
 
-/// Looks at roads as clients do: by a GET of one byte of an object that clients were just sent to, through the
-/// URL that they got, on a new connection, with its certificate checked.
+/// Reads S3 as clients do: by a GET of one byte of an object that clients were just sent to, through the URL that
+/// they got, on a new connection, with a check of its certificate.
 package final class RoadLooks: Sendable {
   private let locations: Locations
   private let tell: @Sendable (Verdict) -> Void
@@ -39,7 +39,7 @@ package final class RoadLooks: Sendable {
   private func met(
     _ stops: [ClientRoad.Stop], _ location: Location
   ) -> [(stop: ClientRoad.Stop?, outcome: ClientRoad.Outcome)] {
-    // Nobody was sent there yet: that a blob is absent tells of the way, too.
+    // No client was sent there yet. The answer for an absent blob also shows that the road works.
     guard !stops.isEmpty else {
       return location.meet(.ofNothing, size: nil).map { [(nil, $0)] } ?? []
     }
@@ -62,7 +62,7 @@ package final class RoadLooks: Sendable {
       return .unwatched("BLOBLO_LOOK_AS_CLIENT=off, or BLOBLO_DELIVERY=pass.")
     }
     if states.contains(.unknown) { return .unknown }
-    return .good("\(locations.standard.clientEndpoint) answers as clients ask.")
+    return .good("\(locations.standard.clientEndpoint) answers bloblo as a client.")
   }
 }
 
@@ -70,7 +70,7 @@ extension Location {
   fileprivate func badRoad(_ words: String, _ hasWorked: Bool) -> String {
     let advice =
       hasWorked
-      ? "Look at \(clientEndpoint) and its certificate, and at the key that signs."
+      ? "Check \(clientEndpoint), its certificate, and the key that signs."
       : "Check BLOBLO_S3_PUBLIC_ENDPOINT_URL and the key that signs. If clients can reach it and this host can't, set BLOBLO_LOOK_AS_CLIENT=off."
     return
       "Clients can't read from \(clientEndpoint): \(words). Blobs pass to the registry. \(advice)"

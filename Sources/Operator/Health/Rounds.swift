@@ -2,7 +2,7 @@ package import HTTPTransport
 package import Logging
 internal import Threading
 
-/// A thread of its own that does something every few moments, until it is stopped.
+/// A background service that calls a function every few moments until it is stopped.
 package final class Rounds: BackgroundService {
   private let name: StaticString
   private let pause: Duration

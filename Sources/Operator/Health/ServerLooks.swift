@@ -7,10 +7,10 @@ internal import S3
 internal import Settings
 internal import Store
 
-/// Asks servers that are known not to answer, and S3 when it is needed and was not heard of for some seconds:
-/// so no client is the one that waits to find out.
+/// Asks servers that do not answer, and S3 servers in use that have not answered for some seconds, so that no client
+/// has to wait to find out.
 package struct ServerLooks: Sendable {
-  /// Shorter than `Breaker.rest`, together with the pause between two looks.
+  /// With the pause between two looks this is shorter than `Breaker.rest`.
   private static let patience = Duration.seconds(3)
 
   package let locations: Locations
@@ -32,7 +32,7 @@ package struct ServerLooks: Sendable {
   }
 
   private func ask(_ registry: UpstreamRegistry) -> Breaker<RepositoryName>.Outcome {
-    // A connection of its own: one that is kept says nothing of the next.
+    // A new connection: a kept one says nothing about the next.
     var http = HTTPClient()
     let request = HTTPRequest(
       .get, "\(registry.url)/v2/", fields: [HTTPField("Via", "1.1 bloblo")],
@@ -45,7 +45,7 @@ package struct ServerLooks: Sendable {
     }
   }
 
-  /// Asks each S3 server of which news is due.
+  /// Asks each S3 server that is due.
   package func lookAtStores() {
     var seen: Set<ObjectIdentifier> = []
     for location in locations.all {

@@ -4,25 +4,25 @@ internal import System
 package import Telemetry
 
 extension Verdict {
-  /// How the folder is in which blobs wait on their way into the bucket.
+  /// Whether the spool folder exists, is writable and has free space.
   package static func ofSpool(_ folder: String) -> Verdict {
     guard isWritableFolder(folder) else {
       return .bad(
-        "\(folder) is no folder that bloblo may write to: \(systemWords(for: errno)). Cold blobs pass without being filled. Create it, or set BLOBLO_SPOOL_DIR."
+        "bloblo can't write to the folder \(folder): \(systemWords(for: errno)). Cold blobs pass and are not filled. Create it, or set BLOBLO_SPOOL_DIR."
       )
     }
     guard let free = freeBytes(of: folder) else {
-      return .bad("\(folder) can't be looked at: \(systemWords(for: errno)). Set BLOBLO_SPOOL_DIR.")
+      return .bad("bloblo can't check \(folder): \(systemWords(for: errno)). Set BLOBLO_SPOOL_DIR.")
     }
     guard free >= leastFreeBytes else {
       return .bad(
-        "\(folder) is full: \(bytesInWords(free)) are free. Larger cold blobs pass without being filled. Make room, or set BLOBLO_SPOOL_DIR."
+        "\(folder) is full: \(bytesInWords(free)) are free. Larger cold blobs pass and are not filled. Make room, or set BLOBLO_SPOOL_DIR."
       )
     }
     return .good("\(folder): \(bytesInWords(free)) free.")
   }
 
-  /// A disk with less free is called full.
+  /// A disk with less free space counts as full.
   private static let leastFreeBytes: Int64 = 64 << 20
 }
 

@@ -5,13 +5,13 @@ internal import Store
 package import Telemetry
 
 extension Verdict {
-  /// What the last fills met at the buckets of all locations: nothing is written to find out.
+  /// What S3 answered to the last fills of all locations. Nothing is written to find out.
   package static func ofWriting(_ locations: [Location]) -> Verdict {
     for location in locations where location.settings.fill != .off {
       let bucket = location.store.bucket
       guard let refusal = bucket.site.writeRefusal else { continue }
       return .bad(
-        "\(bucket.bucket.name) refuses fills: \(refusal). Cold blobs pass to the registry, or are read without being kept. \(S3Error.writeAdvice)"
+        "\(bucket.bucket.name) refuses fills: \(refusal). Cold blobs pass to the registry, or bloblo reads them without keeping them. \(S3Error.writeAdvice)"
       )
     }
     return .good("No fill was refused.")

@@ -1,9 +1,9 @@
 internal import Primitives
 internal import Telemetry
 
-/// The bytes of the last hour, a bar a minute: what was offloaded, and above it what was not.
+/// The bytes of the last hour, one bar a minute: offloaded bytes below, the others above.
 ///
-/// In SVG, with nothing that a Content-Security-Policy would forbid: classes, no styles.
+/// SVG with classes and without styles, which the Content-Security-Policy would forbid.
 struct Chart {
   let minutes: [History.Bytes]
   private let width = 600
@@ -31,7 +31,7 @@ struct Chart {
     guard bytes.total > 0 else { return "" }
     let step = width / minutes.count
     let whole = max(2, pixels(bytes.total, highest))
-    // Neither part vanishes while there is something of it.
+    // A part that is not zero stays visible.
     var offloaded = min(whole, pixels(bytes.offloaded, highest))
     if bytes.offloaded > 0 { offloaded = max(1, offloaded) }
     if bytes.offloaded < bytes.total { offloaded = min(whole - 1, offloaded) }

@@ -1,4 +1,4 @@
-/// A piece of HTML. What is put into one is escaped, unless it is one itself.
+/// A piece of HTML. Text that is put into it is escaped; another piece of HTML is not.
 struct HTML: ExpressibleByStringInterpolation, Sendable {
   private(set) var text: String
 
@@ -32,7 +32,7 @@ private func escaped(_ plain: some StringProtocol) -> String {
     case ">": escaped += "&gt;"
     case "\"": escaped += "&quot;"
     case "'": escaped += "&#39;"
-    // No document may hold these.
+    // An HTML document may not hold these.
     case "\0"..."\u{8}", "\u{B}"..."\u{1F}", "\u{7F}": escaped += "\u{FFFD}"
     default: escaped.unicodeScalars.append(scalar)
     }

@@ -1,6 +1,6 @@
 internal import Telemetry
 
-/// How long a server took in the last hour, a bar a minute: to p50 dark, to p95 light.
+/// How long a server took to answer in the last hour, one bar a minute: dark to p50, light to p95.
 struct LatencyChart {
   let name: String
   /// Of the page's element.

@@ -9,7 +9,7 @@ package import Store
 package import Telemetry
 internal import Threading
 
-/// All that the pages show: where it is found, and nothing that is computed ahead.
+/// The sources of all that the pages show. Nothing is computed ahead.
 package struct Operation: Sendable {
   let ledger: Ledger
   let health: Health
@@ -23,9 +23,9 @@ package struct Operation: Sendable {
   let filler: Filler
   let credentials: SigningCredentials
   private let services: GatewayServices
-  /// In force, secrets redacted, by name.
+  /// The settings in force, by name, with secrets redacted.
   let settings: [SettingInForce]
-  /// What is set and probably meant otherwise.
+  /// Settings that are probably a mistake.
   let warnings: [String]
   let start: UnixTime
   let volume: LogVolume
@@ -59,7 +59,7 @@ package struct Operation: Sendable {
 
   var figures: Figures { ledger.figures }
 
-  /// Takes in what the counters have come to.
+  /// Adds the counters' new values to the history.
   func takeHistory(at now: UnixTime) {
     history.take(figures.bytes, at: now)
     latencies.take(at: now)
@@ -69,7 +69,7 @@ package struct Operation: Sendable {
     locations.memoryCounts + [("answer", answers.counts)]
   }
 
-  /// What the credential has left, in seconds: 0 when there is none, `nil` for one without end.
+  /// The seconds until the credential ends: 0 without a credential, `nil` for one without end.
   func credentialSeconds(at now: UnixTime) -> Int64? {
     let time = credentials.clock.time(at: now)
     guard let held = credentials.store.current(at: time) else { return 0 }

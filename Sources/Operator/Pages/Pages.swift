@@ -6,7 +6,7 @@ internal import Telemetry
 
 /// The pages for operators, below `/bloblo/`.
 ///
-/// Answered only where the web server says so by a param, in a location that it keeps for this machine: a
+/// bloblo answers only where the web server sets the param `BLOBLO_PAGES`, in a location for this machine only. A
 /// client can't set one.
 package struct Pages: Route {
   package let operation: Operation
@@ -20,11 +20,11 @@ package struct Pages: Route {
   /// What the pages draw is measured every few seconds.
   package func tick() { operation.takeHistory(at: .now()) }
 
-  /// Answers, if the request is for a page.
+  /// Answers a request for a page.
   ///
-  /// - Returns: `false` when it is not; nothing is answered then.
+  /// - Returns: `false` when the request is for something else; then nothing is answered.
   package func answer(_ request: Request) -> Bool {
-    // The environment of a CGI process is not a web server's word.
+    // A CGI process has only its environment, which no web server vouches for.
     guard !request.isOfOwnProcess, request.withParameter("BLOBLO_PAGES", { $0.isOn }) ?? false,
       let method = request.parameter("REQUEST_METHOD"),
       let target = request.parameter("REQUEST_URI"),

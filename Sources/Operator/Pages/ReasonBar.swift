@@ -1,7 +1,7 @@
 internal import Offload
 internal import Telemetry
 
-/// What became of the requests that could have been offloaded: one bar, a piece for each reason.
+/// One bar of all requests that could have been offloaded, with a piece for each reason.
 struct ReasonBar {
   struct Piece {
     let name: String
@@ -11,11 +11,11 @@ struct ReasonBar {
     let form: String
   }
 
-  /// Reasons that have a piece of their own; the rest share one.
+  /// The classes of the reasons that have a piece of their own; the others share one.
   private static let forms = ["r1", "r2", "r3", "r4"]
 
   let pieces: [Piece]
-  /// Requests that nobody could offload.
+  /// Requests that can't be offloaded.
   let others: Int64
 
   init(_ figures: Figures) {
@@ -72,7 +72,7 @@ struct ReasonBar {
       """
   }
 
-  /// Nothing that is there is 0 %, and what is not all is not 100 %.
+  /// A count above zero is never shown as 0 %, and less than all never as 100 %.
   private func percent(_ count: Int64) -> String {
     let share = Double(count) / Double(total) * 100
     if share < 1 { return "<\u{202F}1\u{202F}%" }

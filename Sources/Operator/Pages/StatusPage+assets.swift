@@ -1,6 +1,6 @@
 internal import Hashing
 
-/// Style and script stand in the page itself; the policy names them by their hashes, and allows nothing
+/// Style and script are part of the page. The Content-Security-Policy names them by their hashes and allows nothing
 /// else.
 ///
 /// Source: <https://www.w3.org/TR/CSP3/>

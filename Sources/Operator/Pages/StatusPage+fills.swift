@@ -3,7 +3,7 @@ internal import Primitives
 internal import Registry
 internal import Telemetry
 
-/// Fills: those in progress, and those that came to nothing.
+/// Fills in progress, and fills that failed.
 extension StatusPage {
   var fills: HTML {
     let figures = operation.figures

@@ -4,7 +4,7 @@ internal import Settings
 internal import Telemetry
 internal import Threading
 
-/// What only those look at who know bloblo: memories, threads, settings.
+/// The lower part of the page, for people who know bloblo well: caches, threads, settings.
 extension StatusPage {
   var inside: HTML {
     let memories: [HTML] = operation.memories.map { name, counts in
@@ -37,7 +37,7 @@ extension StatusPage {
       """
   }
 
-  /// What was set, and what holds for all that was not.
+  /// The settings that are set, and the defaults of all others.
   var settings: HTML {
     func rows(areDefaults: Bool) -> [HTML] {
       operation.settings.filter { $0.isDefault == areDefaults }.map {

@@ -2,17 +2,17 @@ internal import S3
 internal import Store
 internal import Telemetry
 
-/// What bloblo needs, and how quick it is.
+/// The dependencies of bloblo, and their latencies.
 extension StatusPage {
   var needs: HTML {
     let items: [HTML] = Need.allCases.map { need in
       let verdict = operation.health[need]
       let (word, mark) =
         switch verdict.state {
-        case .good: ("well", "✓")
-        case .bad: ("not well", "✗")
+        case .good: ("ok", "✓")
+        case .bad: ("failing", "✗")
         case .unknown: ("unknown", "…")
-        case .unwatched: ("not looked at", "–")
+        case .unwatched: ("not checked", "–")
         }
       return """
         <li class="\(verdict.state == .good ? "good" : verdict.state == .bad ? "bad" : "unknown")" \
@@ -26,7 +26,7 @@ extension StatusPage {
       """
   }
 
-  /// This machine's clock, beside S3's.
+  /// This machine's clock, compared with S3's.
   private var clock: HTML {
     let clock = operation.credentials.clock
     let seconds = abs(clock.measured)
@@ -38,14 +38,14 @@ extension StatusPage {
     let advice: HTML =
       isWell
       ? ""
-      : " Signatures are corrected by that. Run chrony or systemd-timesyncd: registries refuse tokens that begin in their future."
+      : " bloblo corrects its signatures by that. Run chrony or systemd-timesyncd: registries refuse tokens whose start is in the future."
     return """
       <li class="\(isWell ? "good" : "bad")" id="clock"><span class="mark" aria-hidden="true">\(isWell ? "✓" : "✗")</span>\
-      <div><h3>Clock: \(isWell ? "well" : "not well")</h3><p>\(words)\(advice)</p></div></li>
+      <div><h3>Clock: \(isWell ? "ok" : "wrong")</h3><p>\(words)\(advice)</p></div></li>
       """
   }
 
-  /// How long the servers take that bloblo asks.
+  /// How long registry and S3 take to answer.
   var latencies: HTML {
     """
     <section aria-labelledby="h-latencies"><h2 id="h-latencies">How long answers take</h2>

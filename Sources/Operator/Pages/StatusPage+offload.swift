@@ -1,13 +1,13 @@
 internal import Primitives
 internal import Telemetry
 
-/// The bytes and requests that the registry was spared, and why not all.
+/// The bytes and requests that did not reach the registry, and why the others did.
 extension StatusPage {
   var offload: HTML {
     let (minutes, today) = operation.history.reading
     let quarter = minutes.suffix(15).reduce(History.Bytes(), +)
     return """
-      <section aria-labelledby="h-offload"><h2 id="h-offload">Bytes that the registry was spared</h2>
+      <section aria-labelledby="h-offload"><h2 id="h-offload">Offloaded bytes</h2>
       <div id="offload" data-live>
       <dl class="figures">
       \(figure("Last 15 minutes", quarter))
@@ -35,7 +35,7 @@ extension StatusPage {
   private var others: HTML {
     bar.others == 0
       ? ""
-      : "<p class=\"soft\">\(bar.others) more could not be: refused, conditional, small, no blobs' requests.</p>"
+      : "<p class=\"soft\">\(bar.others) more could not be offloaded: refused, conditional, small, or not for a blob.</p>"
   }
 
   private var todayStart: String {

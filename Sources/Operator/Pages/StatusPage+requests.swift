@@ -3,7 +3,7 @@ internal import Offload
 internal import Registry
 internal import Telemetry
 
-/// What became of requests.
+/// The decisions on requests, and the last passes.
 extension StatusPage {
   var decisions: HTML {
     let figures = operation.figures
@@ -62,13 +62,13 @@ extension StatusPage {
     }
   }
 
-  /// Part of every day, unless nearly all blobs meet it.
+  /// Whether the page folds this reason away: normal reasons are, unless nearly all blobs pass for one.
   private func isFolded(_ kind: PassReason.Kind) -> Bool {
     !kind.couldBeOffloaded
       && !operation.passAlarm.all.contains { $0.finding.reason == kind }
   }
 
-  /// "Normal" is no word for what all blobs meet.
+  /// What the reason means. A reason for which nearly all blobs pass is not called normal.
   private func meaning(of kind: PassReason.Kind) -> String {
     if operation.passAlarm.all.contains(where: { $0.finding.reason == kind }) {
       return kind.advice.hasPrefix(kind.meaning)
@@ -78,6 +78,6 @@ extension StatusPage {
     let isGiven = [DecisionKind.redirect, .accelerate, .tee, .multipart]
       .contains { operation.figures.decisions[$0].value > 0 }
     if isGiven || kind.isOfNoBlob { return "\(kind.meaning) Normal." }
-    return "\(kind.meaning) Normal beside blobs that are given out; so far none was."
+    return "\(kind.meaning) Normal while other blobs are offloaded; so far none was."
   }
 }

@@ -8,9 +8,9 @@ internal import Settings
 internal import Telemetry
 internal import Threading
 
-/// `GET /bloblo/`: for the person on duty, in one document that needs nothing else.
+/// `GET /bloblo/`: the status page, for the person on duty, in one document that loads nothing else.
 ///
-/// Parts with `data-live` are taken anew by the script; without it the browser loads the page again.
+/// The script replaces the parts with `data-live` every few seconds. Without script the browser loads the page again.
 struct StatusPage {
   let operation: Operation
   let now: UnixTime
@@ -66,10 +66,10 @@ struct StatusPage {
     let bad = Need.allCases.filter { operation.health[$0].state == .bad }
     if !bad.isEmpty {
       let names = bad.map(\.name).joined(separator: ", ")
-      return ("Not well: \(names)", "Not well: \(names).", false)
+      return ("Failing: \(names)", "Failing: \(names).", false)
     }
     if Need.allCases.contains(where: { operation.health[$0].state == .unknown }) {
-      return ("Starting", "Starting: not all has been looked at yet.", true)
+      return ("Starting", "Starting: some checks have not run yet.", true)
     }
     return ("All is well", "All is well.", true)
   }
@@ -84,7 +84,7 @@ struct StatusPage {
       """
   }
 
-  /// What wants someone to look at it.
+  /// Notices, locations that pass nearly all blobs, and suspicious settings.
   private var notices: HTML {
     let items: [HTML] = operation.notices.all.map { notice, sentence in
       "<li id=\"notice-\(notice.word)\"><b>Notice: \(notice.message).</b> \(sentence)</li>"
@@ -118,7 +118,7 @@ struct StatusPage {
     return "<tr>\(cells)</tr>"
   }
 
-  /// Since when a need is as it is.
+  /// Since when a dependency is up or down.
   func since(_ need: Need) -> HTML {
     guard let time = operation.health.since(need) else { return "" }
     return "Since \(moment(time))."

@@ -11,7 +11,7 @@ extension UnixTime {
   /// `2026-11-24`, UTC.
   var day: String { formatted("%Y-%m-%d") }
 
-  /// `1 minute ago`; what a clock that was set back leaves in the future is now.
+  /// `1 minute ago`. A time in the future, after a clock was set back, counts as now.
   func ago(at now: UnixTime) -> String {
     let seconds = max(0, now - self)
     let (count, unit) =

@@ -4,9 +4,9 @@ package import Registry
 internal import S3
 package import Store
 
-/// Takes a blob out of the bucket, and has the running bloblo forget it.
+/// Removes a blob from the bucket, and makes the running bloblo forget it.
 package struct BlobPurge {
-  /// What a person reads meanwhile.
+  /// A line for the person who runs the command.
   package enum Line {
     case result(String)
     case problem(String)
@@ -27,12 +27,12 @@ package struct BlobPurge {
     self.write = write
   }
 
-  /// - Returns: whether a bloblo was told, and the object is gone for good.
+  /// - Returns: whether a running bloblo has forgotten the blob, and the object is gone for good.
   package func run() -> Bool {
-    // Before the object goes: nobody gets a new URL for it meanwhile.
+    // Before the object is deleted, so that no client gets a new URL for it meanwhile.
     let isTold = tell()
     let isGone = delete()
-    // A fill that ran when it was deleted may have put it back.
+    // A fill that ran meanwhile may have put the object back.
     let isStillGone = isGone && (!isTold || waitForFills())
     let answer = isTold ? try? instance.forget(digest) : nil
     for line in (answer ?? .none).linesOfWhatIsLeft(beside: store.bucket.bucket) {
@@ -52,8 +52,8 @@ package struct BlobPurge {
     } catch {
       write(
         .problem(
-          "no bloblo was told at \(instance.address): \(error). If one runs elsewhere, name it by --socket; "
-            + "it may give out URLs from memory."))
+          "no bloblo answered at \(instance.address): \(error). If one runs elsewhere, name it by --socket; "
+            + "it may still give out URLs from memory."))
       return false
     }
   }

@@ -4,7 +4,7 @@ package import Registry
 package import S3
 package import Store
 
-/// A blob's object, deleted from the bucket, and what to say of it.
+/// A blob's object that was deleted from the bucket, and what the command prints about it.
 package struct PurgedObject {
   package let lines: [String]
 
@@ -27,12 +27,12 @@ package struct PurgedObject {
 }
 
 extension PurgeAnswer {
-  /// What is known when no bloblo was told.
+  /// Stands in when no bloblo answered.
   package static let none = PurgeAnswer(heldSeconds: 0, fills: 0, places: [])
 
   /// What a purge does not reach.
   ///
-  /// - Parameter bucket: that the object was deleted from.
+  /// - Parameter bucket: the bucket that the object was deleted from.
   package func linesOfWhatIsLeft(beside bucket: Bucket) -> [String] {
     let others = places.filter {
       $0.bucket != bucket.name || $0.endpoint != "\(bucket.endpoint)"
@@ -44,7 +44,7 @@ extension PurgeAnswer {
       } + [
         "  the registry: delete the blob there, or the next pull brings it back",
         "  other instances of bloblo: run this on each",
-        "  a restart of bloblo before that time is over: run this again behind it",
+        "  a restart of bloblo before that time is over: run this again after it",
         "  clients that have a signed URL, until the object is gone, and what they have downloaded",
         "  caches: nginx's (bloblo-accelerate-cache.conf), CloudFront's, proxies before S3",
       ]

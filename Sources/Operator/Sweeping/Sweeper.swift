@@ -7,10 +7,10 @@ internal import Settings
 internal import Store
 internal import Threading
 
-/// Aborts, beside the requests, the multipart uploads that killed instances left behind: at the start, and
-/// once a day, in the bucket of each location that requests come from and that fills.
+/// Aborts multipart uploads that killed instances left behind: at the start, and once a day, in the bucket of each
+/// location that requests use and that fills.
 package final class Sweeper: BackgroundService {
-  /// Between two looks whether a location is new, or its time has come.
+  /// How often the sweeper looks whether a location is new or a sweep is due.
   private static let interval = Duration.seconds(2)
 
   /// A part of a bucket; several locations may share one.

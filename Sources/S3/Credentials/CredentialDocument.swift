@@ -53,7 +53,7 @@ struct CredentialDocument: Decodable {
     if let expiration {
       end = UnixTime(credentialTime: expiration)
       guard end != nil else {
-        throw CredentialError(.unavailable, source: source, reason: "an Expiration that is no time")
+        throw CredentialError(.unavailable, source: source, reason: "the Expiration is not a time")
       }
     }
     let credential = Credential(
@@ -62,7 +62,7 @@ struct CredentialDocument: Decodable {
       expiration: end)
     guard credential.isUsable else {
       throw CredentialError(
-        .unavailable, source: source, reason: "a part is empty, or has a line end in it")
+        .unavailable, source: source, reason: "the key, secret or token is empty, or has a line end in it")
     }
     return credential
   }

@@ -147,7 +147,7 @@ struct SecurityTokenService: Sendable {
     guard credential.isUsable else {
       throw CredentialError(
         .unavailable, source: source,
-        reason: "STS \(action): a part is empty, or has a line end in it")
+        reason: "STS \(action): the key, secret or token is empty, or has a line end in it")
     }
     return credential
   }

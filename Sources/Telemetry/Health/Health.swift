@@ -1,11 +1,11 @@
 package import Primitives
 internal import Synchronization
 
-/// What is known of the state of things that bloblo needs.
+/// The last results of the health checks.
 package final class Health: Sendable {
   private struct State {
     var verdicts = [Verdict](repeating: .unknown, count: Need.allCases.count)
-    /// When each came to be as it is.
+    /// When each result last changed.
     var since = [UnixTime?](repeating: nil, count: Need.allCases.count)
     var isStopping = false
   }
@@ -16,10 +16,10 @@ package final class Health: Sendable {
 
   package subscript(need: Need) -> Verdict { state.withLock { $0.verdicts[need.rawValue] } }
 
-  /// Since when a need is well, or not well; `nil` before it was looked at.
+  /// Since when a dependency is up or down; `nil` before the first check.
   package func since(_ need: Need) -> UnixTime? { state.withLock { $0.since[need.rawValue] } }
 
-  /// - Returns: what was known before.
+  /// - Returns: the result before.
   package func learn(_ need: Need, _ verdict: Verdict, at now: UnixTime = .now()) -> Verdict {
     state.withLock { state in
       let before = state.verdicts[need.rawValue]
@@ -32,7 +32,7 @@ package final class Health: Sendable {
   /// No more requests are taken.
   package func beginStop() { state.withLock { $0.isStopping = true } }
 
-  /// Why requests can't be offloaded now; none when they can.
+  /// Why requests can't be offloaded now; empty when they can.
   package var reasonsNotReady: [String] {
     let (verdicts, isStopping) = state.withLock { ($0.verdicts, $0.isStopping) }
     var reasons = isStopping ? ["listener: bloblo stops"] : []

@@ -1,10 +1,10 @@
-/// How something that bloblo needs is, in a sentence that says what to do if it is not well.
+/// The result of a health check, with a sentence that says what to do when it failed.
 package struct Verdict: Sendable, Equatable {
   package enum State: Sendable {
     case good, bad
-    /// Not looked at yet.
+    /// Not checked yet.
     case unknown
-    /// Not looked at: a setting says so.
+    /// Not checked, since a setting says so.
     case unwatched
   }
 
@@ -20,16 +20,16 @@ package struct Verdict: Sendable, Equatable {
   package static func unwatched(_ sentence: String) -> Verdict {
     Verdict(state: .unwatched, sentence: sentence)
   }
-  /// Whether nothing is known against it.
+  /// Whether no check has failed.
   package var isUsable: Bool { state == .good || state == .unwatched }
-  package static let unknown = Verdict(state: .unknown, sentence: "Not looked at yet.")
+  package static let unknown = Verdict(state: .unknown, sentence: "Not checked yet.")
 }
 
-/// What bloblo needs, in the order in which a request needs it.
+/// The dependencies of bloblo, in the order in which a request needs them.
 package enum Need: Int, Sendable, CaseIterable {
   case upstream, bucket, road, writing, credential, spool
 
-  /// What people call it.
+  /// Its name on the page.
   package var name: String {
     switch self {
     case .upstream: "Registry"
@@ -43,7 +43,7 @@ package enum Need: Int, Sendable, CaseIterable {
 
   package var word: String { "\(self)" }
 
-  /// Whether nothing can be offloaded without it. Without upstream a proof may still hold, and without a
-  /// spool or the right to write the bucket is still read.
+  /// Whether nothing can be offloaded without it. Without the registry a proof may still hold; without a spool or the
+  /// right to write, bloblo still reads the bucket.
   var isForReadiness: Bool { [.bucket, .road, .credential].contains(self) }
 }

@@ -1,7 +1,7 @@
 package import Logging
 internal import S3
 
-/// Tells the log of the credential's life, and of what is learnt of the bucket. No secret comes here.
+/// Logs the events of a credential, and what bloblo learns about the bucket. It gets no secret.
 package struct CredentialLog: CredentialObserver, BucketObserver {
   package let logger: Logger
 
@@ -62,7 +62,7 @@ package struct CredentialLog: CredentialObserver, BucketObserver {
       "this machine's clock differs from S3's",
       fields: [
         "clock.correction": "\(seconds)s",
-        "advice": "signatures are corrected; set the clock by NTP",
+        "advice": "bloblo corrects its signatures; set the clock by NTP",
       ])
   }
 }

@@ -3,10 +3,10 @@ package import Offload
 package import Primitives
 package import Registry
 
-/// Tells the log what was decided: one line a request at `debug`; what an operator must act on at
-/// `warning` and above, and not more than once in some seconds.
+/// Logs decisions: one line for each request at `debug`; what an operator must act on at `warning` and above, at most
+/// once in some seconds.
 ///
-/// No query, no credential and no other header of a request: they may hold secrets.
+/// A line never has a query, a credential or another field of the request: they may hold secrets.
 package struct DecisionLog: Sendable {
   let logger: Logger
   let volume: LogVolume
@@ -21,22 +21,22 @@ package struct DecisionLog: Sendable {
     self.volume = volume
   }
 
-  /// Whether each request has its line. Asked before any field is built.
+  /// Whether each request gets a line. Ask this before building fields.
   package var isOn: Bool { volume.isDebug }
 
-  /// - Parameter bytes: of the body that the client gets, from whomever.
+  /// - Parameter bytes: of the body that the client gets, whichever server sends it.
   package func decided(_ decision: String, _ facts: RequestFacts, size: Int64?, bytes: Int64?) {
     decided(facts.fields(decision: decision, size: size), bytes: bytes)
   }
 
-  /// The line of a request whose params are gone by now.
+  /// Logs the line of a request whose params are gone.
   func decided(_ fields: Logger.Metadata, bytes: Int64?) {
     var fields = fields
     if let bytes { fields["body.bytes"] = .stringConvertible(bytes) }
     logger.debug("decided", metadata: fields)
   }
 
-  /// A body may take long: its line comes at its end.
+  /// The fields of a line that is logged when the body has ended, perhaps much later.
   package func begun(_ fields: Logger.Metadata) { logger.trace("begun", metadata: fields) }
 
   func passed(_ facts: RequestFacts, _ reason: PassReason, size: Int64?) {
@@ -46,7 +46,7 @@ package struct DecisionLog: Sendable {
     logger.debug("passed", metadata: fields)
   }
 
-  /// Says that requests pass which should not.
+  /// Logs that requests pass that should be offloaded.
   func alarm(_ reason: PassReason, _ blob: BlobRequest?, at now: Moment) {
     guard let trouble = reason.kind.trouble, !trouble.isToldOnce || advice.admit(reason.kind),
       let repeated = troubles.admit(reason.kind, at: now.steady)
@@ -69,9 +69,9 @@ package struct DecisionLog: Sendable {
       metadata: fields)
   }
 
-  /// Says that the web server could not read from S3.
+  /// Logs that the web server could not read from S3.
   ///
-  /// - Parameter path: of the signed URL; never its query, which is a password.
+  /// - Parameter path: of the signed URL, without its query, which holds the signature.
   package func unread(
     _ digest: Digest, at endpoint: String, path: String, _ words: String, at now: Moment
   ) {
@@ -85,7 +85,7 @@ package struct DecisionLog: Sendable {
       "the web server could not read from S3, and the registry answered", metadata: fields)
   }
 
-  /// Tells what was kept back, when nothing more came of it.
+  /// Logs the numbers of events that were not logged, when their interval has ended.
   package func tellRepeated(at now: Moment) {
     for (kind, count) in troubles.takeDue(at: now.steady) {
       guard let trouble = kind.trouble else { continue }
@@ -111,8 +111,8 @@ package struct DecisionLog: Sendable {
     var fields = blobFields(blob)
     fields["body.sent"] = .stringConvertible(offset)
     fields["blob.size"] = .stringConvertible(size)
-    fields["reason"] = "the registry or S3 broke off, or the client left"
-    logger.info("body broken off", metadata: fields)
+    fields["reason"] = "the registry or S3 stopped sending, or the client left"
+    logger.info("body cut off", metadata: fields)
   }
 }
 
@@ -137,15 +137,15 @@ func blobFields(_ blob: BlobRequest) -> Logger.Metadata {
   ["repository": "\(blob.path.name)", "blob.digest": "\(blob.path.digest)"]
 }
 
-/// A pass that is not as things should be.
+/// A kind of pass that an operator should act on.
 private struct Trouble {
   let level: Logger.Level
   let message: String
-  /// What the reason's words are called.
+  /// The name of the field that has the reason's words.
   var field = "reason.words"
   /// What to do.
   var advice: String?
-  /// Whether nothing changes until someone does that.
+  /// Whether it is logged only once, since nothing changes until someone acts.
   var isToldOnce = false
 }
 
@@ -169,20 +169,20 @@ extension PassReason.Kind {
       Trouble(
         level: .warning,
         message:
-          "passed: the registry asks for a credential for the host that bloblo asks it by",
+          "passed: the registry refuses the credential, since bloblo uses another host name",
         advice:
           "clients use another host: set BLOBLO_PRESERVE_HOST=true where the web server keeps Host",
         isToldOnce: true)
     case .busy:
       Trouble(
         level: .warning,
-        message: "passed: too many wait for the registry or S3",
+        message: "passed: too many requests wait for the registry or S3",
         advice: "reason.words says for which: BLOBLO_UPSTREAM_CONNECTIONS, BLOBLO_THREADS"
       )
     case .coldLimit:
       Trouble(
         level: .warning,
-        message: "passed: no more fills at a time",
+        message: "passed: too many fills at a time",
         advice: "BLOBLO_FILL_CONCURRENCY or BLOBLO_SPOOL_MAX_BYTES is reached"
       )
     case .longURL:
@@ -195,7 +195,7 @@ extension PassReason.Kind {
     case .noAcceleration:
       Trouble(
         level: .error,
-        message: "passed: BLOBLO_DELIVERY=accelerate, and no web server here that can read S3",
+        message: "passed: BLOBLO_DELIVERY=accelerate, but this web server can't read S3",
         advice: "set BLOBLO_DELIVERY=redirect")
     default: nil
     }

@@ -3,7 +3,7 @@ package import Logging
 internal import Primitives
 package import Registry
 
-/// Tells the log what becomes of fills.
+/// Logs how fills end.
 package struct FillLog: FillObserver {
   private let logger: Logger
   private let figures: Figures
@@ -39,7 +39,7 @@ package struct FillLog: FillObserver {
     figures.fillsFailed[error.cause].add()
     recent.note(digest, error, at: .now())
     guard let repeated = failures.admit(error.cause, at: Moment.now().steady) else { return }
-    // What upstream answers is upstream's affair, and a wrong digest is for someone to look at.
+    // The registry's errors are the registry's to log; a wrong digest is for someone to look at.
     let level: Logger.Level =
       switch error {
       case .wrongDigest: .error

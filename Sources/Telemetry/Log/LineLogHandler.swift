@@ -2,7 +2,7 @@ internal import Glibc
 internal import Logging
 internal import Primitives
 
-/// Makes one line of each event, and hands it to the error stream's sink.
+/// Formats each event as one line, and gives it to the sink of the error stream.
 struct LineLogHandler: LogHandler {
   var metadata: Logger.Metadata = [:]
   let format: LogFormat
@@ -13,7 +13,7 @@ struct LineLogHandler: LogHandler {
     self.volume = volume
   }
 
-  /// For all loggers that share the volume.
+  /// The level of all loggers that share the volume.
   var logLevel: Logger.Level {
     get { volume.level }
     set { volume.level = newValue }
@@ -67,7 +67,7 @@ struct LineLogHandler: LogHandler {
 }
 
 extension Logger.MetadataValue {
-  /// Numbers stand in JSON as such, to be compared and added up.
+  /// Numbers are JSON numbers, so that they can be compared and added.
   fileprivate var isNumber: Bool {
     guard case .stringConvertible(let value) = self else { return false }
     return value is Int || value is Int64 || (value as? Double)?.isFinite == true

@@ -1,7 +1,7 @@
 package import Logging
 package import Primitives
 
-/// The logger, and how much it says.
+/// The logger and its level.
 package struct Log: Sendable {
   package let logger: Logger
   package let volume: LogVolume
@@ -17,7 +17,7 @@ package struct Log: Sendable {
     logger = Logger(label: "bloblo") { _ in LineLogHandler(format: format, volume: volume) }
   }
 
-  /// At the level itself, so that it is seen whatever it is.
+  /// Logged at the current level, so that it is always seen.
   package func tellLevel() {
     logger.log(
       level: volume.level, "log level changed", metadata: ["level.new": "\(volume.level)"])

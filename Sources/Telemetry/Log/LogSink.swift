@@ -3,17 +3,17 @@ internal import Primitives
 internal import Synchronization
 internal import Threading
 
-/// Writes log lines to a descriptor: at once where it takes them, and else on a thread of its own.
+/// Writes log lines to a descriptor: at once if the descriptor takes them, and else on a thread of its own.
 ///
-/// A reader of the log that stops reading blocks only that thread: requests, fills and the stop go on. Lines
-/// that find the queue full are dropped and counted.
+/// A log reader that stops reading blocks only that thread: requests, fills and the stop go on. Lines that no longer
+/// fit into the queue are dropped and counted.
 package final class LogSink: Sendable {
   /// The process's error stream.
   package static let standardError = LogSink(STDERR_FILENO)
 
   private static let linesLimit = 16_384
   private static let bytesLimit = 4 << 20
-  /// A pipe that is ready for writing takes so many bytes without a wait. Source: pipe(7), `PIPE_BUF`.
+  /// A pipe that is ready takes this many bytes without blocking. Source: pipe(7), `PIPE_BUF`.
   private static let wholeBytes = 4096
 
   private struct State {
@@ -71,7 +71,7 @@ package final class LogSink: Sendable {
   /// Waits until all lines are written, at most for `limit`.
   package func flush(within limit: Duration) {
     _ = state.wait(for: limit) { state in
-      // Without a thread nobody writes.
+      // Without a thread the queue is not written.
       state.lines.count == 0 && !state.isWriting || !state.isStarted ? true : nil
     }
   }
@@ -91,7 +91,7 @@ package final class LogSink: Sendable {
         return .some(line)
       }
       if let line = next ?? nil { put(line) }
-      // Those who flush wait for this.
+      // Wakes those that flush.
       state.update { $0.isWriting = false }
     }
   }
@@ -108,7 +108,7 @@ package final class LogSink: Sendable {
           var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
           _ = unsafe poll(&waiting, 1, -1)
         } else if errno != EINTR {
-          // A log that can't be written has nobody to be told to.
+          // Nothing useful can be done when the log can't be written.
           return
         }
       }

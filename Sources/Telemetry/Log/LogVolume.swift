@@ -1,7 +1,7 @@
 package import Logging
 internal import Synchronization
 
-/// How much is logged; all loggers share it, and it can change while they are used.
+/// The log level of all loggers. It can change while they are in use.
 package final class LogVolume: Sendable {
   private static let levels = Logger.Level.allCases
   private let index: Atomic<Int>
@@ -13,13 +13,13 @@ package final class LogVolume: Sendable {
     set { index.store(Self.index(of: newValue), ordering: .relaxed) }
   }
 
-  /// Whether each request has its line.
+  /// Whether each request gets a line.
   var isDebug: Bool { index.load(ordering: .relaxed) <= 1 }
 
-  /// The next level that says more; the last one stays.
+  /// Logs more by one level, up to `trace`.
   package func increase() { move(-1) }
 
-  /// The next level that says less; the last one stays.
+  /// Logs less by one level, down to `critical`.
   package func decrease() { move(1) }
 
   private func move(_ step: Int) {

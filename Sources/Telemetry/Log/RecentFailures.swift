@@ -3,7 +3,7 @@ package import Primitives
 package import Registry
 internal import Synchronization
 
-/// The last fills that failed, for a person to look at.
+/// The last fills that failed, for the status page.
 package final class RecentFailures: Sendable {
   package struct Failure: Sendable {
     package let time: UnixTime

@@ -3,8 +3,8 @@ package import Primitives
 package import Registry
 internal import Synchronization
 
-/// The last passes of each reason, for a person to look at: a few of each, and one a second, so that those
-/// that come all the time do not wash the others away.
+/// The last passes of each reason, for the status page: a few of each, and at most one a second, so that frequent
+/// reasons do not push out rare ones.
 package final class RecentPasses: Sendable {
   package struct Pass: Sendable {
     package let time: UnixTime
@@ -14,7 +14,7 @@ package final class RecentPasses: Sendable {
     package let client: String
   }
 
-  /// Of each reason.
+  /// The most passes of each reason.
   private static let limit = 5
   /// The second in which a pass of each reason was last kept.
   private let seconds = PassReason.Kind.allCases.map { _ in LastSecond() }

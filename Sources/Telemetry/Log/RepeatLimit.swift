@@ -1,11 +1,11 @@
 internal import Synchronization
 
-/// Lets the first of many equal events through at once, and then a few in some seconds, with the number of
-/// those that were kept back: a dead server must not fill the log.
+/// Limits log lines of one kind: the first ones in an interval are logged, and the next line has the number of those
+/// that were not. A dead server must not fill the log.
 final class RepeatLimit<Kind: RawRepresentable & CaseIterable & Sendable>: Sendable
 where Kind.RawValue == Int {
   static var intervalMilliseconds: Int64 { 10_000 }
-  /// Events of a kind that are let through in one interval.
+  /// Events of a kind that are logged in one interval.
   private let burst: Int
 
   private struct Silence {
@@ -20,7 +20,7 @@ where Kind.RawValue == Int {
   init(burst: Int = 1) { self.burst = burst }
 
   /// - Parameter now: a `Moment.steady`.
-  /// - Returns: how many were kept back since the last one; `nil` when this one is to be, too.
+  /// - Returns: how many events were not logged since the last line; `nil` when this one is not logged either.
   func admit(_ kind: Kind, at now: Int64) -> Int? {
     silences.withLock { silences in
       guard now >= silences[kind.rawValue].end else {
@@ -38,7 +38,7 @@ where Kind.RawValue == Int {
     }
   }
 
-  /// What was kept back and is due to be told, since none of its kind came to tell it.
+  /// The kinds whose interval has ended with events that were not logged: their number is logged now.
   func takeDue(at now: Int64) -> [(kind: Kind, count: Int)] {
     silences.withLock { silences in
       Kind.allCases.compactMap { kind in

@@ -2,13 +2,13 @@ package import Logging
 package import Offload
 internal import Primitives
 
-/// What the line of a request says; read before the request is answered, since its params end then.
+/// The fields of a request's log line. They are read before the request is answered, since its params end then.
 package struct RequestFacts {
   package let request: any RecordedRequest
   package let blob: BlobRequest?
   package var trace: Trace?
   package var id: RequestID?
-  /// Whether memory knew all that the decision is made of.
+  /// Whether memory made the decision.
   package var isFromMemory = false
 
   package init(
@@ -30,7 +30,7 @@ package struct RequestFacts {
     fields["decision"] = "\(decision)"
     fields["request.id"] = "\(id ?? request.id)"
     for (name, parameter) in parameters {
-      // A value is for people to read, not for them to page through.
+      // Long values are cut: people read the log.
       guard let value = request.parameter(parameter)?.prefix(256), !value.isEmpty else { continue }
       fields[name] = "\(String(decoding: value, as: UTF8.self))"
     }

@@ -1,4 +1,4 @@
-/// What a request is called in our log, upstream's, and the web server's.
+/// A request's identifier in the logs of bloblo, the registry and the web server.
 package struct RequestID: Sendable, CustomStringConvertible {
   package static let field = "X-Request-Id"
 
@@ -8,7 +8,7 @@ package struct RequestID: Sendable, CustomStringConvertible {
 
   package var description: String { String(decoding: bytes, as: UTF8.self) }
 
-  /// What no log and no header can take for anything else: letters, digits, and a few others.
+  /// The characters that are safe in every log and header: letters, digits, and a few others.
   package static func isSane(_ value: Span<UInt8>) -> Bool {
     guard 1...128 ~= value.count else { return false }
     for i in value.indices {

@@ -1,11 +1,11 @@
 package import Synchronization
 
-/// A number that many threads add to; nobody waits for it. It wraps around: numbers that others made up are
-/// no reason to end.
+/// A number that many threads add to without waiting. It wraps around: a sum of sizes that somebody made up must not
+/// end the process.
 package final class Counter: Sendable {
   @usableFromInline let count = Atomic<Int64>(0)
   private let takenBack = Atomic<Int64>(0)
-  /// The highest value that a scrape has got.
+  /// The highest value that a scrape has read.
   private let highest = Atomic<Int64>(0)
 
   package init() {}
@@ -13,20 +13,20 @@ package final class Counter: Sendable {
   @inlinable
   package func add(_ more: Int64 = 1) { count.wrappingAdd(more, ordering: .relaxed) }
 
-  /// Adds one; the value before.
+  /// Adds one, and returns the value before.
   func next() -> Int64 { count.wrappingAdd(1, ordering: .relaxed).oldValue }
 
-  /// Takes back what was added before its time.
+  /// Subtracts what was added too early.
   package func takeBack(_ less: Int64) { takenBack.wrappingAdd(less, ordering: .relaxed) }
 
-  /// What was added and not taken back. It can fall.
+  /// The current value. It can fall.
   package var value: Int64 {
     let less = takenBack.load(ordering: .relaxed)
     return count.load(ordering: .relaxed) &- less
   }
 
-  /// The value for Prometheus, whose counters never fall: after `takeBack` it stands still until as much was added
-  /// again. Only scrapes may call this: what one caller has got is the least that the next one gets.
+  /// The value for Prometheus, whose counters never fall: after `takeBack` it stays until as much was added again.
+  /// Only scrapes may call this, since each value is the lower bound of the next.
   package func scraped() -> Int64 { highest.max(value, ordering: .relaxed).newValue }
 }
 

@@ -1,25 +1,25 @@
-/// What became of a request, passes apart: they are counted by their reasons.
+/// The decision on a request. Passes are counted by their reasons instead.
 package enum DecisionKind: Int, Sendable, CaseIterable {
   case answer, redirect, accelerate, tee, multipart
-  /// A ping or a token from memory, or just learnt.
+  /// A ping or a token request, answered from memory or just learnt.
   case remember
-  /// An authorizer's yes, and its no.
+  /// The authorizer's yes and no.
   case authorize, deny
 
   package var word: String { "\(self)" }
 }
 
-/// The ways by which a blob's bytes get to clients.
+/// How a blob's bytes get to a client.
 package enum Road: Int, Sendable, CaseIterable {
   case redirected, accelerated, teed, passed
 
   package var word: String { "\(self)" }
 
-  /// Whether the registry is spared the bytes.
+  /// Whether the registry does not send the bytes.
   var isOffloaded: Bool { self == .redirected || self == .accelerated }
 }
 
-/// Why a fill came to nothing.
+/// Why a fill failed.
 package enum FillFailure: Int, Sendable, CaseIterable {
   case spool, noRoom, stale, upstream, short, long, wrongDigest, store, stopping
 

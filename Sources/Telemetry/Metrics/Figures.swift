@@ -1,16 +1,14 @@
 package import Offload
 
-/// What is counted while requests are served. To add costs some nanoseconds, and nobody waits.
+/// The counters and histograms of requests and fills. Adding takes some nanoseconds and never waits.
 package final class Figures: Sendable {
-  /// Of decisions that memory makes one in this many is timed: to read the clock twice costs more than all
-  /// counting.
-  /// A power of two.
+  /// One of this many decisions from memory is timed, since two clock reads cost more than all counters. A power of
+  /// two.
   package static let sampling: Int64 = 16
 
   package let decisions = Counters<DecisionKind>()
   package let passes = Counters<PassReason.Kind>()
-  /// Bytes that clients were sent for: a redirect counts the whole blob or range, though a client may
-  /// leave.
+  /// Bytes by delivery path. A redirect counts the whole blob or range, though the client may leave earlier.
   package let bytes = Counters<Road>()
   /// Blobs that passed whose size bloblo does not know: `bytes` lacks them.
   package let unsizedPasses = Counter()
@@ -22,11 +20,11 @@ package final class Figures: Sendable {
 
   private let requests = Counter()
 
-  /// Whether this request is one of those that are timed.
+  /// Whether this request is timed.
   package func isTimed() -> Bool { requests.next() & (Self.sampling - 1) == 0 }
 
   package let fillsDone = Counter()
-  /// Another instance was first.
+  /// Fills that another instance finished first.
   package let fillsElsewhere = Counter()
   package let fillsFailed = Counters<FillFailure>()
   package let filledBytes = Counter()

@@ -1,6 +1,6 @@
 internal import Primitives
 
-/// How long things took: counts in fixed buckets, and the sum.
+/// Durations, counted in fixed buckets, and their sum.
 ///
 /// Source: <https://prometheus.io/docs/concepts/metric_types/#histogram>
 package final class Histogram: Sendable {
@@ -16,7 +16,7 @@ package final class Histogram: Sendable {
     counts = (0...bounds.count).map { _ in Counter() }
   }
 
-  /// - Parameter weight: for how many things this one stands, where one of several is timed.
+  /// - Parameter weight: how many events this one stands for, where only one of several is timed.
   package func observe(nanoseconds: Int64, weight: Int64 = 1) {
     var bucket = 0
     while bucket < bounds.count, nanoseconds > bounds[bucket] { bucket += 1 }
@@ -24,7 +24,7 @@ package final class Histogram: Sendable {
     sum.add(nanoseconds * weight)
   }
 
-  /// What was counted. Its parts may be some observations apart, as any reading beside writers.
+  /// A reading. Other threads write meanwhile, so its parts may differ by some observations.
   var reading: Reading { Reading(counts: counts.map(\.value), nanoseconds: sum.value) }
 
   struct Reading: Sendable, Equatable {
@@ -37,12 +37,12 @@ package final class Histogram: Sendable {
 }
 
 extension Histogram {
-  /// For what another server answers: a millisecond to ten seconds.
+  /// For answers of other servers: a millisecond to ten seconds.
   static func ofAnswers() -> Histogram {
     Histogram(bounds: [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000].map(ms))
   }
 
-  /// For decisions: memory's take microseconds, those that ask take as long as the asked.
+  /// For decisions: those from memory take microseconds, the others as long as the servers they ask.
   static func ofDecisions() -> Histogram {
     Histogram(
       bounds: [5, 10, 25, 50, 100, 250, 500].map { .microseconds($0) }

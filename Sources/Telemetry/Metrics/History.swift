@@ -1,10 +1,10 @@
 package import Primitives
 internal import Synchronization
 
-/// Bytes by road, minute by minute for an hour, and since the day began: read off the counters now and
-/// then, so that counting itself knows no time.
+/// Bytes by delivery path, for each minute of the last hour and for the day. It reads the counters now and then, so
+/// that counting needs no clock.
 package final class History: Sendable {
-  /// Bytes of some span, by road.
+  /// The bytes of a span of time, by delivery path.
   package struct Bytes: Sendable, Equatable {
     var roads: [Int64]
 
@@ -20,7 +20,7 @@ package final class History: Sendable {
       Road.allCases.filter(\.isOffloaded).reduce(0) { $0 &+ self[$1] }
     }
 
-    /// In percent; `nil` when there was nothing.
+    /// The offloaded share in percent; `nil` without any bytes.
     package var share: Int64? {
       total == 0 ? nil : Int64((Double(offloaded) / Double(total) * 100).rounded(.down))
     }
@@ -34,7 +34,7 @@ package final class History: Sendable {
 
   private struct State {
     var last = Bytes()
-    /// The minute of `ring`'s newest, counted from 1970.
+    /// The minute of the newest entry of `ring`, counted from 1970.
     var minute: Int64
     /// The oldest first.
     var ring = [Bytes](repeating: Bytes(), count: History.minutes)
@@ -48,15 +48,15 @@ package final class History: Sendable {
     state = Mutex(State(minute: now.seconds / 60, day: now.seconds / 86_400))
   }
 
-  /// Takes in what the counters have come to.
+  /// Adds the counters' new values.
   package func take(_ counters: Counters<Road>, at now: UnixTime) {
     let total = Bytes(roads: counters.values.map(\.value))
     state.withLock { state in
-      // A counter that fell adds nothing until it is where it was.
+      // A counter that has fallen adds nothing until it is back at its old value.
       let more = Bytes(roads: zip(total.roads, state.last.roads).map { max(0, $0 &- $1) })
       state.last = Bytes(roads: zip(total.roads, state.last.roads).map(max))
       let (minute, day) = (now.seconds / 60, now.seconds / 86_400)
-      // A clock that was set back goes on in the newest minute.
+      // After a clock was set back, the newest minute goes on.
       for _ in 0..<min(max(0, minute - state.minute), Int64(Self.minutes)) {
         state.ring.removeFirst()
         state.ring.append(Bytes())

@@ -1,15 +1,15 @@
 package import Primitives
 internal import Synchronization
 
-/// How long things took, minute by minute for an hour: read off a histogram now and then, so that observing
-/// itself costs nothing more.
+/// Latencies for each minute of the last hour. It reads a histogram now and then, so that observing costs nothing
+/// more.
 package final class LatencyHistory: Sendable {
   /// Counts by the histogram's buckets.
   package typealias Counts = [Int64]
 
   private struct State {
     var last: Counts
-    /// The minute of `ring`'s newest, counted from 1970.
+    /// The minute of the newest entry of `ring`, counted from 1970.
     var minute: Int64
     /// The oldest first.
     var ring: [Counts]
@@ -27,12 +27,12 @@ package final class LatencyHistory: Sendable {
         ring: [Counts](repeating: none, count: History.minutes)))
   }
 
-  /// Takes in what the histogram has come to.
+  /// Adds the histogram's new values.
   package func take(at now: UnixTime) {
     let counts = histogram.reading.counts
     state.withLock { state in
       let minute = now.seconds / 60
-      // A clock that was set back goes on in the newest minute.
+      // After a clock was set back, the newest minute goes on.
       for _ in 0..<min(max(0, minute - state.minute), Int64(History.minutes)) {
         state.ring.removeFirst()
         state.ring.append(Counts(repeating: 0, count: counts.count))
@@ -49,7 +49,7 @@ package final class LatencyHistory: Sendable {
     state.withLock { $0.ring }.map { Quantiles($0, histogram.bounds) }
   }
 
-  /// Of the newest minutes together.
+  /// The quantiles of the newest minutes together.
   package func recent(minutes: Int) -> Quantiles {
     let ring = state.withLock { $0.ring }.suffix(minutes)
     let none = Counts(repeating: 0, count: histogram.bounds.count + 1)
@@ -57,7 +57,7 @@ package final class LatencyHistory: Sendable {
   }
 }
 
-/// The half and the 95th hundredth of what was observed, as well as buckets tell.
+/// The median and the 95th percentile, as exactly as the buckets allow.
 package struct Quantiles: Sendable, Equatable {
   package let count: Int64
   /// Nanoseconds.

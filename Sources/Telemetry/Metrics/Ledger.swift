@@ -2,9 +2,9 @@ package import Logging
 package import Offload
 internal import Primitives
 
-/// Keeps account of what becomes of requests: figures, log, and the last passes.
+/// Records the outcome of each request: metrics, log, and the last passes.
 ///
-/// It hears of a request before that is answered: its params end with the answer.
+/// Called before the request is answered, since its params end with the answer.
 package final class Ledger: Sendable {
   package let figures = Figures()
   package let recentPasses = RecentPasses()
@@ -13,14 +13,14 @@ package final class Ledger: Sendable {
 
   package init(_ logger: Logger, _ volume: LogVolume) { log = DecisionLog(logger, volume) }
 
-  /// A decision that is not of a blob.
+  /// Records a decision on a request that is not for a blob.
   package func decided(_ kind: DecisionKind, _ facts: @autoclosure () -> RequestFacts) {
     figures.decisions[kind].add()
     guard log.isOn else { return }
     log.decided(kind.word, facts(), size: nil, bytes: nil)
   }
 
-  /// A body has ended that we sent.
+  /// Records the end of a body that bloblo sent.
   package func end(_ fields: Logger.Metadata?, by road: Road, bytes: Int64) {
     figures.bytes[road].add(bytes)
     if let fields { log.decided(fields, bytes: bytes) }
@@ -45,13 +45,13 @@ package final class Ledger: Sendable {
     log.found(wrong, blob, want: size, at: .now())
   }
 
-  /// Upstream was asked, unless a proof was remembered.
+  /// Records upstream's time, if upstream was asked.
   package func asked(_ trace: Trace) {
     guard let time = trace.upstreamTime else { return }
     figures.upstreamTime.observe(nanoseconds: time.nanoseconds)
   }
 
-  /// S3 was asked.
+  /// Records S3's time.
   package func looked(_ look: Look) {
     figures.storeTime.observe(nanoseconds: look.time.nanoseconds)
   }

@@ -1,4 +1,4 @@
-/// A condition under which bloblo works, and which someone should look at.
+/// A condition under which bloblo works, but that someone should look at.
 package enum Notice: Int, Sendable, CaseIterable {
   case switchedOff, oldFrontFiles, openRegistry, sampleBucket, tcpListener, droppedLogLines
   case unreadByFront
@@ -16,7 +16,7 @@ package enum Notice: Int, Sendable, CaseIterable {
     }
   }
 
-  /// The log's line when it begins to hold.
+  /// The log message when it begins.
   package var message: String {
     switch self {
     case .switchedOff: "offloading is switched off: every blob passes"
@@ -29,6 +29,6 @@ package enum Notice: Int, Sendable, CaseIterable {
     }
   }
 
-  /// Whether the log gets a line each time that it begins to hold; otherwise only the first time.
+  /// Whether the log gets a line each time it begins, and not only the first time.
   var isLoggedEachTime: Bool { self == .switchedOff || self == .droppedLogLines }
 }

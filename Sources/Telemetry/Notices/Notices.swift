@@ -1,8 +1,7 @@
 package import Logging
 internal import Synchronization
 
-/// The notices that hold now. The log gets a line when one begins to hold; the page and a metric show it as
-/// long as it does.
+/// The notices that hold now. The log gets a line when one begins; the page and a metric show it as long as it holds.
 package final class Notices: Sendable {
   private struct State {
     var sentences: [Notice: String] = [:]
@@ -14,7 +13,7 @@ package final class Notices: Sendable {
 
   package init(_ logger: Logger) { self.logger = logger }
 
-  /// The sentences of those that hold, in the order of the cases.
+  /// The notices that hold with their sentences, in the order of the cases.
   package var all: [(notice: Notice, sentence: String)] {
     let sentences = state.withLock { $0.sentences }
     return Notice.allCases.compactMap { notice in sentences[notice].map { (notice, $0) } }
@@ -22,9 +21,9 @@ package final class Notices: Sendable {
 
   func holds(_ notice: Notice) -> Bool { state.withLock { $0.sentences[notice] != nil } }
 
-  /// Lets a notice hold from now on.
+  /// Raises a notice.
   ///
-  /// - Parameter sentence: what is so, and what to do. No secret.
+  /// - Parameter sentence: what bloblo has found, and what to do. No secret.
   package func raise(_ notice: Notice, _ sentence: String) {
     let isNews = state.withLock { state in
       guard state.sentences.updateValue(sentence, forKey: notice) == nil else { return false }
@@ -37,7 +36,7 @@ package final class Notices: Sendable {
 
   /// Ends a notice.
   ///
-  /// - Parameter message: the log's line, if the end is worth one.
+  /// - Parameter message: the log message, if the end is worth one.
   package func lower(_ notice: Notice, saying message: String? = nil) {
     let held = state.withLock { $0.sentences.removeValue(forKey: notice) != nil }
     if held, let message { logger.warning("\(message)", metadata: ["notice": "\(notice.word)"]) }

@@ -1,18 +1,18 @@
 package import Offload
 internal import Synchronization
 
-/// Counts what becomes of the GETs of one location's blobs, and finds when nearly all pass for one reason.
+/// Counts the decisions on GETs of one location's blobs, and finds out when nearly all pass for one reason.
 package final class PassWatch: Sendable {
-  /// What the last minutes were like.
+  /// What the watch has found in the last minutes.
   package struct Finding: Sendable, Equatable {
     package let reason: PassReason.Kind
-    /// Of these blobs, so many passed for the reason.
+    /// How many of the blobs passed for this reason.
     package let passed: Int64
     package let blobs: Int64
   }
 
   package static let minutes = 10
-  /// Fewer blobs show nothing.
+  /// With fewer blobs there is no finding.
   static let leastBlobs: Int64 = 20
   /// Nearly all, in percent.
   static let nearlyAll: Int64 = 90
@@ -20,7 +20,7 @@ package final class PassWatch: Sendable {
   private struct State {
     var minute: Int64
     var last: [Int64]
-    /// What whole minutes have brought, the oldest first: passes by reason, and at the end what did not pass.
+    /// The counts of whole minutes, the oldest first: passes by reason, and last all that did not pass.
     var ring: [[Int64]] = []
     var finding: Finding?
   }
@@ -35,12 +35,12 @@ package final class PassWatch: Sendable {
     state = Mutex(State(minute: now / 60_000, last: none))
   }
 
-  /// A client gets a blob otherwise than from the registry alone.
+  /// Counts a blob that a client gets otherwise than by a pass.
   package func give() { given.add() }
 
   package func pass(_ reason: PassReason.Kind) { passes[reason].add() }
 
-  /// What the last ten minutes were like; `nil` when nothing stands out. To be called every few seconds.
+  /// Looks at the last ten minutes; `nil` when nothing stands out. To be called every few seconds.
   ///
   /// - Parameter now: a `Moment.steady`.
   package func look(at now: Int64) -> Finding? {
@@ -50,7 +50,7 @@ package final class PassWatch: Sendable {
       guard minutes > 0 else { return state.finding }
       state.minute += minutes
       state.ring.append(zip(totals, state.last).map { $0 &- $1 })
-      // Nobody looked for longer: nobody asked for anything either.
+      // No call for longer means no request for longer.
       for _ in 1..<max(1, min(minutes, Int64(Self.minutes) + 1)) {
         state.ring.append([Int64](repeating: 0, count: totals.count))
       }
@@ -62,7 +62,7 @@ package final class PassWatch: Sendable {
   }
 
   private static func finding(in ring: [[Int64]]) -> Finding? {
-    // A burst is not ten minutes: blobs were asked for at both ends of them.
+    // Blobs must have been asked for at both ends of the ten minutes: a burst does not count.
     let busy = ring.indices.filter { ring[$0].contains { $0 > 0 } }
     guard ring.count == minutes, let first = busy.first, let last = busy.last,
       last - first >= minutes - 2
@@ -80,7 +80,7 @@ package final class PassWatch: Sendable {
 }
 
 extension PassReason.Kind {
-  /// Whether someone has told bloblo to pass.
+  /// Whether the operator has chosen that blobs pass.
   fileprivate var isIntended: Bool {
     switch self {
     case .delivery, .switchedOff, .purged: true

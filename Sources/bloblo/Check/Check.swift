@@ -10,15 +10,15 @@ import Settings
 import System
 import Warm
 
-/// Says what is right and wrong in a set-up.
+/// Checks a set-up, and says what is wrong and what to do.
 struct Check: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Say what is right and wrong in a set-up, and what to do.",
+    abstract: "Check a set-up: show what is wrong, and what to do.",
     discussion: """
       Reads the same settings as `serve`: run it as the same user, in the same environment. Puts a probe object \
       of 64 bytes into the bucket, under the key of its own digest, and removes it.
 
-      A registry that wants a credential gets that of --user, or else docker's login (DOCKER_CONFIG, \
+      A registry that wants a credential gets the one of --user, or else docker's login (DOCKER_CONFIG, \
       ~/.docker/config.json) for the host of --front, of BLOBLO_REGISTRY_HOST or of BLOBLO_UPSTREAM_URL. \
       BLOBLO_CHECK_AUTHORIZATION is sent as it is, such as "Bearer …".
 
@@ -28,7 +28,7 @@ struct Check: ParsableCommand {
       Example: bloblo check --front https://registry.example.com --user me <password.txt
       """)
 
-  @Flag(help: "A JSON object a line, with level, subject, finding and advice.")
+  @Flag(help: "Print a JSON object on each line, with level, subject, finding and advice.")
   var json = false
 
   @Option(help: "A blob to ask for: NAME@DIGEST, as library/debian@sha256:….")
@@ -39,14 +39,14 @@ struct Check: ParsableCommand {
 
   @Option(
     help:
-      "A PEM file of the authorities that --front and a token server are trusted by; for registry and S3 there are BLOBLO_UPSTREAM_CA_FILE and BLOBLO_S3_CA_FILE."
+      "A PEM file of the authorities to trust for --front and a token server; BLOBLO_UPSTREAM_CA_FILE and BLOBLO_S3_CA_FILE are for registry and S3."
   )
   var caFile: String?
 
   @OptionGroup var login: LoginOption
 
   @Option(
-    help: "A file with what `nginx -T` prints, or - for the standard input. Do its guards hold?")
+    help: "A file with the output of `nginx -T`, or - for standard input: do its guards hold for blobs?")
   var nginx: String?
 
   func validate() throws {

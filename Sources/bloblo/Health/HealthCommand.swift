@@ -3,7 +3,7 @@ import FastCGI
 import Operator
 import System
 
-/// Asks the running bloblo how it is, for a container's health check.
+/// Asks the running bloblo whether it works, for a container's health check.
 struct HealthCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "health",

@@ -4,7 +4,7 @@ import Primitives
 import System
 import Warm
 
-/// Who asks the registry: `--user`, of commands that a person or a timer runs.
+/// `--user` and `--password-file`, of commands that ask the registry.
 struct LoginOption: ParsableArguments {
   @Option(
     help:
@@ -24,7 +24,7 @@ struct LoginOption: ParsableArguments {
     }
   }
 
-  /// - Returns: what finds a login for the first of some hosts; the password was read.
+  /// - Returns: a function that finds the login for the first of some hosts. The password was read already.
   func logins(_ environment: [String: String]) throws -> ([String]) -> RegistryLogin? {
     guard let user else {
       let docker = DockerConfiguration(environment: environment)

@@ -2,17 +2,17 @@ import ArgumentParser
 import Operator
 import System
 
-/// Takes a blob out of the bucket, and has the running bloblo forget it.
+/// Removes a blob from the bucket, and makes the running bloblo forget it.
 struct Purge: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Take a blob out of the bucket at once, and make the running bloblo forget it.",
+    abstract: "Remove a blob from the bucket at once, and make the running bloblo forget it.",
     discussion: """
       For a layer that holds a secret. First delete the blob in the registry: otherwise the next pull brings it back.
 
-      The bloblo at BLOBLO_LISTEN_ADDR forgets the blob in all locations, and signs no URL for it until those that \
-      clients have got have ended. The object is deleted from BLOBLO_S3_BUCKET_NAME; other buckets are named at \
-      the end, with all else that the command can't reach. Ends with 1 if the object is still there, or no bloblo \
-      was told.
+      The bloblo at BLOBLO_LISTEN_ADDR forgets the blob in all locations. It signs no URL for the blob until the URLs \
+      that clients already have are expired. The command deletes the object from BLOBLO_S3_BUCKET_NAME, and names at \
+      the end what it can't reach, other buckets for example. It ends with 1 if the object is still there, or if no \
+      bloblo answered.
 
       Example: bloblo purge sha256:…
       """)

@@ -9,21 +9,21 @@ import Store
 import System
 import Warm
 
-/// Clears what a killed instance left in the bucket, and what the registry no longer has.
+/// Aborts uploads that a killed instance left in the bucket, and removes blobs that the registry no longer has.
 struct Sweep: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract:
       "Abort multipart uploads that were left behind; with --gone, find blobs that the registry no longer has.",
     discussion: """
       Aborts uploads that are older than BLOBLO_SWEEP_AGE (1d) and whose keys BLOBLO_S3_KEY_TEMPLATE can make; \
-      others are not touched. `bloblo serve` does the same at its start and once a day. Ends with 1 if S3 refused \
+      it touches no others. `bloblo serve` does the same at its start and once a day. It ends with 1 if S3 refused \
       something.
 
       With --gone it names the objects whose blobs the registry at BLOBLO_UPSTREAM_URL no longer has, and with \
-      --delete too it removes them: those that no tag's manifests name, that each repository answers with 404, and that are \
-      older than that age. The credential is --user's, or docker's login, and must read the catalogue and all \
-      repositories; the S3 key must list, and delete, objects. Not for a bucket that serves two registries. Ends with 1 \
-      when the registry or S3 did not answer for an object, which then stays.
+      --delete too it removes them: objects that no tag's manifests name, for which each repository answers 404, and \
+      that are older than that age. The credential is --user's, or docker's login; it must read the catalogue and all \
+      repositories. The S3 key must list and delete objects. Don't use it on a bucket that serves two registries. It \
+      ends with 1 when the registry or S3 did not answer for an object, which then stays.
 
       Example: bloblo sweep --older-than 12h
       Example: bloblo sweep --gone --user cleaner --password-file /etc/bloblo/cleaner
@@ -38,7 +38,7 @@ struct Sweep: ParsableCommand {
   @Option(
     name: .customLong("repository"),
     help:
-      "With --gone: one of all repositories that use the bucket, where the registry has no catalogue; may be repeated."
+      "With --gone, for a registry without a catalogue: a repository that uses the bucket. Repeat it for each."
   )
   var repositories: [String] = []
 

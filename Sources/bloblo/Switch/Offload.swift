@@ -6,7 +6,7 @@ import System
 /// Switches offloading off and on.
 struct Offload: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Switch offloading off or on, or show which it is.",
+    abstract: "Switch offloading off or on, or show its state.",
     discussion: """
       `bloblo offload off` makes the file BLOBLO_PASS_FILE, `bloblo offload on` removes it. A running bloblo that \
       has the same setting notices within a second: while the file exists, every blob passes to the registry.

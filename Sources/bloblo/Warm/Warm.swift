@@ -29,10 +29,10 @@ struct Warm: ParsableCommand {
   @Option(help: "Ask this registry, http://… or https://…, whatever host the images name.")
   var registry: String?
 
-  @Flag(help: "Ask hosts beyond the loopback by http.")
+  @Flag(help: "Use http for hosts other than the loopback.")
   var plainHttp = false
 
-  @Option(help: "Blobs at a time.")
+  @Option(help: "How many blobs to fill at a time.")
   var parallel = 4
 
   @OptionGroup var file: EnvironmentFileOption

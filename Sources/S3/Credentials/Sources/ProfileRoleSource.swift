@@ -52,7 +52,7 @@ struct AssumedRole {
     guard settings.filled("mfa_serial") == nil else {
       throw CredentialError(
         .misconfigured, source: source,
-        reason: "mfa_serial is not supported: nobody is there to type the code")
+        reason: "mfa_serial is not supported: bloblo has no user to type the code")
     }
     let credential: Credential
     switch (settings.filled("source_profile"), settings.filled("credential_source")) {
@@ -92,7 +92,7 @@ struct AssumedRole {
       guard other == profile, hasKeys else {
         throw CredentialError(
           .misconfigured, source: source,
-          reason: "source_profile goes round: \((visited + [other]).joined(separator: " → "))")
+          reason: "source_profile makes a circle: \((visited + [other]).joined(separator: " → "))")
       }
     }
     visited.append(other)
