@@ -48,19 +48,18 @@ struct Server {
     let probe = Probe(
       health: health, location: services.locations.standard, credentials: credentials,
       filler: services.tee.filler, logger: log.logger,
-      notices: services.notices
-    ) {
-      handler.tick()
-      pages.tick()
-    }
+      notices: services.notices)
     self.handler = handler
     locations = services.locations
     responder = Responder(listener, on: loop, handler: handler)
+    let rounds = Rounds("probe", every: Probe.interval, logger: log.logger) { _ in
+      probe.look()
+      handler.tick()
+      pages.tick()
+    }
     background =
-      [probe, services.offloading] + probe.looks(settings, services: services, logger: log.logger)
-      + [
-        Sweeper(services.locations, olderThan: settings.sweepAge, log.logger)
-      ]
+      [rounds, services.offloading] + probe.looks(settings, services: services, logger: log.logger)
+      + [Sweeper(services.locations, olderThan: settings.sweepAge, log.logger)]
   }
 
   /// - Returns: `false` when the system can't create the thread that answers.

@@ -13,11 +13,11 @@ extension Probe {
     let presences = PresenceLooks(
       locations, perSecond: settings.presenceLooks, services.ledger.figures)
     let servers = ServerLooks(locations: locations)
-    let roads = RoadLooks(locations) { self.learn(.road, $0) }
+    let roads = RoadLooks(locations)
     return [
       Rounds("look-again", every: .milliseconds(50), logger: logger) { presences.look(&$0) },
       Rounds("look-as-client", every: .milliseconds(250), logger: logger) { _ in
-        roads.look()
+        self.learn(.road, roads.look())
         self.learn(.writing, .ofWriting(locations.all))
       },
       Rounds("look-s3", every: .milliseconds(250), logger: logger) { _ in servers.lookAtStores() },

@@ -8,12 +8,11 @@ internal import S3
 internal import Settings
 package import Store
 package import Telemetry
-internal import Threading
 
 /// Checks every few seconds the dependencies of bloblo, on a thread of its own. Requests and pages read the last
 /// result and never wait for a check.
-package final class Probe: BackgroundService {
-  static let interval = Duration.seconds(5)
+package final class Probe: Sendable {
+  package static let interval = Duration.seconds(5)
   /// How long a server may take to answer a check.
   private static let patience = Duration.seconds(3)
 
@@ -23,13 +22,10 @@ package final class Probe: BackgroundService {
   private let filler: Filler
   private let logger: Logger
   private let notices: Notices
-  private let round: @Sendable () -> Void
-  private let isStopped = Monitor(false)
 
-  /// - Parameter round: called once in each round, for what else is due now and then.
   package init(
     health: Health, location: Location, credentials: SigningCredentials, filler: Filler,
-    logger: Logger, notices: Notices, round: @escaping @Sendable () -> Void
+    logger: Logger, notices: Notices
   ) {
     self.health = health
     self.location = location
@@ -37,30 +33,12 @@ package final class Probe: BackgroundService {
     self.filler = filler
     self.logger = logger
     self.notices = notices
-    self.round = round
   }
 
-  package func start() {
-    let thread = Thread.start("probe") { [self] in
-      var http = HTTPClient()
-      repeat {
-        look(&http)
-        round()
-      } while isStopped.wait(for: Self.interval) { $0 ? true : nil } == nil
-    }
-    guard let thread else {
-      return logger.error(
-        "cannot create a thread",
-        metadata: ["thread": "probe", "advice": "there are no health checks: start bloblo again"])
-    }
-    thread.detach()
-  }
-
-  package func stop() { isStopped.update { $0 = true } }
-
-  private func look(_ http: inout HTTPClient) {
+  /// Checks each dependency once.
+  package func look() {
     // A new connection for each round: a kept one may work when new ones fail.
-    http = HTTPClient()
+    var http = HTTPClient()
     learn(.credential, credentialVerdict(at: .now()))
     learn(
       .spool,

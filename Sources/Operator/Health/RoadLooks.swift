@@ -10,18 +10,15 @@ package import Telemetry
 
 /// Reads S3 as clients do: by a GET of one byte of an object that clients were just sent to, through the URL that
 /// they got, on a new connection, with a check of its certificate.
-package final class RoadLooks: Sendable {
+package struct RoadLooks: Sendable {
   private let locations: Locations
-  private let tell: @Sendable (Verdict) -> Void
 
-  /// - Parameter tell: hears after each look how the roads are.
-  package init(_ locations: Locations, tell: @escaping @Sendable (Verdict) -> Void) {
-    self.locations = locations
-    self.tell = tell
-  }
+  package init(_ locations: Locations) { self.locations = locations }
 
   /// Looks at all roads that are due.
-  package func look() {
+  ///
+  /// - Returns: how all roads are now.
+  package func look() -> Verdict {
     let all = locations.all
     var seen: Set<ObjectIdentifier> = []
     for location in all {
@@ -33,7 +30,7 @@ package final class RoadLooks: Sendable {
       var http = HTTPClient()
       for stop in unreadable { _ = locations.markUnreadable(stop, by: &http) }
     }
-    tell(verdict(all))
+    return verdict(all)
   }
 
   private func met(

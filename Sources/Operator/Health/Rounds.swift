@@ -26,7 +26,9 @@ package final class Rounds: BackgroundService {
       repeat { round(&http) } while isStopped.wait(for: pause) { $0 ? true : nil } == nil
     }
     guard let thread else {
-      return logger.error("cannot create a thread", metadata: ["thread": "\(name)"])
+      return logger.error(
+        "cannot create a thread",
+        metadata: ["thread": "\(name)", "advice": "start bloblo again"])
     }
     thread.detach()
   }
