@@ -23,7 +23,8 @@ package struct GoneSweep {
     package var foreign = 0
   }
 
-  private struct Candidate {
+  /// An object whose blob the registry may no longer have.
+  package struct Candidate {
     let key: ObjectKey
     let digest: Digest
     let size: Int64
@@ -35,8 +36,6 @@ package struct GoneSweep {
   /// How old an object must be.
   let age: Duration
   let isRemoving: Bool
-  /// Told of each object that is gone.
-  let tell: (String) -> Void
 
   package private(set) var report = Report()
   private var sessions: [RegistrySession] = []
@@ -45,14 +44,13 @@ package struct GoneSweep {
 
   package init(
     _ bucket: BucketClient, template: ObjectKeyTemplate, catalog: RegistryCatalog,
-    olderThan age: Duration, isRemoving: Bool, tell: @escaping (String) -> Void
+    olderThan age: Duration, isRemoving: Bool
   ) {
     self.bucket = bucket
     self.template = template
     self.catalog = catalog
     self.age = age
     self.isRemoving = isRemoving
-    self.tell = tell
   }
 
   /// The result, in words for people.
@@ -64,9 +62,13 @@ package struct GoneSweep {
         : "nothing is removed without --delete")
   }
 
+  /// Finds the objects that are old enough and that no tag names. Each of them is for `judge`.
+  ///
   /// - Parameter repositories: empty for the registry's own list.
-  /// - Throws: before anything is removed, when the registry or the bucket can't be read.
-  package mutating func run(_ repositories: [RepositoryName], over http: inout HTTPClient) throws {
+  /// - Throws: when the registry or the bucket can't be read.
+  package mutating func candidates(
+    in repositories: [RepositoryName], over http: inout HTTPClient
+  ) throws -> [Candidate] {
     let names = repositories.isEmpty ? try catalog.repositories(over: &http) : repositories
     guard !names.isEmpty else {
       throw WarmError(
@@ -74,7 +76,7 @@ package struct GoneSweep {
       )
     }
     for name in names { try look(at: name, over: &http) }
-    for candidate in try candidates(over: &http) { judge(candidate, over: &http) }
+    return try unnamed(over: &http)
   }
 
   // MARK: the registry
@@ -123,8 +125,7 @@ package struct GoneSweep {
 
   // MARK: the bucket
 
-  /// The objects that are old enough, and that no tag names.
-  private mutating func candidates(over http: inout HTTPClient) throws(S3Error) -> [Candidate] {
+  private mutating func unnamed(over http: inout HTTPClient) throws(S3Error) -> [Candidate] {
     var candidates: [Candidate] = []
     var token: String?
     repeat {
@@ -156,27 +157,34 @@ package struct GoneSweep {
     return candidates
   }
 
-  private mutating func judge(_ candidate: Candidate, over http: inout HTTPClient) {
+  /// Asks the registry for an object's blob, and removes the object if the blob is gone and `isRemoving`.
+  ///
+  /// - Returns: a line for people; `nil` for an object that stays.
+  package mutating func judge(_ candidate: Candidate, over http: inout HTTPClient) -> String? {
     switch isInRegistry(candidate.digest, over: &http) {
-    case true: report.kept += 1
+    case true:
+      report.kept += 1
+      return nil
+    case nil:
+      report.unknown += 1
+      return nil
     case false:
       report.gone += 1
       report.goneBytes += candidate.size
-      remove(candidate, over: &http)
-    case nil: report.unknown += 1
+      return remove(candidate, over: &http)
     }
   }
 
-  private mutating func remove(_ candidate: Candidate, over http: inout HTTPClient) {
+  private mutating func remove(_ candidate: Candidate, over http: inout HTTPClient) -> String {
     let name = "\(candidate.digest), \(bytesInWords(candidate.size))"
-    guard isRemoving else { return tell("gone: \(name)") }
+    guard isRemoving else { return "gone: \(name)" }
     do throws(S3Error) {
       try bucket.delete(candidate.key, over: &http, now: .now())
       report.removed += 1
-      tell("removed: \(name)")
+      return "removed: \(name)"
     } catch {
       report.failed += 1
-      tell("not removed: \(name): \(error)")
+      return "not removed: \(name): \(error)"
     }
   }
 }

@@ -93,9 +93,12 @@ struct Sweep: ParsableCommand {
       settings.bucket, template: settings.location.keyTemplate,
       catalog: RegistryCatalog(
         url: upstream.url, limits: upstream.limits, credential: login?.credential),
-      olderThan: settings.sweepAge, isRemoving: delete, tell: { print($0) })
+      olderThan: settings.sweepAge, isRemoving: delete)
     var http = HTTPClient()
-    try sweep.run(repositories.compactMap { RepositoryName($0) }, over: &http)
+    let names = repositories.compactMap { RepositoryName($0) }
+    for candidate in try sweep.candidates(in: names, over: &http) {
+      if let line = sweep.judge(candidate, over: &http) { print(line) }
+    }
     print(sweep.summary)
     return sweep.report.unknown + sweep.report.failed == 0
   }
