@@ -44,7 +44,7 @@ package struct GatewayServices: Sendable {
     ledger = Ledger(log.logger, log.volume)
     locations = Locations(
       settings, credentials, environment: environment,
-      rule: ParamRule(named: settings.params, isTCP: isTCP), report: ledger.log.wrongParams)
+      rule: ParamRule(named: settings.params, isTCP: isTCP), log: ledger.log)
     passer = Passer(settings, ledger: ledger, locations: locations)
     tee = Tee(settings, logger: log.logger, ledger: ledger, passer: passer, on: loop)
     severalRanges = SeveralRanges(settings, ledger: ledger, passer: passer)

@@ -12,9 +12,6 @@ internal import Threading
 
 /// Sends a client a blob that the bucket lacks, and puts the blob into the bucket by the same reading.
 package final class Tee: Sendable {
-  /// How long a client waits until the first byte of its range is in the spool.
-  private static let rangePatience = Duration.seconds(2)
-
   package let filler: Filler
   private let ledger: Ledger
   private let passer: Passer
@@ -135,7 +132,7 @@ package final class Tee: Sendable {
     switch filler.follow(source) {
     case .follower(let follower): return stream(follower, wanted: wanted, for: exchange)
     case .published: return .isPublished
-    case .standsStill: return pass(exchange, .cold(.upstream("the reading of it stands still")))
+    case .standsStill: return pass(exchange, .cold(.upstream("the fill of this blob makes no progress")))
     case .none:
       _ = queue(source)
       return pass(exchange, .cold(.limit))
@@ -149,7 +146,7 @@ package final class Tee: Sendable {
     switch filler.join(source) {
     case .follower(let follower): stream(follower, wanted: .part(range), for: exchange)
     case .published: .isPublished
-    case .standsStill: pass(exchange, .cold(.upstream("the reading of it stands still")))
+    case .standsStill: pass(exchange, .cold(.upstream("the fill of this blob makes no progress")))
     case .none: pass(exchange, .cold(queueForRange(source, exchange)))
     }
   }
@@ -158,70 +155,8 @@ package final class Tee: Sendable {
   private func stream(
     _ follower: FillFollower, wanted: WantedBytes, for exchange: BlobExchange
   ) -> Outcome {
-    let (request, blob, location) = (exchange.request, exchange.blob, exchange.location)
-    var (line, size): (Logger.Metadata?, Int64) = (nil, 0)
-    let client = TeeStream.Client(
-      bytes: wanted.bytes, patience: wanted.isPart ? Self.rangePatience : nil
-    ) { [ledger] reader, bytes in
-      size = reader.size
-      line = ledger.begin(.tee, exchange, size: size)
-      location.front.begin(
-        request, fields: reader.head.fields, size: size, range: wanted.isWhole ? nil : bytes,
-        blob.path.digest)
-    } pass: { [passer] reason in
-      passer.pass(exchange, because: .cold(ColdReason(reason)))
-    } end: { [ledger] bytes, isWhole in
-      ledger.end(line, by: .teed, bytes: bytes)
-      if !isWhole { ledger.log.brokenOff(blob, after: bytes, of: size) }
-    }
-    TeeStream(follower, to: request, on: loop, for: client)
-      .start(within: location.settings.upstream.limits.head + .seconds(1))
+    TeeStream(follower, wanted: wanted, for: exchange, ledger: ledger, passer: passer, on: loop)
+      .start(within: exchange.location.settings.upstream.limits.head + .seconds(1))
     return .isAnswered
-  }
-}
-
-extension ColdReason {
-  fileprivate init(_ reason: TeeStream.NoBytes) {
-    self =
-      switch reason {
-      case .range: .range
-      case .failure(.notFollowed(let refusal)?): .redirect("\(refusal)")
-      case .failure(let error): .upstream(error?.description ?? "no answer in time")
-      }
-  }
-}
-
-/// The bytes of a blob that a client asks for.
-private enum WantedBytes: Sendable {
-  /// All, with a 200.
-  case whole
-  /// All, with a 206: `bytes=0-`, which parallel clients send first.
-  case fromStart
-  case part(ByteRange)
-
-  init(_ exchange: BlobExchange, _ proof: BlobProof) {
-    let range = exchange.request.withParameter("HTTP_RANGE") { ByteRange(field: $0) } ?? nil
-    guard exchange.blob.range == .single, let range else {
-      self = .whole
-      return
-    }
-    // If-Range: the client wants the range only if it has a part of this very blob, and else all. RFC 9110 §13.1.5.
-    if let validator = exchange.blob.ifRange, !proof.isOf(validator) {
-      self = .whole
-    } else {
-      self = range.isWhole ? .fromStart : .part(range)
-    }
-  }
-
-  var isWhole: Bool { if case .whole = self { true } else { false } }
-  var isPart: Bool { if case .part = self { true } else { false } }
-
-  /// - Returns: nil for a range that can't be satisfied.
-  func bytes(of size: Int64) -> Range<Int64>? {
-    switch self {
-    case .whole: 0..<size
-    case .fromStart: size > 0 ? 0..<size : nil
-    case .part(let range): range.resolved(of: size)
-    }
   }
 }

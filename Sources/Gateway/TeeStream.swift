@@ -1,5 +1,10 @@
 internal import FastCGI
 internal import Fill
+internal import HTTPTransport
+internal import Logging
+internal import Offload
+internal import Registry
+internal import Telemetry
 internal import Threading
 
 /// One client that reads a blob along with its fill, at its own pace. It is a state on the loop and holds no thread:
@@ -12,31 +17,25 @@ final class TeeStream: @unchecked Sendable {
   private static let pieceBytes: Int64 = 256 << 10
   /// Web servers take a longer silence for the end of the answer.
   private static let silence = Duration.seconds(2)
+  /// How long a client waits until the first byte of its range is in the spool.
+  private static let rangePatience = Duration.seconds(2)
 
   private let loop: EventLoop
   private let follower: FillFollower
-  private let request: Request
-  private let client: Client
+  private let wanted: WantedBytes
+  private let exchange: BlobExchange
+  private let ledger: Ledger
+  private let passer: Passer
   private var reader: BlobReader?
   private var hasBegun = false
   private var bytes: Range<Int64> = 0..<0
   private var offset: Int64 = 0
   private var timer: LoopTimer?
   private var isOver = false
+  /// The fields of the log line at the end; `nil` when there will be no line.
+  private var line: Logger.Metadata?
 
-  /// The request that the stream answers.
-  struct Client {
-    /// Which bytes of the blob are wanted; `nil` for a range that can't be satisfied.
-    let bytes: (_ size: Int64) -> Range<Int64>?
-    /// How long the first byte may take; `nil` for as long as the reading goes on.
-    let patience: Duration?
-    /// Sends the answer's head.
-    let begin: (BlobReader, Range<Int64>) -> Void
-    /// Is called instead when no bytes are sent.
-    let pass: (NoBytes) -> Void
-    /// Is called when the body has ended.
-    let end: (_ bytes: Int64, _ isWhole: Bool) -> Void
-  }
+  private var request: Request { exchange.request }
 
   /// Why no bytes are sent.
   enum NoBytes {
@@ -45,11 +44,16 @@ final class TeeStream: @unchecked Sendable {
     case range
   }
 
-  init(_ follower: FillFollower, to request: Request, on loop: EventLoop, for client: Client) {
+  init(
+    _ follower: FillFollower, wanted: WantedBytes, for exchange: BlobExchange, ledger: Ledger,
+    passer: Passer, on loop: EventLoop
+  ) {
     self.follower = follower
-    self.request = request
+    self.wanted = wanted
+    self.exchange = exchange
+    self.ledger = ledger
+    self.passer = passer
     self.loop = loop
-    self.client = client
   }
 
   /// - Parameter patience: for upstream's answer.
@@ -70,18 +74,21 @@ final class TeeStream: @unchecked Sendable {
     case .broken(let error): pass(.failure(error))
     case .reader(let reader):
       timer?.cancel()
-      guard let bytes = client.bytes(reader.size) else { return pass(.range) }
+      guard let bytes = wanted.bytes(of: reader.size) else { return pass(.range) }
       self.reader = reader
       self.bytes = bytes
       offset = bytes.lowerBound
-      if let patience = client.patience { passLater(.range, after: patience) } else { begin() }
+      if wanted.isPart { passLater(.range, after: Self.rangePatience) } else { begin() }
     }
   }
 
   private func begin() {
     guard !hasBegun, let reader else { return }
     hasBegun = true
-    client.begin(reader, bytes)
+    line = ledger.begin(.tee, exchange, size: reader.size)
+    exchange.location.front.begin(
+      request, fields: reader.head.fields, size: reader.size, range: wanted.isWhole ? nil : bytes,
+      exchange.blob.path.digest)
   }
 
   private func send(from reader: BlobReader) {
@@ -124,23 +131,36 @@ final class TeeStream: @unchecked Sendable {
 
   private func pass(_ reason: NoBytes) {
     stop()
-    client.pass(reason)
+    passer.pass(exchange, because: .cold(ColdReason(reason)))
   }
 
   private func finish() {
     stop()
-    client.end(offset - bytes.lowerBound, true)
+    ledger.end(line, by: .teed, bytes: offset - bytes.lowerBound)
     request.finish()
   }
 
   private func breakOff() {
     stop()
-    client.end(offset - bytes.lowerBound, false)
+    let sent = offset - bytes.lowerBound
+    ledger.end(line, by: .teed, bytes: sent)
+    ledger.log.brokenOff(exchange.blob, after: sent, of: reader?.size ?? 0)
     request.abort()
   }
 
   private func stop() {
     isOver = true
     timer?.cancel()
+  }
+}
+
+extension ColdReason {
+  fileprivate init(_ reason: TeeStream.NoBytes) {
+    self =
+      switch reason {
+      case .range: .range
+      case .failure(.notFollowed(let refusal)?): .redirect("\(refusal)")
+      case .failure(let error): .upstream(error?.description ?? "no answer in time")
+      }
   }
 }

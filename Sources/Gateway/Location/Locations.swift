@@ -5,6 +5,7 @@ internal import Registry
 internal import Settings
 internal import Store
 internal import Synchronization
+internal import Telemetry
 
 /// Finds the location of each request. Most requests use the process's settings; some override a part of them by
 /// FastCGI params of the settings' names.
@@ -24,7 +25,7 @@ package final class Locations: Sendable {
   /// The longest life, in seconds, of a URL that any location has signed since the start, forgotten locations
   /// included.
   private let lifeOfURLs: Atomic<Int64>
-  private let report: @Sendable (_ problems: [String]) -> Void
+  private let log: DecisionLog
   /// By the params as they came; `nil` for wrong settings.
   private let others = Mutex(Others())
 
@@ -40,11 +41,9 @@ package final class Locations: Sendable {
   /// - Parameters:
   ///   - environment: the process's; the params override it.
   ///   - rule: which settings a param may set.
-  ///   - report: called with what is wrong with params, once for each.
   init(
     _ settings: ProcessSettings, _ credentials: SigningCredentials, environment: [String: String],
-    rule: ParamRule,
-    report: @escaping @Sendable (_ problems: [String]) -> Void
+    rule: ParamRule, log: DecisionLog
   ) {
     memories = Memories(settings.lives)
     roads = Roads(isOn: settings.looksAsClient)
@@ -59,7 +58,7 @@ package final class Locations: Sendable {
       LocationSettings.names.contains($0.key) || LocationSettings.sharedNames.contains($0.key)
     }
     self.rule = rule
-    self.report = report
+    self.log = log
   }
 
   /// Forgets all that is known of a blob, in every location.
@@ -107,7 +106,7 @@ package final class Locations: Sendable {
     if rule.isForFields {
       let objections = fieldObjections(to: request)
       guard objections.isEmpty else {
-        report(objections)
+        log.wrongParams(objections)
         return .known(nil)
       }
     }
@@ -171,13 +170,13 @@ package final class Locations: Sendable {
       if seen.insert(name).inserted { environment[name] = value }
     }
     guard objections.isEmpty else {
-      report(objections)
+      log.wrongParams(objections)
       return nil
     }
     var reader = SettingsReader(environment)
     let settings = LocationSettings(&reader)
     guard reader.problems.isEmpty, let settings else {
-      report(reader.problems)
+      log.wrongParams(reader.problems)
       return nil
     }
     lifeOfURLs.max(settings.presignLifetime.components.seconds, ordering: .relaxed)

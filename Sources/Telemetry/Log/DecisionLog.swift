@@ -95,7 +95,7 @@ package struct DecisionLog: Sendable {
     }
   }
 
-  @Sendable package func wrongParams(_ problems: [String]) {
+  package func wrongParams(_ problems: [String]) {
     guard let repeated = wrongParamsLimit.admit(.one, at: Moment.now().steady) else { return }
     var fields: Logger.Metadata = [
       "problems": "\(problems.joined(separator: "; "))",
