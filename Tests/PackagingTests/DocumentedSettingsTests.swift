@@ -82,7 +82,7 @@ struct DocumentedSettingsTests {
     try String(contentsOfFile: Self.root + "/packaging/" + file, encoding: .utf8)
   }
 
-  private static let root =
+  static let root =
     #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3)
     .joined(separator: "/")
 }
