@@ -16,7 +16,7 @@ package enum CGIProcess {
   ///
   /// - Returns: `false` when the answer was broken off.
   package static func answer(by handler: any RequestHandler, on loop: EventLoop) -> Bool {
-    // A web server that has gone is told by `write`.
+    // `write` reports a web server that has closed the connection.
     signal(SIGPIPE, SIG_IGN)
     // What is printed by mistake must not stand in the answer.
     let output = dup(STDOUT_FILENO)

@@ -3,8 +3,7 @@ internal import Threading
 
 /// A request that has come on a connection, as records of FastCGI.
 ///
-/// Whoever answers on the loop's thread never waits; another thread waits until the web server has taken what
-/// it was sent.
+/// An answer on the loop's thread never waits. Another thread waits until the web server has taken what was sent.
 final class FastCGIRequest: Request, @unchecked Sendable {
   // @unchecked: as the request; the connection is asked on the loop's thread.
   let start: RecordReader.Start

@@ -135,7 +135,7 @@ struct SocketFile: Sendable {
   }
 }
 
-/// Binds under a name beside `path`, and moves the finished socket there: no client ever sees it with
+/// Binds under another name next to `path`, and moves the finished socket there: no client ever sees it with
 /// another mode, or bound and not yet listening.
 private func listen(
   unix path: String, _ address: ListenAddress, mode: UInt32, group: UInt32?

@@ -19,7 +19,7 @@ package final class Responder: Sendable {
   ) {
     reactor = Reactor(on: loop, handler: handler, limits: limits)
     acceptor = Acceptor(listener, reactor)
-    // A web server that has gone is told by `send`.
+    // `send` reports a web server that has closed the connection.
     signal(SIGPIPE, SIG_IGN)
   }
 
@@ -79,8 +79,8 @@ private final class Acceptor: EventSource, @unchecked Sendable {
 
   func isReady(_ readiness: EventLoop.Readiness) { acceptAll() }
 
-  /// Who has got as far as the backlog is still served. That of TCP is reset with the listening, but he who
-  /// comes to a Unix socket in that instant would wait for ever: hence twice.
+  /// Accepts all connections in the backlog, before and after the shutdown. The end of listening resets those of TCP,
+  /// but a client that connects to a Unix socket in between would wait for ever.
   func stop() {
     reactor.loop.forget(listener.descriptor)
     hasStopped = true

@@ -2,10 +2,10 @@ package import HTTPTransport
 internal import Registry
 internal import Threading
 
-/// One reading of a blob from upstream, and all who read along.
+/// One reading of a blob from upstream, and all clients that read along.
 ///
-/// Its life is its own: clients come and go, at their own pace; S3 takes the bytes at its own. All meet
-/// only in the spool, which grows from upstream and is read from its start by each.
+/// Clients come and go at their own pace, and S3 takes the bytes at its own. All meet only in the spool, which grows
+/// from upstream and is read from its start by each.
 final class BlobFill: Sendable {
   fileprivate struct State {
     var phase = Phase.asking
@@ -153,7 +153,7 @@ final class BlobFill: Sendable {
     }
   }
 
-  /// It waits no longer.
+  /// Its turn has come.
   func takeTurn() {
     state.withLock { state in
       state.hasTurn = true
@@ -204,8 +204,8 @@ final class BlobFill: Sendable {
     if let error { throw error }
   }
 
-  /// No more bytes will come. Said as soon as it is known: those who read along must not wait for what is
-  /// still to be cleared up.
+  /// Ends the fill without more bytes. Called as soon as that is known: clients that read along must not wait for the
+  /// cleaning up.
   func breakOff(_ error: FillError) {
     change { $0.breakOff(error) }
   }
@@ -224,7 +224,7 @@ final class BlobFill: Sendable {
 }
 
 extension BlobFill.State {
-  /// The first reason is the one that is told.
+  /// Only the first reason counts.
   fileprivate mutating func breakOff(_ error: FillError) {
     if case .broken = phase { return }
     phase = .broken(error)

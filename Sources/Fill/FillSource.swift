@@ -70,7 +70,7 @@ struct FillTarget: Sendable {
   let key: ObjectKey
   let isReplacement: Bool
 
-  /// What is written beside the object, so that a person who finds it later knows what it is.
+  /// The object's metadata, so that a person who finds it later knows what it is.
   var metadata: [(String, String)] {
     [("bloblo-digest", "\(digest)"), ("bloblo-size", String(size))]
   }

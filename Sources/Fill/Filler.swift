@@ -62,7 +62,7 @@ package final class Filler: Sendable {
     connections = ThreadPool(
       name: "upstream", threadLimit: limits.fills * 3, queueLimit: limits.fills
     ) { HTTPClient() }
-    // Nobody waits for what these do; somebody may wait for whom they would keep from a processor.
+    // No client waits for these threads, but clients may wait for the processors that they use.
     hashers = ThreadPool(name: "hash", threadLimit: limits.fills, queueLimit: .max) {
       Thread.giveWay()
     }

@@ -3,8 +3,8 @@ package import Registry
 package import S3
 
 extension ObjectHead {
-  /// Whether the object's bytes are those of a digest: by S3's checksum of all bytes, else by what a fill
-  /// wrote beside the object. `nil` when neither tells.
+  /// Whether the object's bytes have this digest: by S3's checksum of all bytes, else by the metadata that a fill
+  /// writes. `nil` when neither tells.
   package func isContent(of digest: Digest) -> Bool? {
     if digest.algorithm == .sha256, let sha256 {
       return Hex.decode(digest.encoded.span).map { Base64.string($0.span) } == sha256

@@ -2,7 +2,7 @@ internal import Glibc
 internal import HTTPTransport
 package import S3
 
-/// Tries again what S3 may do at the second time.
+/// Tries a request to S3 again that may succeed the next time.
 ///
 /// Source: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>
 package enum Retry {

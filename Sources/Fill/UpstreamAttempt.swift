@@ -3,8 +3,8 @@ internal import Registry
 
 /// One connection of a reading.
 ///
-/// libcurl reads much at once and hands it on by 16 KiB. What it has read is written in one piece: when it
-/// looks up from its work, and at the latest when there is as much as it reads at once.
+/// libcurl reads much at once and hands it on by 16 KiB. The pieces are written to the spool together: when libcurl
+/// calls its progress callback, and at the latest when there is as much as it reads at once.
 final class UpstreamAttempt: HTTPReceiver {
   /// What is to be asked for.
   struct Plan: Sendable {

@@ -3,14 +3,14 @@ internal import Registry
 
 /// A GET of a blob, over the redirects of the registry that may be followed.
 ///
-/// The registry is asked with all that the client sent; whoever it leads to hears nothing of that. A redirect's
-/// query may be a signature: no error repeats it.
+/// The registry gets all fields of the client; hosts that it redirects to get none. A redirect's query may be a
+/// signature, so no error repeats it.
 struct UpstreamGet {
   private static let hopLimit = 3
 
   /// With the client's fields.
   let request: HTTPRequest
-  /// Sent to whoever is asked.
+  /// Fields that each server gets.
   let added: [HTTPField]
   let hosts: FollowedHosts
 

@@ -1,9 +1,9 @@
 package import Primitives
 package import Registry
 
-/// A DELETE of a blob on its way through bloblo, and what its answer means for what is remembered.
+/// A DELETE of a blob that bloblo relays, and what its answer means for remembered proofs.
 package struct BlobDeletion: Sendable {
-  /// What became of the request.
+  /// The outcome of the request.
   package enum Outcome: Equatable, Sendable {
     /// The registry answered with this status.
     case answered(Int)
@@ -19,7 +19,7 @@ package struct BlobDeletion: Sendable {
 
   /// Forgets what the registry has deleted, or may have. Called before the client learns the answer.
   ///
-  /// A refusal changes nothing: else anyone could make bloblo forget.
+  /// A refusal changes nothing; otherwise anyone could make bloblo forget.
   ///
   /// - Parameters:
   ///   - locations: all that ask this registry.

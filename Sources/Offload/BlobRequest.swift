@@ -1,6 +1,6 @@
 package import Registry
 
-/// A client's request for one blob: what of it a decision is made of.
+/// A client's request for one blob: all that the decision needs of it.
 package struct BlobRequest: Sendable {
   package enum Method: Hashable, Sendable {
     case get, head
@@ -12,15 +12,15 @@ package struct BlobRequest: Sendable {
     case single
     /// Several ranges: S3 answers these with the whole object.
     case several
-    /// Something that is no byte range, or too many of them.
+    /// Not a byte range, or too many ranges.
     case other
   }
 
   package let method: Method
   package let question: Question
   package let range: Range
-  /// Whether the answer hangs on a validator (`If-None-Match` and the like): the registry's validators are
-  /// not S3's, so only the registry can judge.
+  /// Whether the request has a condition (`If-None-Match` and the like). Only the registry can judge it, since S3 has
+  /// other validators.
   package let isConditional: Bool
   /// The validator of `If-Range`. Source: RFC 9110 §13.1.5.
   package let ifRange: [UInt8]?

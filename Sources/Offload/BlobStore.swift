@@ -2,7 +2,7 @@ package import HTTPTransport
 package import Primitives
 package import Registry
 
-/// Who knows whether a client may read a blob.
+/// A source of proofs: the registry.
 package protocol ProofSource: Sendable {
   /// - Parameter http: the calling thread's own client.
   func prove(
@@ -12,7 +12,7 @@ package protocol ProofSource: Sendable {
 
 extension UpstreamRegistry: ProofSource {}
 
-/// Where blobs are kept for clients to read.
+/// A store that clients read blobs from: the bucket.
 package protocol BlobStore: Sendable {
   /// The blob's object, or `nil` when there is none.
   func find(
@@ -22,20 +22,20 @@ package protocol BlobStore: Sendable {
   /// Whether a URL, without its query, is that of the blob's object.
   func isObject(_ url: [UInt8], of digest: Digest) -> Bool
 
-  /// A URL that lets its bearer GET the blob's object for some minutes. Asks nobody.
+  /// A URL with which its holder can GET the blob's object for some minutes. Asks no server.
   func presign(_ digest: Digest, now: Moment) throws(BlobStoreError) -> SignedURL
 
-  /// Seconds by which our calendar is corrected for signatures now.
+  /// Seconds by which signatures correct this machine's clock.
   func clockCorrection(at now: Moment) -> Int64
 }
 
-/// Why the store did not answer; in words that hold no secret.
+/// Why the store did not answer, in words without a secret.
 package struct BlobStoreError: Error, Sendable, CustomStringConvertible {
   package let description: String
-  /// The store lives, and does not say whether it has this blob: as S3 does when it has none and the asker
+  /// The store answered 403: it does not say whether it has the blob. S3 does that for absent objects when the key
   /// may not list the bucket.
   package let isDenial: Bool
-  /// What it says of the store's being there.
+  /// What the error says about the store as a server, for the breaker.
   package let outcome: Breaker<Digest>.Outcome
 
   package init(

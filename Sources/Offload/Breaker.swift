@@ -1,8 +1,7 @@
 internal import Synchronization
 
-/// Decides whether a server may be asked. A status is an answer, whichever it is; only a server that gives
-/// none is left alone, and one thing of it (`Unit`: a repository, an object) that is not answered for is left
-/// alone by itself.
+/// Decides whether a server may be asked. Any status is an answer. A server that gives no answer is left alone for a
+/// while; so is a single `Unit` (a repository, an object) that gets no answer.
 ///
 /// Source: Nygard, "Release It!", "Circuit Breaker".
 package struct Breaker<Unit: Hashable & Sendable>: Sendable {
@@ -38,7 +37,7 @@ package struct Breaker<Unit: Hashable & Sendable>: Sendable {
 
   package init() {}
 
-  /// Whether the server as a whole is known not to answer. The first request after a rest is told `false`.
+  /// Whether the server as a whole does not answer. The first request after a pause gets `false`, and asks.
   package mutating func isOpen(at now: Int64) -> Bool {
     guard isServerBad else { return false }
     guard now >= serverRestEnd else { return true }
@@ -47,7 +46,7 @@ package struct Breaker<Unit: Hashable & Sendable>: Sendable {
     return false
   }
 
-  /// Whether the server as a whole is known not to answer; takes no turn to ask.
+  /// Whether the server as a whole does not answer; without a turn to ask.
   package func isResting(at now: Int64) -> Bool { isServerBad && now < serverRestEnd }
 
   /// Whether the server was found not to answer and has not answered since.
@@ -56,7 +55,7 @@ package struct Breaker<Unit: Hashable & Sendable>: Sendable {
   /// Whether neither the server nor any unit of it rests.
   var isUntroubled: Bool { !isServerBad && units.isEmpty }
 
-  /// Whether this unit may not be asked about now. The first request after a rest is told `false`.
+  /// Whether this unit may not be asked about now. The first request after a pause gets `false`, and asks.
   package mutating func isOpen(for unit: Unit, at now: Int64) -> Bool {
     if isOpen(at: now) { return true }
     guard let rest = units[unit] else { return false }
@@ -103,9 +102,9 @@ package struct Breaker<Unit: Hashable & Sendable>: Sendable {
   }
 }
 
-/// What is known of a server's being there, shared by all that ask it.
+/// Whether a server answers, shared by all that use it.
 package final class ServerWatch<Unit: Hashable & Sendable>: Sendable {
-  /// What was heard longer ago says nothing of now, in milliseconds.
+  /// An older answer says nothing about now, in milliseconds.
   private static var silence: Int64 { 3000 }
   /// A look that takes longer is a sign that clients would wait, too; in milliseconds.
   private static var suspicion: Int64 { 1000 }
@@ -154,14 +153,13 @@ package final class ServerWatch<Unit: Hashable & Sendable>: Sendable {
     return change { isSuspect($0, at: now) || $0.breaker.isOpen(for: unit, at: now) }
   }
 
-  /// Whether nothing has been heard of the server lately, so that what is remembered of it says nothing of
-  /// its being there.
+  /// Whether the server has not answered for a while, so that remembered objects don't show that it works.
   package func isSilent(at now: Int64) -> Bool {
     now - contact.load(ordering: .relaxed) > Self.silence
   }
 
-  /// The same, and `true` for one asker, who then asks. If that takes long, the others do not go on as if
-  /// the server were there.
+  /// The same, and `true` for one caller, which then asks. If its question takes long, the other callers do not act
+  /// as if the server worked.
   package func takeSilence(at now: Int64) -> Bool {
     change { state in
       guard isSilent(at: now) else { return false }

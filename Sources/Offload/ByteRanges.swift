@@ -2,7 +2,7 @@
 ///
 /// Source: RFC 9110 §14.2, §15.3.7.2.
 package struct ByteRanges: Sendable {
-  /// More are the registry's to answer: they cost more than they bring.
+  /// Requests with more ranges pass: they cost more than they save.
   package static let limit = 64
 
   private let ranges: [ByteRange]

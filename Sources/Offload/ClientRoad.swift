@@ -1,10 +1,10 @@
-/// A way by which clients get to objects: the bucket, its public endpoint or CloudFront, and the key that signs.
-/// It is judged by what a client's own GET of one byte meets.
+/// The way from clients to objects: the bucket, its public endpoint or CloudFront, and the key that signs. It is
+/// judged by a GET of one byte, as a client sends it.
 package struct ClientRoad: Sendable {
   /// What such a GET met.
   package enum Outcome: Sendable, Equatable {
     case good
-    /// The object is not there or can't be read, or is another than was found: its own matter.
+    /// The object is absent, can't be read, or is another one than before: the object is at fault.
     case objectGone
     /// An answer that is no object: a refusal, or trouble of the server. With another object it may be
     /// otherwise, unless it is about the key that signed.
@@ -64,7 +64,7 @@ package struct ClientRoad: Sendable {
     stops.insert(stop, at: 0)
   }
 
-  /// Why no client is sent by it now, though one would be; `nil` when nothing is against it.
+  /// Why bloblo sends no client there now; `nil` when the road works.
   package mutating func trouble(at now: Int64) -> String? {
     lastUse = now
     if case .bad(let words) = state { return words }
@@ -72,7 +72,7 @@ package struct ClientRoad: Sendable {
     return "no answer yet, for more than a second"
   }
 
-  /// Whether nothing is against sending clients by it.
+  /// Whether bloblo may send clients there.
   var isWell: Bool { if case .bad = state { false } else { lookStart == nil } }
 
   /// A client would be sent by it.
@@ -98,13 +98,13 @@ package struct ClientRoad: Sendable {
 
   /// Ends a look by what was met at these objects, one after the other, each another.
   ///
-  /// - Returns: the objects that clients can't read though the road is well.
+  /// - Returns: the objects that clients can't read though the road works.
   package mutating func endLook(_ met: [(stop: Stop?, outcome: Outcome)]) -> [Stop] {
     lookStart = nil
     return hear(met)
   }
 
-  /// The same, for a look beside the road's own.
+  /// The same, for a look other than the road's own.
   package mutating func hear(_ met: [(stop: Stop?, outcome: Outcome)]) -> [Stop] {
     for (_, outcome) in met {
       if case .unreachable(let words) = outcome {
@@ -129,7 +129,7 @@ package struct ClientRoad: Sendable {
     return unreadable
   }
 
-  /// Whether it needs another object to tell whose matter an outcome is.
+  /// Whether a look at another object is needed to tell whether road or object is at fault.
   package static func needsAnother(_ outcome: Outcome) -> Bool {
     switch outcome {
     case .good, .unreachable: false
@@ -138,8 +138,8 @@ package struct ClientRoad: Sendable {
     }
   }
 
-  /// Two objects in a row are the road's matter; and one is that has no other beside it, if it is the key's, or
-  /// trouble of the server.
+  /// The road is at fault after two objects in a row, or after one if there is no other to compare it with and the
+  /// key or the server is the reason.
   private mutating func troubleOfAll(_ met: [(stop: Stop?, outcome: Outcome)]) -> String? {
     var words: [String] = []
     var refused = Set(doubt.map { [$0] } ?? [])

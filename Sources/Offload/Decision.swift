@@ -1,10 +1,10 @@
 package import Registry
 
-/// What becomes of a request for a blob; its cases are the leaves of the flowchart in docs/requests.md.
+/// The decision on a request for a blob. The cases are the leaves of the flowchart in docs/requests.md.
 package enum Decision: Sendable {
   /// The registry answers.
   case pass(PassReason)
-  /// A HEAD is answered with what upstream said of the blob.
+  /// bloblo answers a HEAD with upstream's fields.
   case answer(BlobProof, size: Int64)
   /// The client is sent to the bucket, for a blob of this many bytes.
   case redirect(location: [UInt8], size: Int64)
@@ -12,15 +12,15 @@ package enum Decision: Sendable {
   case accelerate(BlobProof, url: [UInt8], size: Int64)
   /// Several ranges of a blob of this size are read from the bucket for the client.
   case multipart(BlobProof, size: Int64)
-  /// The client may read the blob, and the bucket has none, or a wrong one (`replacing`). The size is `nil` when only
-  /// the registry's answer to the reading will tell it.
+  /// The client may read the blob, and the bucket lacks it or has a wrong object (`replacing`). The size is `nil`
+  /// when upstream states it only when the blob is read.
   case fill(BlobProof, size: Int64?, replacing: WrongObject?)
 }
 
-/// An object that can't be the blob under whose key it stands.
+/// An object that is not the blob that its key names.
 package struct WrongObject: Sendable, Equatable {
   package let size: Int64
-  /// `nil` for one that has the wrong size, and nothing else is known to be wrong.
+  /// `nil` when only the size is wrong.
   package let defect: StoredBlob.Defect?
 
   package init(size: Int64, defect: StoredBlob.Defect? = nil) {
@@ -63,23 +63,23 @@ package enum PassReason: Sendable, Equatable {
   case smallBlob
   /// The bucket did not say whether it has the blob, or no URL could be signed.
   case store(String)
-  /// The bucket answers us, and not clients: what they would meet there.
+  /// The bucket answers bloblo but not clients; with what clients would meet.
   case road(String)
   /// The web server could not read the object that it was sent to: what it met.
   case unread(String)
-  /// The bucket does not let us know whether it has the blob.
+  /// The bucket does not tell bloblo whether it has the blob.
   case storeDenied(String)
-  /// `BLOBLO_DELIVERY=accelerate`, and no web server that could.
+  /// `BLOBLO_DELIVERY=accelerate`, but this web server can't read the bucket.
   case noAcceleration
   /// The signed URL is longer than the web server takes.
   case longURL
-  /// All threads that may wait are waiting.
+  /// All threads or connections are in use.
   case busy
   /// The blob is not in the bucket, and this request can't be the one that brings it there.
   case cold(ColdReason)
 }
 
-/// Why a cold blob is not read through us.
+/// Why bloblo does not read a cold blob for this client.
 package enum ColdReason: Sendable, Equatable {
   /// `BLOBLO_FILL=off`.
   case fillIsOff

@@ -1,6 +1,6 @@
 package import Registry
 
-/// What upstream and the bucket said to a question. Those who asked the same at the same time share it.
+/// What upstream and the bucket answered about a blob. Requests that ask for the same at the same time share it.
 package struct Finding: Sendable {
   package enum Answer: Sendable {
     case proven(BlobProof)
@@ -12,7 +12,7 @@ package struct Finding: Sendable {
     case unasked
     case presence(Presence)
     case failed(String)
-    /// It lives, and does not say.
+    /// It answered 403: whether it has the blob is unknown.
     case denied(String)
   }
 
@@ -30,10 +30,10 @@ package struct Finding: Sendable {
     }
   }
 
-  /// Whether upstream, or memory, has proved the blob.
+  /// Whether upstream or a remembered proof allows the read.
   package var isProven: Bool { if case .proven = answer { true } else { false } }
 
-  /// Completes it by a look into the bucket.
+  /// Adds what a look into the bucket has found.
   package func completed(by look: Look) -> Finding {
     var whole = self
     whole.store = look.store
@@ -42,20 +42,20 @@ package struct Finding: Sendable {
   }
 }
 
-/// What the bucket said of a blob. All who needed to know at the same time share it.
+/// What the bucket answered about a blob. Requests that need it at the same time share it.
 package struct Look: Sendable {
   package let store: Finding.Store
   /// How long it took.
   package let time: Duration
 
-  /// The object, if it is there and nothing is known against it.
+  /// The object, if it exists and nothing is wrong with it.
   package var readable: StoredBlob? {
     guard case .presence(.present(let blob, _)) = store, blob.defect == nil else { return nil }
     return blob
   }
 }
 
-/// What it took to find something out: for the log and the figures, never for a decision.
+/// How the answers were found, for the log and the figures, never for a decision.
 package struct Trace: Sendable {
   /// The status of upstream's answer; `nil` when it was not asked, or did not answer.
   package var upstreamStatus: Int?

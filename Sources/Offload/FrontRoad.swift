@@ -1,9 +1,8 @@
 internal import Synchronization
 
-/// Whether the web server can read the bucket, as far as it has said (`BLOBLO_DELIVERY=accelerate`).
+/// Whether the web server can read the bucket, as far as it has reported (`BLOBLO_DELIVERY=accelerate`).
 ///
-/// bloblo sees the bucket from its own place: a name that only the web server resolved long ago, a firewall or an
-/// authority that only it lacks, nobody else can tell.
+/// Only the web server can tell: it may have resolved a name long ago, be behind a firewall, or lack an authority.
 package struct FrontRoad: Sendable {
   /// All in milliseconds.
   static var shortestRest: Int64 { 10_000 }
@@ -13,13 +12,13 @@ package struct FrontRoad: Sendable {
 
   private var words: String?
   private var rest: Int64 = shortestRest
-  /// Until when no request is sent there, `Moment.steady`.
+  /// Until when bloblo sends no request there, `Moment.steady`.
   private var restEnd: Int64 = .min
   private var isTried = false
 
   package init() {}
 
-  /// The web server got no bytes, for a reason that is no object's own.
+  /// The web server got no bytes, and no single object is the reason.
   package mutating func fail(_ words: String, at now: Int64) {
     // Requests that were on their way when it began to rest say nothing new.
     if self.words == nil {
@@ -32,16 +31,16 @@ package struct FrontRoad: Sendable {
     isTried = false
   }
 
-  /// Why no request is sent there now; `nil` when nothing is against it.
+  /// Why bloblo sends no request there now; `nil` when nothing is wrong.
   package mutating func trouble(at now: Int64) -> String? {
     guard let words else { return nil }
     if now < restEnd { return words }
-    // The one that tried has not come back.
+    // The request that tried has not returned.
     if isTried { self.words = nil }
     return nil
   }
 
-  /// A request is sent there: the first after a rest, which others wait for.
+  /// Notes that a request is sent there: the first after a pause, for which others wait.
   package mutating func use(at now: Int64) {
     guard words != nil, now >= restEnd, !isTried else { return }
     isTried = true
@@ -49,7 +48,7 @@ package struct FrontRoad: Sendable {
   }
 }
 
-/// A web server's road that is asked by many threads.
+/// A web server's road, for many threads.
 final class FrontRoadWatch: Sendable {
   private let road = Mutex(FrontRoad())
 

@@ -2,10 +2,10 @@ package import HTTPTransport
 package import Primitives
 package import Registry
 
-/// Decides what becomes of a request, by what is remembered, and else by asking upstream and the bucket.
+/// Decides on a request: by what is remembered, or else by asking upstream and the bucket.
 ///
-/// The order is that of docs/requests.md: parse (done: there is a `BlobRequest`), proof, HEAD, presence, redirect or
-/// fill. Doubt, at any step, is a pass.
+/// The order is that of docs/requests.md: parse (already done: there is a `BlobRequest`), proof, HEAD, presence,
+/// redirect or fill. Doubt at any step is a pass.
 package struct OffloadEngine: Sendable {
   package struct Policy: Sendable {
     package var delivery: Delivery
@@ -42,7 +42,7 @@ package struct OffloadEngine: Sendable {
     self.road = road
   }
 
-  /// What can be decided without asking anyone; `nil` when someone must be asked. Never waits.
+  /// Decides without asking a server, if it can; `nil` when a server must be asked. Never waits.
   package func decideAtOnce(_ request: BlobRequest, at now: Moment) -> Decision? {
     if policy.delivery == .pass { return .pass(.delivery) }
     if request.isConditional { return .pass(.conditional) }
@@ -50,38 +50,38 @@ package struct OffloadEngine: Sendable {
     case (_, .other), (.head, .single), (.head, .several): return .pass(.range)
     case (.get, .whole), (.get, .single), (.get, .several), (.head, .whole): break
     }
-    // Without the bucket a GET comes to nothing: upstream need not be asked twice.
+    // Without the bucket a GET must pass, so there is no need to ask upstream twice.
     if request.method == .get, let reason = storeTrouble(request, at: now) { return .pass(reason) }
-    // A client decides by a HEAD whether it must push: only the registry's answer of now is good enough.
+    // A client decides by a HEAD whether it must push, so only the registry's current answer is good enough.
     guard request.method == .get,
       let proof = memories.proofs.proof(for: request.question, at: now)
     else { return decideWithoutUpstream(request, at: now) }
     return decideAtOnce(request, proof, at: now)
   }
 
-  /// Whether only the bucket must be asked: an upstream that stalls is no reason to make such a request
-  /// wait with those that it stalls.
+  /// Whether only the bucket must be asked. Such a request must not wait with others for a slow upstream.
   package func isProven(_ request: BlobRequest, at now: Moment) -> Bool {
     request.method == .get && memories.proofs.isProven(request.question, at: now)
   }
 
-  /// Whether what upstream says of one blob tells an asker, or all who read the repository, of others.
+  /// Whether upstream's answer about one blob also tells about other blobs, or other clients
+  /// (`BLOBLO_PROOF_SCOPE=repository`).
   package var areRepositoriesProved: Bool { memories.lives.scope == .repository }
 
-  /// Whether the request's asker is known to read its repository.
+  /// Whether the client is known to read the repository.
   package func isReader(_ request: BlobRequest, at now: Moment) -> Bool {
     memories.proofs.isReader(request.question, at: now)
   }
 
-  /// Whether the request may wait for the answer to an equal one that was asked before.
+  /// Whether the request may share the answer to an equal, earlier question.
   ///
-  /// Not a HEAD, and not just after a deletion: that question may be from before it.
+  /// Not a HEAD, and not just after a deletion: the earlier question may be from before it.
   package func mayShareAnswer(_ request: BlobRequest, at now: Moment) -> Bool {
     memories.lives.proof > .zero && request.method == .get
       && !memories.proofs.isDeletedLately(request.question, at: now)
   }
 
-  /// No client waits for an upstream that is known not to answer.
+  /// No client waits for an upstream that does not answer.
   private func decideWithoutUpstream(_ request: BlobRequest, at now: Moment) -> Decision? {
     guard watches.upstream.isKnownBad(request.path.name, at: now.steady),
       staleProof(request, at: now) == nil
@@ -172,7 +172,7 @@ package struct OffloadEngine: Sendable {
     return Finding(stale(request, now, or: .unreachable(Self.restWords)), Trace())
   }
 
-  /// Takes upstream's answer into memory.
+  /// Remembers upstream's answer.
   ///
   /// - Parameters:
   ///   - time: how long the question took.
@@ -210,14 +210,14 @@ package struct OffloadEngine: Sendable {
     }
   }
 
-  /// What is known without asking upstream, for a request that `isProven`.
+  /// The remembered proof, for a request that `isProven`.
   package func recall(_ request: BlobRequest, at now: Moment) -> Finding? {
     guard request.method == .get, let proof = memories.proofs.proof(for: request.question, at: now)
     else { return nil }
     return Finding(.success(proof), Trace())
   }
 
-  /// Completes a finding by what is remembered of the bucket.
+  /// Adds what is remembered about the bucket.
   ///
   /// - Returns: `nil` when the bucket must be looked at.
   package func complete(
@@ -234,7 +234,7 @@ package struct OffloadEngine: Sendable {
     return finding
   }
 
-  /// Whether those who need to know of the same blob at the same time may share a look.
+  /// Whether requests for the same blob may share a look.
   package var areLooksShared: Bool { memories.lives.presence > .zero }
 
   /// Looks into the bucket, and waits for it.
@@ -248,7 +248,7 @@ package struct OffloadEngine: Sendable {
     return Look(store: store, time: ContinuousClock.now - start)
   }
 
-  /// Decides by what was found.
+  /// Decides by the answers of upstream and bucket.
   package func decide(_ request: BlobRequest, by finding: Finding, at now: Moment) -> Decision {
     let proof: BlobProof
     switch finding.answer {
@@ -279,7 +279,7 @@ package struct OffloadEngine: Sendable {
     memories.knownSize(of: request.question, at: .now())
   }
 
-  /// A blob's size has been learnt: it never changes.
+  /// Remembers a blob's size, which never changes.
   package func learn(size: Int64, of digest: Digest) { sizes.learn(size, of: digest) }
 
   /// Whether the object may be given for the blob: one of the right size, or without a known size one that is
@@ -291,7 +291,7 @@ package struct OffloadEngine: Sendable {
       || proof.target.map { store.isObject($0, of: request.path.digest) } ?? false
   }
 
-  /// A blob has just come into the bucket.
+  /// Remembers that a blob has just come into the bucket.
   package func remember(
     _ blob: StoredBlob, of digest: Digest, in location: LocationID, at now: Moment
   ) {
@@ -299,7 +299,7 @@ package struct OffloadEngine: Sendable {
       .present(blob, nil), of: BlobKey(location: location, digest: digest), lookedAt: now)
   }
 
-  /// A blob has come into the bucket, for whichever location: a cached absence no longer holds.
+  /// Forgets a remembered absence, since a fill of any location has put the blob into the bucket.
   package func forgetAbsence(of digest: Digest, in location: LocationID, at now: Moment) {
     let key = BlobKey(location: location, digest: digest)
     guard case .absent? = memories.object(key, at: now)?.presence else { return }
@@ -392,10 +392,10 @@ package struct OffloadEngine: Sendable {
     }
   }
 
-  /// Clients could not read an object. Looks at it; if that calls it well, no client is sent to it while it is
+  /// Looks at an object that clients could not read. If the look finds it, no client is sent to it while that is
   /// remembered.
   ///
-  /// - Returns: what is known of it then.
+  /// - Returns: the result of the look.
   @discardableResult
   package func markUnreadable(_ key: BlobKey, by http: inout HTTPClient, at now: Moment) -> Look {
     let look = look(at: key, by: &http, at: now)
@@ -410,7 +410,7 @@ package struct OffloadEngine: Sendable {
 
   // MARK: the web server's reading
 
-  /// What the web server could not read, by a URL that it has from here.
+  /// Finds the object that the web server could not read, by the URL that it got from this location.
   ///
   /// - Parameter target: path and query of that URL.
   /// - Returns: the object's size; `nil` when no such URL is given now, and nothing can be learnt.
@@ -425,17 +425,17 @@ package struct OffloadEngine: Sendable {
     return blob.size
   }
 
-  /// A reader met an error: the next request looks at the object anew.
+  /// Forgets an object after a reader's error: the next request looks at it again.
   package func forgetUnread(_ digest: Digest, in id: LocationID) {
     memories.forgetPresence(of: BlobKey(location: id, digest: digest))
   }
 
-  /// The web server got no answer, or one of a server in trouble: blobs pass for a while.
+  /// Lets blobs pass for a while, since the web server got no answer or a 5xx.
   package func rest(fromFront words: String, at now: Moment) {
     frontRoad.fail(words, at: now.steady)
   }
 
-  /// Why the web server is not sent to the bucket now.
+  /// Why bloblo does not send the web server to the bucket now.
   package func frontTrouble(at now: Moment) -> String? {
     policy.delivery == .accelerate ? frontRoad.trouble(at: now.steady) : nil
   }
@@ -443,7 +443,7 @@ package struct OffloadEngine: Sendable {
   private static let restWords = "it did not answer; it is left alone for some seconds"
 }
 
-/// What is known of the servers' being there, shared by all locations that ask them.
+/// Whether the servers answer, shared by all locations that use them.
 package struct Watches: Sendable {
   package let upstream: ServerWatch<RepositoryName>
   package let store: ServerWatch<Digest>
@@ -457,7 +457,7 @@ package struct Watches: Sendable {
   }
 }
 
-/// How a blob that is in the bucket gets to the client.
+/// How a blob in the bucket gets to the client.
 package enum Delivery: String, Sendable, CaseIterable {
   case redirect
   case accelerate
@@ -498,7 +498,7 @@ extension Presence {
 }
 
 extension Unproven {
-  /// Whether upstream is in trouble, and has not said anything about this client.
+  /// Whether upstream fails as a server, and says nothing about this client.
   fileprivate var isTrouble: Bool {
     switch self {
     case .unconnected, .unreachable, .unasked: true

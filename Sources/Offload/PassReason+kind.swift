@@ -1,7 +1,7 @@
 internal import Registry
 
 extension PassReason {
-  /// A reason without what differs from request to request: figures are counted by it.
+  /// A reason without the details of the request. Metrics count by it.
   package enum Kind: Int, Sendable, CaseIterable {
     case notABlobRequest, loop, deletion, notRemembered, wrongParams, requestBody, delivery,
       switchedOff
@@ -14,7 +14,7 @@ extension PassReason {
       busy
     case coldFillIsOff, coldBackground, coldRange, coldRedirect, coldLimit, coldUpstream
 
-    /// What logs and figures call it.
+    /// Its name in logs and metrics.
     package var word: String {
       switch self {
       case .notABlobRequest: "not-a-blob-request"
@@ -93,7 +93,7 @@ extension PassReason {
     }
   }
 
-  /// What was said about it, beyond its kind; no secret is in it.
+  /// Details for the log, without a secret.
   package var words: String? {
     switch self {
     case .store(let words), .road(let words), .unread(let words), .storeDenied(let words),

@@ -2,7 +2,7 @@ internal import Synchronization
 
 /// A road that locations share.
 ///
-/// While nothing is against it, a request that goes by it takes no lock.
+/// While the road works, a request takes no lock.
 package final class RoadWatch: Sendable {
   /// How many clients' objects are noted between two looks: a look asks for the last ones only.
   private static var noteLimit: Int { 64 }
@@ -27,7 +27,7 @@ package final class RoadWatch: Sendable {
 
   package init() {}
 
-  /// A client is sent by it; or would be, if nothing were against it.
+  /// Notes that a client is sent there, or would be if the road worked.
   package func use(_ stop: @autoclosure () -> ClientRoad.Stop, at now: Int64) {
     guard notesLeft.load(ordering: .relaxed) > 0 else { return }
     notesLeft.wrappingSubtract(1, ordering: .relaxed)
@@ -61,7 +61,7 @@ package final class RoadWatch: Sendable {
     road.withLock { $0.stops.filter { $0.key != key } }
   }
 
-  /// What was met at objects beside the road's own looks; see `ClientRoad.endLook`.
+  /// Takes in what other looks have met at objects; see `ClientRoad.endLook`.
   package func hear(_ met: [(stop: ClientRoad.Stop?, outcome: ClientRoad.Outcome)])
     -> [ClientRoad.Stop]
   {

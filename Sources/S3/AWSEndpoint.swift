@@ -4,7 +4,7 @@
 package struct AWSEndpointOptions: Hashable, Sendable {
   /// With modules validated after FIPS 140: `AWS_USE_FIPS_ENDPOINT`.
   package var isFIPS: Bool
-  /// IPv6 beside IPv4: `AWS_USE_DUALSTACK_ENDPOINT`.
+  /// IPv6 and IPv4: `AWS_USE_DUALSTACK_ENDPOINT`.
   package var isDualStack: Bool
   /// By way of CloudFront's edges; the bucket must have it switched on.
   package var isAccelerated: Bool

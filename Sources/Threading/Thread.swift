@@ -39,7 +39,7 @@ package struct Thread: Sendable {
     pthread_join(handle, nil)
   }
 
-  /// Lets the thread go: nobody will wait for its end.
+  /// Lets the thread end by itself, without a `join`.
   package func detach() {
     pthread_detach(handle)
   }

@@ -98,7 +98,7 @@ package final class ThreadPool<Context: ~Copyable>: Sendable {
       state.threads -= 1
       state.idle -= 1
       guard state.threads == 0 else { return true }
-      // Others may have come behind it, whom a later thread will serve.
+      // Other jobs may wait behind it; a later thread takes them.
       return !state.jobs.remove(where: { $0.id == id })
     }
   }

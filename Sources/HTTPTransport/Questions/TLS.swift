@@ -1,8 +1,7 @@
 internal import CTLS
 internal import Glibc
 
-/// What TLS connections to one server have in common: whom to trust, and the session that the next one
-/// resumes.
+/// What TLS connections to one server share: the authorities to trust, and the session that the next one resumes.
 @safe
 final class TLSContext {
   fileprivate let raw: OpaquePointer

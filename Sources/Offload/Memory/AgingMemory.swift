@@ -1,11 +1,11 @@
 internal import Primitives
 internal import Synchronization
 
-/// A bounded memory of values that are good for a time.
+/// A bounded cache of values that each hold for a time.
 ///
-/// A full one forgets its oldest entry, unless that was used since it was last looked at: then it goes to
-/// the end of the queue (the CLOCK algorithm, Corbató 1968). Nothing is ever swept: an entry whose time is
-/// over is a miss, and its place is taken in its turn. Split in shards, so that threads rarely meet.
+/// A full cache evicts its oldest entry, unless that was used since the last time: then it goes to the end of the
+/// queue (the CLOCK algorithm, Corbató 1968). Nothing is swept: an expired entry is a miss and is evicted in its
+/// turn. The cache is split into shards, so that threads rarely meet.
 final class AgingMemory<Key: Spread & Sendable, Value: Sendable>: Sendable {
   /// A power of two.
   private static var shardCount: Int { 16 }
@@ -19,10 +19,10 @@ final class AgingMemory<Key: Spread & Sendable, Value: Sendable>: Sendable {
     shards = (0..<Self.shardCount).map { _ in Locked(MemoryShard()) }
   }
 
-  /// The value of `key`, if there is one and its time is not over.
+  /// The value of `key`, unless it has expired.
   func value(of key: Key, at now: Int64) -> Value? { use(key, at: now) { $0 } }
 
-  /// The same, for who changes it: its time stays what it was.
+  /// The same, for a caller that changes the value; its time stays the same.
   func use<Result>(_ key: Key, at now: Int64, _ body: (inout Value) -> Result) -> Result? {
     shard(of: key).state.withLock { shard in
       guard let index = shard.entries.index(forKey: key), shard.entries.values[index].end > now
@@ -36,7 +36,7 @@ final class AgingMemory<Key: Spread & Sendable, Value: Sendable>: Sendable {
     }
   }
 
-  /// The same, for who only looks on: nothing is counted.
+  /// The same, without counting a hit or a miss.
   func peek(_ key: Key, at now: Int64) -> Value? {
     shard(of: key).state.withLock { shard in
       guard let entry = shard.entries[key], entry.end > now else { return nil }
@@ -54,7 +54,7 @@ final class AgingMemory<Key: Spread & Sendable, Value: Sendable>: Sendable {
     }
   }
 
-  /// Ends the time of `key`'s value.
+  /// Expires `key`'s value.
   func forget(_ key: Key) {
     shard(of: key).state.withLock { shard in
       guard let index = shard.entries.index(forKey: key) else { return }
@@ -62,7 +62,7 @@ final class AgingMemory<Key: Spread & Sendable, Value: Sendable>: Sendable {
     }
   }
 
-  /// Ends the time of all values whose keys are meant. Looks at every one.
+  /// Expires all values whose keys match. Goes through every entry.
   func forget(where isMeant: (Key) -> Bool) {
     for shard in shards {
       shard.state.withLock { shard in
@@ -124,16 +124,16 @@ private struct MemoryShard<Key: Hashable & Sendable, Value: Sendable>: Sendable 
   }
 }
 
-/// How a memory fares.
+/// The counters of a cache.
 package struct MemoryCounts: Sendable, Equatable {
   package var entries = 0
   package var hits = 0
   package var misses = 0
-  /// Entries that had to go before their time was over.
+  /// Entries that were evicted before they expired.
   package var evictions = 0
 }
 
-/// A key that knows, without being hashed, which shard is its own.
+/// A key that chooses its shard without being hashed.
 package protocol Spread: Hashable {
   /// Any bits that are spread evenly, the lowest at least.
   var spread: UInt64 { get }

@@ -4,7 +4,7 @@ package import Registry
 
 /// Whole answers of upstream, each for one asker, host and request target: pings and tokens.
 ///
-/// Only what allowed something is kept; bounded by number and by the size of a body.
+/// Keeps only answers with status 200; bounded by their number and by the size of a body.
 package final class AnswerMemory: Sendable {
   package struct Key: Spread, Sendable {
     let location: LocationID
@@ -19,7 +19,7 @@ package final class AnswerMemory: Sendable {
     package var spread: UInt64 { asker.low }
   }
 
-  /// A larger body is not remembered, in bytes.
+  /// The largest body that is remembered, in bytes.
   package static let bodyLimit = 16 << 10
 
   private struct Remembered: Sendable {
@@ -59,8 +59,8 @@ package final class AnswerMemory: Sendable {
     keep(Remembered(answer: answer, token: nil, since: now), to: key, end)
   }
 
-  /// Keeps a token for half of its life, while clients can be told what is left of it: whoever gets it
-  /// last still has the other half to use it.
+  /// Keeps a token for half of its life, if its answer can say what is left of it. The last client that gets it still
+  /// has the other half.
   ///
   /// - Parameter now: when it was asked for.
   package func keep(_ answer: HTTPResponse, _ token: TokenResponse, to key: Key, at now: Moment) {

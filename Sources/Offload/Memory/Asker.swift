@@ -1,12 +1,12 @@
 package import Registry
 
-/// Who asks, and by which way: all of a client's request that goes upstream and that a registry may judge
-/// by, as 128 bits of a keyed hash. The credential itself is not kept.
+/// Identifies a client to the registry: 128 bits of a keyed hash of all that goes upstream with its request. The
+/// credential itself is not kept.
 package struct Asker: Hashable, Sendable {
   private let high: UInt64
   let low: UInt64
 
-  /// - Parameter hash: 16 bytes or more of a keyed hash that nobody outside can compute.
+  /// - Parameter hash: 16 bytes or more of a hash under a secret key.
   package init(_ hash: Span<UInt8>) {
     precondition(hash.count >= 16)
     var words: (UInt64, UInt64) = (0, 0)
@@ -33,7 +33,7 @@ package struct Question: Spread, Sendable {
   }
 }
 
-/// Which registry and bucket a request is for: what is remembered of one is never used for another.
+/// Identifies a location. Nothing that is remembered for one is used for another.
 package struct LocationID: Sendable {
   private let number: UInt32
   package let registry: RegistryID
@@ -53,11 +53,11 @@ extension LocationID: Hashable {
   package func hash(into hasher: inout Hasher) { hasher.combine(number) }
 }
 
-/// Which registry a location asks: several may ask the same one, and hear of each other's deletions.
+/// Identifies the registry of a location. Locations with the same registry share deletions.
 package struct RegistryID: Hashable, Sendable {
   private let number: Int
 
-  /// - Parameter url: of the upstream. Two of the same number only forget more than they must.
+  /// - Parameter url: of the upstream. If two registries get the same number, bloblo only forgets more than it must.
   package init(url: String) { number = url.hashValue }
 }
 

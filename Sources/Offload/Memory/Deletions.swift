@@ -1,10 +1,11 @@
 internal import Registry
 internal import Synchronization
 
-/// When blobs were last deleted through bloblo. What was learnt of such a blob before is void, for everybody.
+/// Remembers when blobs were last deleted through bloblo. Anything learnt about such a blob before is void, for every
+/// client.
 ///
-/// The table has a fixed size, and blobs that share a place share their deletions: then a proof is void that
-/// need not be, and bloblo asks the registry once more. Nothing is evicted, so no deletion is forgotten.
+/// The table has a fixed size, and blobs that share a place share their deletions. Then bloblo may drop a proof
+/// needlessly, and asks the registry once more. Nothing is evicted, so no deletion is forgotten.
 final class Deletions: Sendable {
   private static var placeCount: Int { 2048 }
   /// So far back that a life can be added to it.

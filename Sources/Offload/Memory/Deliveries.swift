@@ -3,10 +3,10 @@ internal import Primitives
 internal import Registry
 internal import Synchronization
 
-/// When clients were last sent to the bucket, and for which bytes.
+/// Remembers when clients were last sent to the bucket, and for which bytes.
 ///
-/// A table of a fixed size, four places to a row: to note a delivery is to store a number. Two deliveries that are
-/// taken for one cost a look, and nothing else; where more than four fall into a row, the oldest is forgotten.
+/// A table of a fixed size with four places in a row: noting a delivery stores one number. Two deliveries that look
+/// the same cost one needless look; a fifth in a row replaces the oldest.
 @safe
 final class Deliveries: Sendable {
   /// A delivery in a place: 32 bits that tell it from others, and 32 of `Moment.steady`. 0 where there is none.
@@ -26,7 +26,7 @@ final class Deliveries: Sendable {
   init(limit: Int) {
     let limit = 1 << (Int.bitWidth - (max(Self.rowPlaces, limit) - 1).leadingZeroBitCount)
     rowMask = limit / Self.rowPlaces - 1
-    // Zeros that the kernel gives take no memory until they are written to, hence not one after the other.
+    // calloc's zeros take no memory until they are written to, so no place is written here.
     guard let zeros = unsafe calloc(limit, MemoryLayout<Place>.stride) else {
       preconditionFailure("out of memory")
     }

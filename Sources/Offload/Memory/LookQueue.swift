@@ -13,7 +13,7 @@ package struct BlobKey: Spread, Sendable {
   }
 }
 
-/// Which objects are to be looked at again, the most urgent first. No more are kept than a memory has.
+/// The objects to look at again, the most urgent first.
 struct LookQueue: Sendable {
   private struct Entry: Sendable {
     let key: BlobKey
@@ -45,7 +45,7 @@ struct LookQueue: Sendable {
   }
 }
 
-/// So many turns a second at most, and never more than that at once.
+/// Limits something to a number of times a second.
 package struct Pace: Sendable {
   private let perSecond: Int64
   /// Thousandths of turns that are left.
@@ -59,7 +59,7 @@ package struct Pace: Sendable {
     since = now
   }
 
-  /// Whether there is a turn now; it is taken.
+  /// Takes a turn, if there is one now.
   package mutating func take(at now: Int64) -> Bool {
     left = min(1000, left + (now - since) * perSecond)
     since = now

@@ -2,9 +2,10 @@ package import Primitives
 package import Registry
 internal import Synchronization
 
-/// What is remembered between requests, of all locations; bounded, and only of what was allowed.
+/// All that bloblo remembers between requests, of all locations: proofs, objects, deliveries. It is bounded, and
+/// holds no refusals.
 package final class Memories: Sendable {
-  /// How long, and by what, things are remembered. Zero is not at all.
+  /// How long each thing is remembered. Zero means not at all.
   package struct Lives: Sendable {
     /// `BLOBLO_PROOF_TTL`
     package var proof: Duration
@@ -25,9 +26,9 @@ package final class Memories: Sendable {
     }
   }
 
-  /// How long an object is known to be absent, and no longer than one is known to be there.
+  /// How long an absence is remembered; at most as long as a presence.
   static let absenceLife = Duration.seconds(2)
-  /// How old a look may be while clients are sent to its object: then the next one is due.
+  /// How old a look may be while clients are sent to its object; then the next look is due.
   static let deliveredLife = Duration.seconds(5)
 
   package let lives: Lives
@@ -50,7 +51,7 @@ package final class Memories: Sendable {
     proofs.counts + [("presence", objects.counts), ("delivery", deliveries.counts)]
   }
 
-  /// A blob's size in bytes, if anything remembered tells it. For the figures, never for a decision.
+  /// A blob's size in bytes, if it is remembered. For the figures, never for a decision.
   func knownSize(of question: Question, at now: Moment) -> Int64? {
     if let size = proofs.knownSize(of: question, at: now) { return size }
     guard case .present(let blob, _)? = objects.peek(question.blob, at: now.steady)?.presence
@@ -58,7 +59,7 @@ package final class Memories: Sendable {
     return blob.size
   }
 
-  /// A blob was deleted in a registry: all that was learnt of it before is void, for everybody.
+  /// Notes that a registry has deleted a blob: everything learnt about it before is void, for every client.
   ///
   /// - Parameters:
   ///   - path: `nil` when it can't be told which.
@@ -78,10 +79,10 @@ package final class Memories: Sendable {
 
   // MARK: presence
 
-  /// What the last look at a blob's object found.
+  /// What the last look at a blob's object has found.
   ///
-  /// - Parameter isForDelivery: whether a client may be sent there by it. Then the object is looked at again
-  ///   in the background: soon, or at once when the last look was long ago.
+  /// - Parameter isForDelivery: whether a client may be sent there. Then the object is looked at again in the
+  ///   background: soon, or at once when the last look was long ago.
   func object(_ key: BlobKey, at now: Moment, isForDelivery: Bool = false) -> SeenObject? {
     let found = objects.use(key, at: now.steady) { object in
       let before = object
@@ -96,13 +97,13 @@ package final class Memories: Sendable {
     return found
   }
 
-  /// That an object is there, told by another while this one asked; not counted as a use of the memory.
+  /// A presence that another request has found while this one asked. Not counted as a hit.
   func newPresence(of key: BlobKey, at now: Moment) -> Presence? {
     let found = objectUnused(key, at: now)?.presence
     return if case .present? = found { found } else { nil }
   }
 
-  /// What the last look found, for one who asks about it and sends nobody there.
+  /// What the last look has found, for callers that send no client there. Not counted as a hit.
   func objectUnused(_ key: BlobKey, at now: Moment) -> SeenObject? {
     objects.peek(key, at: now.steady)
   }
@@ -130,7 +131,7 @@ package final class Memories: Sendable {
     objects.keep(object, of: key, until: start.steady + life.milliseconds, at: start.steady)
   }
 
-  /// Keeps a URL beside the object that it was signed for: the object is remembered no longer for it.
+  /// Keeps a URL with the object that it was signed for. That does not make the object remembered for longer.
   func keep(_ url: SignedURL, of key: BlobKey, at now: Moment) {
     _ = objects.use(key, at: now.steady) { object in
       if case .present(let blob, _) = object.presence { object.presence = .present(blob, url) }
@@ -139,7 +140,7 @@ package final class Memories: Sendable {
 
   package func forgetPresence(of key: BlobKey) { objects.forget(key) }
 
-  /// An object to be looked at again: clients were sent there since the last look.
+  /// The next object to look at again: clients were sent there since the last look.
   package func nextLook(at now: Moment) -> BlobKey? {
     while let key = lookQueue.withLock({ $0.next(at: now.steady) }) {
       guard let object = objects.peek(key, at: now.steady), object.isDelivered,
@@ -157,14 +158,14 @@ package final class Memories: Sendable {
     return nil
   }
 
-  /// A look that `nextLook` gave and that can't be made now.
+  /// Puts back a look from `nextLook` that can't be made now.
   package func postpone(_ key: BlobKey, to due: Int64) {
     lookQueue.withLock { $0.add(key, due: due) }
   }
 
   // MARK: deliveries
 
-  /// A client was sent to the bucket for these bytes.
+  /// Notes that a client was sent to the bucket for these bytes.
   func noteDelivery(_ request: BlobRequest, at now: Moment) {
     if lives.presence > .zero { deliveries.note(request, at: now) }
   }

@@ -1,6 +1,6 @@
 package import Primitives
 
-/// What the bucket has of a blob.
+/// Whether the bucket has a blob.
 package enum Presence: Sendable {
   case absent
   /// With a URL for it, when one has been signed.
@@ -13,7 +13,7 @@ package struct StoredBlob: Sendable, Equatable {
   package enum Defect: Sendable, Equatable {
     /// In an archive: a GET is refused until it is restored.
     case archived
-    /// S3's checksum, or what bloblo wrote beside the object, is another blob's.
+    /// S3's checksum or bloblo's metadata names another blob.
     case otherContent
     /// Clients' own GET of it was refused.
     case unreadable
@@ -24,7 +24,7 @@ package struct StoredBlob: Sendable, Equatable {
   /// When it can no longer be read, by the bucket's rules, if it says so.
   package let expiration: UnixTime?
   package let defect: Defect?
-  /// Whether S3's checksum, or what bloblo wrote beside the object, is this blob's.
+  /// Whether S3's checksum or bloblo's metadata names this blob.
   package let isProven: Bool
 
   package init(
@@ -37,8 +37,8 @@ package struct StoredBlob: Sendable, Equatable {
   }
 }
 
-/// A presigned URL and how long it may be given out: a part of its life, so that the last client that gets
-/// it has time to use it.
+/// A presigned URL, and how long bloblo may give it out: a part of its life, so that the last client still has time
+/// to use it.
 package struct SignedURL: Sendable {
   /// Absolute, ASCII.
   package let bytes: [UInt8]
@@ -59,7 +59,7 @@ package struct SignedURL: Sendable {
   }
 }
 
-/// What is remembered of a blob's object: what the last look at it found.
+/// What is remembered about a blob's object: the result of the last look.
 struct SeenObject: Sendable {
   var presence: Presence
   /// When that look began, `Moment.steady`.

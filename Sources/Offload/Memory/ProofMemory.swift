@@ -1,7 +1,7 @@
 internal import Primitives
 internal import Registry
 
-/// The proofs that are remembered; bounded, and only of what was allowed.
+/// The remembered proofs. Bounded; refusals are not kept.
 final class ProofMemory: Sendable {
   private let lives: Memories.Lives
   private let proofs: AgingMemory<Question, RememberedProof>
@@ -32,7 +32,7 @@ final class ProofMemory: Sendable {
 
   /// A proof that still holds.
   ///
-  /// - Parameter isStaleGood: whether one whose life is over may serve, since upstream does not answer.
+  /// - Parameter isStaleGood: whether an expired proof may serve, since upstream does not answer.
   func proof(for question: Question, at now: Moment, isStaleGood: Bool = false) -> BlobProof? {
     guard lives.proof > .zero else { return nil }
     let known: RememberedProof?
@@ -50,7 +50,7 @@ final class ProofMemory: Sendable {
     return known.proof
   }
 
-  /// Whether a proof is remembered, for who only looks on.
+  /// Whether a proof is remembered. Not counted as a hit.
   func isProven(_ question: Question, at now: Moment) -> Bool {
     guard lives.proof > .zero else { return false }
     let known: RememberedProof?
@@ -65,7 +65,7 @@ final class ProofMemory: Sendable {
   }
 
   /// - Parameters:
-  ///   - credentialEnd: when the credential ends by its own word; no proof outlives it.
+  ///   - credentialEnd: when the credential ends, as it says itself; no proof outlives it.
   ///   - now: when upstream was asked.
   func keep(
     _ proof: BlobProof, for question: Question, credentialEnd: UnixTime?, at now: Moment
@@ -88,26 +88,26 @@ final class ProofMemory: Sendable {
     }
   }
 
-  /// Upstream has refused: what it allowed this asker before is over.
+  /// Ends a proof, since upstream has refused.
   func forget(_ question: Question, _ refusal: Unproven, at now: Moment) {
     proofs.forget(question)
     guard lives.scope == .repository else { return }
     switch refusal {
     case .status(404), .otherDigest:
-      // Registries answer 404 to strangers too. Only of one who reads the repository it is news of the blob,
-      // and it is no news of the reader.
+      // Registries answer 404 to strangers too. Only when a reader of the repository gets it, it says something about
+      // the blob, and nothing about the reader.
       if isReader(question, at: now) { contents.forget(Content(question)) }
     default: readers.forget(Reader(question))
     }
   }
 
-  /// Every proof of a blob is over, in every location.
+  /// Ends every proof of a blob, in every location.
   func forget(_ digest: Digest) {
     proofs.forget { $0.path.digest == digest }
     contents.forget { $0.path.digest == digest }
   }
 
-  /// Whether answers to questions from before a deletion may still be on their way.
+  /// Whether answers to questions from before a deletion may still arrive.
   func isDeletedLately(_ question: Question, at now: Moment) -> Bool {
     now.steady <= lastDeletion(of: question) + lives.proof.milliseconds
   }
@@ -122,7 +122,7 @@ final class ProofMemory: Sendable {
   }
 }
 
-/// What a proof is taken for.
+/// What a proof covers.
 package enum ProofScope: String, Sendable, CaseIterable {
   /// This credential reads this blob in this repository.
   case blob

@@ -1,7 +1,7 @@
 internal import Registry
 internal import Synchronization
 
-/// The sizes of blobs that a registry does not state in its answer to the question, learnt from its storage.
+/// The sizes of blobs that a registry does not state in its answer to HEAD, learnt from its storage.
 final class SizeMemory: Sendable {
   private static let limit = 100_000
 

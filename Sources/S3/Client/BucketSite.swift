@@ -131,7 +131,7 @@ package final class BucketSite: Sendable {
   func suspect(_ number: Int) { credentials.suspect(number) }
 }
 
-/// Who is told what was learnt of a bucket, for the log.
+/// Hears what is learnt about a bucket, for the log.
 package protocol BucketObserver: Sendable {
   func regionLearnt(_ region: String, insteadOf old: String)
 

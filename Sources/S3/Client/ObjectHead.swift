@@ -13,7 +13,7 @@ package struct ObjectHead: Hashable, Sendable {
   package let isArchived: Bool
   /// The SHA-256 of all its bytes, in base 64, where S3 keeps that: of parts it keeps another.
   package let sha256: String?
-  /// What the object's writer wrote beside it: names in lower case, without `x-amz-meta-`.
+  /// The object's metadata: names in lower case, without `x-amz-meta-`.
   package let metadata: [String: String]
 
   package init(

@@ -1,4 +1,4 @@
-/// Who is told of a credential's life, for the log. Called on the thread that fetches.
+/// Hears the events of a credential, for the log. Called on the thread that fetches.
 package protocol CredentialObserver: Sendable {
   /// - Parameter lifeLeft: seconds; nil for one without end.
   func obtained(accessKeyID: String, source: String, lifeLeft: Int64?)
