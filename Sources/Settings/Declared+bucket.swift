@@ -20,7 +20,7 @@ extension Declared {
       .location, default: "AWS's of the region", example: "http://minio.internal:9000",
       isGuarded: true,
       """
-      Another S3 service than AWS, as bloblo reaches it; AWS_ENDPOINT_URL_S3 and \
+      The URL of an S3 service other than AWS, as bloblo reaches it. AWS_ENDPOINT_URL_S3 and \
       AWS_ENDPOINT_URL count too.
       """)
 
@@ -28,7 +28,7 @@ extension Declared {
     .explained(
       .location, default: "BLOBLO_S3_ENDPOINT_URL", example: "https://s3.example.com",
       isGuarded: true,
-      "The same service as clients reach it.")
+      "The URL by which clients reach the same service.")
 
   static let addressingStyle = Setting.optionalChoice(
     "BLOBLO_S3_ADDRESSING_STYLE", AddressingStyle.self
@@ -36,14 +36,15 @@ extension Declared {
   .explained(
     .location, default: "path on another service than AWS, virtual on AWS", example: "path",
     isGuarded: true,
-    "Where the bucket's name stands in a URL. virtual: in the host. path.")
+    "Where a URL has the bucket's name. virtual: in the host. path: in the path.")
 
   static let keyTemplate = Setting.text("BLOBLO_S3_KEY_TEMPLATE", default: "{digest}")
     .explained(
       .location, isGuarded: true,
       """
-      How a digest becomes a key: {digest}, {algorithm}, {encoded}, {encoded:0:2} and \
-      letters between. So a bucket of docker-registry or of Quay is read in place.
+      How bloblo makes an object's key from a digest: {digest}, {algorithm}, {encoded}, \
+      {encoded:0:2} and letters between. So it can read a bucket of docker-registry or of \
+      Quay in place.
       """)
 
   static let s3Timeout = Setting.duration(
@@ -52,8 +53,8 @@ extension Declared {
   .explained(
     .shared,
     """
-    How long S3 may take to answer: 100ms to 60s. An upload may move less than 64 KiB \
-    for six times as long.
+    How long S3 may take to answer: 100ms to 60s. An upload fails when it moves less than \
+    64 KiB in six times that time.
     """)
 
   static let awsRegion = Setting.optional("AWS_REGION")
@@ -69,12 +70,12 @@ extension Declared {
   static let awsEndpointURLS3 = Setting.optional("AWS_ENDPOINT_URL_S3")
     .explained(
       .shared, default: "none",
-      "BLOBLO_S3_ENDPOINT_URL by AWS's name.")
+      "AWS's name for BLOBLO_S3_ENDPOINT_URL.")
 
   static let awsEndpointURL = Setting.optional("AWS_ENDPOINT_URL")
     .explained(
       .shared, default: "none",
-      "The same, where AWS_ENDPOINT_URL_S3 is not set either.")
+      "AWS's name for the URL of all services, where AWS_ENDPOINT_URL_S3 is not set.")
 
   static let s3Authorities = Setting.file("BLOBLO_S3_CA_FILE")
     .explained(
@@ -87,54 +88,54 @@ extension Declared {
   static let awsAuthorities = Setting.file("AWS_CA_BUNDLE")
     .explained(
       .shared, default: "none",
-      "The same by AWS's name.")
+      "AWS's name for BLOBLO_S3_CA_FILE.")
 
   static let useFIPS = Setting.boolean("BLOBLO_S3_USE_FIPS", default: false)
     .explained(
       .shared,
-      "AWS's FIPS endpoints; AWS_USE_FIPS_ENDPOINT counts too.")
+      "Whether bloblo uses AWS's FIPS endpoints; AWS_USE_FIPS_ENDPOINT counts too.")
 
   static let awsUseFIPS = Setting.boolean("AWS_USE_FIPS_ENDPOINT", default: false)
     .explained(
       .shared,
-      "The same by AWS's name.")
+      "AWS's name for BLOBLO_S3_USE_FIPS.")
 
   static let useDualStack = Setting.boolean("BLOBLO_S3_USE_DUALSTACK", default: false)
     .explained(
       .shared,
-      "AWS's endpoints for IPv4 and IPv6; AWS_USE_DUALSTACK_ENDPOINT counts too.")
+      "Whether bloblo uses AWS's endpoints for IPv4 and IPv6; AWS_USE_DUALSTACK_ENDPOINT counts too.")
 
   static let awsUseDualStack = Setting.boolean("AWS_USE_DUALSTACK_ENDPOINT", default: false)
     .explained(
       .shared,
-      "The same by AWS's name.")
+      "AWS's name for BLOBLO_S3_USE_DUALSTACK.")
 
   static let accelerate = Setting.boolean("BLOBLO_S3_ACCELERATE", default: false)
     .explained(
       .shared,
-      "S3's transfer acceleration, which must be on for the bucket.")
+      "Whether bloblo uses S3's transfer acceleration, which must be on for the bucket.")
 
   static let requesterPays = Setting.boolean("BLOBLO_S3_REQUESTER_PAYS", default: false)
     .explained(
       .shared,
-      "bloblo agrees to pay for what it reads, where the bucket's owner wants that.")
+      "Whether bloblo agrees to pay for its reads, for a bucket whose owner wants that.")
 
   static let encryption = Setting.optional(
     "BLOBLO_S3_SSE", want: "one of AES256, aws:kms, aws:kms:dsse"
   ) { ["AES256", "aws:kms", "aws:kms:dsse"].contains($0) ? $0 : nil }
   .explained(
     .shared, default: "the bucket's",
-    "How S3 encrypts what bloblo fills: AES256, aws:kms or aws:kms:dsse.")
+    "How S3 encrypts filled objects: AES256, aws:kms or aws:kms:dsse.")
 
   static let encryptionKey = Setting.optional("BLOBLO_S3_SSE_KMS_KEY_ID")
     .explained(
       .shared, default: "none",
-      "The KMS key for it.")
+      "The KMS key of that encryption.")
 
   static let bucketKey = Setting.boolean("BLOBLO_S3_SSE_BUCKET_KEY", default: false)
     .explained(
       .shared,
-      "One key of the bucket for many objects: fewer calls to KMS.")
+      "Whether many objects share one key of the bucket, which saves calls to KMS.")
 
   static let storageClass = Setting.optional(
     "BLOBLO_S3_STORAGE_CLASS",
@@ -142,7 +143,7 @@ extension Declared {
   ) { readStorageClass($0) }
   .explained(
     .shared, default: "none",
-    "Where S3 keeps what bloblo fills, such as STANDARD_IA.")
+    "The storage class of filled objects, such as STANDARD_IA.")
 
   static let tags = Setting.read(
     "BLOBLO_S3_TAGS", default: [],
@@ -159,17 +160,17 @@ extension Declared {
   static let cloudFrontURL = Setting.optional("BLOBLO_CLOUDFRONT_URL")
     .explained(
       .shared, default: "none",
-      "Clients are sent to this CloudFront distribution instead of S3.")
+      "The CloudFront distribution that clients are redirected to instead of S3.")
 
   static let cloudFrontKeyPairID = Setting.optional("BLOBLO_CLOUDFRONT_KEY_PAIR_ID")
     .explained(
       .shared, default: "none",
-      "The ID of the public key there.")
+      "The ID of the public key at CloudFront.")
 
   static let cloudFrontPrivateKey = Setting.optional("BLOBLO_CLOUDFRONT_PRIVATE_KEY_FILE")
     .explained(
       .shared, default: "none",
-      "PEM file of the private key, RSA or ECDSA, that signs for it.")
+      "A PEM file with the private key, RSA or ECDSA, that signs CloudFront's URLs.")
 
   package static let useLocalStack = Setting.boolean("BLOBLO_USE_LOCALSTACK", default: false)
     .explained(
@@ -188,25 +189,25 @@ extension Declared {
   static let secretAccessKey = Setting.optional("AWS_SECRET_ACCESS_KEY")
     .explained(
       .process, default: "none", isSecret: true,
-      "Its secret.")
+      "The secret of AWS_ACCESS_KEY_ID.")
 
   static let sessionToken = Setting.optional("AWS_SESSION_TOKEN")
     .explained(
       .process, default: "none", isSecret: true,
-      "Its session token, if it is a temporary one.")
+      "The session token of AWS_ACCESS_KEY_ID, if that is temporary.")
 
   static let presignAccessKeyID = Setting.optional("BLOBLO_PRESIGN_ACCESS_KEY_ID")
     .explained(
       .process, default: "AWS_ACCESS_KEY_ID",
-      "Another access key, that may only read, for the URLs that clients get.")
+      "Another access key, which may only read, for the URLs that clients get.")
 
   static let presignSecretAccessKey = Setting.optional("BLOBLO_PRESIGN_SECRET_ACCESS_KEY")
     .explained(
       .process, default: "none", isSecret: true,
-      "Its secret.")
+      "The secret of BLOBLO_PRESIGN_ACCESS_KEY_ID.")
 
   static let presignSessionToken = Setting.optional("BLOBLO_PRESIGN_SESSION_TOKEN")
     .explained(
       .process, default: "none", isSecret: true,
-      "Its session token, if it is a temporary one.")
+      "The session token of BLOBLO_PRESIGN_ACCESS_KEY_ID, if that is temporary.")
 }

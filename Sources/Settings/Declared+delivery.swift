@@ -6,8 +6,8 @@ extension Declared {
     .explained(
       .location,
       """
-      redirect: clients fetch from S3. accelerate: the web server fetches for them. pass: \
-      the registry answers everything.
+      How clients get a blob from the bucket. redirect: they read S3. accelerate: the web \
+      server reads S3 for them. pass: not at all, the registry answers.
       """)
 
   static let presignExpires = Setting.duration(
@@ -17,8 +17,8 @@ extension Declared {
     .location,
     """
     How long a URL may be used: 1s to 7d, and never beyond the end of the credential \
-    that signs. All who ask within a quarter of it get the same URL, so the last has \
-    three quarters left.
+    that signs. Clients that ask within a quarter of this time get the same URL, so the \
+    last one has three quarters left.
     """)
 
   static let redirectStatus = Setting.read(
@@ -26,10 +26,10 @@ extension Declared {
   ) { ["307": 307, "302": 302][$0] }
   .explained(
     .location,
-    "307, or 302 for clients that need it.")
+    "The status of a redirect: 307, or 302 for clients that need it.")
 
   static let minimumBlobSize = Setting.byteCount("BLOBLO_MIN_BLOB_SIZE", default: 0, in: 0...(.max))
     .explained(
       .location,
-      "Smaller blobs pass to the registry, such as 64KiB.")
+      "The smallest blob that bloblo offloads, such as 64KiB; smaller blobs pass.")
 }

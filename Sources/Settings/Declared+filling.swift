@@ -9,20 +9,20 @@ extension Declared {
     .explained(
       .location,
       """
-      What bloblo does with a blob that the bucket lacks. tee: it goes to the client and \
-      into the bucket in one reading. background: the client gets it from the registry, \
-      and bloblo reads it once more for the bucket. off.
+      What bloblo does with a blob that the bucket lacks. tee: it reads the blob once, for the \
+      client and for the bucket. background: the client gets it from the registry, and \
+      bloblo reads it once more for the bucket. off: nothing.
       """)
 
   static let fillConcurrency = Setting.number("BLOBLO_FILL_CONCURRENCY", default: 8, in: 1...1024)
     .explained(
       .process,
-      "Fills at a time.")
+      "How many fills run at a time.")
 
   static let fillQueue = Setting.number("BLOBLO_FILL_QUEUE", default: 2048, in: 0...65_536)
     .explained(
       .process,
-      "Fills that may wait for their turn.")
+      "How many fills may wait in the queue.")
 
   static let fillRanges = Setting.read(
     "BLOBLO_FILL_RANGES", default: FillRanges.on, as: "on",
@@ -41,8 +41,8 @@ extension Declared {
   .explained(
     .process,
     """
-    The parts in which a large blob goes up: 5MiB to 5GiB; larger where 10,000 parts \
-    would not be enough.
+    The size of the parts of a large upload: 5MiB to 5GiB; larger if 10,000 parts would \
+    not be enough.
     """)
 
   static let fillParallelParts = Setting.number(
@@ -50,7 +50,7 @@ extension Declared {
   )
   .explained(
     .process,
-    "Parts of one blob that go up at a time.")
+    "How many parts of one blob bloblo uploads at a time.")
 
   static let spoolFolder = Setting.read(
     "BLOBLO_SPOOL_DIR", default: "/var/tmp", want: "an existing folder that bloblo may write to"
@@ -58,8 +58,8 @@ extension Declared {
   .explained(
     .process, example: "/var/cache/bloblo",
     """
-    The folder where the bytes of fills wait, in files without a name. The package's \
-    service sets /var/cache/bloblo.
+    The folder for the spool, in which the bytes of fills wait. The package's service sets \
+    /var/cache/bloblo.
     """)
 
   static let spoolBytes = Setting.byteCount(
@@ -67,7 +67,7 @@ extension Declared {
   )
   .explained(
     .process,
-    "What all of these may take at most.")
+    "The largest size of the spool.")
 
   package static let sweepAge = Setting.duration(
     "BLOBLO_SWEEP_AGE", default: .seconds(86_400), in: .zero...(.seconds(365 * 86_400))
@@ -75,7 +75,7 @@ extension Declared {
   .explained(
     .process,
     """
-    At its start and once a day bloblo aborts its own uploads that are older and were \
-    left behind.
+    At its start and once a day bloblo aborts multipart uploads of its own that were left \
+    behind and are older than this.
     """)
 }

@@ -7,20 +7,20 @@ extension Declared {
   )
   .explained(
     .process,
-    "How long the registry's yes to a client holds; 0s asks every time.")
+    "How long bloblo remembers that the registry allowed a client to read a blob; 0s: not at all.")
 
   static let proofScope = Setting.choice("BLOBLO_PROOF_SCOPE", default: ProofScope.blob)
     .explained(
       .process,
-      "For what a yes holds. blob. repository: for all blobs that are known to be in it.")
+      "What such a proof covers. blob: that blob. repository: all blobs that are known to be in its repository.")
 
   static let proofIdentity = Setting.choice("BLOBLO_PROOF_IDENTITY", default: ProofIdentity.request)
     .explained(
       .process,
       """
-      Who shares a yes. request: clients that ask in all the same way, address and user \
-      agent included. credential: clients with the same Authorization, which is right only \
-      for a registry that decides by it alone.
+      Which clients share a proof. request: those with equal requests, address and user agent \
+      included. credential: those with the same Authorization, which is right only for a \
+      registry that decides by it alone.
       """)
 
   static let staleProofLife = Setting.duration(
@@ -28,14 +28,14 @@ extension Declared {
   )
   .explained(
     .process,
-    "How much longer it holds while the registry does not answer.")
+    "How much longer a proof holds while the registry does not answer.")
 
   static let presenceLife = Setting.duration(
     "BLOBLO_PRESENCE_TTL", default: .seconds(300), in: .zero...(.seconds(604_800))
   )
   .explained(
     .process,
-    "How long an object counts as present after S3 said so.")
+    "How long bloblo remembers that S3 has an object.")
 
   static let lookAsClient = Setting.read(
     "BLOBLO_LOOK_AS_CLIENT", default: true, as: "on", want: "on or off"
@@ -43,18 +43,18 @@ extension Declared {
   .explained(
     .process,
     """
-    Read one byte through the URL that clients get, every second while they get one; when \
-    that fails, blobs pass. off: where this host can't reach the public endpoint, and \
-    clients can (split horizon); that is the default with BLOBLO_USE_LOCALSTACK.
+    on: while clients are redirected, bloblo reads one byte through their URL every second, \
+    and blobs pass when that fails. off: for a host that can't reach the public endpoint \
+    though clients can (split horizon); the default with BLOBLO_USE_LOCALSTACK.
     """)
 
   static let presenceLooks = Setting.number("BLOBLO_PRESENCE_LOOKS", default: 20, in: 0...1000)
     .explained(
       .process,
       """
-      Looks a second into one bucket, at most, at objects that clients were sent to, so \
-      that bloblo finds a deleted object before clients do. Each is a HEAD, which S3 \
-      charges for; 0 for none.
+      At most so many looks a second into one bucket, at objects that clients were sent to: \
+      bloblo finds a deleted object before clients do. Each look is a HEAD, which S3 \
+      charges for; 0: none.
       """)
 
   static let cacheExpirationMinutes = Setting.number(
@@ -63,7 +63,7 @@ extension Declared {
   .explained(
     .process,
     """
-    How long pings and tokens are remembered at most, in minutes, where the web server \
-    routes them here; 0 for not at all.
+    How long bloblo remembers pings and tokens at most, in minutes, if the web server \
+    routes them here; 0: not at all.
     """)
 }

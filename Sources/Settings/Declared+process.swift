@@ -13,7 +13,7 @@ extension Declared {
     .process, example: "unix:/run/bloblo/bloblo.sock",
     """
     Where the web server connects: unix:/path, host:port, or :port on the loopback. A \
-    socket that bloblo was started with (systemd, spawn-fcgi) goes before it.
+    socket that bloblo was started with (systemd, spawn-fcgi) takes precedence.
     """)
 
   static let listenMode = Setting.read(
@@ -22,8 +22,8 @@ extension Declared {
   .explained(
     .process,
     """
-    The permission bits of a Unix socket that bloblo makes. It replaces a stale socket, \
-    and no live one.
+    The permission bits of a Unix socket that bloblo makes. bloblo replaces a stale socket, \
+    but not a live one.
     """)
 
   static let listenGroup = Setting.optional("BLOBLO_LISTEN_GROUP", want: "a group of this system") {
@@ -31,14 +31,14 @@ extension Declared {
   }
   .explained(
     .process, default: "none", example: "www-data",
-    "The group of that socket: the web server's.")
+    "The group of that socket, usually the web server's.")
 
   static let frontServer = Setting.choice("BLOBLO_FRONT_SERVER", default: FrontServerKind.auto)
     .explained(
       .process,
       """
-      The web server: auto, nginx, apache, haproxy, or none, where bloblo relays what it \
-      would pass.
+      The web server: auto, nginx, apache or haproxy. none: bloblo relays requests instead of \
+      passing them.
       """)
 
   static let params = Setting.optional(
@@ -48,8 +48,8 @@ extension Declared {
   .explained(
     .process, default: "everything on a Unix socket, nothing on TCP",
     """
-    What a FastCGI param may set of the registry and the bucket, as NAME or NAME=value, \
-    with commas between.
+    Which settings of the registry and the bucket a FastCGI param may set, as NAME or \
+    NAME=value, separated by commas.
     """)
 
   package static let passFile = Setting.read(
@@ -58,7 +58,7 @@ extension Declared {
   .explained(
     .process,
     """
-    While this file exists, every blob passes to the registry; bloblo offload off makes \
+    While this file exists, every blob passes to the registry. bloblo offload off makes \
     it.
     """)
 
@@ -66,8 +66,8 @@ extension Declared {
     .explained(
       .process,
       """
-      Whether the kernel may write core files of bloblo, which hold passwords and the S3 \
-      secret: for those who debug.
+      For debugging: whether the kernel may write core files of bloblo, which hold passwords \
+      and the S3 secret.
       """)
 
   static let upstreamConnections = Setting.number(
@@ -76,20 +76,20 @@ extension Declared {
   .explained(
     .process,
     """
-    Connections to one registry at a time. More questions stand in line, repository by \
-    repository in turn, for BLOBLO_UPSTREAM_TIMEOUT at most. One repository's take seven \
-    eighths of the connections at most.
+    How many connections to one registry bloblo uses at a time. Other questions wait for one, \
+    repository by repository in turn, for BLOBLO_UPSTREAM_TIMEOUT at most. One repository \
+    gets seven eighths of the connections at most.
     """)
 
   static let threads = Setting.number("BLOBLO_THREADS", default: 32, in: 1...4096)
     .explained(
       .process,
-      "Threads that wait for S3, and as many for pings and tokens.")
+      "How many threads wait for S3; as many wait for pings and tokens.")
 
   static let streamThreads = Setting.number("BLOBLO_STREAM_THREADS", default: 256, in: 1...65_536)
     .explained(
       .process,
-      "Threads that relay the registry's answers, each to one client.")
+      "How many threads relay the registry's answers, each to one client.")
 
   static let stopTimeout = Setting.duration(
     "BLOBLO_STOP_TIMEOUT", default: .seconds(30), in: .zero...(.seconds(86_400))
@@ -104,10 +104,10 @@ extension Declared {
   ) { Logger.Level(rawValue: $0.lowercased()) }
   .explained(
     .process,
-    "trace, debug, info, notice, warning, error or critical.")
+    "How much bloblo logs: trace, debug, info, notice, warning, error or critical.")
 
   static let logFormat = Setting.choice("BLOBLO_LOG_FORMAT", default: LogFormat.json)
     .explained(
       .process,
-      "json or text.")
+      "The format of log lines: json or text.")
 }

@@ -12,7 +12,7 @@ extension Declared {
   .explained(
     .location, example: "http://127.0.0.1:5000", isGuarded: true,
     """
-    The registry as bloblo reaches it, not the web server before it: http:// or \
+    The registry's own address, not that of the web server in front of it: http:// or \
     https://, a host, perhaps a port and a path.
     """)
 
@@ -22,9 +22,9 @@ extension Declared {
   .explained(
     .location,
     """
-    How bloblo asks whether a client may read a blob. head: by HEAD only. auto: by GET \
-    once more where HEAD is refused. get: by GET after a 404 too, for Harbor's proxy \
-    projects.
+    How bloblo asks whether a client may read a blob. head: by HEAD only. auto: by HEAD, \
+    and by GET if the registry refuses HEAD. get: by GET after a 404 too, for Harbor's \
+    proxy projects.
     """)
 
   static let upstreamRedirect = Setting.choice(
@@ -33,8 +33,8 @@ extension Declared {
   .explained(
     .location, isGuarded: true,
     """
-    Which redirect of the registry proves that a client may read a blob. digest: one to \
-    a path that holds the blob's digest. any. never.
+    Which redirect of the registry proves that a client may read a blob. digest: a \
+    redirect to a path with the blob's digest. any: every redirect. never: none.
     """)
 
   static let upstreamFollow = Setting.read(
@@ -44,14 +44,14 @@ extension Declared {
   .explained(
     .shared, default: "none", isGuarded: true,
     """
-    Hosts to which fills follow the registry's redirects: host or host:port, separated \
-    by commas. They receive nothing of the client. No param of the web server sets it.
+    Hosts to which fills may follow the registry's redirects: host or host:port, separated \
+    by commas. They get no field of the client's. The web server's params can't set this.
     """)
 
   static let upstreamAuthorities = Setting.file("BLOBLO_UPSTREAM_CA_FILE")
     .explained(
       .shared, default: "the system's", example: "/etc/ssl/certs/registry-ca.pem",
-      "PEM file of the authorities that bloblo trusts for the registry.")
+      "A PEM file with the authorities that bloblo trusts for the registry.")
 
   static let upstreamTimeout = Setting.duration(
     "BLOBLO_UPSTREAM_TIMEOUT", default: .seconds(5), in: .milliseconds(100)...(.seconds(60))
@@ -60,8 +60,8 @@ extension Declared {
     .shared,
     """
     How long the registry may take to connect, and to send an answer's head: 100ms to \
-    60s. A fill that no client reads along with may get less than 64 KiB for twelve \
-    times as long.
+    60s. A fill that no client reads along with fails when it gets less than 64 KiB in twelve \
+    times that time.
     """)
 
   static let preserveHost = Setting.boolean("BLOBLO_PRESERVE_HOST", default: false)
@@ -84,7 +84,7 @@ extension Declared {
     .explained(
       .process, default: "none", isSecret: true,
       """
-      A client's Authorization, such as "Basic …", with which bloblo check asks the \
-      registry.
+      The Authorization, such as "Basic …", that bloblo check sends to the registry as a \
+      client.
       """)
 }
