@@ -7,12 +7,12 @@ extension Declared {
   )
   .explained(
     .process,
-    "How long bloblo remembers that the registry allowed a client to read a blob; 0s: not at all.")
+    "How long bloblo remembers a proof: that the registry allowed a client to read a blob; 0s: not at all.")
 
   static let proofScope = Setting.choice("BLOBLO_PROOF_SCOPE", default: ProofScope.blob)
     .explained(
       .process,
-      "What such a proof covers. blob: that blob. repository: all blobs that are known to be in its repository.")
+      "What a proof covers. blob: that blob. repository: all blobs known to be in its repository.")
 
   static let proofIdentity = Setting.choice("BLOBLO_PROOF_IDENTITY", default: ProofIdentity.request)
     .explained(
