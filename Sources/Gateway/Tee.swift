@@ -132,7 +132,8 @@ package final class Tee: Sendable {
     switch filler.follow(source) {
     case .follower(let follower): return stream(follower, wanted: wanted, for: exchange)
     case .published: return .isPublished
-    case .standsStill: return pass(exchange, .cold(.upstream("the fill of this blob makes no progress")))
+    case .standsStill:
+      return pass(exchange, .cold(.upstream("the fill of this blob makes no progress")))
     case .none:
       _ = queue(source)
       return pass(exchange, .cold(.limit))

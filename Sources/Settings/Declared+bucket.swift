@@ -103,7 +103,8 @@ extension Declared {
   static let useDualStack = Setting.boolean("BLOBLO_S3_USE_DUALSTACK", default: false)
     .explained(
       .shared,
-      "Whether bloblo uses AWS's endpoints for IPv4 and IPv6; AWS_USE_DUALSTACK_ENDPOINT counts too.")
+      "Whether bloblo uses AWS's endpoints for IPv4 and IPv6; AWS_USE_DUALSTACK_ENDPOINT counts too."
+    )
 
   static let awsUseDualStack = Setting.boolean("AWS_USE_DUALSTACK_ENDPOINT", default: false)
     .explained(

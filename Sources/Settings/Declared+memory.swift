@@ -7,7 +7,8 @@ extension Declared {
   )
   .explained(
     .process,
-    "How long bloblo remembers a proof: that the registry allowed a client to read a blob; 0s: not at all.")
+    "How long bloblo remembers a proof: that the registry allowed a client to read a blob; 0s: not at all."
+  )
 
   static let proofScope = Setting.choice("BLOBLO_PROOF_SCOPE", default: ProofScope.blob)
     .explained(

@@ -111,7 +111,8 @@ struct FillCheck {
     return amiss(
       Obstacle(
         words: "it is redirected more than \(Self.hopLimit) times",
-        advice: "a fill follows no more: let the registry redirect to its storage directly"), &report
+        advice: "a fill follows no more: let the registry redirect to its storage directly"),
+      &report
     )
   }
 
@@ -146,7 +147,8 @@ struct FillCheck {
     case .downgrade, .unreadable:
       Obstacle(
         words: "\(refusal), where no fill follows",
-        advice: "let the registry redirect to an https URL without a user in it, or send blobs itself")
+        advice:
+          "let the registry redirect to an https URL without a user in it, or send blobs itself")
     }
   }
 }

@@ -187,7 +187,8 @@ package struct FrontCheck {
     let count = longestURL.bytes
     guard CheckPage.locationBytes.contains(count) else {
       return report.fail(
-        "front.header", "\(longestURL): longer than any web server takes", advice: LongestURL.tokenAdvice
+        "front.header", "\(longestURL): longer than any web server takes",
+        advice: LongestURL.tokenAdvice
       )
     }
     var head: HTTPResponseHead

@@ -22,7 +22,8 @@ struct LoginCheck {
     /// In words, which of them are redirects.
     var redirected: String {
       toWrongCredential.map { 300..<400 ~= $0.status } == true
-        ? "the registry redirects a wrong credential too" : "the registry redirects clients without a credential too"
+        ? "the registry redirects a wrong credential too"
+        : "the registry redirects clients without a credential too"
     }
   }
 
@@ -45,7 +46,8 @@ struct LoginCheck {
       url: upstream.url, redirect: .digest, namedHosts: upstream.namedHosts)
     if proving.contains(where: { !isProof($0, by: byTheRule) }) {
       report.fail(
-        "upstream.login", "\(answers.redirected), and its redirect counts as a proof: everybody gets blobs",
+        "upstream.login",
+        "\(answers.redirected), and its redirect counts as a proof: everybody gets blobs",
         advice:
           "unset BLOBLO_UPSTREAM_REDIRECT; is BLOBLO_UPSTREAM_URL the registry itself, and not a login page in front of it?"
       )

@@ -32,7 +32,8 @@ package struct NginxCheck {
         let before = report.lines.count
         look(at: server, in: http, &report)
         if report.lines.count == before {
-          report.ok("nginx", "\(server.title): the guards and user fields of /v2/ hold for blobs too")
+          report.ok(
+            "nginx", "\(server.title): the guards and user fields of /v2/ hold for blobs too")
         }
       }
     }

@@ -232,7 +232,8 @@ extension Unproven {
     case .otherName:
       "the registry answers 401 with a challenge for the host name that bloblo uses: set BLOBLO_PRESERVE_HOST=true"
     case .page: "the registry answers with an HTML page: is a login page in front of it?"
-    case .redirectElsewhere: "the registry's redirect does not prove that the client may read the blob"
+    case .redirectElsewhere:
+      "the registry's redirect does not prove that the client may read the blob"
     case .otherDigest: "the registry names another digest"
     case .unconnected(let words), .unreachable(let words):
       "the registry does not answer: \(words)"

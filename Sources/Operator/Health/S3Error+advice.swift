@@ -32,7 +32,8 @@ extension S3Error {
       "The bucket is full: raise its quota, or remove objects (`bloblo sweep --gone`)."
     case .refused(_, let refusal) where refusal.isOf("AuthorizationHeaderMalformed"):
       "Set BLOBLO_S3_REGION to the region that S3 names."
-    case .refused(_, let refusal) where refusal.status >= 500: "S3 itself fails: see its status page or its log."
+    case .refused(_, let refusal) where refusal.status >= 500:
+      "S3 itself fails: see its status page or its log."
     case .refused, .unexpectedAnswer:
       "Is BLOBLO_S3_ENDPOINT_URL an S3 service, and BLOBLO_S3_REGION right?"
     default: "Check the BLOBLO_S3_ settings."

@@ -62,7 +62,8 @@ struct CredentialDocument: Decodable {
       expiration: end)
     guard credential.isUsable else {
       throw CredentialError(
-        .unavailable, source: source, reason: "the key, secret or token is empty, or has a line end in it")
+        .unavailable, source: source,
+        reason: "the key, secret or token is empty, or has a line end in it")
     }
     return credential
   }

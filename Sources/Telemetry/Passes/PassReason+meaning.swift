@@ -15,7 +15,8 @@ extension PassReason.Kind {
   /// What the reason means, and what to do if anything, for the person on duty.
   package var meaning: String {
     switch self {
-    case .notABlobRequest: "Not a blob's path: the web server sends bloblo more requests than it needs to."
+    case .notABlobRequest:
+      "Not a blob's path: the web server sends bloblo more requests than it needs to."
     case .loop: "BLOBLO_UPSTREAM_URL leads back to bloblo: set the registry's own address."
     case .deletion:
       "A DELETE of a blob: bloblo relays it, and forgets what the registry has deleted."
@@ -48,7 +49,8 @@ extension PassReason.Kind {
       "The web server could not read the object from S3: see the notice and the clients' road above."
     case .storeDenied:
       "S3 does not say whether it has the blob (403): grant s3:ListBucket on the bucket, and s3:GetObject."
-    case .noAcceleration: "BLOBLO_DELIVERY=accelerate, but this web server can't read the bucket for clients."
+    case .noAcceleration:
+      "BLOBLO_DELIVERY=accelerate, but this web server can't read the bucket for clients."
     case .longURL: "The signed URL is longer than Apache takes: use a shorter session token."
     case .busy:
       "Too many requests wait for the registry or S3: find out which is slow, or raise BLOBLO_UPSTREAM_CONNECTIONS."

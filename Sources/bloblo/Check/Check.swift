@@ -46,7 +46,9 @@ struct Check: ParsableCommand {
   @OptionGroup var login: LoginOption
 
   @Option(
-    help: "A file with the output of `nginx -T`, or - for standard input: do its guards hold for blobs?")
+    help:
+      "A file with the output of `nginx -T`, or - for standard input: do its guards hold for blobs?"
+  )
   var nginx: String?
 
   func validate() throws {
