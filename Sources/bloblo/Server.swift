@@ -47,8 +47,7 @@ struct Server {
       ])
     let probe = Probe(
       health: health, location: services.locations.standard, credentials: credentials,
-      filler: services.tee.filler, logger: log.logger,
-      notices: services.notices)
+      filler: services.tee.filler, logger: log.logger, notices: services.notices)
     self.handler = handler
     locations = services.locations
     responder = Responder(listener, on: loop, handler: handler)

@@ -165,7 +165,7 @@ HOLES = {
 def test_bytes_that_come_past_a_guard_fail(up, users, hole):
     front, _, which = hole.partition("-")
     status, lines = up(front, lambda text: HOLES[hole](users) + text, auth="none", blob=b"a layer" * 1000)
-    words = {"all": "gives a blob without a credential", "malformed": "gives a blob with a credential that cannot be read"}[which]
+    words = {"all": "gives out a blob without a credential", "malformed": "gives out a blob with a credential that cannot be read"}[which]
     level, finding = lines["front.guard"]
     assert (status, level) == (1, "FAIL") and words in finding, lines
 

@@ -45,10 +45,7 @@ struct Check: ParsableCommand {
 
   @OptionGroup var login: LoginOption
 
-  @Option(
-    help:
-      "A file with the output of `nginx -T`, or - for standard input: do its guards hold for blobs?"
-  )
+  @Option(help: "A file with the output of `nginx -T`, or - for standard input: do guards hold?")
   var nginx: String?
 
   func validate() throws {

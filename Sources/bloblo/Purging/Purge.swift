@@ -9,10 +9,9 @@ struct Purge: ParsableCommand {
     discussion: """
       For a layer that holds a secret. First delete the blob in the registry: otherwise the next pull brings it back.
 
-      The bloblo at BLOBLO_LISTEN_ADDR forgets the blob in all locations. It signs no URL for the blob until the URLs \
-      that clients already have are expired. The command deletes the object from BLOBLO_S3_BUCKET_NAME, and names at \
-      the end what it can't reach, other buckets for example. It ends with 1 if the object is still there, or if no \
-      bloblo answered.
+      The bloblo at BLOBLO_LISTEN_ADDR forgets the blob in all locations, and signs no URL for it until the URLs that \
+      clients have are expired. The command deletes the object from BLOBLO_S3_BUCKET_NAME, and names what it can't \
+      reach, such as other buckets. It ends with 1 if the object is still there, or no bloblo answered.
 
       Example: bloblo purge sha256:…
       """)

@@ -20,10 +20,10 @@ struct Sweep: ParsableCommand {
       something.
 
       With --gone it names the objects whose blobs the registry at BLOBLO_UPSTREAM_URL no longer has, and with \
-      --delete too it removes them: objects that no tag's manifests name, for which each repository answers 404, and \
-      that are older than that age. The credential is --user's, or docker's login; it must read the catalogue and all \
-      repositories. The S3 key must list and delete objects. Don't use it on a bucket that serves two registries. It \
-      ends with 1 when the registry or S3 did not answer for an object, which then stays.
+      --delete too it removes them: objects of that age that no tag's manifests name, and for which each repository \
+      answers 404. The credential, --user's or docker's login, must read the catalogue and all repositories; the S3 key \
+      must list and delete objects. Don't use it on a bucket of two registries. It ends with 1 when the registry or S3 \
+      did not answer for an object, which then stays.
 
       Example: bloblo sweep --older-than 12h
       Example: bloblo sweep --gone --user cleaner --password-file /etc/bloblo/cleaner
