@@ -163,7 +163,7 @@ def test_check_says_whom_to_name_until_all_are_named(place):
 OBSTACLES = {
     "BLOBLO_FILL=off": {"BLOBLO_FILL": "off"}, "BLOBLO_DELIVERY=pass": {"BLOBLO_DELIVERY": "pass"},
     "less than BLOBLO_MIN_BLOB_SIZE": {"BLOBLO_MIN_BLOB_SIZE": "6000"},
-    "spools may have 4000": {"BLOBLO_SPOOL_MAX_BYTES": "4000"},
+    "all spools together may take 4000": {"BLOBLO_SPOOL_MAX_BYTES": "4000"},
     "has not allowed this client": {"BLOBLO_CHECK_AUTHORIZATION": "Bearer wrong"},
     "is not as it should be": {"AWS_SECRET_ACCESS_KEY": "wrong"},
 }
