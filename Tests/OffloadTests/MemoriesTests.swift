@@ -37,6 +37,21 @@ struct MemoriesTests {
     #expect(memories.proofs.proof(for: .sample(), at: Self.later(10), isStaleGood: true) == nil)
   }
 
+  @Test func `what is learnt late in a second ends in time as well`() {
+    let memories = Memories(Memories.Lives(proof: .seconds(30), presence: .seconds(300)))
+    let late = Moment(unix: Self.start.unix, millisecond: 900, steady: Self.start.steady)
+    let end = Moment(unix: late.unix + 10, steady: late.steady + 9_100)
+    let before = Moment(unix: late.unix + 9, millisecond: 999, steady: late.steady + 9_099)
+    memories.proofs.keep(
+      BlobProof(size: 7), for: .sample(), credentialEnd: late.unix + 10, at: late)
+    memories.keep(
+      .present(StoredBlob(size: 7, expiration: late.unix + 10), nil), of: .a, lookedAt: late)
+    #expect(memories.proofs.proof(for: .sample(), at: before) != nil)
+    #expect(memories.proofs.proof(for: .sample(), at: end) == nil)
+    #expect(memories.object(.a, at: before) != nil)
+    #expect(memories.object(.a, at: end) == nil)
+  }
+
   @Test func `a clock that is set back lengthens nothing`() {
     let memories = Memories(Memories.Lives(proof: .seconds(30)))
     memories.proofs.keep(BlobProof(size: 7), for: .sample(), credentialEnd: nil, at: Self.start)

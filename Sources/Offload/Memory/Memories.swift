@@ -121,7 +121,9 @@ package final class Memories: Sendable {
     switch presence {
     case .absent: life = min(life, Self.absenceLife)
     case .present(let blob, _):
-      if let end = blob.expiration { life = min(life, .seconds(max(0, end - start.unix))) }
+      if let end = blob.expiration {
+        life = min(life, .milliseconds(max(0, start.milliseconds(until: end))))
+      }
     }
     guard life > .zero else { return }
     var object = SeenObject(presence: presence, lookedAt: start.steady)

@@ -137,15 +137,8 @@ struct RememberedProof: Sendable {
     let end: Int64
     let staleEnd: Int64
 
-    /// In seconds: further off than any life.
-    private static var farAway: Int64 { 1_000_000_000_000 }
-
     init(_ lives: Memories.Lives, credentialEnd: UnixTime?, at now: Moment) {
-      // A client writes the end of its token as it likes: no arithmetic on it may overflow.
-      let credential =
-        credentialEnd.map {
-          now.steady + max(-Self.farAway, min(Self.farAway, $0 - now.unix)) * 1000
-        } ?? .max
+      let credential = credentialEnd.map { now.steady + now.milliseconds(until: $0) } ?? .max
       start = now.steady
       end = min(now.steady + lives.proof.milliseconds, credential)
       staleEnd = min(now.steady + (lives.proof + lives.staleProof).milliseconds, credential)
