@@ -117,7 +117,8 @@ import Testing
     let facts = try FileManager.default.attributesOfItem(atPath: path)
     #expect(facts[.posixPermissions] as? Int == 0o600)
 
-    let port = LoopbackSocket.listen().port
+    let reserved = LoopbackSocket.reserve()
+    let port = reserved.port
     let tcp = try Program(
       [Stack.blobloPath], environment: Self.environment(["BLOBLO_LISTEN_ADDR": "127.0.0.1:\(port)"])
     )
@@ -128,6 +129,7 @@ import Testing
       [Stack.blobloPath], environment: Self.environment([:]), input: inherited.descriptor)
     try expectAnswers { WebServerConnection(try .connect(port: inherited.port)) }
 
+    extendLifetime(reserved)
     for program in [unix, tcp, third] {
       program.signal(15)
       #expect(program.wait() == 0, "\(program.errorText)")

@@ -21,6 +21,16 @@ package final class LoopbackSocket: Sendable {
     return LoopbackSocket(descriptor)
   }
 
+  /// Keeps a free port of 127.0.0.1 from all but a program that is told of it, and does not listen itself.
+  package static func reserve() -> LoopbackSocket {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    var (address, one) = (loopback(port: 0), Int32(1))
+    unsafe setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(4))
+    let code = unsafe withAddress(&address) { unsafe bind(descriptor, $0, $1) }
+    precondition(code == 0, "no port to keep")
+    return LoopbackSocket(descriptor)
+  }
+
   package static func connect(port: UInt16) throws -> LoopbackSocket {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     let made = LoopbackSocket(descriptor)
