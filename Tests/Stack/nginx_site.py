@@ -93,13 +93,11 @@ class AuthServer(http.server.BaseHTTPRequestHandler):
 @contextlib.contextmanager
 def serving(handler, tls=None, **facts):
     """A server of http.server on loopback; its address is `.address`."""
-    http_server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    http_server.daemon_threads = True
+    http_server = stack.Listener(handler)
     if tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*certificate(tls))
         http_server.socket = context.wrap_socket(http_server.socket, server_side=True)
-    http_server.handle_error = lambda *_: None
     http_server.address = f"127.0.0.1:{http_server.server_port}"
     for name, value in facts.items():
         setattr(http_server, name, value)

@@ -98,6 +98,7 @@ class Answer:
         head, _, self.body = output.partition(b"\r\n\r\n")
         lines = [line.split(": ", 1) for line in head.decode("latin-1").split("\r\n") if line]
         self.fields = {name.lower(): value for name, value in lines}
+        assert "status" in self.fields, f"no answer: {output[:1000]!r}, and on the error stream {errors[-1000:]!r}"
         self.status = int(self.fields["status"].split()[0])
         self.errors = errors
 

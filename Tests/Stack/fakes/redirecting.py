@@ -4,10 +4,11 @@ Each model names where its behaviour is read. None is the product itself.
 """
 
 import hashlib
-import http.server
 import os
 import re
 import threading
+
+import stack
 
 from .handler import Handler
 
@@ -24,14 +25,7 @@ class Server:
 
             do_HEAD = do_GET
 
-        class Listener(http.server.ThreadingHTTPServer):
-            daemon_threads = True
-            request_queue_size = 512
-
-            def handle_error(self, *_):
-                pass
-
-        self.server = Listener(("127.0.0.1", 0), Asked)
+        self.server = stack.Listener(Asked)
         self.port = self.server.server_address[1]
         self.address = f"127.0.0.1:{self.port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()

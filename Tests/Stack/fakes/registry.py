@@ -9,6 +9,10 @@ import struct
 import threading
 import time
 
+import stack
+
+from .waiting import PATIENCE
+
 
 class Registry:
     """Blobs under any repository; the repository's name says what is wrong with the answer to a GET.
@@ -38,14 +42,7 @@ class Registry:
                 self.rfile.read(int(self.headers["Content-Length"] or 0))
                 registry.answer(self, True)
 
-        class Server(http.server.ThreadingHTTPServer):
-            request_queue_size = 512
-            daemon_threads = True
-
-            def handle_error(self, *_):
-                pass
-
-        self.server = Server(("127.0.0.1", 0), Handler)
+        self.server = stack.Listener(Handler)
         self.port = self.server.server_address[1]
         self.address = f"127.0.0.1:{self.port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -131,17 +128,17 @@ class Registry:
             if gate:
                 self.gates[digest] = gate
         if digest in self.gates and "Range" in request.headers:
-            self.gates[digest].wait(120)
+            self.gates[digest].wait(PATIENCE)
         while at < len(content):
             if gate and at >= half:
-                gate.wait(120)
+                gate.wait(PATIENCE)
                 gate = None
             if fault in ("cut", "chunkedcut", "reset", "stall", "standstill", "pause", "drip") and at >= half:
                 if fault in ("stall", "standstill", "pause"):
-                    time.sleep({"stall": 4, "standstill": 9, "pause": 60}[fault])
+                    time.sleep({"stall": 4, "standstill": 18, "pause": 60}[fault])
                 if fault == "drip":
                     # A while of next to nothing, then the rest.
-                    for _ in range(80):
+                    for _ in range(150):
                         request.wfile.write(view[at:at + 1])
                         at += 1
                         time.sleep(0.1)

@@ -6,6 +6,8 @@ import struct
 import threading
 import time
 
+from .waiting import PATIENCE
+
 
 def serve_each(listener, serve):
     """Hands each connection to `serve`, in a thread of its own, until the listener is closed."""
@@ -60,7 +62,7 @@ class Relay:
 
     def serve(self, client):
         if self.is_refused():
-            client.settimeout(2)
+            client.settimeout(PATIENCE)
             try:
                 client.recv(65536)
                 client.sendall(self.refuse)

@@ -14,6 +14,8 @@ import threading
 import time
 import urllib.parse
 
+import stack
+
 
 class FakeS3:
     """`objects` are bytes by key, `fields` what is said of each beside. `requests` are those that came: method, key,
@@ -56,9 +58,7 @@ class FakeS3:
 
             do_HEAD = do_GET = do_PUT = do_DELETE = do_POST = handle_request
 
-        class Server(http.server.ThreadingHTTPServer):
-            request_queue_size = 256
-            daemon_threads = True
+        class Server(stack.Listener):
             context, connections = None, None
 
             def finish_request(self, request, client_address):
@@ -71,10 +71,7 @@ class FakeS3:
                     self.connections.discard(request)
                     request.close()
 
-            def handle_error(self, *_):
-                pass
-
-        server = Server(("127.0.0.1", 0), Handler)
+        server = Server(Handler)
         server.connections = set()
         if certificate:
             server.context = context_of(certificate)

@@ -7,6 +7,8 @@ import json
 import threading
 import urllib.parse
 
+import stack
+
 from .shapes import chunked
 
 INDEX, MANIFEST = "application/vnd.oci.image.index.v1+json", "application/vnd.oci.image.manifest.v1+json"
@@ -25,12 +27,6 @@ class TokenRegistry:
         self.lost = set()
         registry = self
 
-        class Server(http.server.ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, *_):
-                pass  # clients may leave
-
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
@@ -42,7 +38,7 @@ class TokenRegistry:
 
             do_HEAD = do_POST = do_GET
 
-        self.server = Server(("127.0.0.1", 0), Handler)
+        self.server = stack.Listener(Handler)
         self.host = f"127.0.0.1:{self.server.server_address[1]}"
         # The same server under another name is another host: there no credential may come.
         self.storage = f"http://localhost:{self.server.server_address[1]}/storage"

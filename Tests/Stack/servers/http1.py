@@ -6,11 +6,23 @@ import threading
 import urllib.parse
 
 
+class Listener(http.server.ThreadingHTTPServer):
+    """A server on loopback. Many clients may come at once: with the five places that http.server has by itself, a
+    connection waits a second and more."""
+
+    daemon_threads = True
+    request_queue_size = 512
+
+    def __init__(self, handler):
+        super().__init__(("127.0.0.1", 0), handler)
+
+    def handle_error(self, *_):
+        """Clients may leave."""
+
+
 def serve_http(handler, add_cleanup):
     """A server on loopback, of a handler of http.server, until the test's cleanup."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    server.handle_error = lambda *_: None  # who has heard enough may leave
+    server = Listener(handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     add_cleanup(server.server_close)
     add_cleanup(server.shutdown)
