@@ -24,8 +24,9 @@ def take(url, name):
         for scheme, number in SCHEMES.items():
             path = FOLDER / f"{name}-{form}-{scheme}.png"
             path.unlink(missing_ok=True)
-            browse(url, f"--window-size={size}", "--hide-scrollbars",
+            _, complaints = browse(url, f"--window-size={size}", "--hide-scrollbars",
                    f"--blink-settings=preferredColorScheme={number}", f"--screenshot={path}")
+            assert path.exists(), complaints[-2000:]
             shown[form, scheme] = colours(path)
     return shown
 

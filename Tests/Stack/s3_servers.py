@@ -17,13 +17,30 @@ def run(*arguments, env, prefix=()):
     return subprocess.run([*prefix, os.environ["BLOBLO"], *arguments], env=environment, capture_output=True, text=True, timeout=120)
 
 
+class Report(dict):
+    """What `check --json` has written, by subject; `done` is the process that has ended."""
+
+    def __init__(self, done, entry=lambda line: (line["level"], line["finding"])):
+        self.done = done
+        lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        assert lines, f"no report: {done}"
+        super().__init__((line["subject"], entry(line)) for line in lines)
+
+    def __missing__(self, subject):
+        raise AssertionError(f"nothing is said of {subject}: {self.done}")
+
+
 def check(env, *arguments, prefix=()):
     """(exit status, {subject: (level, finding)})"""
     done = run("check", "--json", *arguments, env=env, prefix=prefix)
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
-    if not lines:
-        raise AssertionError(f"no report: {done.returncode} {done.stderr}")
-    return done.returncode, {line["subject"]: (line["level"], line["finding"]) for line in lines}
+    return done.returncode, Report(done)
+
+
+def presigned(digest, env, prefix=()):
+    """The URL that `bloblo presign` writes."""
+    done = run("presign", digest, env=env, prefix=prefix)
+    assert (done.returncode, len(done.stdout.split())) == (0, 1), done
+    return done.stdout.strip()
 
 
 def settings(url, **more):
@@ -141,7 +158,5 @@ def judge(url, access_key=stack.ACCESS_KEY, secret_key=stack.SECRET_KEY, **wrong
     digest = "sha256:" + hashlib.sha256(body).hexdigest()
     client = stack.S3Client(url, access_key, secret_key)
     assert client.call("PUT", f"/{stack.BUCKET}/{digest}", body)[0] == 200
-    done = run("presign", digest, env=env)
-    assert done.returncode == 0, done.stderr
-    assert stack.request("GET", done.stdout.strip())[::2] == (200, body)
+    assert stack.request("GET", presigned(digest, env))[::2] == (200, body)
     return levels

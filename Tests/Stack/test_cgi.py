@@ -14,7 +14,7 @@ from fakes.blobs import ABSENT, COLD, COLD_DIGEST, CONTENT, MALLORY, blob
 from fakes.client import ALICE, push
 from fakes.fastcgi import Answer
 from fakes.handler import Handler
-from fakes.waiting import eventually
+from fakes.waiting import PATIENCE, eventually
 
 
 def protection(path):
@@ -88,7 +88,7 @@ def cgi(doors, path=blob(), method="GET", headers=ALICE, more=None, arguments=()
     done = subprocess.run([doors.program, *arguments], env=environment, capture_output=True, timeout=120,
                           stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stderr
-    return Answer(done.stdout)
+    return Answer(done.stdout, done.stderr)
 
 
 def test_a_warm_blob_is_redirected(doors):
@@ -101,7 +101,7 @@ def test_the_web_servers_error_log_gets_errors_only(doors):
     done = subprocess.run([doors.program], capture_output=True, stdin=subprocess.DEVNULL, env={
         **doors.settings, "GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": "GET", "REQUEST_URI": blob(),
         "HTTP_AUTHORIZATION": ALICE["Authorization"]})
-    assert (Answer(done.stdout).status, done.stderr) == (307, b"")
+    assert (Answer(done.stdout, done.stderr).status, done.stderr) == (307, b"")
 
 
 def test_a_head_is_answered(doors):
@@ -152,7 +152,7 @@ def test_what_is_relayed_streams(doors, serve, chance):
             self.send_header("Content-Length", str(len(want)))
             self.end_headers()
             self.wfile.write(want[:2 << 20])
-            if is_read.wait(20):
+            if is_read.wait(PATIENCE):
                 self.wfile.write(want[2 << 20:])
 
     server = serve(Slow)
@@ -162,7 +162,7 @@ def test_what_is_relayed_streams(doors, serve, chance):
     got = process.stdout.read(1 << 20)
     is_read.set()
     got += process.stdout.read()
-    assert (process.wait(10), Answer(got).body == want) == (0, True)
+    assert (process.wait(PATIENCE), Answer(got).body == want) == (0, True)
 
 
 def test_a_loop_ends(doors):
@@ -182,7 +182,7 @@ def test_a_method_that_brings_a_body(doors):
 def test_wrong_settings_are_an_answer_too(doors):
     done = subprocess.run([doors.program], env={"GATEWAY_INTERFACE": "CGI/1.1", "REQUEST_METHOD": "GET",
                                                "BLOBLO_UPSTREAM_URL": "nonsense"}, capture_output=True)
-    assert (done.returncode, Answer(done.stdout).status) == (78, 500)
+    assert (done.returncode, Answer(done.stdout, done.stderr).status) == (78, 500)
     assert b"BLOBLO_UPSTREAM_URL" in done.stderr
 
 

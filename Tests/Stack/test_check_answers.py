@@ -10,6 +10,7 @@ import stack
 from fakes.alone import BASIC, Registry, text_of
 from fakes.handler import Handler
 from fakes.waiting import eventually
+from s3_servers import Report
 
 
 # The version of the shipped files.
@@ -60,8 +61,7 @@ def checked(alone, serve):
         server = serve(Web(bloblo, **web).handler())
         done = bloblo.run("check", "--json", "--front", f"http://127.0.0.1:{server.server_port}", *words,
                           BLOBLO_CHECK_AUTHORIZATION=authorization)
-        lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-        return done.returncode, {line["subject"]: (line["level"], line["finding"]) for line in lines}
+        return done.returncode, Report(done)
     return run
 
 

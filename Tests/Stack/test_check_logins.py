@@ -14,6 +14,7 @@ from fakes.handler import Handler
 from fakes.relay import Relay
 from fakes.token_registry import TokenRegistry
 from front_site import Site
+from s3_servers import Report
 
 PASSWORD = "alice-password"
 
@@ -23,10 +24,9 @@ def check(alone):
     """Runs check beside a registry and a bucket: (exit status, {subject: (level, finding, advice)})."""
     def run(*words, bloblo=None, input=None, **settings):
         done = (bloblo or alone(start=False)).run("check", "--json", *words, input=input, **settings)
-        lines = [json.loads(line) for line in done.stdout.splitlines()]
-        assert lines, done
-        assert lines[-1]["subject"] == "sum"
-        return done.returncode, {line["subject"]: (line["level"], line["finding"], line.get("advice")) for line in lines}
+        report = Report(done, lambda line: (line["level"], line["finding"], line.get("advice")))
+        assert list(report)[-1] == "sum", done
+        return done.returncode, report
     return run
 
 
@@ -237,7 +237,7 @@ def test_a_front_that_does_not_redirect_what_could_be(make_stack):
     def run():
         done = subprocess.run([os.environ["BLOBLO"], *words], env=bloblo.environment(), capture_output=True, text=True,
                               input=stack.USERS["alice"] + "\n")
-        return done.returncode, {line["subject"]: line["level"] for line in map(json.loads, done.stdout.splitlines())}
+        return done.returncode, Report(done, lambda line: line["level"])
 
     status, lines = run()
     assert (status, lines["front.blob"]) == (0, "ok"), lines

@@ -39,7 +39,9 @@ def checked(text, *words):
                           env={"PATH": os.environ["PATH"], "BLOBLO_UPSTREAM_URL": "http://127.0.0.1:1", "AWS_REGION": "x",
                                "BLOBLO_S3_ENDPOINT_URL": "http://127.0.0.1:1", "BLOBLO_S3_BUCKET_NAME": "bucket", "BLOBLO_SPOOL_DIR": "/tmp",
                                "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_EC2_METADATA_DISABLED": "true"})
-    return [line for line in done.stdout.splitlines() if " nginx" in line]
+    lines = [line for line in done.stdout.splitlines() if " nginx" in line]
+    assert lines, done
+    return lines
 
 
 def dump(http, server, location):

@@ -15,9 +15,10 @@ import pytest
 import stack
 from documented import example
 from fakes.client import blob_path, digest_of, push
-from fakes.waiting import eventually
+from fakes.waiting import PATIENCE, eventually
 from front_site import Site, stacks
 from pulp import ADMIN, PASSWORD, USER, Pulp
+from s3_servers import Report
 
 pytestmark = [pytest.mark.world, pytest.mark.long]
 FRONTS = "nginx", "apache"
@@ -166,7 +167,7 @@ def test_push_cold_pull_fill_and_warm_pull(place, front, repository, tmp_path, c
         skopeo("--src-tls-verify=false", "--src-creds", credentials, f"docker://{host}/{name}:1", f"dir:{tmp_path}/{word}")
         assert pulled(tmp_path / word, digest) == digest
         if number == 1:
-            eventually(lambda: place.is_filled(digest) == size, 60, otherwise=place.log)
+            eventually(lambda: place.is_filled(digest) == size, otherwise=place.log)
             token, _ = place.token(front, f"repository:{name}:pull")
             status, fields = site.fill(digest, name, headers=token)
             assert status == 307 and f"/{stack.BUCKET}/" in fields["Location"]
@@ -235,7 +236,7 @@ def test_a_pull_through_cache(place, front, tmp_path, chance):
         assert pulled(tmp_path / word, digest) == digest
         # While its task makes the repository of a manifest that it has just fetched, Pulp answers 404 for the blobs.
         token, _ = place.token(front, f"repository:cache/some/{front}:pull")
-        place.sites[front].fill(digest, f"cache/some/{front}", headers=token, seconds=60)
+        place.sites[front].fill(digest, f"cache/some/{front}", headers=token)
         assert place.is_filled(digest) == size
 
 
@@ -251,12 +252,12 @@ def test_warm_of_a_pull_through_cache(place, tmp_path, chance):
 
     def is_warm():
         done = subprocess.run([*bloblo.command(), "warm", f"{place.pulp.address}/cache/some/warm:1"], capture_output=True,
-                              text=True, env={**bloblo.environment(), "DOCKER_CONFIG": str(tmp_path)}, timeout=60)
+                              text=True, env={**bloblo.environment(), "DOCKER_CONFIG": str(tmp_path)}, timeout=PATIENCE)
         said.append(done.stdout + done.stderr)
         return done.returncode == 0
 
     # While its task makes the repository of a manifest that it has just fetched, Pulp answers 404 for the blobs.
-    eventually(is_warm, 60, 1, otherwise=lambda: said)
+    eventually(is_warm, pause=1, otherwise=lambda: said)
     assert place.is_filled(digest) == size
 
 
@@ -281,8 +282,8 @@ def test_check_names_the_host_to_follow(place, chance):
 
     def check(**more):
         done = subprocess.run([*bloblo.command(), "check", "--json", "--blob", f"team/checked@{digest}"],
-                              env={**environment, **more}, capture_output=True, text=True, timeout=60)
-        return {line["subject"]: line for line in map(json.loads, done.stdout.splitlines())}
+                              env={**environment, **more}, capture_output=True, text=True, timeout=PATIENCE)
+        return Report(done, dict)
 
     # Pulp's tokens are for the Host that they were asked by, and check asks by the registry's own.
     token = place.own_token("repository:team/checked:pull")

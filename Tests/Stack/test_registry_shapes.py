@@ -3,7 +3,6 @@ may follow, and where it may not; what `check` says of each.
 """
 
 import contextlib
-import json
 import subprocess
 
 import pytest
@@ -13,7 +12,8 @@ import stack
 from fakes import redirecting
 from fakes.client import blob_path
 from fakes.shapes import Shape, Shaped
-from fakes.waiting import eventually
+from fakes.waiting import PATIENCE, eventually
+from s3_servers import Report
 
 ALICE = {"Authorization": redirecting.TOKEN}
 MIB = 1 << 20
@@ -56,8 +56,8 @@ class Place:
     def check(self, digest, **settings):
         done = subprocess.run(
             [*self.bloblo.command(), "check", "--json", "--blob", f"some/name@{digest}"], capture_output=True, text=True,
-            timeout=60, env={**self.bloblo.environment(), "BLOBLO_CHECK_AUTHORIZATION": redirecting.TOKEN, **settings})
-        return {line["subject"]: line for line in map(json.loads, done.stdout.splitlines())}
+            timeout=PATIENCE, env={**self.bloblo.environment(), "BLOBLO_CHECK_AUTHORIZATION": redirecting.TOKEN, **settings})
+        return Report(done, dict)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from fakes.handler import Handler
 from fakes.relay import Relay
 from fakes.waiting import eventually
 from front_site import Site, stacks
-from s3_servers import NEXT_KEY, NEXT_SECRET, JuiceFS, JuiceFSElsewhere, LocalStack, Moto, boto, check, judge, run, settings
+from s3_servers import NEXT_KEY, NEXT_SECRET, JuiceFS, JuiceFSElsewhere, LocalStack, Moto, boto, check, judge, presigned, run, settings
 
 pytestmark = pytest.mark.long
 
@@ -95,7 +95,7 @@ def test_another_credential_presigns(seaweed):
     digest = digest_of(b"other")
     stack.S3Client(url).call("PUT", f"/{stack.BUCKET}/{digest}", b"other")
     env = settings(url, BLOBLO_PRESIGN_ACCESS_KEY_ID=NEXT_KEY, BLOBLO_PRESIGN_SECRET_ACCESS_KEY=NEXT_SECRET)
-    location = run("presign", digest, env=env).stdout.strip()
+    location = presigned(digest, env)
     assert f"X-Amz-Credential={NEXT_KEY}%2F" in location
     assert stack.request("GET", location)[::2] == (200, b"other")
     assert check(env)[1]["presign.get"][0] == "ok"
@@ -216,13 +216,12 @@ def test_cloudfront_url_is_presigned(seaweed, chance, tmp_path):
     subprocess.run(["openssl", "genrsa", "-out", key, "2048"], check=True, capture_output=True)
     env = settings(url, BLOBLO_CLOUDFRONT_URL="https://cdn.example.com/blobs", BLOBLO_CLOUDFRONT_KEY_PAIR_ID="K1",
                    BLOBLO_CLOUDFRONT_PRIVATE_KEY_FILE=str(key))
-    done = run("presign", digest, env=env)
-    assert done.stdout.startswith(
-        f"https://cdn.example.com/blobs/{urllib.parse.quote(digest, safe='')}?Expires="), done
-    assert done.stdout.strip().endswith("&Key-Pair-Id=K1")
+    location = presigned(digest, env)
+    assert location.startswith(f"https://cdn.example.com/blobs/{urllib.parse.quote(digest, safe='')}?Expires="), location
+    assert location.endswith("&Key-Pair-Id=K1")
     # By S3's time, not by this machine's.
-    done = run("presign", digest, env=env, prefix=shifted(-2 * 3600))
-    expires = int(urllib.parse.parse_qs(urllib.parse.urlsplit(done.stdout.strip()).query)["Expires"][0])
+    location = presigned(digest, env, prefix=shifted(-2 * 3600))
+    expires = int(urllib.parse.parse_qs(urllib.parse.urlsplit(location).query)["Expires"][0])
     assert abs(expires - time.time() - 300) < 120
     key.write_text("nothing")
     assert run("presign", digest, env=env).returncode == 78
