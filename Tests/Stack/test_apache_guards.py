@@ -5,7 +5,6 @@ passing and down, over an open registry.
 """
 
 import base64
-import socket
 import subprocess
 
 import pytest
@@ -75,19 +74,13 @@ def basic(user, password):
 ALICE, MALLORY = basic("alice", stack.USERS["alice"]), basic("mallory", "wrong")
 
 
-def closed_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def the_sites(folder):
+def the_sites(folder, closed):
     """(name, text, status of the refusal)"""
     users, lua = folder / "users", folder / "refuse.lua"
     users.write_text(subprocess.run([stack.program("htpasswd"), "-bnm", "alice", stack.USERS["alice"]],
                                     check=True, capture_output=True, text=True).stdout)
     lua.write_text("\n".join(f"function refuse_{status}(r) return {status} end" for status in STATUSES))
-    facts = {"users": users, "lua": lua, "closed": closed_port()}
+    facts = {"users": users, "lua": lua, "closed": closed}
     for guard, (text, status) in GUARDS.items():
         for place, around in PLACES.items():
             if " " in guard and guard.split()[0] in PHASES and place != "/v2/ below":
@@ -99,21 +92,23 @@ def the_sites(folder):
 
 @pytest.fixture(scope="module")
 def guarded():
-    refusals, texts = {}, {}
+    refusals, texts, ports = {}, {}, stack.Ports()
+    ldap, authorizer = ports.take(), ports.take()  # nobody listens there
 
     def sites(folder):
-        for name, text, status in the_sites(folder):
+        for name, text, status in the_sites(folder, ldap):
             refusals[name], texts[name] = status, text
         return texts
 
     server = ('AuthnzFcgiDefineProvider authn gone "fcgi://127.0.0.1:%d/"\n'
-              "AuthnCacheEnable\nAuthnCacheSOCache shmcb" % closed_port())
+              "AuthnCacheEnable\nAuthnCacheSOCache shmcb" % authorizer)
     with Sites(sites, "--services", "registry,apache", "--auth", "none",
                modules=("lua", "ldap", "authnz_ldap", "authn_socache"), server=server,
                includes="Include bloblo/bloblo.conf\nInclude bloblo/bloblo-tokens.conf") as all_sites:
         all_sites.refusals, all_sites.texts = refusals, texts
         all_sites.push(all_sites.stack.services["registry"].url)
         yield all_sites
+    ports.close()
 
 
 @pytest.fixture(params=ANSWERS)

@@ -40,8 +40,7 @@ def render(folder):
 
 def switched_on(component):
     """An overlay of the base and one component, beside the others, since a path may not leave the repository."""
-    folder = HOME / "overlays" / f".test-{component}-{os.getpid()}"
-    folder.mkdir()
+    folder = pathlib.Path(tempfile.mkdtemp(prefix=f".test-{component}-", dir=HOME / "overlays"))
     (folder / "kustomization.yaml").write_text(
         f"resources: [../../base]\ncomponents: [../../components/{component}]\n")
     try:

@@ -5,6 +5,7 @@ import pathlib
 import signal
 import socket
 import subprocess
+import uuid
 
 import pytest
 
@@ -13,6 +14,7 @@ from doors import Doors, running
 from fakes.blobs import COLD, COLD_DIGEST, CONTENT, blob
 from fakes.client import ALICE
 from fakes.fastcgi import Answer, ask
+from fakes.waiting import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,7 @@ def cgi_fcgi(address, method="GET"):
                               "PATH": os.environ["PATH"], "REQUEST_METHOD": method, "REQUEST_URI": blob(),
                               "GATEWAY_INTERFACE": "CGI/1.1", "SERVER_PROTOCOL": "HTTP/1.1",
                               "HTTP_AUTHORIZATION": ALICE["Authorization"]})
-    return Answer(done.stdout)
+    return Answer(done.stdout, done.stderr)
 
 
 def test_cgi_fcgi_asks_the_running_responder(doors):
@@ -80,14 +82,14 @@ def test_spawn_fcgi(doors):
     doors.wait_for(path)
     assert_responds(path)
     process.terminate()
-    assert process.wait(10) == 0
+    assert process.wait(PATIENCE) == 0
 
 
 def test_systemd_socket_and_notifications(doors):
     path, notify = doors.folder / "activated.sock", doors.folder / "notify.sock"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(notify))
-        manager.settimeout(10)
+        manager.settimeout(PATIENCE)
         process = doors.start(
             "systemd-socket-activate", "-l", path, *(f"--setenv={name}={value}" for name, value in {
                 **doors.settings, "NOTIFY_SOCKET": str(notify), "WATCHDOG_USEC": "900000"}.items()), doors.program)
@@ -99,14 +101,15 @@ def test_systemd_socket_and_notifications(doors):
         while (word := manager.recv(1000)) == b"WATCHDOG=1":
             pass
         assert word == b"STOPPING=1"
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE) == 0
 
 
 def test_an_abstract_notify_socket(doors):
+    name = f"bloblo-notify-{uuid.uuid4().hex}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.bind(f"\0bloblo-notify-{os.getpid()}")
-        manager.settimeout(10)
-        doors.start(doors.program, environment={"NOTIFY_SOCKET": f"@bloblo-notify-{os.getpid()}",
+        manager.bind(f"\0{name}")
+        manager.settimeout(PATIENCE)
+        doors.start(doors.program, environment={"NOTIFY_SOCKET": f"@{name}",
                                               "BLOBLO_LISTEN_ADDR": f"unix:{doors.folder}/abstract.sock"})
         assert manager.recv(1000).startswith(b"READY=1\n")
 
@@ -120,8 +123,9 @@ def test_the_units(doors):
                            doors.folder / "bloblo.socket"], capture_output=True, text=True)
     assert (said.returncode, [line for line in said.stderr.splitlines() if "bloblo" in line]) == (0, [])
     said = subprocess.run(["systemd-analyze", "security", "--offline=yes", "--no-pager", units / "bloblo.service"],
-                          capture_output=True, text=True).stdout
-    score = float(said.rsplit("bloblo.service:", 1)[1].split()[0])
+                          capture_output=True, text=True)
+    assert "bloblo.service:" in said.stdout, said
+    score = float(said.stdout.rsplit("bloblo.service:", 1)[1].split()[0])
     assert score <= 1.5
 
 

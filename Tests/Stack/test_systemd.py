@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import uuid
 
 import pytest
 
@@ -76,7 +77,7 @@ class Unit:
         shutil.copytree(stack.ROOT / "packaging/systemd", self.shared / "units")
         shutil.copy(os.environ["BLOBLO"], self.shared / "bloblo")
         # The shipped 30 s are too long for a test.
-        (self.shared / "short.conf").write_text("[Service]\nWatchdogSec=3s\n")
+        (self.shared / "short.conf").write_text("[Service]\nWatchdogSec=10s\n")
         self.stack = make("registry,s3,nginx", "--read-timeout", "8", start=False)
         self.stack.socket = self.shared / "run/bloblo.sock"
         self.stack.up()
@@ -106,7 +107,7 @@ class Unit:
         self.cgroup = None
         if places:
             own = pathlib.Path("/proc/self/cgroup").read_text().split("0::")[1].split()[0]
-            self.cgroup = pathlib.Path(f"{places[0]}{own}/bloblo-test-{os.getpid()}")
+            self.cgroup = pathlib.Path(f"{places[0]}{own}/bloblo-test-{uuid.uuid4().hex}")
             self.cgroup.mkdir()
         dies = stack.dies_with_parent(signal.SIGKILL, os.getpid())
 
@@ -246,7 +247,7 @@ def test_hanging_it_is_killed_by_the_watchdog(unit):
 
 def test_it_lives_longer_than_the_watchdog_waits(unit):
     before = unit.show("MainPID")
-    unit.pulls_while(lambda: time.sleep(5))
+    unit.pulls_while(lambda: time.sleep(15))
     assert unit.show("MainPID") == before
 
 
