@@ -90,6 +90,23 @@ class Site:
                 if line.startswith("{") and all(word in line for word in words)]
 
     @contextlib.contextmanager
+    def waiting_for(self, time):
+        """The front waits only so long for a word of the responder: for those who try what happens then.
+
+        All others leave it its shipped patience: a busy machine is no responder that hangs.
+        """
+        def restart(time):
+            self.front.stop()
+            self.servers.options.read_timeout = time
+            self.front.start()
+
+        restart(time)
+        try:
+            yield
+        finally:
+            restart(None)
+
+    @contextlib.contextmanager
     def restarted(self, **settings):
         """bloblo with other settings, for the length of a `with`."""
         before = self.servers.options.env

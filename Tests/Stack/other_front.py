@@ -21,8 +21,8 @@ def text_of(front, folder, port, responder, registry, guard=""):
     host, upstream = registry.split(":")
     edits = [("/run/bloblo/bloblo.sock", str(responder)), (GUARD[front], guard + "\n"), ("127.0.0.1:5000", registry)]
     edits += {
-        "caddy": [("registry.example.com {", f"http://127.0.0.1:{port} {{"), ("read_timeout 20s", "read_timeout 2s")],
-        "haproxy": [("bind :80", f"bind 127.0.0.1:{port}"), ("timeout server 20s", "timeout server 2s")],
+        "caddy": [("registry.example.com {", f"http://127.0.0.1:{port} {{"), ("read_timeout 20s", "read_timeout 5s")],
+        "haproxy": [("bind :80", f"bind 127.0.0.1:{port}"), ("timeout server 20s", "timeout server 5s")],
         "lighttpd": [("server.port = 80", f'server.bind = "127.0.0.1"\nserver.port = {port}'),
                      ("/var/www/html", str(folder)), ('"host" => "127.0.0.1", "port" => 5000',
                                                       f'"host" => "{host}", "port" => {upstream}')],

@@ -15,8 +15,6 @@ CONTENT = random.Random(2).randbytes(100_000)
 DIGEST = digest_of(CONTENT)
 BLOB = blob_path(DIGEST)
 SIGNED = "https://bucket.s3.example/sha256%3Aab?X-Amz-Credential=AKIA%2F20260101&X-Amz-Signature=ab%2Bcd%3D"
-# fastcgi_read_timeout, and mod_proxy's; seconds.
-READ_TIMEOUTS = {"nginx": 1.5, "apache": 2}
 # What nginx makes a header of, and hands on, as it would any responder's.
 FOREIGN = {
     "a header, then none": plain("Status: 200 OK\r\nX-Bloblo: tee\r\nnonsense"),
@@ -167,12 +165,11 @@ class ShippedApache(Shipped):
 
 @pytest.fixture(scope="module")
 def shared(front):
-    timeout = READ_TIMEOUTS[front]
     with stacks() as make:
         if front == "nginx":
-            yield Shipped(make, front, "--read-timeout", f"{timeout * 1000:.0f}ms")
+            yield Shipped(make, front)
         else:
-            yield ShippedApache(make, front, "--read-timeout", str(timeout), "--apache-server", "Protocols h2c http/1.1")
+            yield ShippedApache(make, front, "--apache-server", "Protocols h2c http/1.1")
 
 
 @pytest.fixture

@@ -64,8 +64,8 @@ class Acceleration(Site):
     def __init__(self, make, front, folder):
         self.authority, self.fake = Authority(folder), FakeS3()
         super().__init__(make(
-            f"registry,{front}", "--bucket", f"https://localhost:{self.fake.port}", "--bucket-ca", str(self.authority.file),
-            "--read-timeout", "2"), front)
+            f"registry,{front}", "--bucket", f"https://localhost:{self.fake.port}", "--bucket-ca", str(self.authority.file)),
+            front)
         self.host = {"nginx": "my-bucket.localhost", "apache": "localhost"}[front]
         self.push(CONTENT)
 

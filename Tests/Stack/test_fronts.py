@@ -13,7 +13,7 @@ import pytest
 import stack
 from fakes.blobs import ABSENT, COLD, COLD_DIGEST, CONTENT, DIGEST, MALLORY, blob
 from fakes.client import ALICE
-from fakes.waiting import eventually
+from fakes.waiting import PATIENCE, eventually
 from front_site import Site, stacks
 
 KINDS = {
@@ -28,8 +28,7 @@ class FrontSite(Site):
     """One of the kinds, with CONTENT warm and COLD cold."""
 
     def __init__(self, make, front, delivery, *words):
-        super().__init__(make(f"registry,s3,{front},bloblo", "--read-timeout", "2", *words,
-                              env={"BLOBLO_DELIVERY": delivery}), front)
+        super().__init__(make(f"registry,s3,{front},bloblo", *words, env={"BLOBLO_DELIVERY": delivery}), front)
         self.delivery, self.words = delivery, words
         self.push(COLD)
         self.fill(self.push(CONTENT))
@@ -257,7 +256,7 @@ def test_duplicates_of_a_header_set_nothing(site):
     target = urllib.parse.urlsplit(site.front.url)
     lines = [f"GET {blob()} HTTP/1.1", f"Host: {target.netloc}", f"Authorization: {ALICE['Authorization']}",
              "Connection: close"] + ["BLOBLO_DELIVERY: pass", "Bloblo-Delivery: pass"] * 3
-    with socket.create_connection((target.hostname, target.port), 10) as client:
+    with socket.create_connection((target.hostname, target.port), PATIENCE) as client:
         client.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
         answer = client.makefile("rb").readline()
     assert (b" 307 " if site.delivery == "redirect" else b" 200 ") in answer
@@ -271,8 +270,9 @@ def test_bloblo_is_down(site):
 
 @every_road
 def test_bloblo_hangs(site):
-    site.bloblo.signal(signal.SIGSTOP)
-    site.assert_the_registry_answers()
+    with site.waiting_for("2"):
+        site.bloblo.signal(signal.SIGSTOP)
+        site.assert_the_registry_answers()
 
 
 def test_s3_is_down(site):
