@@ -35,7 +35,7 @@ class Client:
         self.ends.callback(process.terminate)
 
     def answers(self, *words):
-        eventually(lambda: subprocess.run([str(word) for word in words], capture_output=True).returncode == 0, 60,
+        eventually(lambda: subprocess.run([str(word) for word in words], capture_output=True).returncode == 0,
                    otherwise=(self.folder / "log").read_text)
 
 

@@ -97,7 +97,7 @@ class Demo:
         return all(self.servers.services["s3"].client.size(digest) == self.image["sizes"][digest]
                    for digest in self.blobs)
 
-    def wait_for_bucket(self, timeout=60):
+    def wait_for_bucket(self, timeout=120):
         deadline = time.monotonic() + timeout
         while not self.filled():
             if time.monotonic() > deadline:

@@ -32,6 +32,13 @@ def nginx_server(port, inside):
     return f"server {{ listen 127.0.0.1:{port}; {inside} }}"
 
 
+def listens(path):
+    """Whether somebody listens at a Unix socket: its file is there a moment before."""
+    with socket.socket(socket.AF_UNIX) as client, contextlib.suppress(OSError):
+        client.connect(str(path))
+        return True
+
+
 class Doors(Site):
     """`port` is for a server of the subclass's own, which `configure` enters into the front's files."""
 
@@ -76,7 +83,7 @@ class Doors(Site):
         if process.poll() is None:
             process.terminate()
             try:
-                process.wait(20)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -95,12 +102,7 @@ class Doors(Site):
 
     def wait_for(self, path):
         """Until somebody listens at a Unix socket."""
-        def listens():
-            with socket.socket(socket.AF_UNIX) as client:
-                with contextlib.suppress(OSError):
-                    client.connect(str(path))
-                    return True
-        eventually(listens)
+        eventually(lambda: listens(path))
 
 
 @contextlib.contextmanager

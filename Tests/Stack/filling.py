@@ -20,6 +20,8 @@ from fakes.waiting import PATIENCE, eventually
 from front_site import stacks
 
 MIB = 1 << 20
+# A busy machine is no server that does not answer. nginx waits for 20 s.
+PATIENT = {"BLOBLO_UPSTREAM_TIMEOUT": "15s", "BLOBLO_S3_TIMEOUT": "15s"}
 
 
 class Pull:
@@ -83,9 +85,7 @@ class Filling:
             self.relay = Relay(self.s3.port)
             ends.callback(self.relay.close)
             self.servers.options.env["BLOBLO_S3_ENDPOINT_URL"] = self.relay.url
-        # A busy machine is no server that does not answer. nginx waits for 20 s.
-        patient = {"BLOBLO_UPSTREAM_TIMEOUT": "15s", "BLOBLO_S3_TIMEOUT": "15s"}
-        self.servers.options.env |= {**patient, **environment}
+        self.servers.options.env |= {**PATIENT, **environment}
         self.servers.up()
         self.nginx = self.servers.services["nginx"].url
         self.bloblo = self.servers.services["bloblo"]

@@ -21,6 +21,10 @@ PROGRAM = os.environ["BLOBLO"]
 MIB = 1 << 20
 
 
+# For tests in which nothing is broken: a busy machine is no server that does not answer, and what was learnt is not forgotten.
+PATIENT = {"BLOBLO_UPSTREAM_TIMEOUT": "60s", "BLOBLO_S3_TIMEOUT": "60s", "BLOBLO_PROOF_TTL": "10m", "BLOBLO_PRESENCE_TTL": "10m"}
+
+
 class Operating:
     """`folder` is a temporary one of its own; `nginx_http(ports)` gives more for nginx's http {}."""
 
@@ -40,8 +44,8 @@ class Operating:
         ends.callback(self.registry_relay.close)
         options.env = {"BLOBLO_S3_ENDPOINT_URL": self.s3_relay.url,
                        "BLOBLO_UPSTREAM_URL": self.registry_relay.url,
-                       "BLOBLO_PROOF_TTL": "2s", "BLOBLO_PRESENCE_TTL": "2s", "BLOBLO_UPSTREAM_TIMEOUT": "1s",
-                       "BLOBLO_S3_TIMEOUT": "1s", **environment}
+                       "BLOBLO_PROOF_TTL": "2s", "BLOBLO_PRESENCE_TTL": "2s", "BLOBLO_UPSTREAM_TIMEOUT": "2s",
+                       "BLOBLO_S3_TIMEOUT": "2s", **environment}
         self.mark = 0
         self.stack.up()
 
@@ -59,8 +63,10 @@ class Operating:
 
     def metrics(self):
         """The samples by their names with labels, as they stand there."""
+        status, text, _ = self.page("metrics")
+        assert status == 200, (status, text, self.nginx.tail())
         return {name: float(value) for name, value in (
-            line.rsplit(" ", 1) for line in self.page("metrics")[1].splitlines() if not line.startswith("#"))}
+            line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))}
 
     def passes(self, reason):
         return self.metrics()[f'bloblo_decisions_total{{decision="pass",reason="{reason}"}}']
@@ -71,7 +77,9 @@ class Operating:
 
     def need(self, name):
         """The need's class and words on the page."""
-        found = re.search(rf'(?s)<li class="(\w+)" id="need-{name}">(.*?)</li>', self.page("")[1])
+        page = self.page("")
+        found = re.search(rf'(?s)<li class="(\w+)" id="need-{name}">(.*?)</li>', page[1])
+        assert found, (page, self.nginx.tail())
         return found[1], html.unescape(re.sub(r"<[^>]+>", " ", found[2]))
 
     def lines(self, *words):
@@ -96,9 +104,9 @@ class Operating:
         self.wait_until_filled(digest)
         return digest
 
-    def wait_until_filled(self, digest):
+    def wait_until_filled(self, *digests):
         """The object is there before bloblo is told so; until then clients read along."""
-        eventually(lambda: self.s3.client.size(digest) and self.metrics()['bloblo_fills{state="running"}'] == 0,
+        eventually(lambda: all(map(self.s3.client.size, digests)) and self.metrics()['bloblo_fills{state="running"}'] == 0,
                    otherwise=self.bloblo.tail)
 
     @contextlib.contextmanager
@@ -138,6 +146,7 @@ class Operating:
         checked = subprocess.run([PROGRAM, "check", "--json"], env=self.bloblo.environment(), text=True,
                                  capture_output=True)
         failed = [line for line in map(json.loads, checked.stdout.splitlines()) if line["level"] == "FAIL"]
+        assert failed, checked
         # A folder that is not there is a wrong setting.
         subjects = [line["subject"] for line in failed]
         assert subject in subjects or need == "spool" and "BLOBLO_SPOOL_DIR" in failed[0]["finding"], failed

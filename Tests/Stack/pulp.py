@@ -122,7 +122,7 @@ class Pulp:
         self.part("content", VENV / "bin/pulpcore-content", "--bind", self.content_address, "--workers", 2,
                   is_up=lambda: stack.request("GET", f"http://{self.content_address}/pulp/content/")[0] == 200)
         self.part("worker", VENV / "bin/pulpcore-worker")
-        eventually(lambda: self.status()["online_workers"], 60, otherwise=lambda: self.parts[-1].tail())
+        eventually(lambda: self.status()["online_workers"], otherwise=lambda: self.parts[-1].tail())
         return self
 
     def start_database(self):
@@ -175,7 +175,7 @@ class Pulp:
     def call(self, method, path, document=None):
         body = None if document is None else json.dumps(document).encode()
         status, _, answer = stack.request(
-            method, urllib.parse.urljoin(self.url, path), {**ADMIN, "Content-Type": "application/json"}, body, timeout=60)
+            method, urllib.parse.urljoin(self.url, path), {**ADMIN, "Content-Type": "application/json"}, body)
         if status >= 300:
             raise stack.StackError(f"{method} {path}: {status} {answer[:500]}")
         return json.loads(answer) if answer else None
@@ -185,7 +185,7 @@ class Pulp:
         def ended():
             found = self.call("GET", task["task"])
             return found["state"] in ("completed", "failed") and found
-        found = eventually(ended, 60)
+        found = eventually(ended)
         if found["state"] != "completed":
             raise stack.StackError(f"{found['name']}: {found['error']}")
         return found["created_resources"]

@@ -31,7 +31,7 @@ class Reading:
         self.front, self.bloblo = self.servers.services[front], self.servers.services["bloblo"]
 
     def get(self, digest, path=None, **headers):
-        return stack.request("GET", self.front.url + (path or blob_path(digest, "good")), headers, timeout=30)
+        return stack.request("GET", self.front.url + (path or blob_path(digest, "good")), headers)
 
     def warm(self, size=100_000):
         """The digest of a blob that the front has read from S3."""

@@ -37,6 +37,7 @@ class Slow(fakes.alone.Registry):
     def __init__(self, is_slow):
         super().__init__(authorization=None)
         self.is_slow, self.gate, self.held = is_slow, threading.Event(), 0
+        self.lock = threading.Lock()
 
     def handler(self):
         registry = self
@@ -44,7 +45,8 @@ class Slow(fakes.alone.Registry):
         class Handler(super().handler()):
             def do_GET(self):
                 if registry.is_slow(self):
-                    registry.held += 1
+                    with registry.lock:
+                        registry.held += 1
                     registry.gate.wait(PATIENCE)
                 super().do_GET()
 

@@ -33,4 +33,5 @@ def test_no_client_gets_a_url_that_s3_refuses(make_stack, ends, tmp_path, before
     calendar.set(after)
     pull(25)
     assert all(results), (results.count(False), len(results), pulling.bloblo.tail())
-    assert pulling.s3.count("GET", digests[0], presigned=True) > 20, "blobs are offloaded all the time"
+    offloaded = sum(pulling.s3.count("GET", digest, presigned=True) for digest in digests)
+    assert offloaded > len(results) / 2, "blobs are offloaded all the time"

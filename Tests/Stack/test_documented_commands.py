@@ -95,8 +95,8 @@ class Machine:
         tree.start(self.ends, stack.program("weed"), "server", "-ip=127.0.0.1", "-dir=/srv/weed", "-s3", "-s3.port=8333",
                    "-s3.config=/srv/s3.json", "-s3.port.iceberg=0", "-s3.port.lance=0", "-volume.max=100",
                    "-master.volumeSizeLimitMB=64", "-master.telemetry=false")
-        self.python("eventually(lambda: stack.S3Client('http://127.0.0.1:8333').call('PUT', '/my-layers')[0] in (200, 409), 60)",
-                    "eventually(lambda: stack.request('GET', 'http://127.0.0.1:5000/v2/')[0] == 401, 60)")
+        self.python("eventually(lambda: stack.S3Client('http://127.0.0.1:8333').call('PUT', '/my-layers')[0] in (200, 409), 120)",
+                    "eventually(lambda: stack.request('GET', 'http://127.0.0.1:5000/v2/')[0] == 401, 120)")
         self.push("library/debian", "latest", CONTENT)
         self.push("team/app", "1.2", APP_LAYER)
         auth = basic("me", PASSWORD)["Authorization"].removeprefix("Basic ")
@@ -165,14 +165,14 @@ def served(machine):
     machine.say("install -d /run/bloblo")
     [command] = documented("spawn-fcgi")
     tree.start(machine.ends, "sh", "-c", f"exec {command}")
-    eventually(lambda: tree.sh("test -S /run/bloblo/bloblo.sock", check=False).returncode == 0, 30)
+    eventually(lambda: tree.sh("test -S /run/bloblo/bloblo.sock", check=False).returncode == 0)
     tree.sh("rm -rf /etc/nginx/sites-enabled/* /etc/nginx/conf.d/*")
     site = (stack.ROOT / "nginx/example-site.conf").read_text()
     for line in ("listen 443 ssl http2;", "ssl_certificate     /etc", "ssl_certificate_key /etc"):
         site = stack.Nginx.replaced(site, f"#{line}", line)
     tree.write("/etc/nginx/conf.d/registry.conf", site.replace("server_name registry.example.com;", "server_name registry.example.com ghcr.io;"))
     tree.start(machine.ends, "nginx", "-g", "daemon off;")
-    eventually(lambda: tree.sh("curl -s https://registry.example.com/v2/", check=False).returncode == 0, 30)
+    eventually(lambda: tree.sh("curl -s https://registry.example.com/v2/", check=False).returncode == 0)
     return machine
 
 
@@ -181,7 +181,7 @@ def test_readme_then_did_it_work(served):
     assert "401" in served.say("curl -I")
     served.say("curl -i -u me")
     served.python("eventually(lambda: stack.request('GET', 'http://127.0.0.1/v2/library/debian/blobs/%s', "
-                  "basic('me', %r))[0] == 307, 30)" % (DIGEST, PASSWORD))
+                  "basic('me', %r))[0] == 307, 120)" % (DIGEST, PASSWORD))
     said = served.say("curl -i -u me")
     assert " 307" in said and "X-Bloblo: redirect" in said.replace("x-bloblo", "X-Bloblo")
     for command in documented("bloblo check"):

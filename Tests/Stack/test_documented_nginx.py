@@ -12,8 +12,10 @@ import pytest
 
 import stack
 from documented import example, examples
+from doors import listens
 from fakes.client import ALICE, basic
 from fakes.responder import plain
+from fakes.waiting import PATIENCE, eventually
 from nginx_site import BLOB, CONTENT, DIGEST, PASS, REDIRECT, open_registry, site
 
 # What tells an example from the others, and the test that runs it.
@@ -178,7 +180,7 @@ def test_many_connections(world):
     clients = []
     try:
         for _ in range(1600):
-            clients.append(socket.create_connection(("127.0.0.1", world.ports["site"]), 5))
+            clients.append(socket.create_connection(("127.0.0.1", world.ports["site"]), PATIENCE))
         assert_served_once(world)
     finally:
         for client in clients:
@@ -243,12 +245,7 @@ def test_fcgiwrap(world):
     world.start()
     process = subprocess.Popen([stack.program("fcgiwrap"), "-s", f"unix:{wrap}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        def refuses():
-            with socket.socket(socket.AF_UNIX) as probe:
-                return probe.connect_ex(str(wrap))
-
-        while refuses():
-            assert process.poll() is None
+        eventually(lambda: listens(wrap), otherwise=process.poll)
         wrap.chmod(0o777)
         _, _, body = world.ask("site", headers={**ALICE, "Proxy": "http://attacker", "X-Forwarded-For": "10.0.0.5", "X-Real-IP": "1.2.3.4"})
         said = dict(line.split("=", 1) for line in body.decode().splitlines() if "=" in line)

@@ -31,7 +31,7 @@ def test_many_clients_are_one_upstream_get(site, pytestconfig):
     assert site.registry.gets[digest] == 1, site.log()
     assert site.registry.bytes[digest] == size
     site.assert_published(digest)
-    assert site.pull(digest).status == 307
+    eventually(lambda: site.pull(digest).status == 307, otherwise=site.log)
     print(f"{count} clients × {size // MIB} MiB: upstream GETs {site.registry.gets[digest]}, "
           f"peak memory {site.memory() / MIB:.1f} MiB")
     assert site.memory() < memory * MIB
@@ -149,7 +149,7 @@ def test_what_nobody_needs_is_not_read(site):
         site.relay.cut()
         eventually(lambda: site.registry.bytes.get(digest, 0) > 20 * MIB)
     eventually(lambda: site.spool_files() == 0, otherwise=site.log)
-    assert site.registry.bytes[digest] < 60 * MIB
+    assert site.registry.bytes[digest] < 90 * MIB
     site.registry.rate = site.rate
     site.relay.heal()
     site.assert_absent(digest)

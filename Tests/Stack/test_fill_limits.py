@@ -75,7 +75,7 @@ def test_a_range_queues_a_fill_in_the_background(site):
 
 
 def test_the_queue_is_bounded(site):
-    site.registry.rate = MIB
+    site.registry.rate = 64 << 10  # the first takes until all have come
     with site.restarted(BLOBLO_FILL="background", BLOBLO_FILL_CONCURRENCY="1", BLOBLO_FILL_QUEUE="1",
                         BLOBLO_STOP_TIMEOUT="0s"):
         before = len(site.lines("cold-limit"))
@@ -84,6 +84,7 @@ def test_the_queue_is_bounded(site):
             pull = site.pull(digest, headers={"Range": "bytes=0-0"})
             assert pull.status == 206
         assert len(site.lines("cold-limit")) - before == 2
+        site.registry.rate = None
         for digest in digests[:2]:
             site.assert_published(digest)
         assert site.s3.client.size(digests[3]) is None
@@ -132,11 +133,12 @@ def test_a_credential_waits_no_longer_than_its_token_says(site):
     site.registry.rate = MIB
     with site.restarted(BLOBLO_FILL="background", BLOBLO_FILL_CONCURRENCY="1", BLOBLO_STOP_TIMEOUT="0s"):
         first, ending, lasting = (site.registry.add(size) for size in (25 * MIB, 1000, 1000))
-        tokens = {digest: bearer(seconds) for digest, seconds in ((first, 600), (ending, 6), (lasting, 600))}
-        for digest, token in tokens.items():
-            assert site.pull(digest, headers={"Authorization": token, "Range": "bytes=0-0"}).status == 206
+        tokens = {}
+        for digest, seconds in ((first, 600), (ending, 12), (lasting, 600)):
+            tokens[digest] = bearer(seconds)
+            assert site.pull(digest, headers={"Authorization": tokens[digest], "Range": "bytes=0-0"}).status == 206
         assert not site.registry.credentials.get(lasting, [])[1:], "both wait for the first"
-        site.assert_published(lasting, 60)
+        site.assert_published(lasting)
         # The client's own GET; for the other one, the fill's too.
         assert site.registry.credentials[ending] == [tokens[ending]]
         assert site.registry.credentials[lasting] == [tokens[lasting]] * 2
@@ -165,17 +167,19 @@ def test_the_spool_is_never_larger_than_it_may_be(site):
         assert most >= 8 * MIB
 
 
-def test_beyond_concurrency(site, subtests):
+def test_beyond_concurrency(site, subtests, ends):
     for limit in ("BLOBLO_FILL_CONCURRENCY",):
-        site.registry.rate = 4 * MIB
         with subtests.test(limit=limit), site.restarted(**{limit: "1"}):
             before = len(site.lines("cold-limit"))
             first, second = site.registry.add(8 * MIB), site.registry.add(MIB)
+            site.registry.gate = gate = threading.Event()
             with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                ends.callback(gate.set)
                 pull = pool.submit(site.pull, first)
-                eventually(lambda: site.registry.gets.get(first))
+                eventually(lambda: site.registry.bytes.get(first) == 4 * MIB)
                 assert site.pull(second).seen == (200, MIB, second.split(":")[1])
                 assert len(site.lines("cold-limit")) - before == 1, site.log()
+                gate.set()
                 assert pull.result().count == 8 * MIB
             # The client that is passed on has queued a fill: that is the second reading.
             site.assert_published(first)

@@ -70,14 +70,14 @@ def test_answers_that_are_lost(site):
 
 def test_a_drip(site):
     # Connections that never get well again: without a limit by progress the upload would take hours.
-    with site.restarted(BLOBLO_S3_TIMEOUT="500ms"):
+    with site.restarted(BLOBLO_S3_TIMEOUT="1s"):
         for drip in ("up", "down"):
             filled_in_spite_of(site, drip=drip, times=2)
             filled_in_spite_of(site, drip=drip, times=2, victims=b"POST .*uploads=", sizes=(30 * MIB,))
 
 
 def test_a_drip_without_an_end(site):
-    with site.restarted(BLOBLO_S3_TIMEOUT="500ms"):
+    with site.restarted(BLOBLO_S3_TIMEOUT="1s"):
         digest = site.registry.add(20 * MIB)
         site.relay.drip = "down"
         assert site.pull(digest).seen == (200, 20 * MIB, digest.split(":")[1])
@@ -86,7 +86,7 @@ def test_a_drip_without_an_end(site):
 
 
 def test_a_stall_without_an_end(site):
-    with site.restarted(BLOBLO_S3_TIMEOUT="500ms"):
+    with site.restarted(BLOBLO_S3_TIMEOUT="1s"):
         digest = site.registry.add(20 * MIB)
         site.registry.gate = gate = threading.Event()
         with concurrent.futures.ThreadPoolExecutor(1) as pool:

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 import stack
-from fakes.waiting import eventually
+from fakes.waiting import PATIENCE, eventually
 from filling import MIB, Pull, fixtures, path
 
 pytestmark = pytest.mark.long
@@ -56,7 +56,7 @@ def test_a_body_that_breaks_off_is_broken_off(site, subtests):
             with subtests.test(fault=fault, size=size):
                 digest = site.registry.add(size)
                 curl = subprocess.run(
-                    ["curl", "--disable", "-sS", "--max-time", "60", site.nginx + path(digest, fault)],
+                    ["curl", "--disable", "-sS", "--max-time", str(PATIENCE), site.nginx + path(digest, fault)],
                     capture_output=True)
                 assert curl.returncode == 18, curl.stderr
                 assert curl.stdout == site.registry.blobs[digest][:len(curl.stdout)]
@@ -93,7 +93,7 @@ def test_the_same_blob_is_filled_by_the_next_right_answer(site):
 
 
 def test_an_upstream_that_pauses_or_drips_is_waited_for_with_its_client(site, subtests):
-    with site.restarted(BLOBLO_UPSTREAM_TIMEOUT="500ms"):
+    with site.restarted(BLOBLO_UPSTREAM_TIMEOUT="2s"):
         for fault in ("stall", "drip"):
             with subtests.test(fault=fault):
                 digest = site.registry.add(MIB)
@@ -102,8 +102,8 @@ def test_an_upstream_that_pauses_or_drips_is_waited_for_with_its_client(site, su
 
 
 def test_an_upstream_that_drips_or_stalls_for_nobody_is_left(site, subtests):
-    # Six seconds of next to nothing are enough then.
-    with site.restarted(BLOBLO_UPSTREAM_TIMEOUT="500ms", BLOBLO_FILL="background"):
+    # Twelve seconds of next to nothing are enough then.
+    with site.restarted(BLOBLO_UPSTREAM_TIMEOUT="1s", BLOBLO_FILL="background"):
         for fault, size in zip(("drip", "standstill"), SIZES):
             with subtests.test(fault=fault, size=size):
                 digest = site.registry.add(size)

@@ -20,8 +20,8 @@ def test_ready_asks_whether_bloblo_can_offload(alone):
 
 def test_a_bucket_that_does_not_answer_is_not_ready_and_yet_healthy(alone):
     bloblo = alone(BLOBLO_S3_ENDPOINT_URL="http://127.0.0.1:1")
-    done = bloblo.run("health", "--ready")
-    assert done.returncode == 1 and "bucket" in done.stdout
+    done = eventually(lambda: (done := bloblo.run("health", "--ready")) and "bucket" in done.stdout and done)
+    assert done.returncode == 1
     assert bloblo.run("health").returncode == 0
 
 

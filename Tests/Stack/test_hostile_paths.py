@@ -14,6 +14,7 @@ import pytest
 
 import stack
 from documented import apache_authorizer, example
+from doors import listens
 from fakes.client import ALICE, blob_path, digest_of
 from fakes.handler import Handler
 from fakes.waiting import eventually
@@ -124,7 +125,7 @@ Listen 127.0.0.1:{port}
                                    stderr=subprocess.DEVNULL, start_new_session=True)
         ends.callback(process.wait)
         ends.callback(os.killpg, process.pid, signal.SIGTERM)  # its own end may leave its children behind
-        eventually(wrap.exists)
+        eventually(lambda: listens(wrap))
         wrap.chmod(0o777)
         for name, content in REPOSITORIES.items():
             self.fill(digest_of(content), name)

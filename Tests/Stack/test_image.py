@@ -183,4 +183,4 @@ def test_the_compose_file_offloads(runtime, tmp_path):
         return [probe["ExitCode"] for probe in probes]
 
     for service in ("s3", "bloblo"):
-        eventually(lambda: health(service)[1:] and health(service)[-1] == 0, 60, otherwise=lambda: str(health(service)))
+        eventually(lambda: health(service)[1:] and health(service)[-1] == 0, otherwise=lambda: str(health(service)))

@@ -91,7 +91,7 @@ def serving(tree):
     with contextlib.ExitStack() as ends:
         tree.start(ends, "python3", "/registry.py")
         # Before it listens nginx would answer 502.
-        tree.sh(f"curl -s --retry 50 --retry-connrefused --retry-delay 0 --retry-max-time 30 http://127.0.0.1:5000{BLOB}")
+        tree.sh(f"curl -s --retry 200 --retry-connrefused --retry-delay 0 --retry-max-time 120 http://127.0.0.1:5000{BLOB}")
         tree.start(ends, "nginx", "-g", "daemon off;")
         tree.sh("mkdir -p /run/apache2 /var/lock/apache2 /var/log/apache2")
         tree.start(ends, "apache2", "-DFOREGROUND", APACHE_RUN_USER="www-data", APACHE_RUN_GROUP="www-data",
@@ -105,8 +105,8 @@ def answers(tree, method="GET"):
     words = "-I" if method == "HEAD" else ""
     said = []
     for port in (80, 8080):
-        said.append(tree.sh(f"curl -s {words} -w '|%{{http_code}}' --retry 50 --retry-connrefused --retry-delay 0 "
-                            f"--retry-max-time 30 http://127.0.0.1:{port}{BLOB}").stdout)
+        said.append(tree.sh(f"curl -s {words} -w '|%{{http_code}}' --retry 200 --retry-connrefused --retry-delay 0 "
+                            f"--retry-max-time 120 http://127.0.0.1:{port}{BLOB}").stdout)
     return said
 
 

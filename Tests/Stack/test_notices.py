@@ -88,10 +88,15 @@ def test_on_tcp_no_param_says_who_the_user_is(alone):
     bloblo = alone(tcp=True)
     digest = bloblo.put_into_bucket(b"content")
     assert bloblo.get(digest)[0] == 307
-    asked = len(bloblo.registry.requests)
+
+    def asked():
+        """Not bloblo's own question whether the registry is well."""
+        return sum(digest in path for _, path, _ in bloblo.registry.requests)
+
+    before = asked()
     status, fields, _ = bloblo.get(digest, BLOBLO_FIELD_X_SSO_USER="alice", HTTP_AUTHORIZATION="")
     assert (status, fields.get("Location")) == (424, None)
-    assert len(bloblo.registry.requests) == asked
+    assert asked() == before
     [line] = bloblo.lines("a location of the web server sets params that are wrong")
     assert "BLOBLO_FIELD_X_SSO_USER" in line["problems"] and "BLOBLO_PARAMS" in line["problems"]
     assert bloblo.get(digest, BLOBLO_FIELD_X_FORWARDED_HOST="here.example")[0] == 307, "as HTTP_X_FORWARDED_HOST"

@@ -76,13 +76,13 @@ def test_the_credential_ends(site):
     said = site.folder / "credential.json"
     source = f"[default]\ncredential_process = cat {said}\n"
     (site.folder / "config").write_text(source)
-    end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 8))
+    end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 12))
     said.write_text(json.dumps({"Version": 1, "AccessKeyId": stack.ACCESS_KEY,
                                 "SecretAccessKey": stack.SECRET_KEY, "Expiration": end}))
     with site.restarted(AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="",
                         AWS_CONFIG_FILE=str(site.folder / "config")):
         left = site.metrics()["bloblo_credential_expiry_timestamp_seconds"] - time.time()
-        assert -1 < left <= 8, left
+        assert -1 < left <= 12, left
         said.unlink()
         site.assert_told("credential", ["There is no credential", "Fix the credential source"], is_ready=False)
         assert 0 == site.metrics()["bloblo_credential_expiry_timestamp_seconds"]

@@ -8,12 +8,12 @@ import pytest
 import stack
 from fakes.client import ALICE
 from fakes.waiting import eventually
-from operating import MIB, operating
+from operating import MIB, PATIENT, operating
 
 
 @pytest.fixture(scope="module")
 def shared():
-    with operating(log_level="debug") as site:
+    with operating(log_level="debug", **PATIENT) as site:
         yield site
 
 

@@ -11,7 +11,7 @@ import pytest
 import front_site
 from fakes.resuming import ResumingRegistry
 from fakes.waiting import eventually
-from filling import MIB, path
+from filling import MIB, PATIENT, path
 
 pytestmark = pytest.mark.long
 NODES, AT_A_TIME, CHUNK = 20, 3, 16 * MIB
@@ -20,7 +20,7 @@ NODES, AT_A_TIME, CHUNK = 20, 3, 16 * MIB
 @pytest.fixture
 def site(make_stack, front):
     with contextlib.closing(ResumingRegistry()) as registry:
-        site = front_site.Site(make_stack(f"s3,{front},bloblo", "--registry", registry.address), front)
+        site = front_site.Site(make_stack(f"s3,{front},bloblo", "--registry", registry.address, env=PATIENT), front)
         site.registry = registry
         yield site
 
@@ -64,7 +64,7 @@ def test_the_registry_gives_a_cold_blob_little_more_than_once(site):
     print(f"{site.name}: {sent / size:.2f} of the blob from the registry, "
           f"{site.registry.gets[digest]} reads, {sum(word == 'redirect' for _, word in answers)} redirects")
     assert sent <= 2 * size
-    eventually(lambda: site.s3.client.size(digest) == size, 120, otherwise=site.bloblo.tail)
+    eventually(lambda: site.s3.client.size(digest) == size, otherwise=site.bloblo.tail)
     site.fill(digest, "test/good", headers={})
     before = site.registry.sent[digest]
     assert set(node(0)) == {(206, "redirect")}

@@ -23,4 +23,4 @@ def test_a_pause_of_a_minute_breaks_nobody(make_stack, fake_registry):
         for digest, each in pulls:
             assert each.result() == (200, size, digest.split(":")[1]), servers.services["bloblo"].tail()
     for digest in {digest for digest, _ in pulls}:
-        eventually(lambda digest=digest: client.size(digest) == size, 20)
+        eventually(lambda digest=digest: client.size(digest) == size)

@@ -122,8 +122,8 @@ def test_an_object_that_clients_cannot_read_is_found_though_others_are_newer(mak
         # The newest is always the other one, which everybody can read. No client follows a redirect here.
         assert is_offloaded(pulling, good)
         return pulling.s3.count("GET", bad, since=start, presigned=True)
-    eventually(is_looked_at, 20, pause=0.2, otherwise=pulling.bloblo.tail)
-    eventually(lambda: not is_offloaded(pulling, bad), 5)
+    eventually(is_looked_at, pause=0.2, otherwise=pulling.bloblo.tail)
+    eventually(lambda: not is_offloaded(pulling, bad), otherwise=pulling.bloblo.tail)
     assert is_offloaded(pulling, good)
 
 

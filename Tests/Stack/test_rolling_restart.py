@@ -12,6 +12,7 @@ import stack
 from doors import Doors, nginx_server, running
 from fakes.blobs import DIGEST, blob
 from fakes.client import ALICE, push
+from fakes.waiting import PATIENCE, eventually
 
 
 class Rolling(Doors):
@@ -30,35 +31,39 @@ class Rolling(Doors):
         return process
 
     def pulls_while(self, act, port):
-        """32 clients pull a warm blob, and cold ones now and then, while `act` runs: how many were redirected."""
+        """32 clients pull a warm blob, and cold ones now and then, while `act` runs; it gets a function that waits until
+        so many more pulls were redirected."""
         cold = [push(self.url, os.urandom(300_000)) for _ in range(8)]
-        is_over = threading.Event()
+        is_over, redirects = threading.Event(), []
+
+        def more(count):
+            wanted = len(redirects) + count
+            eventually(lambda: len(redirects) >= wanted, otherwise=self.bloblo.tail)
 
         def pull(number):
-            count, wrong, redirects = 0, [], 0
+            count, wrong = 0, []
             while not is_over.is_set():
                 digest = cold[number % 8] if count % 10 == 9 else DIGEST
                 try:
                     status, headers, body = stack.request("GET", f"http://127.0.0.1:{port}{blob(digest)}", ALICE)
                     if status == 307:
-                        redirects += 1
+                        redirects.append(number)
                         status, _, body = stack.request("GET", headers["Location"])
                     if status != 200 or hashlib.sha256(body).hexdigest() != digest[7:]:
                         wrong.append((status, len(body)))
                 except Exception as error:
                     wrong.append(repr(error))
                 count += 1
-            return redirects, wrong
+            return wrong
 
         with concurrent.futures.ThreadPoolExecutor(32) as pool:
             pulls = [pool.submit(pull, number) for number in range(32)]
             try:
-                act()
+                act(more)
             finally:
                 is_over.set()
             results = [each.result() for each in pulls]
-        assert [wrong for _, wrong in results if wrong] == []
-        return sum(redirects for redirects, _ in results)
+        assert [wrong for wrong in results if wrong] == []
 
 
 @pytest.fixture(scope="module")
@@ -77,26 +82,27 @@ def site(shared):
 def test_two_responders_one_after_the_other(site):
     processes = [site.responder(path) for path in site.sockets]
 
-    def replace():
+    def replace(more):
         for i in (0, 1, 0):
-            time.sleep(1.5)
+            time.sleep(1.5)  # nginx leaves one that was away alone for a second
+            more(30)
             processes[i].terminate()
-            assert processes[i].wait(30) == 0
+            assert processes[i].wait(PATIENCE) == 0
             processes[i] = site.responder(site.sockets[i])
-        time.sleep(1)
-    assert site.pulls_while(replace, site.port) > 100
+        more(30)
+    site.pulls_while(replace, site.port)
 
 
 def test_the_only_responder(site):
     """By the shipped configuration: what comes meanwhile is the registry's to answer."""
     bloblo = site.bloblo
 
-    def replace():
+    def replace(more):
         for _ in range(3):
-            time.sleep(1)
+            more(30)
             bloblo.stop()
             assert bloblo.ended == 0
             time.sleep(0.3)
             bloblo.start()
-        time.sleep(1)
-    assert site.pulls_while(replace, site.front.port) > 0
+        more(30)
+    site.pulls_while(replace, site.front.port)

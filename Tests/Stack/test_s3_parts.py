@@ -12,11 +12,13 @@ import pytest
 import stack
 from fakes.handler import Handler
 from fakes.relay import Relay
-from fakes.waiting import eventually
+from fakes.waiting import PATIENCE, eventually
 from front_site import Site, stacks
 from s3_servers import JuiceFS, LocalStack, Moto, settings
 
 pytestmark = pytest.mark.long
+# A part that a busy machine answers late would go up again.
+PATIENT = {"BLOBLO_S3_TIMEOUT": "60s"}
 
 
 class Watching(Relay):
@@ -54,7 +56,7 @@ def test_a_part_is_summed_once(server, authority, ends, fake_registry, make_stac
     keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"} if isinstance(server, LocalStack) else {}
     site = Site(make_stack("nginx,bloblo", "--registry", fake_registry.address, env=settings(
         relay.url, BLOBLO_S3_CA_FILE=str(authority.file), BLOBLO_S3_PUBLIC_ENDPOINT_URL=server.url,
-        BLOBLO_UPSTREAM_URL=f"http://{fake_registry.address}", **keys)), "nginx")
+        BLOBLO_UPSTREAM_URL=f"http://{fake_registry.address}", **PATIENT, **keys)), "nginx")
     for _ in range(2):
         digest = fake_registry.add(20_000_000)
         assert site.get(digest)[::2] == (200, fake_registry.blobs[digest])
@@ -119,7 +121,7 @@ class HeldBucket(Bucket):
     def take(self, body):
         with self.server.lock:
             self.server.now += 1
-        self.server.gate.wait(60)
+        self.server.gate.wait(PATIENCE)
 
 
 def test_one_part_at_a_time_while_a_client_reads_what_comes_in(serve, fake_registry, make_stack):
@@ -127,11 +129,11 @@ def test_one_part_at_a_time_while_a_client_reads_what_comes_in(serve, fake_regis
     bucket.lock, bucket.now, bucket.gate = threading.Lock(), 0, threading.Event()
     site = Site(make_stack("nginx,bloblo", "--registry", fake_registry.address, env=settings(
         f"http://127.0.0.1:{bucket.server_port}", BLOBLO_UPSTREAM_URL=f"http://{fake_registry.address}",
-        BLOBLO_FILL_PART_SIZE="5MiB")), "nginx")
+        BLOBLO_FILL_PART_SIZE="5MiB", **PATIENT)), "nginx")
     fake_registry.gate = half = threading.Event()
     digest = fake_registry.add(40 << 20)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        pull = pool.submit(site.get, digest, timeout=60)
+        pull = pool.submit(site.get, digest)
         # Four parts are whole when the registry stops in the middle.
         eventually(lambda: bucket.now, otherwise=site.bloblo.tail)
         eventually(lambda: fake_registry.bytes.get(digest, 0) == 20 << 20)

@@ -11,7 +11,7 @@ from fakes.waiting import eventually
 
 
 @pytest.mark.parametrize("front", ["apache", "nginx"])
-def test_a_body_in_drops_holds_nobody_up(both_fronts, front):
+def test_a_body_in_drops_holds_nobody_up(both_fronts, ends, front):
     address = both_fronts.services[front].url
     host, port = address.removeprefix("http://").split(":")
     stop = threading.Event()
@@ -30,6 +30,8 @@ def test_a_body_in_drops_holds_nobody_up(both_fronts, front):
 
         thread = threading.Thread(target=drip)
         thread.start()
+        ends.callback(thread.join)
+        ends.callback(stop.set)
         time.sleep(1)
         for number in range(5):
             # All the drops take a quarter of an hour.
@@ -37,7 +39,6 @@ def test_a_body_in_drops_holds_nobody_up(both_fronts, front):
             assert status in (200, 307)
     finally:
         stop.set()
-        thread.join()
         for client in clients:
             client.close()
 

@@ -12,7 +12,7 @@ import demo
 import pictures
 import stack
 from fakes.waiting import eventually
-from operating import browse, browsing, operating
+from operating import PATIENT, browse, browsing, operating
 
 pytestmark = pytest.mark.long
 
@@ -20,12 +20,12 @@ pytestmark = pytest.mark.long
 @pytest.fixture(scope="module")
 def pulled():
     """`before`: the metrics of before the pulls; `image` and `total`: what was pulled."""
-    with operating(log_level="trace", BLOBLO_PROOF_TTL="1m", BLOBLO_PRESENCE_TTL="1m") as site:
+    with operating(log_level="trace", **PATIENT) as site:
         show = demo.Demo(site.stack)
         show.push()
         # To push, skopeo asks for the blobs too, whether they are there already.
         site.before = site.metrics()
-        show.pull("cold", show.wait_for_bucket)
+        show.pull("cold", lambda: site.wait_until_filled(*show.blobs))
         show.pull("warm")
         show.ask("nobody", None)
         show.ask("alice, wrong password", "alice:a-wrong-password")

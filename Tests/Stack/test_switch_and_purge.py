@@ -36,15 +36,15 @@ def test_all_blobs_pass_soon_and_back(alone, how):
     switch("off")
     eventually(lambda: bloblo.get(warm)[0] == 424)
     assert bloblo.get(cold)[0] == 424 and bloblo.get(warm, "HEAD")[0] == 424
-    assert is_off(bloblo) and "offloading is switched off" in text_of(bloblo.page()[1])
+    eventually(lambda: is_off(bloblo) and "offloading is switched off" in text_of(bloblo.page()[1]))
     assert bloblo.metrics()['bloblo_decisions_total{decision="pass",reason="switched-off"}'] >= 3
-    assert bloblo.lines("offloading is switched off")
+    eventually(lambda: bloblo.lines("offloading is switched off"))
     assert not any(cold in path for path in bloblo.bucket.objects), "nothing is filled meanwhile"
     assert bloblo.run("offload").stdout.startswith("off")
 
     switch("on")
     eventually(lambda: bloblo.get(warm)[0] == 307)
-    assert not is_off(bloblo) and bloblo.lines("offloading is switched on again")
+    eventually(lambda: not is_off(bloblo) and bloblo.lines("offloading is switched on again"))
     assert bloblo.run("offload").stdout.startswith("on")
 
 

@@ -27,11 +27,12 @@ def program(name):
 def dies_with_parent(last_signal, parent):
     """What a child runs before its program: PR_SET_PDEATHSIG, and a session of its own, so that
     Ctrl-C reaches this process only and the servers end in order."""
-    libc = ctypes.CDLL(None)
+    # Looked up here: between fork and exec another thread's lock may never be released.
+    prctl = ctypes.CDLL(None).prctl
 
     def prepare():
         os.setsid()
-        libc.prctl(1, last_signal)
+        prctl(1, last_signal)
         if os.getppid() != parent:  # the parent died before prctl
             os._exit(1)
 
@@ -43,7 +44,7 @@ class Service:
 
     name = ""
     last_signal = signal.SIGKILL  # when this process is killed
-    patience = 15  # seconds for an end by SIGTERM
+    patience = 60  # seconds for an end by SIGTERM
 
     def __init__(self, stack):
         self.stack = stack
@@ -97,7 +98,8 @@ class Service:
     def wait_until_stopped(self):
         """A thread on another processor may answer one more request after kill() has returned."""
         tasks = pathlib.Path(f"/proc/{self.process.pid}/task")
-        for _ in range(1000):
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
             try:
                 states = [path.read_text().rsplit(")", 1)[1].split()[0] for path in tasks.glob("*/stat")]
             except OSError:  # a thread has ended meanwhile
@@ -105,6 +107,7 @@ class Service:
             if set(states) <= {"T", "Z"}:
                 return
             time.sleep(0.005)
+        raise StackError(f"{self.name} was sent SIGSTOP and runs on: {states}")
 
     def stop(self):
         if not self.process:
