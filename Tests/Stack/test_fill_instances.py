@@ -93,5 +93,5 @@ def test_the_slower_of_two_instances_stops(site, ends):
     eventually(lambda: site.said(digest, "another instance was first"), otherwise=site.log)
     eventually(lambda: not site.uploads())
     assert site.object(digest) == digest
-    # Ours may ask for the rest anew while the registry holds it back.
-    assert site.registry.gets[digest] in (2, 3)
+    # Ours asks anew while the registry holds it back: after 5 s, 20 s more, and 60 s more.
+    assert 2 <= site.registry.gets[digest] <= 5

@@ -14,11 +14,12 @@ class ResumingRegistry:
     """`fault` is for the first GET of each blob: "cut" or "stall", when `at` bytes are sent and `gate` is set. "hold" is
     for all of bloblo's readings: nothing beyond `at` before `gate` is set.
 
-    `sent` counts the bytes of each blob that have left, `gets` its GETs; `rate` is bytes a second of each answer.
+    `sent` counts the bytes of each blob that have left, `gets` its GETs; `ranges` has (digest, Range) of each. `rate` is
+    bytes a second of each answer.
     """
 
     def __init__(self):
-        self.blobs, self.gets, self.sent, self.rate = {}, {}, {}, None
+        self.blobs, self.gets, self.sent, self.rate, self.ranges = {}, {}, {}, None, []
         self.fault, self.at, self.gate = None, 0, threading.Event()
         self.lock = threading.Lock()
         self.server = Server(self.answer)
@@ -53,6 +54,7 @@ class ResumingRegistry:
         if request.command == "GET":
             with self.lock:
                 number = self.gets[digest] = self.gets.get(digest, 0) + 1
+                self.ranges.append((digest, request.headers.get("Range")))
             is_held = self.fault == "hold" and "bloblo" in request.headers.get("Via", "")
             fault = self.fault if is_held or number == 1 and self.fault != "hold" else None
             self.send(request, digest, memoryview(content)[first:last + 1], fault, max(0, self.at - first))
