@@ -72,7 +72,7 @@ def test_check_and_presign(ceph):
     # It refuses two credentials, and is asked by the registry's own address here.
     judge(ceph.url, **{"presign_authorization": "ok", "same-host": "FAIL"})
     _, lines = check(settings(ceph.url))
-    assert "refused with 400" in lines["presign.authorization"][1]
+    assert "S3 refuses an Authorization field next to the signature with 400" in lines["presign.authorization"][1]
 
 
 def test_cold_then_warm(ceph, up, chance):
