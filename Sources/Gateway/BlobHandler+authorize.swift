@@ -13,7 +13,7 @@ extension BlobHandler {
     let id = RequestID(request)
     let blob = request.isLoop ? nil : BlobRequest(toAuthorize: request, in: location, askers)
     @Sendable func deny(_ status: Int, challenges: [HTTPField] = []) {
-      ledger.decided(.deny, RequestFacts(request: request, blob: blob, id: id))
+      recorder.decided(.deny, RequestFacts(request: request, blob: blob, id: id))
       request.deny(status, challenges: challenges)
     }
     guard let blob else { return deny(403) }
@@ -29,7 +29,7 @@ extension BlobHandler {
     ) { [self] answer in
       switch answer {
       case .success:
-        ledger.decided(.authorize, RequestFacts(request: request, blob: blob, id: id))
+        recorder.decided(.authorize, RequestFacts(request: request, blob: blob, id: id))
         request.allow()
       case .failure(let error) where error.status == 401: deny(401, challenges: challenges)
       case .failure: deny(403)

@@ -8,7 +8,7 @@ internal import Threading
 extension BlobHandler {
   /// Relays a DELETE of a blob, even where the web server could hand it on: bloblo must hear the answer.
   func delete(_ deletion: BlobDeletion, for request: Request, in location: Location) {
-    ledger.passed(RequestFacts(request: request, blob: nil), .deletion)
+    recorder.passed(RequestFacts(request: request, blob: nil), .deletion)
     let locations = locations
     @Sendable func end(_ outcome: BlobDeletion.Outcome) {
       locations.end(deletion, outcome, in: location, at: .now())

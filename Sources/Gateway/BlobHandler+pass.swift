@@ -32,7 +32,7 @@ extension BlobHandler {
     }
     guard kind != .apache || url.count < apacheLineBytes else { return pass(exchange, .longURL) }
     guard exchange.asksForBytes(of: size) else { return pass(exchange, .range) }
-    ledger.decided(.accelerate, exchange, by: .accelerated, size: size)
+    recorder.decided(.accelerate, exchange, by: .accelerated, size: size)
     exchange.location.front.accelerate(
       exchange.request, by: kind, proof: proof, to: target, digest: exchange.blob.path.digest)
   }
@@ -42,7 +42,7 @@ extension BlobHandler {
     guard
       url.count < apacheLineBytes || frontServer.resolved(for: exchange.request) != .apache
     else { return pass(exchange, .longURL) }
-    ledger.decided(.redirect, exchange, by: .redirected, size: size)
+    recorder.decided(.redirect, exchange, by: .redirected, size: size)
     exchange.location.front.redirect(exchange.request, to: url, exchange.blob.path.digest)
   }
 }

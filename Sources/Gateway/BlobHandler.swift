@@ -28,7 +28,7 @@ package final class BlobHandler: RequestHandler {
   private let frontFiles: FrontFiles
   private let unread: UnreadReports
   let frontServer: FrontServerKind
-  let ledger: Ledger
+  let recorder: RequestRecorder
   /// The loop on whose thread alone requests are handled.
   let loop: EventLoop
   /// Asks upstream for proofs. A request that waits for one is a state and costs no thread.
@@ -57,20 +57,20 @@ package final class BlobHandler: RequestHandler {
     purges = services.purges
     frontFiles = services.frontFiles
     frontServer = services.frontServer
-    ledger = services.ledger
+    recorder = services.recorder
     upstream = services.upstream
     asking = services.asking
     looking = services.looking
     passer = services.passer
     unread = UnreadReports(
-      locations: services.locations, ledger: services.ledger, notices: services.notices)
+      locations: services.locations, recorder: services.recorder, notices: services.notices)
     self.routes = routes
   }
 
   /// Does what is due every few seconds, whether requests come or not.
   package func tick() {
     let now = Moment.now()
-    ledger.log.tellRepeated(at: now)
+    recorder.log.tellRepeated(at: now)
     frontFiles.tick(at: now)
     unread.tick(at: now)
     purges.tick(at: now)
@@ -90,7 +90,7 @@ package final class BlobHandler: RequestHandler {
 
   /// Runs on the loop's thread. Decides at once if memory can; any other request waits as a state.
   package func handle(_ request: Request) {
-    let stopwatch = ledger.figures.isTimed() ? Stopwatch() : nil
+    let stopwatch = recorder.figures.isTimed() ? Stopwatch() : nil
     frontFiles.look(at: request)
     switch locations.find(of: request) {
     case .known(let location): handle(request, at: location, stopwatch)
@@ -158,7 +158,7 @@ package final class BlobHandler: RequestHandler {
     }
     let key = pingAndToken.key(of: request, in: location)
     if let answer = pingAndToken.memory.answer(to: key, at: .now()) {
-      ledger.decided(.remember, RequestFacts(request: request, blob: nil))
+      recorder.decided(.remember, RequestFacts(request: request, blob: nil))
       return location.front.relay(request, answer)
     }
     let id = RequestID(request)
@@ -169,7 +169,7 @@ package final class BlobHandler: RequestHandler {
       else {
         return pass(request, in: location, because: .notRemembered, id: id)
       }
-      ledger.decided(.remember, RequestFacts(request: request, blob: nil, id: id))
+      recorder.decided(.remember, RequestFacts(request: request, blob: nil, id: id))
       location.front.relay(request, answer)
     }
     guard isTaken else { return pass(request, in: location, because: .busy, id: id) }
@@ -230,7 +230,7 @@ package final class BlobHandler: RequestHandler {
       let finding = engine.learn(
         answer, of: exchange.blob, after: ContinuousClock.now - start,
         credentialEnd: client.credentialEnd, at: now)
-      ledger.asked(finding.trace)
+      recorder.asked(finding.trace)
       land(exchange, finding)
     }
   }
@@ -281,7 +281,7 @@ package final class BlobHandler: RequestHandler {
       location.engine.isReturn(exchange.blob, at: now)
       ? locations.lookForReturn(at: key, in: location, by: &http, at: now)
       : location.engine.look(at: key, by: &http, at: now)
-    ledger.looked(look)
+    recorder.looked(look)
     loop.submit { [self] in
       let now = Moment.now()
       for exchange in lookers(exchange) {
@@ -308,7 +308,7 @@ package final class BlobHandler: RequestHandler {
     switch decision {
     case .pass(let reason): pass(exchange, reason)
     case .answer(let proof, let size):
-      ledger.decided(.answer, exchange, size: size)
+      recorder.decided(.answer, exchange, size: size)
       location.front.answer(request, proof, size: size, digest: blob.path.digest)
     case .redirect(let url, let size): redirect(exchange, to: url, size: size)
     case .accelerate(let proof, let url, let size):
@@ -320,7 +320,7 @@ package final class BlobHandler: RequestHandler {
       }
       severalRanges.answer(exchange, proof, size: size, parts: parts)
     case .fill(let proof, let size, let wrong):
-      if let wrong, let size { ledger.found(wrong, blob, want: size) }
+      if let wrong, let size { recorder.found(wrong, blob, want: size) }
       switch tee.fill(exchange, proof, size: size, isReplacement: wrong != nil) {
       case .isAnswered: break
       case .isPublished: askAgain(exchange)

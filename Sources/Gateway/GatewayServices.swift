@@ -18,7 +18,7 @@ package struct GatewayServices: Sendable {
   package let offloading: OffloadSwitch
   let frontServer: FrontServerKind
   let askers: AskerHasher
-  package let ledger: Ledger
+  package let recorder: RequestRecorder
   package let locations: Locations
   let passer: Passer
   package let tee: Tee
@@ -41,13 +41,13 @@ package struct GatewayServices: Sendable {
     offloading = OffloadSwitch(file: settings.passFile, notices)
     frontServer = settings.frontServer
     askers = AskerHasher(settings.proofIdentity)
-    ledger = Ledger(log.logger, log.volume)
+    recorder = RequestRecorder(log.logger, log.volume)
     locations = Locations(
       settings, credentials, environment: environment,
-      rule: ParamRule(named: settings.params, isTCP: isTCP), log: ledger.log)
-    passer = Passer(settings, ledger: ledger, locations: locations)
-    tee = Tee(settings, logger: log.logger, ledger: ledger, passer: passer, on: loop)
-    severalRanges = SeveralRanges(settings, ledger: ledger, passer: passer)
+      rule: ParamRule(named: settings.params, isTCP: isTCP), log: recorder.log)
+    passer = Passer(settings, recorder: recorder, locations: locations)
+    tee = Tee(settings, logger: log.logger, recorder: recorder, passer: passer, on: loop)
+    severalRanges = SeveralRanges(settings, recorder: recorder, passer: passer)
     pingAndToken = PingAndToken(
       memory: AnswerMemory(longest: settings.answerLife), askers: askers,
       frontServer: settings.frontServer)

@@ -8,14 +8,14 @@ internal import Threading
 /// Leaves the answer to the registry: the web server hands the request on, or bloblo relays it where the web server
 /// can't.
 final class Passer: Sendable {
-  private let ledger: Ledger
+  private let recorder: RequestRecorder
   private let locations: Locations
   private let frontServer: FrontServerKind
   /// Threads that relay the registry's answers, each at the pace of its client.
   let relaying: ThreadPool<HTTPClient>
 
-  init(_ settings: ProcessSettings, ledger: Ledger, locations: Locations) {
-    self.ledger = ledger
+  init(_ settings: ProcessSettings, recorder: RequestRecorder, locations: Locations) {
+    self.recorder = recorder
     self.locations = locations
     frontServer = settings.frontServer
     relaying = ThreadPool(name: "relay", threadLimit: settings.streamThreads, queueLimit: 0) {
@@ -25,7 +25,7 @@ final class Passer: Sendable {
 
   /// - Parameter exchange: its client has got nothing yet.
   func pass(_ exchange: BlobExchange, because reason: PassReason) {
-    ledger.passed(exchange, reason)
+    recorder.passed(exchange, reason)
     handBack(exchange.request, in: exchange.location, because: reason)
   }
 
@@ -33,7 +33,7 @@ final class Passer: Sendable {
     _ request: Request, in location: Location, because reason: PassReason, id: RequestID? = nil
   ) {
     if reason == .loop { location.passes.pass(.loop) }
-    ledger.passed(RequestFacts(request: request, blob: nil, id: id), reason)
+    recorder.passed(RequestFacts(request: request, blob: nil, id: id), reason)
     handBack(request, in: location, because: reason)
   }
 

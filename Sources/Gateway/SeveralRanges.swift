@@ -14,13 +14,13 @@ internal import Threading
 ///
 /// Source: RFC 9110 §14.6, §15.3.7.2.
 final class SeveralRanges: Sendable {
-  private let ledger: Ledger
+  private let recorder: RequestRecorder
   private let passer: Passer
   /// Threads that read the bucket, each at the pace of its client.
   let pool: ThreadPool<HTTPClient>
 
-  init(_ settings: ProcessSettings, ledger: Ledger, passer: Passer) {
-    self.ledger = ledger
+  init(_ settings: ProcessSettings, recorder: RequestRecorder, passer: Passer) {
+    self.recorder = recorder
     self.passer = passer
     pool = ThreadPool(name: "ranges", threadLimit: settings.streamThreads, queueLimit: 0) {
       HTTPClient()
@@ -52,13 +52,13 @@ final class SeveralRanges: Sendable {
             key, piece, over: &http, now: .now())
           if !hasBegun {
             hasBegun = true
-            line = ledger.begin(.multipart, exchange, size: size)
+            line = recorder.begin(.multipart, exchange, size: size)
             exchange.location.front.begin(
               request, proof, multipart: body, count: body.count(of: parts),
               digest: exchange.blob.path.digest)
           }
           guard put(read, piece: piece, bytes: bytes, in: body, to: request) else {
-            ledger.end(line, by: .redirected, bytes: count)
+            recorder.end(line, by: .redirected, bytes: count)
             return request.abort()
           }
           count += Int64(bytes.count)
@@ -68,12 +68,12 @@ final class SeveralRanges: Sendable {
       guard hasBegun else {
         return passer.pass(exchange, because: .store(error.description))
       }
-      ledger.end(line, by: .redirected, bytes: count)
-      ledger.log.brokenOff(exchange.blob, after: count, of: size)
+      recorder.end(line, by: .redirected, bytes: count)
+      recorder.log.brokenOff(exchange.blob, after: count, of: size)
       return request.abort()
     }
     request.put(body.end)
-    ledger.end(line, by: .redirected, bytes: count)
+    recorder.end(line, by: .redirected, bytes: count)
     request.finish()
   }
 

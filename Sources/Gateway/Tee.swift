@@ -13,16 +13,17 @@ internal import Threading
 /// Sends a client a blob that the bucket lacks, and puts the blob into the bucket by the same reading.
 package final class Tee: Sendable {
   package let filler: Filler
-  private let ledger: Ledger
+  private let recorder: RequestRecorder
   private let passer: Passer
   private let loop: EventLoop
 
   init(
-    _ settings: ProcessSettings, logger: Logger, ledger: Ledger, passer: Passer, on loop: EventLoop
+    _ settings: ProcessSettings, logger: Logger, recorder: RequestRecorder, passer: Passer,
+    on loop: EventLoop
   ) {
     filler = Filler(
-      settings.fillLimits, observer: FillLog(logger, ledger))
-    self.ledger = ledger
+      settings.fillLimits, observer: FillLog(logger, recorder))
+    self.recorder = recorder
     self.passer = passer
     self.loop = loop
   }
@@ -156,7 +157,7 @@ package final class Tee: Sendable {
   private func stream(
     _ follower: FillFollower, wanted: WantedBytes, for exchange: BlobExchange
   ) -> Outcome {
-    TeeStream(follower, wanted: wanted, for: exchange, ledger: ledger, passer: passer, on: loop)
+    TeeStream(follower, wanted: wanted, for: exchange, recorder: recorder, passer: passer, on: loop)
       .start(within: exchange.location.settings.upstream.limits.head + .seconds(1))
     return .isAnswered
   }

@@ -24,7 +24,7 @@ final class TeeStream: @unchecked Sendable {
   private let follower: FillFollower
   private let wanted: WantedBytes
   private let exchange: BlobExchange
-  private let ledger: Ledger
+  private let recorder: RequestRecorder
   private let passer: Passer
   private var reader: BlobReader?
   private var hasBegun = false
@@ -45,13 +45,14 @@ final class TeeStream: @unchecked Sendable {
   }
 
   init(
-    _ follower: FillFollower, wanted: WantedBytes, for exchange: BlobExchange, ledger: Ledger,
+    _ follower: FillFollower, wanted: WantedBytes, for exchange: BlobExchange,
+    recorder: RequestRecorder,
     passer: Passer, on loop: EventLoop
   ) {
     self.follower = follower
     self.wanted = wanted
     self.exchange = exchange
-    self.ledger = ledger
+    self.recorder = recorder
     self.passer = passer
     self.loop = loop
   }
@@ -85,7 +86,7 @@ final class TeeStream: @unchecked Sendable {
   private func begin() {
     guard !hasBegun, let reader else { return }
     hasBegun = true
-    line = ledger.begin(.tee, exchange, size: reader.size)
+    line = recorder.begin(.tee, exchange, size: reader.size)
     exchange.location.front.begin(
       request, fields: reader.head.fields, size: reader.size, range: wanted.isWhole ? nil : bytes,
       exchange.blob.path.digest)
@@ -136,15 +137,15 @@ final class TeeStream: @unchecked Sendable {
 
   private func finish() {
     stop()
-    ledger.end(line, by: .teed, bytes: offset - bytes.lowerBound)
+    recorder.end(line, by: .teed, bytes: offset - bytes.lowerBound)
     request.finish()
   }
 
   private func breakOff() {
     stop()
     let sent = offset - bytes.lowerBound
-    ledger.end(line, by: .teed, bytes: sent)
-    ledger.log.brokenOff(exchange.blob, after: sent, of: reader?.size ?? 0)
+    recorder.end(line, by: .teed, bytes: sent)
+    recorder.log.brokenOff(exchange.blob, after: sent, of: reader?.size ?? 0)
     request.abort()
   }
 

@@ -62,14 +62,14 @@ final class UnreadReports: Sendable {
   private static let memory: Int64 = 600_000
 
   private let locations: Locations
-  private let ledger: Ledger
+  private let recorder: RequestRecorder
   private let notices: Notices
   /// When the last one came, by `Moment.steady`.
   private let last = Atomic<Int64>(.min / 2)
 
-  init(locations: Locations, ledger: Ledger, notices: Notices) {
+  init(locations: Locations, recorder: RequestRecorder, notices: Notices) {
     self.locations = locations
-    self.ledger = ledger
+    self.recorder = recorder
     self.notices = notices
   }
 
@@ -84,7 +84,7 @@ final class UnreadReports: Sendable {
       ).map { (location, size: $0) }
     }
     let endpoint = (found.first?.0 ?? locations.standard).clientEndpoint
-    ledger.unread(report, request, size: found.first?.size, endpoint: endpoint, at: now)
+    recorder.unread(report, request, size: found.first?.size, endpoint: endpoint, at: now)
     last.store(now.steady, ordering: .relaxed)
     notices.raise(
       .unreadByFront,

@@ -11,7 +11,7 @@ internal import Threading
 
 /// The sources of all that the pages show. Nothing is computed ahead.
 package struct Operation: Sendable {
-  let ledger: Ledger
+  let recorder: RequestRecorder
   let health: Health
   let notices: Notices
   let passAlarm: PassAlarm
@@ -38,7 +38,7 @@ package struct Operation: Sendable {
     self.health = health
     self.credentials = credentials
     self.volume = volume
-    ledger = services.ledger
+    recorder = services.recorder
     notices = services.notices
     passAlarm = services.passAlarm
     frontFiles = services.frontFiles
@@ -46,7 +46,7 @@ package struct Operation: Sendable {
     answers = services.pingAndToken.memory
     filler = services.tee.filler
     history = History(at: .now())
-    latencies = Latencies(services.ledger.figures, at: .now())
+    latencies = Latencies(services.recorder.figures, at: .now())
     self.settings = settings.inForce
     warnings = settings.warnings
     start = .now()
@@ -57,7 +57,7 @@ package struct Operation: Sendable {
   /// Questions to registries: on the wire, and in line.
   var questions: (onWire: Int, waiting: Int) { services.upstream.load }
 
-  var figures: Figures { ledger.figures }
+  var figures: Figures { recorder.figures }
 
   /// Adds the counters' new values to the history.
   func takeHistory(at now: UnixTime) {

@@ -41,7 +41,7 @@ extension StatusPage {
 
   /// The last ones.
   private var failedFills: HTML {
-    let rows: [HTML] = operation.ledger.failedFills.all.map { failure in
+    let rows: [HTML] = operation.recorder.failedFills.all.map { failure in
       """
       <tr><td data-label="When">\(moment(failure.time))</td>\
       <td data-label="Why" class="bad">\(failure.cause.word): \(failure.words.prefix(300))</td>\

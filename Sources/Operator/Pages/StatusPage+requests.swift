@@ -43,7 +43,7 @@ extension StatusPage {
   }
 
   private func passRows(couldBeOffloaded: Bool) -> [HTML] {
-    let passes = operation.ledger.recentPasses.all.filter {
+    let passes = operation.recorder.recentPasses.all.filter {
       isFolded($0.reason) != couldBeOffloaded
     }
     return passes.map { pass in

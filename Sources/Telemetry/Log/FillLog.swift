@@ -10,10 +10,10 @@ package struct FillLog: FillObserver {
   private let recent: RecentFailures
   private let failures = RepeatLimit<FillFailure>(burst: 20)
 
-  package init(_ logger: Logger, _ ledger: Ledger) {
+  package init(_ logger: Logger, _ recorder: RequestRecorder) {
     self.logger = logger
-    figures = ledger.figures
-    recent = ledger.failedFills
+    figures = recorder.figures
+    recent = recorder.failedFills
   }
 
   package func published(_ digest: Digest, size: Int64, after time: Duration) {

@@ -5,7 +5,7 @@ internal import Primitives
 /// Records the outcome of each request: metrics, log, and the last passes.
 ///
 /// Called before the request is answered, since its params end with the answer.
-package final class Ledger: Sendable {
+package final class RequestRecorder: Sendable {
   package let figures = Figures()
   package let recentPasses = RecentPasses()
   package let failedFills = RecentFailures()

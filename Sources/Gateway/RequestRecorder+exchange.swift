@@ -4,7 +4,7 @@ internal import Offload
 internal import Primitives
 internal import Telemetry
 
-extension Ledger {
+extension RequestRecorder {
   /// - Parameters:
   ///   - road: by which the client gets the bytes, if it does.
   ///   - size: of the whole blob.
