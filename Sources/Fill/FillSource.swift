@@ -101,7 +101,7 @@ final class SingleUseRequest: Sendable {
   func wipe() { fields.withLock { $0 = nil } }
 }
 
-/// What becomes of fills, for the log and the figures.
+/// What becomes of fills, for the log and the metrics.
 package protocol FillObserver: Sendable {
   func published(_ digest: Digest, size: Int64, after time: Duration)
   /// Another instance was first.

@@ -8,7 +8,7 @@ struct BlobExchange: Sendable {
   let request: Request
   let blob: BlobRequest
   let location: Location
-  /// Runs since the request came; only one request in `Figures.sampling` has one.
+  /// Runs since the request came; only one request in `Metrics.sampling` has one.
   var stopwatch: Stopwatch?
   /// What registry and bucket have said so far; `nil` when memory decides.
   var finding: Finding?

@@ -90,7 +90,7 @@ package final class BlobHandler: RequestHandler {
 
   /// Runs on the loop's thread. Decides at once if memory can; any other request waits as a state.
   package func handle(_ request: Request) {
-    let stopwatch = recorder.figures.isTimed() ? Stopwatch() : nil
+    let stopwatch = recorder.metrics.isTimed() ? Stopwatch() : nil
     frontFiles.look(at: request)
     switch locations.find(of: request) {
     case .known(let location): handle(request, at: location, stopwatch)

@@ -11,9 +11,9 @@ extension RequestRecorder {
   func decided(
     _ kind: DecisionKind, _ exchange: BlobExchange, by road: Road? = nil, size: Int64? = nil
   ) {
-    figures.decisions[kind].add()
+    metrics.decisions[kind].add()
     let bytes = size.map { exchange.bodyBytes(of: $0) }
-    if let road, let bytes { figures.bytes[road].add(bytes) }
+    if let road, let bytes { metrics.bytes[road].add(bytes) }
     if road != nil { exchange.location.passes.give() }
     time(exchange)
     guard log.isOn else { return }
@@ -26,7 +26,7 @@ extension RequestRecorder {
   ///
   /// - Returns: the fields of the log line at its end; `nil` when there will be no line.
   func begin(_ kind: DecisionKind, _ exchange: BlobExchange, size: Int64) -> Logger.Metadata? {
-    figures.decisions[kind].add()
+    metrics.decisions[kind].add()
     exchange.location.passes.give()
     time(exchange)
     guard log.isOn else { return nil }
@@ -40,7 +40,7 @@ extension RequestRecorder {
     if exchange.blob.method == .get { exchange.location.passes.pass(reason.kind) }
     let size = exchange.trace?.size ?? exchange.location.engine.knownSize(of: exchange.blob)
     let hasBody = exchange.blob.method == .get && reason.kind.hasBody
-    if hasBody, size == nil { figures.unsizedPasses.add() }
+    if hasBody, size == nil { metrics.unsizedPasses.add() }
     passed(
       exchange.facts, reason, size: size,
       bytes: hasBody ? size.map { exchange.bodyBytes(of: $0) } : nil)
@@ -56,8 +56,8 @@ extension RequestRecorder {
       request.withParameter("HTTP_RANGE") { BlobRequest.Range.count(field: $0, of: size) } ?? size
     }
     if let bytes {
-      figures.decisions[.accelerate].takeBack(1)
-      figures.bytes[.accelerated].takeBack(bytes)
+      metrics.decisions[.accelerate].takeBack(1)
+      metrics.bytes[.accelerated].takeBack(bytes)
     }
     passed(
       RequestFacts(request: request, blob: nil), .unread(report.words), size: size,
@@ -67,9 +67,9 @@ extension RequestRecorder {
 
   private func time(_ exchange: BlobExchange) {
     guard let stopwatch = exchange.stopwatch else { return }
-    figures.decisionTime.observe(
+    metrics.decisionTime.observe(
       nanoseconds: stopwatch.nanoseconds,
-      weight: exchange.trace == nil ? Figures.sampling : 1)
+      weight: exchange.trace == nil ? Metrics.sampling : 1)
   }
 }
 

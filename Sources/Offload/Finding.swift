@@ -55,7 +55,7 @@ package struct Look: Sendable {
   }
 }
 
-/// How the answers were found, for the log and the figures, never for a decision.
+/// How the answers were found, for the log and the metrics, never for a decision.
 package struct Trace: Sendable {
   /// The status of upstream's answer; `nil` when it was not asked, or did not answer.
   package var upstreamStatus: Int?

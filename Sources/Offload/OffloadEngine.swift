@@ -274,7 +274,7 @@ package struct OffloadEngine: Sendable {
     }
   }
 
-  /// A blob's size in bytes, if it is remembered; for the figures.
+  /// A blob's size in bytes, if it is remembered; for the metrics.
   package func knownSize(of request: BlobRequest) -> Int64? {
     memories.knownSize(of: request.question, at: .now())
   }

@@ -40,15 +40,15 @@ struct HTMLTests {
 struct ReasonBarTests {
   @Test
   func `reasons have a piece each, the rarest share one, and what nobody can offload has none`() {
-    let figures = Figures()
-    #expect(ReasonBar(figures).html.text.contains("No request that could be offloaded"))
-    figures.decisions[.redirect].add(990)
+    let metrics = Metrics()
+    #expect(ReasonBar(metrics).html.text.contains("No request that could be offloaded"))
+    metrics.decisions[.redirect].add(990)
     let kinds: [PassReason.Kind] = [.busy, .store, .road, .coldLimit, .coldRange, .loop]
     for (count, kind) in kinds.enumerated() {
-      figures.passes[kind].add(Int64(count + 1))
+      metrics.passes[kind].add(Int64(count + 1))
     }
-    figures.passes[.upstreamStatus].add(5000)
-    let bar = ReasonBar(figures)
+    metrics.passes[.upstreamStatus].add(5000)
+    let bar = ReasonBar(metrics)
     #expect(bar.others == 5000)
     #expect(
       bar.pieces.map(\.name) == [

@@ -51,7 +51,7 @@ package final class Memories: Sendable {
     proofs.counts + [("presence", objects.counts), ("delivery", deliveries.counts)]
   }
 
-  /// A blob's size in bytes, if it is remembered. For the figures, never for a decision.
+  /// A blob's size in bytes, if it is remembered. For the metrics, never for a decision.
   func knownSize(of question: Question, at now: Moment) -> Int64? {
     if let size = proofs.knownSize(of: question, at: now) { return size }
     guard case .present(let blob, _)? = objects.peek(question.blob, at: now.steady)?.presence

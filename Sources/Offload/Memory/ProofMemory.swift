@@ -24,7 +24,7 @@ final class ProofMemory: Sendable {
     [("proof", proofs.counts), ("reader", readers.counts), ("content", contents.counts)]
   }
 
-  /// A blob's size in bytes, if a proof tells it. For the figures, never for a decision.
+  /// A blob's size in bytes, if a proof tells it. For the metrics, never for a decision.
   func knownSize(of question: Question, at now: Moment) -> Int64? {
     proofs.peek(question, at: now.steady)?.proof.size
       ?? contents.peek(Content(question), at: now.steady)?.proof.size

@@ -13,14 +13,14 @@ package import Telemetry
 package final class PresenceLooks: Sendable {
   private let locations: Locations
   private let perSecond: Int
-  private let figures: Figures
+  private let metrics: Metrics
   private let paces = Mutex<[String: Pace]>([:])
 
   /// - Parameter perSecond: the most looks into one bucket, since each costs money; 0 for none.
-  package init(_ locations: Locations, perSecond: Int, _ figures: Figures) {
+  package init(_ locations: Locations, perSecond: Int, _ metrics: Metrics) {
     self.locations = locations
     self.perSecond = perSecond
-    self.figures = figures
+    self.metrics = metrics
   }
 
   /// Makes the looks that are due now.
@@ -39,7 +39,7 @@ package final class PresenceLooks: Sendable {
         return
       }
       let look = location.engine.look(at: key, by: &http, at: now)
-      figures.storeTime.observe(nanoseconds: look.time.nanoseconds)
+      metrics.storeTime.observe(nanoseconds: look.time.nanoseconds)
     }
   }
 

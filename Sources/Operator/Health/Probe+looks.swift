@@ -11,7 +11,7 @@ extension Probe {
   ) -> [any BackgroundService] {
     let locations = services.locations
     let presences = PresenceLooks(
-      locations, perSecond: settings.presenceLooks, services.recorder.figures)
+      locations, perSecond: settings.presenceLooks, services.recorder.metrics)
     let servers = ServerLooks(locations: locations)
     let roads = RoadLooks(locations)
     return [

@@ -33,13 +33,13 @@ struct MetricsPage {
   }
 
   private mutating func decisions() {
-    let figures = operation.figures
+    let metrics = operation.metrics
     text.begin(
       "bloblo_decisions_total", .counter, help: "Decisions on requests; passes with their reasons.")
-    for (kind, value) in figures.decisions.scraped() {
+    for (kind, value) in metrics.decisions.scraped() {
       text.sample("bloblo_decisions_total", ["decision": kind.word, "reason": ""], value: value)
     }
-    for (kind, value) in figures.passes.scraped() {
+    for (kind, value) in metrics.passes.scraped() {
       text.sample(
         "bloblo_decisions_total", ["decision": "pass", "reason": kind.word], value: value)
     }
@@ -48,57 +48,57 @@ struct MetricsPage {
       help:
         "Bytes of blobs that GETs asked for, by the path they took; passed ones where the size is known, and accelerated ones but for what the web server could not read."
     )
-    for (road, value) in figures.bytes.scraped() {
+    for (road, value) in metrics.bytes.scraped() {
       text.sample("bloblo_blob_bytes_total", ["path": road.word], value: value)
     }
     text.metric(
       "bloblo_object_mismatches_total", .counter,
       help:
         "Objects in the bucket that can't be their blob: of another size or content, or archived.",
-      value: figures.wrongObjects.value)
+      value: metrics.wrongObjects.value)
   }
 
   private mutating func times() {
-    let figures = operation.figures
+    let metrics = operation.metrics
     text.histogram(
       "bloblo_decision_duration_seconds",
       help:
-        "Time from the request to the decision on a blob; of those made from memory one in \(Figures.sampling) is timed, for all.",
-      figures.decisionTime)
+        "Time from the request to the decision on a blob; of those made from memory one in \(Metrics.sampling) is timed, for all.",
+      metrics.decisionTime)
     text.histogram(
       "bloblo_upstream_check_duration_seconds",
       help: "Time that the registry took to allow or refuse a client.",
-      figures.upstreamTime)
+      metrics.upstreamTime)
     text.histogram(
       "bloblo_s3_head_duration_seconds", help: "Time that S3 took to answer a HEAD of an object.",
-      figures.storeTime)
+      metrics.storeTime)
     text.histogram(
       "bloblo_fill_duration_seconds", help: "Time from scheduling a fill to publishing its object.",
-      figures.fillTime)
+      metrics.fillTime)
   }
 
   private mutating func fills() {
-    let (figures, fills) = (operation.figures, operation.filler.progress)
+    let (metrics, fills) = (operation.metrics, operation.filler.progress)
     text.begin("bloblo_fills", .gauge, help: "Fills in progress.")
     text.sample("bloblo_fills", ["state": "running"], value: Int64(fills.count { !$0.isWaiting }))
     text.sample("bloblo_fills", ["state": "waiting"], value: Int64(fills.count { $0.isWaiting }))
     text.begin(
       "bloblo_fills_completed_total", .counter,
       help: "Fills that ended with the blob in the bucket.")
-    text.sample("bloblo_fills_completed_total", ["by": "this"], value: figures.fillsDone.value)
+    text.sample("bloblo_fills_completed_total", ["by": "this"], value: metrics.fillsDone.value)
     text.sample(
-      "bloblo_fills_completed_total", ["by": "another"], value: figures.fillsElsewhere.value)
+      "bloblo_fills_completed_total", ["by": "another"], value: metrics.fillsElsewhere.value)
     text.begin("bloblo_fills_failed_total", .counter, help: "Failed fills, by cause.")
-    for (cause, value) in figures.fillsFailed.scraped() {
+    for (cause, value) in metrics.fillsFailed.scraped() {
       text.sample("bloblo_fills_failed_total", ["cause": cause.word], value: value)
     }
     text.metric(
       "bloblo_filled_bytes_total", .counter, help: "Bytes that fills have published.",
-      value: figures.filledBytes.value)
+      value: metrics.filledBytes.value)
     text.metric(
       "bloblo_multipart_uploads_orphaned_total", .counter,
       help: "Multipart uploads that could not be aborted.",
-      value: figures.uploadsLeft.value)
+      value: metrics.uploadsLeft.value)
     let spool = operation.filler.spoolBytes
     text.metric("bloblo_spool_bytes", .gauge, help: "Bytes of the spool in use.", value: spool.used)
     text.metric(
@@ -107,7 +107,7 @@ struct MetricsPage {
 
   private mutating func memories() {
     let memories = operation.memories
-    let metrics: [(String, MetricsText.Kind, String, (MemoryCounts) -> Int)] = [
+    let rows: [(String, MetricsText.Kind, String, (MemoryCounts) -> Int)] = [
       ("bloblo_cache_entries", .gauge, "Entries of a cache, expired ones included.", \.entries),
       ("bloblo_cache_hits_total", .counter, "Look-ups that found an entry.", \.hits),
       ("bloblo_cache_misses_total", .counter, "Look-ups that found no entry.", \.misses),
@@ -116,7 +116,7 @@ struct MetricsPage {
         \.evictions
       ),
     ]
-    for (name, kind, help, value) in metrics {
+    for (name, kind, help, value) in rows {
       text.begin(name, kind, help: help)
       for (memory, counts) in memories {
         text.sample(name, ["cache": memory], value: Int64(value(counts)))
@@ -201,7 +201,7 @@ struct MetricsPage {
     text.sample("bloblo_upstream_questions", ["state": "waiting"], value: Int64(questions.waiting))
     text.begin("bloblo_build_info", .gauge, help: "The version of bloblo.")
     text.sample("bloblo_build_info", ["version": blobloVersion], value: 1)
-    let process = ProcessFigures()
+    let process = ProcessMetrics()
     text.metric(
       "process_resident_memory_bytes", .gauge, help: "Memory in use.", value: process.residentBytes)
     text.metric("process_threads", .gauge, help: "Threads.", value: process.threads)

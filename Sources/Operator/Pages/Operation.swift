@@ -46,7 +46,7 @@ package struct Operation: Sendable {
     answers = services.pingAndToken.memory
     filler = services.tee.filler
     history = History(at: .now())
-    latencies = Latencies(services.recorder.figures, at: .now())
+    latencies = Latencies(services.recorder.metrics, at: .now())
     self.settings = settings.inForce
     warnings = settings.warnings
     start = .now()
@@ -57,11 +57,11 @@ package struct Operation: Sendable {
   /// Questions to registries: on the wire, and in line.
   var questions: (onWire: Int, waiting: Int) { services.upstream.load }
 
-  var figures: Figures { recorder.figures }
+  var metrics: Metrics { recorder.metrics }
 
   /// Adds the counters' new values to the history.
   func takeHistory(at now: UnixTime) {
-    history.take(figures.bytes, at: now)
+    history.take(metrics.bytes, at: now)
     latencies.take(at: now)
   }
 

@@ -18,8 +18,8 @@ struct ReasonBar {
   /// Requests that can't be offloaded.
   let others: Int64
 
-  init(_ figures: Figures) {
-    let decisions = figures.decisions
+  init(_ metrics: Metrics) {
+    let decisions = metrics.decisions
     let offloaded = [DecisionKind.redirect, .accelerate, .multipart].reduce(Int64(0)) {
       $0 + decisions[$1].value
     }
@@ -31,7 +31,7 @@ struct ReasonBar {
         name: "cold", meaning: DecisionKind.tee.meaning, count: decisions[.tee].value,
         form: "other"),
     ]
-    let reasons = figures.passes.values.filter { $0.value > 0 && $0.kind.couldBeOffloaded }
+    let reasons = metrics.passes.values.filter { $0.value > 0 && $0.kind.couldBeOffloaded }
       .sorted { $0.value > $1.value }
     for (reason, form) in zip(reasons, Self.forms) {
       pieces.append(
@@ -42,7 +42,7 @@ struct ReasonBar {
     let rest = reasons.dropFirst(Self.forms.count).reduce(Int64(0)) { $0 + $1.value }
     pieces.append(Piece(name: "pass: other reasons", meaning: "see below", count: rest, form: "r5"))
     self.pieces = pieces.filter { $0.count > 0 }
-    others = figures.passes.values.filter { !$0.kind.couldBeOffloaded }.reduce(0) { $0 + $1.value }
+    others = metrics.passes.values.filter { !$0.kind.couldBeOffloaded }.reduce(0) { $0 + $1.value }
   }
 
   private var total: Int64 { pieces.reduce(0) { $0 + $1.count } }

@@ -6,7 +6,7 @@ internal import Telemetry
 /// Fills in progress, and fills that failed.
 extension StatusPage {
   var fills: HTML {
-    let figures = operation.figures
+    let metrics = operation.metrics
     let fills = operation.filler.progress
     let spool = operation.filler.spoolBytes
     let rows: [HTML] = fills.prefix(50).map { fill in
@@ -23,15 +23,15 @@ extension StatusPage {
         <td data-label="Clients reading along" class="number">\(fill.followers)</td></tr>
         """
     }
-    let failures = figures.fillsFailed.values.filter { $0.value > 0 }
+    let failures = metrics.fillsFailed.values.filter { $0.value > 0 }
       .map { "\($0.value) \($0.kind.word)" }.joined(separator: ", ")
     let failed: HTML =
       failures.isEmpty ? "failed: none" : "<b class=\"bad\">failed: \(failures)</b>"
     return """
       <section aria-labelledby="h-fills"><h2 id="h-fills">Fills</h2>
       <div id="fills" data-live>
-      <p>\(figures.fillsDone.value) done (\(bytesInWords(figures.filledBytes.value))), \
-      \(figures.fillsElsewhere.value) by another instance, \(failed). \
+      <p>\(metrics.fillsDone.value) done (\(bytesInWords(metrics.filledBytes.value))), \
+      \(metrics.fillsElsewhere.value) by another instance, \(failed). \
       Spool: \(bytesInWords(spool.used)) of \(bytesInWords(spool.limit)).</p>
       \(table(["Blob", "Progress", "Clients reading along"], rows, ifEmpty: "None in progress."))
       \(failedFills)

@@ -24,13 +24,13 @@ extension StatusPage {
 
   /// The shares above are of known sizes.
   private var unsized: HTML {
-    let count = operation.figures.unsizedPasses.value
+    let count = operation.metrics.unsizedPasses.value
     return count == 0
       ? ""
       : "<p class=\"soft\">Not counted: \(count) passed blobs whose size bloblo does not know, since the start.</p>"
   }
 
-  private var bar: ReasonBar { ReasonBar(operation.figures) }
+  private var bar: ReasonBar { ReasonBar(operation.metrics) }
 
   private var others: HTML {
     bar.others == 0

@@ -6,13 +6,13 @@ internal import Telemetry
 /// The decisions on requests, and the last passes.
 extension StatusPage {
   var decisions: HTML {
-    let figures = operation.figures
-    let kinds: [HTML] = figures.decisions.values.filter { $0.value > 0 }.map {
+    let metrics = operation.metrics
+    let kinds: [HTML] = metrics.decisions.values.filter { $0.value > 0 }.map {
       row([
         ("Decision", $0.kind.word), ("What it means", $0.kind.meaning), ("Requests", "\($0.value)"),
       ])
     }
-    let passes = figures.passes.values.filter { $0.value > 0 }.sorted { $0.value > $1.value }
+    let passes = metrics.passes.values.filter { $0.value > 0 }.sorted { $0.value > $1.value }
     func rows(couldBeOffloaded: Bool) -> [HTML] {
       passes.filter { isFolded($0.kind) != couldBeOffloaded }.map {
         row([
@@ -76,7 +76,7 @@ extension StatusPage {
     }
     guard kind.isNormal else { return kind.meaning }
     let isGiven = [DecisionKind.redirect, .accelerate, .tee, .multipart]
-      .contains { operation.figures.decisions[$0].value > 0 }
+      .contains { operation.metrics.decisions[$0].value > 0 }
     if isGiven || kind.isOfNoBlob { return "\(kind.meaning) Normal." }
     return "\(kind.meaning) Normal while other blobs are offloaded; so far none was."
   }

@@ -6,20 +6,20 @@ package import Registry
 /// Logs how fills end.
 package struct FillLog: FillObserver {
   private let logger: Logger
-  private let figures: Figures
+  private let metrics: Metrics
   private let recent: RecentFailures
   private let failures = RepeatLimit<FillFailure>(burst: 20)
 
   package init(_ logger: Logger, _ recorder: RequestRecorder) {
     self.logger = logger
-    figures = recorder.figures
+    metrics = recorder.metrics
     recent = recorder.failedFills
   }
 
   package func published(_ digest: Digest, size: Int64, after time: Duration) {
-    figures.fillsDone.add()
-    figures.filledBytes.add(size)
-    figures.fillTime.observe(nanoseconds: time.nanoseconds)
+    metrics.fillsDone.add()
+    metrics.filledBytes.add(size)
+    metrics.fillTime.observe(nanoseconds: time.nanoseconds)
     logger.info(
       "filled",
       metadata: [
@@ -29,14 +29,14 @@ package struct FillLog: FillObserver {
   }
 
   package func found(_ digest: Digest, size: Int64) {
-    figures.fillsElsewhere.add()
+    metrics.fillsElsewhere.add()
     logger.info(
       "not filled: another instance was first",
       metadata: ["blob.digest": "\(digest)", "blob.size": "\(size)"])
   }
 
   package func failed(_ digest: Digest, _ error: FillError) {
-    figures.fillsFailed[error.cause].add()
+    metrics.fillsFailed[error.cause].add()
     recent.note(digest, error, at: .now())
     guard let repeated = failures.admit(error.cause, at: Moment.now().steady) else { return }
     // The registry's errors are the registry's to log; a wrong digest is for someone to look at.
@@ -54,7 +54,7 @@ package struct FillLog: FillObserver {
   }
 
   package func leftUpload(of digest: Digest, _ error: FillError) {
-    figures.uploadsLeft.add()
+    metrics.uploadsLeft.add()
     logger.warning(
       "multipart upload left in the bucket",
       metadata: [

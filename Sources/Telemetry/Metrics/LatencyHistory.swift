@@ -98,9 +98,9 @@ package struct Latencies: Sendable {
   package let registry: LatencyHistory
   package let s3: LatencyHistory
 
-  package init(_ figures: Figures, at now: UnixTime) {
-    registry = LatencyHistory(figures.upstreamTime, at: now)
-    s3 = LatencyHistory(figures.storeTime, at: now)
+  package init(_ metrics: Metrics, at now: UnixTime) {
+    registry = LatencyHistory(metrics.upstreamTime, at: now)
+    s3 = LatencyHistory(metrics.storeTime, at: now)
   }
 
   package func take(at now: UnixTime) {

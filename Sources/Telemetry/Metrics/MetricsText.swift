@@ -1,4 +1,4 @@
-/// Writes figures in Prometheus' text format.
+/// Writes metrics in Prometheus' text format.
 ///
 /// Source: <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>
 package struct MetricsText {

@@ -6,7 +6,7 @@ internal import Primitives
 ///
 /// Called before the request is answered, since its params end with the answer.
 package final class RequestRecorder: Sendable {
-  package let figures = Figures()
+  package let metrics = Metrics()
   package let recentPasses = RecentPasses()
   package let failedFills = RecentFailures()
   package let log: DecisionLog
@@ -15,14 +15,14 @@ package final class RequestRecorder: Sendable {
 
   /// Records a decision on a request that is not for a blob.
   package func decided(_ kind: DecisionKind, _ facts: @autoclosure () -> RequestFacts) {
-    figures.decisions[kind].add()
+    metrics.decisions[kind].add()
     guard log.isOn else { return }
     log.decided(kind.word, facts(), size: nil, bytes: nil)
   }
 
   /// Records the end of a body that bloblo sent.
   package func end(_ fields: Logger.Metadata?, by road: Road, bytes: Int64) {
-    figures.bytes[road].add(bytes)
+    metrics.bytes[road].add(bytes)
     if let fields { log.decided(fields, bytes: bytes) }
   }
 
@@ -33,26 +33,26 @@ package final class RequestRecorder: Sendable {
     _ facts: RequestFacts, _ reason: PassReason, size: Int64? = nil, bytes: Int64? = nil
   ) {
     let now = Moment.now()
-    figures.passes[reason.kind].add()
-    if let bytes { figures.bytes[.passed].add(bytes) }
+    metrics.passes[reason.kind].add()
+    if let bytes { metrics.bytes[.passed].add(bytes) }
     recentPasses.note(reason, for: facts.request, blob: facts.blob, at: now.unix)
     log.alarm(reason, facts.blob, at: now)
     if log.isOn { log.passed(facts, reason, size: size) }
   }
 
   package func found(_ wrong: WrongObject, _ blob: BlobRequest, want size: Int64) {
-    figures.wrongObjects.add()
+    metrics.wrongObjects.add()
     log.found(wrong, blob, want: size, at: .now())
   }
 
   /// Records upstream's time, if upstream was asked.
   package func asked(_ trace: Trace) {
     guard let time = trace.upstreamTime else { return }
-    figures.upstreamTime.observe(nanoseconds: time.nanoseconds)
+    metrics.upstreamTime.observe(nanoseconds: time.nanoseconds)
   }
 
   /// Records S3's time.
   package func looked(_ look: Look) {
-    figures.storeTime.observe(nanoseconds: look.time.nanoseconds)
+    metrics.storeTime.observe(nanoseconds: look.time.nanoseconds)
   }
 }

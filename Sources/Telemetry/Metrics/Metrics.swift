@@ -1,7 +1,7 @@
 package import Offload
 
 /// The counters and histograms of requests and fills. Adding takes some nanoseconds and never waits.
-package final class Figures: Sendable {
+package final class Metrics: Sendable {
   /// One of this many decisions from memory is timed, since two clock reads cost more than all counters. A power of
   /// two.
   package static let sampling: Int64 = 16

@@ -3,7 +3,7 @@ internal import Glibc
 /// What the kernel knows of this process.
 ///
 /// Sources: proc(5); <https://prometheus.io/docs/instrumenting/writing_clientlibs/#process-metrics>
-package struct ProcessFigures {
+package struct ProcessMetrics {
   package let residentBytes: Int64
   package let threads: Int64
   package let openDescriptors: Int64
