@@ -6,20 +6,20 @@ internal import Telemetry
 
 extension RequestRecorder {
   /// - Parameters:
-  ///   - road: by which the client gets the bytes, if it does.
+  ///   - path: by which the client gets the bytes, if it does.
   ///   - size: of the whole blob.
   func decided(
-    _ kind: DecisionKind, _ exchange: BlobExchange, by road: Road? = nil, size: Int64? = nil
+    _ kind: DecisionKind, _ exchange: BlobExchange, by path: DeliveryPath? = nil, size: Int64? = nil
   ) {
     metrics.decisions[kind].add()
     let bytes = size.map { exchange.bodyBytes(of: $0) }
-    if let road, let bytes { metrics.bytes[road].add(bytes) }
-    if road != nil { exchange.location.passes.give() }
+    if let path, let bytes { metrics.bytes[path].add(bytes) }
+    if path != nil { exchange.location.passes.give() }
     time(exchange)
     guard log.isOn else { return }
     var facts = exchange.facts
     facts.isFromMemory = exchange.trace == nil
-    log.decided(kind.word, facts, size: size, bytes: road == nil ? 0 : bytes)
+    log.decided(kind.word, facts, size: size, bytes: path == nil ? 0 : bytes)
   }
 
   /// bloblo begins to send a body.

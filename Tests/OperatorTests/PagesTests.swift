@@ -29,8 +29,8 @@ struct HTMLTests {
 
   @Test func `a bar shows both parts however small one is`() {
     var minutes = [History.Bytes](repeating: History.Bytes(), count: 60)
-    minutes[59].roads[Road.redirected.rawValue] = 1_000_000_000
-    minutes[59].roads[Road.passed.rawValue] = 1
+    minutes[59].paths[DeliveryPath.redirected.rawValue] = 1_000_000_000
+    minutes[59].paths[DeliveryPath.passed.rawValue] = 1
     let text = Chart(minutes: minutes).html.text
     #expect(text.contains(#"class="other" x="590" y="0" width="8" height="1""#))
     #expect(text.contains(#"class="offloaded" x="590" y="1" width="8" height="119""#))
@@ -103,7 +103,7 @@ struct HealthTests {
 struct NumbersOfOthersTests {
   @Test func `a counter that is too small for what it is told goes on`() {
     let history = History(at: UnixTime(seconds: 60))
-    let counters = Counters<Road>()
+    let counters = Counters<DeliveryPath>()
     for _ in 0..<3 {
       counters[.passed].add(.max)
       history.take(counters, at: UnixTime(seconds: 60))

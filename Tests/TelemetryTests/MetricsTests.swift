@@ -77,7 +77,7 @@ struct MetricsTextTests {
 }
 
 struct HistoryTests {
-  private let roads = Counters<Road>()
+  private let roads = Counters<DeliveryPath>()
 
   private func at(_ minute: Int64) -> UnixTime { UnixTime(seconds: 86_400 * 10 + minute * 60) }
 
@@ -114,14 +114,14 @@ struct HistoryTests {
   @Test func `what is not whole is not called whole`() {
     var bytes = History.Bytes()
     #expect(bytes.share == nil)
-    bytes.roads[Road.redirected.rawValue] = 999
-    bytes.roads[Road.passed.rawValue] = 1
+    bytes.paths[DeliveryPath.redirected.rawValue] = 999
+    bytes.paths[DeliveryPath.passed.rawValue] = 1
     #expect(bytes.share == 99)
   }
 }
 
 struct CounterTests {
-  private let counters = Counters<Road>()
+  private let counters = Counters<DeliveryPath>()
   private var accelerated: Counter { counters[.accelerated] }
 
   /// bloblo's own pages read between a decision and the web server's word that it could not read the object.

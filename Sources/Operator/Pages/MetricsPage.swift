@@ -48,8 +48,8 @@ struct MetricsPage {
       help:
         "Bytes of blobs that GETs asked for, by the path they took; passed ones where the size is known, and accelerated ones but for what the web server could not read."
     )
-    for (road, value) in metrics.bytes.scraped() {
-      text.sample("bloblo_blob_bytes_total", ["path": road.word], value: value)
+    for (path, value) in metrics.bytes.scraped() {
+      text.sample("bloblo_blob_bytes_total", ["path": path.word], value: value)
     }
     text.metric(
       "bloblo_object_mismatches_total", .counter,

@@ -44,12 +44,12 @@ extension StatusPage {
 
   private func figure(_ name: String, _ bytes: History.Bytes) -> HTML {
     let share: HTML = if let share = bytes.share { "\(share)\u{202F}%" } else { "–" }
-    let roads: [HTML] = Road.allCases.filter { bytes[$0] > 0 }.map {
+    let paths: [HTML] = DeliveryPath.allCases.filter { bytes[$0] > 0 }.map {
       "<li>\(bytesInWords(bytes[$0])) \($0.word)</li>"
     }
     return """
       <div><dt>\(name)</dt><dd><b>\(share)</b> of \(bytesInWords(bytes.total))\
-      <ul>\(roads)</ul></dd></div>
+      <ul>\(paths)</ul></dd></div>
       """
   }
 }

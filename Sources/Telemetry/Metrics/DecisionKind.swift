@@ -10,7 +10,7 @@ package enum DecisionKind: Int, Sendable, CaseIterable {
 }
 
 /// How a blob's bytes get to a client.
-package enum Road: Int, Sendable, CaseIterable {
+package enum DeliveryPath: Int, Sendable, CaseIterable {
   case redirected, accelerated, teed, passed
 
   package var word: String { "\(self)" }

@@ -6,18 +6,18 @@ internal import Synchronization
 package final class History: Sendable {
   /// The bytes of a span of time, by delivery path.
   package struct Bytes: Sendable, Equatable {
-    var roads: [Int64]
+    var paths: [Int64]
 
-    package init(roads: [Int64] = [Int64](repeating: 0, count: Road.allCases.count)) {
-      self.roads = roads
+    package init(paths: [Int64] = [Int64](repeating: 0, count: DeliveryPath.allCases.count)) {
+      self.paths = paths
     }
 
-    package subscript(road: Road) -> Int64 { roads[road.rawValue] }
+    package subscript(path: DeliveryPath) -> Int64 { paths[path.rawValue] }
 
-    package var total: Int64 { roads.reduce(0, &+) }
+    package var total: Int64 { paths.reduce(0, &+) }
 
     package var offloaded: Int64 {
-      Road.allCases.filter(\.isOffloaded).reduce(0) { $0 &+ self[$1] }
+      DeliveryPath.allCases.filter(\.isOffloaded).reduce(0) { $0 &+ self[$1] }
     }
 
     /// The offloaded share in percent; `nil` without any bytes.
@@ -26,7 +26,7 @@ package final class History: Sendable {
     }
 
     package static func + (a: Bytes, b: Bytes) -> Bytes {
-      Bytes(roads: zip(a.roads, b.roads).map(&+))
+      Bytes(paths: zip(a.paths, b.paths).map(&+))
     }
   }
 
@@ -49,12 +49,12 @@ package final class History: Sendable {
   }
 
   /// Adds the counters' new values.
-  package func take(_ counters: Counters<Road>, at now: UnixTime) {
-    let total = Bytes(roads: counters.values.map(\.value))
+  package func take(_ counters: Counters<DeliveryPath>, at now: UnixTime) {
+    let total = Bytes(paths: counters.values.map(\.value))
     state.withLock { state in
       // A counter that has fallen adds nothing until it is back at its old value.
-      let more = Bytes(roads: zip(total.roads, state.last.roads).map { max(0, $0 &- $1) })
-      state.last = Bytes(roads: zip(total.roads, state.last.roads).map(max))
+      let more = Bytes(paths: zip(total.paths, state.last.paths).map { max(0, $0 &- $1) })
+      state.last = Bytes(paths: zip(total.paths, state.last.paths).map(max))
       let (minute, day) = (now.seconds / 60, now.seconds / 86_400)
       // After a clock was set back, the newest minute goes on.
       for _ in 0..<min(max(0, minute - state.minute), Int64(Self.minutes)) {

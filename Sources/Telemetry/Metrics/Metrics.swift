@@ -9,7 +9,7 @@ package final class Metrics: Sendable {
   package let decisions = Counters<DecisionKind>()
   package let passes = Counters<PassReason.Kind>()
   /// Bytes by delivery path. A redirect counts the whole blob or range, though the client may leave earlier.
-  package let bytes = Counters<Road>()
+  package let bytes = Counters<DeliveryPath>()
   /// Blobs that passed whose size bloblo does not know: `bytes` lacks them.
   package let unsizedPasses = Counter()
 

@@ -21,8 +21,8 @@ package final class RequestRecorder: Sendable {
   }
 
   /// Records the end of a body that bloblo sent.
-  package func end(_ fields: Logger.Metadata?, by road: Road, bytes: Int64) {
-    metrics.bytes[road].add(bytes)
+  package func end(_ fields: Logger.Metadata?, by path: DeliveryPath, bytes: Int64) {
+    metrics.bytes[path].add(bytes)
     if let fields { log.decided(fields, bytes: bytes) }
   }
 
