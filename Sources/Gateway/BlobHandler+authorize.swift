@@ -11,7 +11,7 @@ extension BlobHandler {
   /// Without a proof the answer is 403, whatever the reason: doubt must not open a door here.
   func authorize(_ request: Request, _ location: Location) {
     let id = RequestID(request)
-    let blob = request.isLoop ? nil : BlobRequest(toAuthorize: request, in: location, askers)
+    let blob = request.isLoop ? nil : BlobRequest(toAuthorize: request, in: location, fingerprinter)
     @Sendable func deny(_ status: Int, challenges: [HTTPField] = []) {
       recorder.decided(.deny, RequestFacts(request: request, blob: blob, id: id))
       request.deny(status, challenges: challenges)

@@ -12,7 +12,7 @@ internal import Threading
 /// Turns a web server's request into a decision, and the decision into an answer.
 package final class BlobHandler: RequestHandler {
   let locations: Locations
-  let askers: AskerHasher
+  let fingerprinter: Fingerprinter
   let pingAndToken: PingAndToken
   private let questions = Flights<Question, BlobExchange>()
   /// Requests that wait until their location's settings are read.
@@ -47,7 +47,7 @@ package final class BlobHandler: RequestHandler {
   package init(_ services: GatewayServices, routes: [any Route]) {
     loop = services.loop
     locations = services.locations
-    askers = services.askers
+    fingerprinter = services.fingerprinter
     pingAndToken = services.pingAndToken
     tee = services.tee
     severalRanges = services.severalRanges
@@ -119,7 +119,7 @@ package final class BlobHandler: RequestHandler {
     guard let location else { return pass(request, in: locations.standard, because: .wrongParams) }
     if request.isForAuthorizer { return authorize(request, location) }
     let isLoop = request.isLoop
-    let blob = isLoop ? nil : BlobRequest(request, in: location, askers)
+    let blob = isLoop ? nil : BlobRequest(request, in: location, fingerprinter)
     guard !isLoop else { return pass(request, in: location, because: .loop) }
     guard request.role == .responder, let blob else {
       if let deletion = BlobDeletion(request) {

@@ -6,26 +6,27 @@ extension BlobRequest {
   /// Reads a web server's request.
   ///
   /// - Returns: `nil` when it is not a GET or HEAD of a blob's plain path.
-  init?(_ request: Request, in location: Location, _ askers: AskerHasher) {
+  init?(_ request: Request, in location: Location, _ fingerprinter: Fingerprinter) {
     guard let path = BlobPath(request) else { return nil }
-    self.init(request, for: path, in: location, askers)
+    self.init(request, for: path, in: location, fingerprinter)
   }
 
   /// Reads a request to the authorizer: the blob that the web server names, or else the request's own path.
   ///
   /// nginx can set any `REQUEST_URI`; Apache's mod_authnz_fcgi hands on the client's.
-  init?(toAuthorize request: Request, in location: Location, _ askers: AskerHasher) {
+  init?(toAuthorize request: Request, in location: Location, _ fingerprinter: Fingerprinter) {
     let named = request.withParameter("BLOBLO_AUTHORIZE_URI") { BlobPath(requestTarget: $0) }
     guard let path = named ?? BlobPath(request) else { return nil }
-    self.init(request, for: path, in: location, askers)
+    self.init(request, for: path, in: location, fingerprinter)
   }
 
   private init?(
-    _ request: Request, for path: BlobPath, in location: Location, _ askers: AskerHasher
+    _ request: Request, for path: BlobPath, in location: Location, _ fingerprinter: Fingerprinter
   ) {
     guard let method = Method(request) else { return nil }
     let question = Question(
-      location: location.id, asker: askers.asker(of: request, in: location), path: path)
+      location: location.id, fingerprint: fingerprinter.fingerprint(of: request, in: location),
+      path: path)
     let wanted = request.withParameter("HTTP_RANGE") { (Range(field: $0), QuickHash($0).value) }
     self.init(
       method, question, range: wanted?.0 ?? .whole, isConditional: request.isConditional,

@@ -17,7 +17,7 @@ package struct GatewayServices: Sendable {
   package let frontFiles: FrontFiles
   package let offloading: OffloadSwitch
   let frontServer: FrontServerKind
-  let askers: AskerHasher
+  let fingerprinter: Fingerprinter
   package let recorder: RequestRecorder
   package let locations: Locations
   let passer: Passer
@@ -40,7 +40,7 @@ package struct GatewayServices: Sendable {
     frontFiles = FrontFiles(notices)
     offloading = OffloadSwitch(file: settings.passFile, notices)
     frontServer = settings.frontServer
-    askers = AskerHasher(settings.proofIdentity)
+    fingerprinter = Fingerprinter(settings.proofIdentity)
     recorder = RequestRecorder(log.logger, log.volume)
     locations = Locations(
       settings, credentials, environment: environment,
@@ -49,7 +49,7 @@ package struct GatewayServices: Sendable {
     tee = Tee(settings, logger: log.logger, recorder: recorder, passer: passer, on: loop)
     severalRanges = SeveralRanges(settings, recorder: recorder, passer: passer)
     pingAndToken = PingAndToken(
-      memory: AnswerMemory(longest: settings.answerLife), askers: askers,
+      memory: AnswerMemory(longest: settings.answerLife), fingerprinter: fingerprinter,
       frontServer: settings.frontServer)
     purges = Purges(locations)
     asking = ThreadPool(

@@ -46,15 +46,15 @@ package struct PingAndToken: Sendable {
   }
 
   package let memory: AnswerMemory
-  let askers: AskerHasher
+  let fingerprinter: Fingerprinter
   let frontServer: FrontServerKind
 
   /// The key of a remembered answer. The credential, the host and the whole query are in it, so that no client gets
   /// the answer to another question.
   func key(of request: Request, in location: Location) -> AnswerMemory.Key {
-    let asker = askers.asker(
+    let fingerprint = fingerprinter.fingerprint(
       of: request, in: location, and: ["HTTP_HOST", "REQUEST_URI", "HTTP_ACCEPT"])
-    return AnswerMemory.Key(location: location.id, asker: asker)
+    return AnswerMemory.Key(location: location.id, fingerprint: fingerprint)
   }
 
   /// Asks upstream, once.

@@ -9,11 +9,11 @@ internal import Registry
 final class RepositoryFlights: Sendable {
   private struct Reader: Hashable, Sendable {
     let location: LocationID
-    let asker: Asker
+    let fingerprint: ClientFingerprint
     let name: RepositoryName
 
     init(_ question: Question) {
-      (location, asker, name) = (question.location, question.asker, question.path.name)
+      (location, fingerprint, name) = (question.location, question.fingerprint, question.path.name)
     }
   }
 

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 private let question = Question(
-  location: LocationID(0), asker: Asker([UInt8](repeating: 1, count: 16).span),
+  location: LocationID(0), fingerprint: ClientFingerprint([UInt8](repeating: 1, count: 16).span),
   path: BlobPath(
     name: RepositoryName("a")!, digest: Digest("sha256:" + String(repeating: "0", count: 64))!))
 private let start = Moment(unix: UnixTime(seconds: 1000), steady: 1_000_000)
@@ -278,7 +278,7 @@ struct RememberingTests {
     let digest = try #require(Digest("sha256:" + String(repeating: "1", count: 64)))
     let path = BlobPath(name: question.path.name, digest: digest)
     let cold = BlobRequest(
-      .get, Question(location: question.location, asker: question.asker, path: path))
+      .get, Question(location: question.location, fingerprint: question.fingerprint, path: path))
     servers.state.withLock { $0.denied = [cold.path.digest] }
     let now = Moment.now()
     for _ in 0..<50 { #expect(engine.decide(cold, at: now).leaf == "pass s3-denied") }

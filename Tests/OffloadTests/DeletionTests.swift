@@ -18,11 +18,11 @@ struct DeletionTests {
   }
 
   private func question(
-    _ location: LocationID = here, asker: UInt8 = 1, name: String = "team/app",
+    _ location: LocationID = here, fingerprint: UInt8 = 1, name: String = "team/app",
     digest: Digest = .a
   ) -> Question {
     Question(
-      location: location, asker: .number(asker),
+      location: location, fingerprint: .number(fingerprint),
       path: BlobPath(name: RepositoryName(name)!, digest: digest))
   }
 
@@ -47,7 +47,7 @@ struct DeletionTests {
     scope: ProofScope
   ) {
     let memories = memories(scope, stale: .seconds(3600))
-    let gone = [question(), question(asker: 2), question(Self.sameRegistry)]
+    let gone = [question(), question(fingerprint: 2), question(Self.sameRegistry)]
     let others = [question(name: "other/app"), question(digest: .b), question(Self.otherRegistry)]
     for question in gone + others { keep(question, in: memories, at: later(0)) }
     delete(question().path, .answered(202), in: memories, at: later(10))
@@ -126,11 +126,12 @@ struct DeletionTests {
     }
     for path in paths {
       keep(
-        Question(location: Self.here, asker: .number(1), path: path), in: memories, at: later(0))
+        Question(location: Self.here, fingerprint: .number(1), path: path), in: memories,
+        at: later(0))
     }
     for path in paths { delete(path, .answered(202), in: memories, at: later(10)) }
     for path in paths {
-      let question = Question(location: Self.here, asker: .number(1), path: path)
+      let question = Question(location: Self.here, fingerprint: .number(1), path: path)
       #expect(memories.proofs.proof(for: question, at: later(10)) == nil)
     }
   }

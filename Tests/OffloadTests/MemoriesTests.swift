@@ -60,10 +60,10 @@ struct MemoriesTests {
   }
 
   @Test(arguments: [
-    Question.sample(asker: 2), .sample(location: 1), .sample(name: "other/repo"),
+    Question.sample(fingerprint: 2), .sample(location: 1), .sample(name: "other/repo"),
     .sample(digest: .b),
   ])
-  func `a proof is for one asker, location, repository and blob`(_ other: Question) {
+  func `a proof is for one client, location, repository and blob`(_ other: Question) {
     let memories = Memories(Memories.Lives(proof: .seconds(30)))
     memories.proofs.keep(BlobProof(size: 7), for: .sample(), credentialEnd: nil, at: Self.start)
     #expect(memories.proofs.proof(for: other, at: Self.start) == nil)
@@ -82,15 +82,20 @@ struct MemoriesTests {
   @Test func `in scope repository a reader and a content make a proof`() {
     let memories = Memories(Memories.Lives(proof: .seconds(30), scope: .repository))
     memories.proofs.keep(
-      BlobProof(size: 7), for: .sample(asker: 1, digest: .a), credentialEnd: nil, at: Self.start)
+      BlobProof(size: 7), for: .sample(fingerprint: 1, digest: .a), credentialEnd: nil,
+      at: Self.start)
     memories.proofs.keep(
-      BlobProof(size: 8), for: .sample(asker: 2, digest: .b), credentialEnd: nil, at: Self.start)
-    #expect(memories.proofs.proof(for: .sample(asker: 1, digest: .b), at: Self.start)?.size == 8)
-    #expect(memories.proofs.proof(for: .sample(asker: 2, digest: .a), at: Self.start)?.size == 7)
-    // Neither the reader alone nor the content alone does.
-    #expect(memories.proofs.proof(for: .sample(asker: 3, digest: .a), at: Self.start) == nil)
+      BlobProof(size: 8), for: .sample(fingerprint: 2, digest: .b), credentialEnd: nil,
+      at: Self.start)
     #expect(
-      memories.proofs.proof(for: .sample(asker: 1, name: "x/y", digest: .a), at: Self.start) == nil)
+      memories.proofs.proof(for: .sample(fingerprint: 1, digest: .b), at: Self.start)?.size == 8)
+    #expect(
+      memories.proofs.proof(for: .sample(fingerprint: 2, digest: .a), at: Self.start)?.size == 7)
+    // Neither the reader alone nor the content alone does.
+    #expect(memories.proofs.proof(for: .sample(fingerprint: 3, digest: .a), at: Self.start) == nil)
+    #expect(
+      memories.proofs.proof(for: .sample(fingerprint: 1, name: "x/y", digest: .a), at: Self.start)
+        == nil)
   }
 
   @Test func `in scope repository an unknown blob says nothing of the reader`() {
@@ -103,13 +108,13 @@ struct MemoriesTests {
   @Test func `in scope repository nothing outlives a proof's life`() {
     let memories = Memories(Memories.Lives(proof: .seconds(30), scope: .repository))
     memories.proofs.keep(
-      BlobProof(size: 7), for: .sample(asker: 1), credentialEnd: nil, at: Self.start)
+      BlobProof(size: 7), for: .sample(fingerprint: 1), credentialEnd: nil, at: Self.start)
     // Others go on reading the repository: that says nothing of this blob.
     for second in stride(from: 10, to: 300, by: 10) as StrideTo<Int64> {
       memories.proofs.keep(
-        BlobProof(size: 7), for: .sample(asker: 1, digest: .b), credentialEnd: nil,
+        BlobProof(size: 7), for: .sample(fingerprint: 1, digest: .b), credentialEnd: nil,
         at: Self.later(second))
-      let proof = memories.proofs.proof(for: .sample(asker: 1), at: Self.later(second))
+      let proof = memories.proofs.proof(for: .sample(fingerprint: 1), at: Self.later(second))
       #expect((proof != nil) == (second < 30), "after \(second) s")
     }
   }
@@ -118,11 +123,13 @@ struct MemoriesTests {
     for refusal in [Unproven.status(404), .otherDigest, .status(401), .status(403)] {
       let memories = Memories(Memories.Lives(proof: .seconds(30), scope: .repository))
       memories.proofs.keep(
-        BlobProof(size: 7), for: .sample(asker: 1), credentialEnd: nil, at: Self.start)
-      memories.proofs.forget(.sample(asker: 2), refusal, at: Self.start)
-      #expect(memories.proofs.proof(for: .sample(asker: 1), at: Self.start) != nil, "\(refusal)")
-      memories.proofs.forget(.sample(asker: 1), refusal, at: Self.start)
-      #expect(memories.proofs.proof(for: .sample(asker: 1), at: Self.start) == nil, "\(refusal)")
+        BlobProof(size: 7), for: .sample(fingerprint: 1), credentialEnd: nil, at: Self.start)
+      memories.proofs.forget(.sample(fingerprint: 2), refusal, at: Self.start)
+      #expect(
+        memories.proofs.proof(for: .sample(fingerprint: 1), at: Self.start) != nil, "\(refusal)")
+      memories.proofs.forget(.sample(fingerprint: 1), refusal, at: Self.start)
+      #expect(
+        memories.proofs.proof(for: .sample(fingerprint: 1), at: Self.start) == nil, "\(refusal)")
     }
   }
 
@@ -189,7 +196,7 @@ struct AgingMemoryTests {
 }
 
 struct AnswerMemoryTests {
-  private let key = AnswerMemory.Key(location: LocationID(0), asker: .number(1))
+  private let key = AnswerMemory.Key(location: LocationID(0), fingerprint: .number(1))
   private let start = MemoriesTests.start
 
   private func answer(_ status: Int = 200, _ body: Int = 2) -> HTTPResponse {
@@ -251,11 +258,11 @@ struct AnswerMemoryTests {
     #expect(memory.answer(to: key, at: start) == nil)
   }
 
-  @Test func `another asker gets nothing of it`() {
+  @Test func `another client gets nothing of it`() {
     let memory = AnswerMemory(longest: .seconds(600))
     memory.keep(answer(), to: key, tokenEnd: nil, at: start)
-    let other = AnswerMemory.Key(location: LocationID(0), asker: .number(2))
-    let elsewhere = AnswerMemory.Key(location: LocationID(1), asker: .number(1))
+    let other = AnswerMemory.Key(location: LocationID(0), fingerprint: .number(2))
+    let elsewhere = AnswerMemory.Key(location: LocationID(1), fingerprint: .number(1))
     #expect(memory.answer(to: other, at: start) == nil)
     #expect(memory.answer(to: elsewhere, at: start) == nil)
   }
@@ -275,18 +282,19 @@ extension BlobKey {
   static let b = BlobKey(location: LocationID(0), digest: .b)
 }
 
-extension Asker {
-  static func number(_ number: UInt8) -> Asker {
-    Asker([UInt8](repeating: number, count: 16).span)
+extension ClientFingerprint {
+  static func number(_ number: UInt8) -> ClientFingerprint {
+    ClientFingerprint([UInt8](repeating: number, count: 16).span)
   }
 }
 
 extension Question {
   static func sample(
-    asker: UInt8 = 1, location: UInt32 = 0, name: String = "library/alpine", digest: Digest = .a
+    fingerprint: UInt8 = 1, location: UInt32 = 0, name: String = "library/alpine",
+    digest: Digest = .a
   ) -> Question {
     Question(
-      location: LocationID(location), asker: .number(asker),
+      location: LocationID(location), fingerprint: .number(fingerprint),
       path: BlobPath(name: RepositoryName(name)!, digest: digest))
   }
 }

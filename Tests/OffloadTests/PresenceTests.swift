@@ -86,7 +86,7 @@ struct PresenceTests {
 /// The table behind it.
 struct DeliveriesTests {
   private func request(_ client: UInt64, bytes: UInt64 = 0) -> BlobRequest {
-    BlobRequest(.get, .sample(asker: 1), client: client, bytes: bytes)
+    BlobRequest(.get, .sample(fingerprint: 1), client: client, bytes: bytes)
   }
 
   @Test func `a delivery is known for half a minute, also when the clock's 32 bits are full`() {
@@ -135,11 +135,12 @@ struct RepeatTests {
   private var finds: Int { servers.state.withLock { $0.finds } }
 
   /// Something is heard of S3 meanwhile: silence is another rule.
-  private func get(_ client: UInt64, bytes: UInt64 = 0, asker: UInt8 = 1, at now: Moment) -> String
+  private func get(_ client: UInt64, bytes: UInt64 = 0, fingerprint: UInt8 = 1, at now: Moment)
+    -> String
   {
     engine.hear(at: now)
     let request = BlobRequest(
-      .get, .sample(asker: asker), range: bytes == 0 ? .whole : .single, client: client,
+      .get, .sample(fingerprint: fingerprint), range: bytes == 0 ? .whole : .single, client: client,
       bytes: bytes)
     return engine.decide(request, at: now).leaf
   }
@@ -152,9 +153,9 @@ struct RepeatTests {
   }
 
   @Test func `also with another credential, as clients that fetch a token for each try`() {
-    #expect(get(1, asker: 1, at: start) == "redirect")
+    #expect(get(1, fingerprint: 1, at: start) == "redirect")
     servers.state.withLock { $0.stored = nil }
-    #expect(get(1, asker: 2, at: later(2)) == "fill 10 nil")
+    #expect(get(1, fingerprint: 2, at: later(2)) == "fill 10 nil")
   }
 
   @Test func `another client, other bytes, and a client of half a minute ago wait for nothing`() {
@@ -212,7 +213,7 @@ struct SilenceTests {
     let start = Moment.now()
     func get(_ client: UInt64, after seconds: Int64) -> String {
       let now = Moment(unix: start.unix + seconds, steady: start.steady + seconds * 1000)
-      return engine.decide(BlobRequest(.get, .sample(asker: 1), client: client), at: now).leaf
+      return engine.decide(BlobRequest(.get, .sample(fingerprint: 1), client: client), at: now).leaf
     }
     #expect(get(1, after: 0) == "redirect")
     servers.state.withLock { $0.isStoreDown = true }

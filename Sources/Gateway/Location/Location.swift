@@ -21,7 +21,7 @@ package final class Location: Sendable {
   /// The params of a request that go upstream.
   let upstreamParameters: [UpstreamParameter]
   /// Their names.
-  let askerParameters: [StaticString]
+  let fingerprintParameters: [StaticString]
 
   /// - Parameter number: 0 for requests whose params choose nothing.
   init(
@@ -41,7 +41,7 @@ package final class Location: Sendable {
     front = FrontServer(redirectStatus: settings.redirectStatus)
     upstreamParameters =
       UpstreamParameter.all + (settings.isHostPreserved ? [UpstreamParameter.host] : [])
-    askerParameters = upstreamParameters.map(\.parameter)
+    fingerprintParameters = upstreamParameters.map(\.parameter)
   }
 }
 

@@ -2,21 +2,21 @@ package import HTTPTransport
 package import Primitives
 package import Registry
 
-/// Whole answers of upstream, each for one asker, host and request target: pings and tokens.
+/// Whole answers of upstream, each for one client, host and request target: pings and tokens.
 ///
 /// Keeps only answers with status 200; bounded by their number and by the size of a body.
 package final class AnswerMemory: Sendable {
   package struct Key: Spread, Sendable {
     let location: LocationID
-    let asker: Asker
+    let fingerprint: ClientFingerprint
 
-    /// - Parameter asker: a keyed hash that host, path and query are part of, beside what goes upstream.
-    package init(location: LocationID, asker: Asker) {
+    /// - Parameter fingerprint: a keyed hash that host, path and query are part of, beside what goes upstream.
+    package init(location: LocationID, fingerprint: ClientFingerprint) {
       self.location = location
-      self.asker = asker
+      self.fingerprint = fingerprint
     }
 
-    package var spread: UInt64 { asker.low }
+    package var spread: UInt64 { fingerprint.low }
   }
 
   /// The largest body that is remembered, in bytes.

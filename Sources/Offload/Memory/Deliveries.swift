@@ -86,7 +86,7 @@ final class Deliveries: Sendable {
 
   /// The first place of a delivery's row, and what is stored of it now.
   private func row(of request: BlobRequest, at now: Moment) -> (Int, UInt64) {
-    var hash = request.client ?? request.question.asker.low
+    var hash = request.client ?? request.question.fingerprint.low
     hash = Self.mixed(hash ^ request.path.digest.lowBits)
     hash = Self.mixed(hash ^ request.bytes ^ request.question.location.bits)
     // Never 0: that is an empty place.

@@ -5,7 +5,7 @@ internal import Registry
 final class ProofMemory: Sendable {
   private let lives: Memories.Lives
   private let proofs: AgingMemory<Question, RememberedProof>
-  /// For the scope `repository`: this asker reads this repository…
+  /// For the scope `repository`: this client reads this repository…
   private let readers: AgingMemory<Reader, RememberedProof.Life>
   /// …and this repository has this blob.
   private let contents: AgingMemory<Content, RememberedProof>
@@ -116,7 +116,7 @@ final class ProofMemory: Sendable {
     deletions.last(of: question.path, in: question.location.registry)
   }
 
-  /// Whether a proof of this repository, for whichever blob, is remembered of the asker.
+  /// Whether a proof of this repository, for whichever blob, is remembered of the client.
   func isReader(_ question: Question, at now: Moment) -> Bool {
     readers.peek(Reader(question), at: now.steady)?.holds(at: now, isStaleGood: false) ?? false
   }
@@ -155,13 +155,13 @@ struct RememberedProof: Sendable {
 
 private struct Reader: Spread, Sendable {
   let location: LocationID
-  let asker: Asker
+  let fingerprint: ClientFingerprint
   let name: RepositoryName
 
-  var spread: UInt64 { asker.low }
+  var spread: UInt64 { fingerprint.low }
 
   init(_ question: Question) {
-    (location, asker, name) = (question.location, question.asker, question.path.name)
+    (location, fingerprint, name) = (question.location, question.fingerprint, question.path.name)
   }
 }
 

@@ -2,7 +2,7 @@ package import Registry
 
 /// Identifies a client to the registry: 128 bits of a keyed hash of all that goes upstream with its request. The
 /// credential itself is not kept.
-package struct Asker: Hashable, Sendable {
+package struct ClientFingerprint: Hashable, Sendable {
   private let high: UInt64
   let low: UInt64
 
@@ -18,17 +18,17 @@ package struct Asker: Hashable, Sendable {
   }
 }
 
-/// A question to upstream: may this asker read this blob?
+/// A question to upstream: may this client read this blob?
 package struct Question: Spread, Sendable {
   package let location: LocationID
-  package let asker: Asker
+  package let fingerprint: ClientFingerprint
   package let path: BlobPath
 
-  package var spread: UInt64 { asker.low ^ path.digest.spread }
+  package var spread: UInt64 { fingerprint.low ^ path.digest.spread }
 
-  package init(location: LocationID, asker: Asker, path: BlobPath) {
+  package init(location: LocationID, fingerprint: ClientFingerprint, path: BlobPath) {
     self.location = location
-    self.asker = asker
+    self.fingerprint = fingerprint
     self.path = path
   }
 }

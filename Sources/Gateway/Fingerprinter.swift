@@ -7,7 +7,7 @@ internal import Synchronization
 /// Identifies who asks, by a SHA-256 over a key of this process's own and all that goes upstream.
 ///
 /// Each value goes in with its length, so that two different lists of values never make the same text.
-final class AskerHasher: Sendable {
+final class Fingerprinter: Sendable {
   fileprivate struct State: ~Copyable {
     var sha256 = SHA256()
     var text: HashedText
@@ -28,9 +28,9 @@ final class AskerHasher: Sendable {
   }
 
   /// - Parameter others: params that count though they do not go upstream as fields.
-  func asker(
+  func fingerprint(
     of request: Request, in location: Location, and others: [StaticString] = []
-  ) -> Asker {
+  ) -> ClientFingerprint {
     let isCredentialEnough = identity == .credential && request.hasCredential
     return state.withLock { state in
       if isCredentialEnough {
@@ -38,7 +38,7 @@ final class AskerHasher: Sendable {
         state.append(count: -1)
         for parameter in credentialParameters { state.append(request, parameter) }
       } else {
-        for parameter in location.askerParameters { state.append(request, parameter) }
+        for parameter in location.fingerprintParameters { state.append(request, parameter) }
         // It goes upstream too, at the end of `X-Forwarded-For`.
         state.append(request, "REMOTE_ADDR")
       }
@@ -94,7 +94,7 @@ extension Span<UInt8> {
   }
 }
 
-extension AskerHasher.State {
+extension Fingerprinter.State {
   /// Adds the value of a param with its length. An absent param counts as an empty one: neither is sent.
   fileprivate mutating func append(_ request: Request, _ parameter: StaticString) {
     let isThere: Void? = request.withParameter(parameter) { append($0) }
@@ -107,10 +107,10 @@ extension AskerHasher.State {
   }
 
   /// The hash of key and text; the text is wiped.
-  fileprivate mutating func hash() -> Asker {
+  fileprivate mutating func hash() -> ClientFingerprint {
     let hash = unsafe text.bytes.withMemoryRebound(to: UInt8.self) { unsafe sha256.digest($0.span) }
-    text.clear(butFor: AskerHasher.keyBytes)
-    return Asker(hash.span)
+    text.clear(butFor: Fingerprinter.keyBytes)
+    return ClientFingerprint(hash.span)
   }
 
   fileprivate mutating func append(count: Int) {
