@@ -150,14 +150,14 @@ package final class BlobHandler: RequestHandler {
   /// Answers a ping or a token request, and passes anything else.
   private func handleOther(_ request: Request, _ location: Location) {
     if hearUnread(request) || routes.contains(where: { $0.answer(request) }) { return }
-    guard !pingAndToken.memory.isOff, let kind = PingAndToken.Kind(request) else {
+    guard !pingAndToken.cache.isOff, let kind = PingAndToken.Kind(request) else {
       return pass(request, in: location, because: .notABlobRequest)
     }
     guard request.hasOnlyHarmlessFields else {
       return pass(request, in: location, because: .notRemembered)
     }
     let key = pingAndToken.key(of: request, in: location)
-    if let answer = pingAndToken.memory.answer(to: key, at: .now()) {
+    if let answer = pingAndToken.cache.answer(to: key, at: .now()) {
       recorder.decided(.remember, RequestFacts(request: request, blob: nil))
       return location.front.relay(request, answer)
     }

@@ -49,7 +49,7 @@ package struct GatewayServices: Sendable {
     tee = Tee(settings, logger: log.logger, recorder: recorder, passer: passer, on: loop)
     severalRanges = SeveralRanges(settings, recorder: recorder, passer: passer)
     pingAndToken = PingAndToken(
-      memory: AnswerMemory(longest: settings.answerLife), fingerprinter: fingerprinter,
+      cache: ResponseCache(longest: settings.answerLife), fingerprinter: fingerprinter,
       frontServer: settings.frontServer)
     purges = Purges(locations)
     asking = ThreadPool(

@@ -45,16 +45,16 @@ package struct PingAndToken: Sendable {
     }
   }
 
-  package let memory: AnswerMemory
+  package let cache: ResponseCache
   let fingerprinter: Fingerprinter
   let frontServer: FrontServerKind
 
   /// The key of a remembered answer. The credential, the host and the whole query are in it, so that no client gets
   /// the answer to another question.
-  func key(of request: Request, in location: Location) -> AnswerMemory.Key {
+  func key(of request: Request, in location: Location) -> ResponseCache.Key {
     let fingerprint = fingerprinter.fingerprint(
       of: request, in: location, and: ["HTTP_HOST", "REQUEST_URI", "HTTP_ACCEPT"])
-    return AnswerMemory.Key(location: location.id, fingerprint: fingerprint)
+    return ResponseCache.Key(location: location.id, fingerprint: fingerprint)
   }
 
   /// Asks upstream, once.
@@ -81,10 +81,10 @@ package struct PingAndToken: Sendable {
     else { return nil }
     let key = key(of: request, in: location)
     switch kind {
-    case .ping: memory.keep(answer, to: key, tokenEnd: client.credentialEnd, at: now)
+    case .ping: cache.keep(answer, to: key, tokenEnd: client.credentialEnd, at: now)
     case .token:
       guard let token = TokenResponse(answer.body, at: now.unix) else { return nil }
-      memory.keep(answer, token, to: key, at: now)
+      cache.keep(answer, token, to: key, at: now)
     }
     return answer
   }

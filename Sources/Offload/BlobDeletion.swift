@@ -25,15 +25,15 @@ package struct BlobDeletion: Sendable {
   ///   - locations: all that ask this registry.
   ///   - now: when the answer came.
   package func end(
-    _ outcome: Outcome, in locations: [LocationID], _ memories: Memories, at now: Moment
+    _ outcome: Outcome, in locations: [LocationID], _ cache: DecisionCache, at now: Moment
   ) {
     switch outcome {
     case .answered(200..<300), .unknown: break
     case .answered, .unsent: return
     }
     switch target {
-    case .blob(let path): memories.noteDeletion(of: path, in: locations, at: now)
-    case .someBlob: memories.noteDeletion(of: nil, in: locations, at: now)
+    case .blob(let path): cache.noteDeletion(of: path, in: locations, at: now)
+    case .someBlob: cache.noteDeletion(of: nil, in: locations, at: now)
     }
   }
 }

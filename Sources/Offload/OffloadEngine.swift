@@ -21,8 +21,8 @@ package struct OffloadEngine: Sendable {
   private let upstream: any ProofSource
   private let store: any BlobStore
   private let policy: Policy
-  private let memories: Memories
-  private let sizes = SizeMemory()
+  private let cache: DecisionCache
+  private let sizes = SizeCache()
   let watches: Watches
   /// `nil` where none is looked at.
   private let road: RoadWatch?
@@ -31,13 +31,13 @@ package struct OffloadEngine: Sendable {
 
   package init(
     upstream: any ProofSource, store: any BlobStore, policy: Policy = Policy(),
-    memories: Memories = Memories(Memories.Lives()), watches: Watches = Watches(),
+    cache: DecisionCache = DecisionCache(DecisionCache.Lifetimes()), watches: Watches = Watches(),
     road: RoadWatch? = nil
   ) {
     self.upstream = upstream
     self.store = store
     self.policy = policy
-    self.memories = memories
+    self.cache = cache
     self.watches = watches
     self.road = road
   }
@@ -54,31 +54,31 @@ package struct OffloadEngine: Sendable {
     if request.method == .get, let reason = storeTrouble(request, at: now) { return .pass(reason) }
     // A client decides by a HEAD whether it must push, so only the registry's current answer is good enough.
     guard request.method == .get,
-      let proof = memories.proofs.proof(for: request.question, at: now)
+      let proof = cache.proofs.proof(for: request.question, at: now)
     else { return decideWithoutUpstream(request, at: now) }
     return decideAtOnce(request, proof, at: now)
   }
 
   /// Whether only the bucket must be asked. Such a request must not wait with others for a slow upstream.
   package func isProven(_ request: BlobRequest, at now: Moment) -> Bool {
-    request.method == .get && memories.proofs.isProven(request.question, at: now)
+    request.method == .get && cache.proofs.isProven(request.question, at: now)
   }
 
   /// Whether upstream's answer about one blob also tells about other blobs, or other clients
   /// (`BLOBLO_PROOF_SCOPE=repository`).
-  package var areRepositoriesProved: Bool { memories.lives.scope == .repository }
+  package var areRepositoriesProved: Bool { cache.lifetimes.scope == .repository }
 
   /// Whether the client is known to read the repository.
   package func isReader(_ request: BlobRequest, at now: Moment) -> Bool {
-    memories.proofs.isReader(request.question, at: now)
+    cache.proofs.isReader(request.question, at: now)
   }
 
   /// Whether the request may share the answer to an equal, earlier question.
   ///
   /// Not a HEAD, and not just after a deletion: the earlier question may be from before it.
   package func mayShareAnswer(_ request: BlobRequest, at now: Moment) -> Bool {
-    memories.lives.proof > .zero && request.method == .get
-      && !memories.proofs.isDeletedLately(request.question, at: now)
+    cache.lifetimes.proof > .zero && request.method == .get
+      && !cache.proofs.isDeletedLately(request.question, at: now)
   }
 
   /// No client waits for an upstream that does not answer.
@@ -97,7 +97,7 @@ package struct OffloadEngine: Sendable {
     if let words = frontTrouble(at: now) { return .road(words) }
     guard let road, let words = road.trouble(at: now.steady) else { return nil }
     // It is looked at by what clients would be sent to, which may be well where another object is not.
-    if case .present(let blob, _)? = memories.objectUnused(request.question.blob, at: now)?.presence,
+    if case .present(let blob, _)? = cache.objectUnused(request.question.blob, at: now)?.presence,
       blob.defect == nil
     {
       road.use(ClientRoad.Stop(key: request.question.blob, size: blob.size), at: now.steady)
@@ -123,7 +123,7 @@ package struct OffloadEngine: Sendable {
   /// same bytes may not have got them. It waits for a look that is younger than a second; or than its redirect,
   /// unless there were such looks just now.
   private func remembered(_ request: BlobRequest, at now: Moment) -> SeenObject? {
-    guard let object = memories.object(request.question.blob, at: now, isForDelivery: true) else {
+    guard let object = cache.object(request.question.blob, at: now, isForDelivery: true) else {
       return nil
     }
     // What clients can't read, another look would call well.
@@ -133,16 +133,16 @@ package struct OffloadEngine: Sendable {
     // Where clients' own road is looked at, only such a look tells what the client may have met.
     let lookedAt = road == nil ? object.lookedAt : object.returnLookedAt
     guard !SeenObject.isOld(lookedAt, at: now) else {
-      return memories.isRepeat(request, at: now) ? nil : object
+      return cache.isRepeat(request, at: now) ? nil : object
     }
-    guard memories.isRepeat(request, after: lookedAt, at: now) else { return object }
+    guard cache.isRepeat(request, after: lookedAt, at: now) else { return object }
     road?.noteReturn()
     return object.mayBeLookedAtEarly(at: now) ? nil : object
   }
 
   /// Whether the client was sent to the bucket for the same bytes not long ago: perhaps it did not get them.
   package func isReturn(_ request: BlobRequest, at now: Moment) -> Bool {
-    memories.isRepeat(request, at: now)
+    cache.isRepeat(request, at: now)
   }
 
   /// Asks upstream, unless that is needless, and waits for it.
@@ -188,7 +188,7 @@ package struct OffloadEngine: Sendable {
     case .success(let proof):
       trace.upstreamStatus = proof.status
       watches.upstream.record(.answer, of: repository, at: now.steady)
-      memories.proofs.keep(proof, for: question, credentialEnd: credentialEnd, at: now)
+      cache.proofs.keep(proof, for: question, credentialEnd: credentialEnd, at: now)
       return Finding(answer, trace)
     case .failure(.unasked(let words)):
       trace.upstreamTime = nil
@@ -203,7 +203,7 @@ package struct OffloadEngine: Sendable {
       default: watches.upstream.record(.answer, of: repository, at: now.steady)
       }
       guard error.isTrouble else {
-        memories.proofs.forget(question, error, at: now)
+        cache.proofs.forget(question, error, at: now)
         return Finding(answer, trace)
       }
       return Finding(stale(request, now, or: error), trace)
@@ -212,7 +212,7 @@ package struct OffloadEngine: Sendable {
 
   /// The remembered proof, for a request that `isProven`.
   package func recall(_ request: BlobRequest, at now: Moment) -> Finding? {
-    guard request.method == .get, let proof = memories.proofs.proof(for: request.question, at: now)
+    guard request.method == .get, let proof = cache.proofs.proof(for: request.question, at: now)
     else { return nil }
     return Finding(.success(proof), Trace())
   }
@@ -235,7 +235,7 @@ package struct OffloadEngine: Sendable {
   }
 
   /// Whether requests for the same blob may share a look.
-  package var areLooksShared: Bool { memories.lives.presence > .zero }
+  package var areLooksShared: Bool { cache.lifetimes.presence > .zero }
 
   /// Looks into the bucket, and waits for it.
   ///
@@ -276,7 +276,7 @@ package struct OffloadEngine: Sendable {
 
   /// A blob's size in bytes, if it is remembered; for the metrics.
   package func knownSize(of request: BlobRequest) -> Int64? {
-    memories.knownSize(of: request.question, at: .now())
+    cache.knownSize(of: request.question, at: .now())
   }
 
   /// Remembers a blob's size, which never changes.
@@ -295,15 +295,15 @@ package struct OffloadEngine: Sendable {
   package func remember(
     _ blob: StoredBlob, of digest: Digest, in location: LocationID, at now: Moment
   ) {
-    memories.keep(
+    cache.keep(
       .present(blob, nil), of: BlobKey(location: location, digest: digest), lookedAt: now)
   }
 
   /// Forgets a remembered absence, since a fill of any location has put the blob into the bucket.
   package func forgetAbsence(of digest: Digest, in location: LocationID, at now: Moment) {
     let key = BlobKey(location: location, digest: digest)
-    guard case .absent? = memories.object(key, at: now)?.presence else { return }
-    memories.forgetPresence(of: key)
+    guard case .absent? = cache.object(key, at: now)?.presence else { return }
+    cache.forgetPresence(of: key)
   }
 
   private func decideWithoutStore(_ request: BlobRequest, _ proof: BlobProof) -> Decision? {
@@ -324,7 +324,7 @@ package struct OffloadEngine: Sendable {
       return .pass(.otherValidator)
     }
     if request.range == .several {
-      memories.noteDelivery(request, at: now)
+      cache.noteDelivery(request, at: now)
       return .multipart(proof, size: blob.size)
     }
     let url: SignedURL
@@ -336,9 +336,9 @@ package struct OffloadEngine: Sendable {
       } catch {
         return .pass(.store(error.description))
       }
-      memories.keep(url, of: request.question.blob, at: now)
+      cache.keep(url, of: request.question.blob, at: now)
     }
-    memories.noteDelivery(request, at: now)
+    cache.noteDelivery(request, at: now)
     road?.use(ClientRoad.Stop(key: request.question.blob, size: blob.size), at: now.steady)
     guard policy.delivery == .accelerate else {
       return .redirect(location: url.bytes, size: blob.size)
@@ -358,8 +358,8 @@ package struct OffloadEngine: Sendable {
   /// What was proved before, and may serve while upstream is in trouble; for a HEAD only where
   /// `BLOBLO_PROOF_STALE` says so.
   private func staleProof(_ request: BlobRequest, at now: Moment) -> BlobProof? {
-    guard request.method == .get || memories.lives.staleProof > .zero else { return nil }
-    return memories.proofs.proof(for: request.question, at: now, isStaleGood: true)
+    guard request.method == .get || cache.lifetimes.staleProof > .zero else { return nil }
+    return cache.proofs.proof(for: request.question, at: now, isStaleGood: true)
   }
 
   private func look(
@@ -368,12 +368,12 @@ package struct OffloadEngine: Sendable {
     guard !watches.store.isOpen(for: key.digest, at: now.steady) else {
       return .failed(Self.restWords)
     }
-    let known = memories.object(key, at: now)?.presence
+    let known = cache.object(key, at: now)?.presence
     do {
       let blob = try store.find(key.digest, by: &http, now: now.unix)
       watches.store.record(.answer, of: key.digest, at: Moment.now().steady)
       // A fill may have published it since S3 looked.
-      if blob == nil, known == nil, let newer = memories.newPresence(of: key, at: now) {
+      if blob == nil, known == nil, let newer = cache.newPresence(of: key, at: now) {
         return .presence(newer)
       }
       var presence = blob.map { Presence.present($0, nil) } ?? .absent
@@ -381,12 +381,12 @@ package struct OffloadEngine: Sendable {
       if let blob, case .present(let before, let url)? = known, before.size == blob.size {
         presence = .present(blob, url)
       }
-      memories.keep(presence, of: key, lookedAt: now, isForReturn: isForReturn)
+      cache.keep(presence, of: key, lookedAt: now, isForReturn: isForReturn)
       return .presence(presence)
     } catch {
       watches.store.record(error.outcome, of: key.digest, at: Moment.now().steady)
       // S3 denies also what is merely absent; of what was there it denies the reading.
-      if error.isDenial, known.isPresent { memories.forgetPresence(of: key) }
+      if error.isDenial, known.isPresent { cache.forgetPresence(of: key) }
       return error.isDenial && !known.isPresent
         ? .denied(error.description) : .failed(error.description)
     }
@@ -404,7 +404,7 @@ package struct OffloadEngine: Sendable {
       StoredBlob(
         size: blob.size, expiration: blob.expiration, defect: .unreadable, isProven: blob.isProven),
       nil)
-    memories.keep(unreadable, of: key, lookedAt: now)
+    cache.keep(unreadable, of: key, lookedAt: now)
     return Look(store: .presence(unreadable), time: look.time)
   }
 
@@ -419,7 +419,7 @@ package struct OffloadEngine: Sendable {
   {
     let key = BlobKey(location: id, digest: digest)
     guard policy.delivery == .accelerate,
-      case .present(let blob, let url?)? = memories.objectUnused(key, at: now)?.presence,
+      case .present(let blob, let url?)? = cache.objectUnused(key, at: now)?.presence,
       url.bytes.hasSuffix(target), url.bytes.count > target.count
     else { return nil }
     return blob.size
@@ -427,7 +427,7 @@ package struct OffloadEngine: Sendable {
 
   /// Forgets an object after a reader's error: the next request looks at it again.
   package func forgetUnread(_ digest: Digest, in id: LocationID) {
-    memories.forgetPresence(of: BlobKey(location: id, digest: digest))
+    cache.forgetPresence(of: BlobKey(location: id, digest: digest))
   }
 
   /// Lets blobs pass for a while, since the web server got no answer or a 5xx.

@@ -22,7 +22,7 @@ extension ProcessSettings {
     let isBucketNamed = reader.isSet(Declared.bucketName) || isLocalStack
     let registryHosts = reader.value(Declared.registryHost)
     let credentials = reader.credentials()
-    let lives = Memories.Lives(
+    let lifetimes = DecisionCache.Lifetimes(
       proof: reader.value(Declared.proofLife), scope: reader.value(Declared.proofScope),
       staleProof: reader.value(Declared.staleProofLife),
       presence: reader.value(Declared.presenceLife))
@@ -62,7 +62,7 @@ extension ProcessSettings {
       listenAddress: listenAddress, listenMode: listenMode,
       listenGroup: listenGroup, frontServer: frontServer, params: params, location: location,
       isBucketNamed: isBucketNamed, registryHosts: registryHosts, credentials: credentials,
-      lives: lives, proofIdentity: proofIdentity, presenceLooks: presenceLooks,
+      lifetimes: lifetimes, proofIdentity: proofIdentity, presenceLooks: presenceLooks,
       looksAsClient: looksAsClient, answerLife: answerLife,
       fillLimits: fillLimits, sweepAge: sweepAge,
       upstreamConnections: upstreamConnections, threads: threads, streamThreads: streamThreads,

@@ -24,7 +24,7 @@ package struct ProcessSettings: Sendable {
   /// The names by which clients know the registry, if they are set.
   package var registryHosts: [String]
   package var credentials: CredentialSettings
-  package var lives: Memories.Lives
+  package var lifetimes: DecisionCache.Lifetimes
   package var proofIdentity: ProofIdentity
   /// The most looks a second into one bucket at objects that clients were sent to.
   package var presenceLooks: Int

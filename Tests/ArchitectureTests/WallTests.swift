@@ -70,7 +70,7 @@ struct WallTests {
 
   /// The log and the figures get values.
   @Test func `what records names nothing that decides`() throws {
-    let words = ["OffloadEngine", "Memories", "BlobStore", "Location."]
+    let words = ["OffloadEngine", "DecisionCache", "BlobStore", "Location."]
     for (_, name, text) in try ArchitectureTests.files().filter({ $0.room == "Telemetry" }) {
       #expect(!words.contains { text.contains($0) }, "\(name)")
     }

@@ -144,8 +144,8 @@ private final class Racing: BlobStore {
 struct RememberingTests {
   private let servers = Counting()
 
-  private func engine(_ lives: Memories.Lives) -> OffloadEngine {
-    OffloadEngine(upstream: servers, store: servers, memories: Memories(lives))
+  private func engine(_ lifetimes: DecisionCache.Lifetimes) -> OffloadEngine {
+    OffloadEngine(upstream: servers, store: servers, cache: DecisionCache(lifetimes))
   }
 
   private func later(_ seconds: Int64) -> Moment {
@@ -155,7 +155,7 @@ struct RememberingTests {
   private let get = BlobRequest(.get, question)
 
   @Test func `what is remembered asks nobody`() {
-    let engine = engine(Memories.Lives(proof: .seconds(30), presence: .seconds(300)))
+    let engine = engine(DecisionCache.Lifetimes(proof: .seconds(30), presence: .seconds(300)))
     #expect(engine.decide(get, at: start).leaf == "redirect")
     for second in 0..<30 {
       // Another client each time: one that comes back is another rule.
@@ -173,7 +173,7 @@ struct RememberingTests {
   }
 
   @Test func `a HEAD always asks, and its proof serves the GET behind it`() {
-    let engine = engine(Memories.Lives(proof: .seconds(30), presence: .seconds(300)))
+    let engine = engine(DecisionCache.Lifetimes(proof: .seconds(30), presence: .seconds(300)))
     let head = BlobRequest(.head, question)
     for turn in 1...3 {
       #expect(engine.decideAtOnce(head, at: start) == nil)
@@ -191,10 +191,10 @@ struct RememberingTests {
   }
 
   @Test func `a HEAD that the registry does not answer passes, if nothing else is set`() {
-    let lives = Memories.Lives(proof: .seconds(30), presence: .seconds(300))
-    var staleLives = lives
-    staleLives.staleProof = .seconds(600)
-    let (fresh, stale) = (engine(lives), engine(staleLives))
+    let lifetimes = DecisionCache.Lifetimes(proof: .seconds(30), presence: .seconds(300))
+    var staleLifetimes = lifetimes
+    staleLifetimes.staleProof = .seconds(600)
+    let (fresh, stale) = (engine(lifetimes), engine(staleLifetimes))
     let head = BlobRequest(.head, question)
     for engine in [fresh, stale] { _ = engine.decide(head, at: start) }
     servers.state.withLock { $0.answer = .failure(.status(503)) }
@@ -203,7 +203,7 @@ struct RememberingTests {
   }
 
   @Test func `a bucket that does not answer any more is not redirected to`() {
-    let engine = engine(Memories.Lives(proof: .seconds(300), presence: .seconds(300)))
+    let engine = engine(DecisionCache.Lifetimes(proof: .seconds(300), presence: .seconds(300)))
     #expect(engine.decide(get, at: start).leaf == "redirect")
     servers.state.withLock { $0.isStoreDown = true }
     #expect(engine.decideAtOnce(get, at: start)?.leaf == "redirect", "nobody knows yet")
@@ -216,21 +216,21 @@ struct RememberingTests {
     let store = Racing()
     let engine = OffloadEngine(
       upstream: servers, store: store,
-      memories: Memories(Memories.Lives(proof: .seconds(30), presence: .seconds(300))))
+      cache: DecisionCache(DecisionCache.Lifetimes(proof: .seconds(30), presence: .seconds(300))))
     store.engine.withLock { $0 = engine }
     #expect(engine.decide(get, at: start).leaf == "redirect")
     #expect(engine.decideAtOnce(get, at: start)?.leaf == "redirect")
   }
 
   @Test func `with lives of zero every request asks`() {
-    let engine = engine(Memories.Lives())
+    let engine = engine(DecisionCache.Lifetimes())
     for _ in 0..<3 { #expect(engine.decide(get, at: start).leaf == "redirect") }
     let state = servers.state.withLock { $0 }
     #expect((state.proofs, state.finds) == (3, 3))
   }
 
   @Test func `a URL is signed anew when a part of its life is over`() {
-    let engine = engine(Memories.Lives(proof: .seconds(300), presence: .seconds(300)))
+    let engine = engine(DecisionCache.Lifetimes(proof: .seconds(300), presence: .seconds(300)))
     _ = engine.decide(get, at: start)
     _ = engine.decide(get, at: later(59))
     #expect(servers.state.withLock { $0.signatures } == 1)
@@ -240,7 +240,8 @@ struct RememberingTests {
 
   @Test func `a refusal is asked for every time, and ends what was allowed`() {
     let engine = engine(
-      Memories.Lives(proof: .seconds(30), staleProof: .seconds(600), presence: .seconds(300)))
+      DecisionCache.Lifetimes(
+        proof: .seconds(30), staleProof: .seconds(600), presence: .seconds(300)))
     _ = engine.decide(get, at: start)
     servers.state.withLock { $0.answer = .failure(.status(401)) }
     for turn in 1...3 {
@@ -252,10 +253,10 @@ struct RememberingTests {
   }
 
   @Test func `a stale proof serves while upstream is down, if that is set`() {
-    let lives = Memories.Lives(proof: .seconds(30), presence: .seconds(300))
-    var staleLives = lives
-    staleLives.staleProof = .seconds(600)
-    let (fresh, stale) = (engine(lives), engine(staleLives))
+    let lifetimes = DecisionCache.Lifetimes(proof: .seconds(30), presence: .seconds(300))
+    var staleLifetimes = lifetimes
+    staleLifetimes.staleProof = .seconds(600)
+    let (fresh, stale) = (engine(lifetimes), engine(staleLifetimes))
     _ = fresh.decide(get, at: start)
     _ = stale.decide(get, at: start)
     servers.state.withLock { $0.answer = .failure(.status(503)) }
@@ -264,7 +265,7 @@ struct RememberingTests {
   }
 
   @Test func `a dead bucket is left alone, and nobody asked for it`() {
-    let engine = engine(Memories.Lives())
+    let engine = engine(DecisionCache.Lifetimes())
     servers.state.withLock { $0.isStoreDown = true }
     let now = Moment.now()
     for _ in 0..<20 { #expect(engine.decide(get, at: now).leaf == "pass s3") }
@@ -274,7 +275,7 @@ struct RememberingTests {
   }
 
   @Test func `a bucket that does not speak of some blobs is not dead for the others`() throws {
-    let engine = engine(Memories.Lives(proof: .seconds(30), presence: .seconds(60)))
+    let engine = engine(DecisionCache.Lifetimes(proof: .seconds(30), presence: .seconds(60)))
     let digest = try #require(Digest("sha256:" + String(repeating: "1", count: 64)))
     let path = BlobPath(name: question.path.name, digest: digest)
     let cold = BlobRequest(
@@ -286,7 +287,7 @@ struct RememberingTests {
   }
 
   @Test func `what was there and is denied now is not redirected to any more`() {
-    let engine = engine(Memories.Lives(proof: .seconds(30), presence: .seconds(60)))
+    let engine = engine(DecisionCache.Lifetimes(proof: .seconds(30), presence: .seconds(60)))
     #expect(engine.decide(get, at: start).leaf == "redirect")
     servers.state.withLock { $0.denied = [get.path.digest] }
     #expect(engine.decide(get, at: later(2)).leaf == "pass s3", "the client has come back")
@@ -294,7 +295,7 @@ struct RememberingTests {
   }
 
   @Test func `a dead upstream is left alone`() {
-    let engine = engine(Memories.Lives())
+    let engine = engine(DecisionCache.Lifetimes())
     servers.state.withLock { $0.answer = .failure(.unreachable("refused")) }
     let now = Moment.now()
     for _ in 0..<20 { #expect(engine.decide(get, at: now).leaf == "pass upstream-unreachable") }
@@ -302,7 +303,7 @@ struct RememberingTests {
   }
 
   @Test func `one that is back is asked again, though requests never cease`() throws {
-    let engine = engine(Memories.Lives())
+    let engine = engine(DecisionCache.Lifetimes())
     servers.state.withLock { $0.answer = .failure(.unreachable("refused")) }
     for _ in 0..<5 { _ = engine.decide(get, at: Moment.now()) }
     servers.state.withLock { $0.answer = .success(BlobProof(size: 10)) }

@@ -6,71 +6,71 @@ import Testing
 
 @testable import Offload
 
-private let start = MemoriesTests.start
-private func later(_ seconds: Int64) -> Moment { MemoriesTests.later(seconds) }
+private let start = DecisionCacheTests.start
+private func later(_ seconds: Int64) -> Moment { DecisionCacheTests.later(seconds) }
 
 /// What is remembered of an object ends with the look that found it.
 struct PresenceTests {
-  private let memories = Memories(Memories.Lives(presence: .seconds(300)))
+  private let cache = DecisionCache(DecisionCache.Lifetimes(presence: .seconds(300)))
   private let blob = StoredBlob(size: 7)
 
   @Test func `an object is not remembered beyond its own expiration`() {
     let blob = StoredBlob(size: 7, expiration: start.unix + 10)
-    memories.keep(.present(blob, nil), of: .a, lookedAt: start)
-    #expect(memories.object(.a, at: later(9)) != nil)
-    #expect(memories.object(.a, at: later(10)) == nil)
+    cache.keep(.present(blob, nil), of: .a, lookedAt: start)
+    #expect(cache.object(.a, at: later(9)) != nil)
+    #expect(cache.object(.a, at: later(10)) == nil)
   }
 
   @Test func `absence is remembered for two seconds`() {
-    memories.keep(.absent, of: .a, lookedAt: start)
-    #expect(memories.object(.a, at: later(1)) != nil)
-    #expect(memories.object(.a, at: later(2)) == nil)
+    cache.keep(.absent, of: .a, lookedAt: start)
+    #expect(cache.object(.a, at: later(1)) != nil)
+    #expect(cache.object(.a, at: later(2)) == nil)
   }
 
   @Test func `a new URL does not lengthen what is remembered of the object`() {
-    memories.keep(.present(blob, nil), of: .a, lookedAt: start)
+    cache.keep(.present(blob, nil), of: .a, lookedAt: start)
     for second in stride(from: Int64(60), to: 300, by: 60) {
       let url = SignedURL(bytes: [], reusableUntil: later(second + 60).steady)
-      memories.keep(url, of: .a, at: later(second))
+      cache.keep(url, of: .a, at: later(second))
     }
-    #expect(memories.object(.a, at: later(299)) != nil)
-    #expect(memories.object(.a, at: later(300)) == nil)
+    #expect(cache.object(.a, at: later(299)) != nil)
+    #expect(cache.object(.a, at: later(300)) == nil)
   }
 
   @Test func `an object that clients were sent to is looked at again, and no other`() {
-    memories.keep(.present(blob, nil), of: .a, lookedAt: start)
-    memories.keep(.present(blob, nil), of: .b, lookedAt: start)
-    for _ in 0..<10 { _ = memories.object(.a, at: later(1), isForDelivery: true) }
-    _ = memories.object(.b, at: later(1))
-    #expect(memories.nextLook(at: later(4)) == nil)
-    #expect(memories.nextLook(at: later(5)) == .a)
-    #expect(memories.nextLook(at: later(6)) == nil)
-    memories.keep(.present(blob, nil), of: .a, lookedAt: later(6))
-    #expect(memories.nextLook(at: later(299)) == nil, "nobody was sent there since")
+    cache.keep(.present(blob, nil), of: .a, lookedAt: start)
+    cache.keep(.present(blob, nil), of: .b, lookedAt: start)
+    for _ in 0..<10 { _ = cache.object(.a, at: later(1), isForDelivery: true) }
+    _ = cache.object(.b, at: later(1))
+    #expect(cache.nextLook(at: later(4)) == nil)
+    #expect(cache.nextLook(at: later(5)) == .a)
+    #expect(cache.nextLook(at: later(6)) == nil)
+    cache.keep(.present(blob, nil), of: .a, lookedAt: later(6))
+    #expect(cache.nextLook(at: later(299)) == nil, "nobody was sent there since")
   }
 
   @Test func `one that was looked at long ago is due at once`() {
-    memories.keep(.present(blob, nil), of: .a, lookedAt: start)
-    _ = memories.object(.a, at: later(200), isForDelivery: true)
-    #expect(memories.nextLook(at: later(200)) == .a)
+    cache.keep(.present(blob, nil), of: .a, lookedAt: start)
+    _ = cache.object(.a, at: later(200), isForDelivery: true)
+    #expect(cache.nextLook(at: later(200)) == .a)
   }
 
   @Test func `the oldest look is renewed first`() {
-    memories.keep(.present(blob, nil), of: .b, lookedAt: start)
-    memories.keep(.present(blob, nil), of: .a, lookedAt: later(1))
-    _ = memories.object(.a, at: later(2), isForDelivery: true)
-    _ = memories.object(.b, at: later(3), isForDelivery: true)
-    #expect(memories.nextLook(at: later(20)) == .b)
-    #expect(memories.nextLook(at: later(20)) == .a)
+    cache.keep(.present(blob, nil), of: .b, lookedAt: start)
+    cache.keep(.present(blob, nil), of: .a, lookedAt: later(1))
+    _ = cache.object(.a, at: later(2), isForDelivery: true)
+    _ = cache.object(.b, at: later(3), isForDelivery: true)
+    #expect(cache.nextLook(at: later(20)) == .b)
+    #expect(cache.nextLook(at: later(20)) == .a)
   }
 
   @Test func `a look in the background is none for a client that came back`() {
-    memories.keep(.present(blob, nil), of: .a, lookedAt: start)
-    #expect((memories.objectUnused(.a, at: start)?.returnLookedAt ?? 0) < 0)
-    memories.keep(.present(blob, nil), of: .a, lookedAt: later(1), isForReturn: true)
-    memories.keep(.present(blob, nil), of: .a, lookedAt: later(2))
-    #expect(memories.objectUnused(.a, at: later(2))?.returnLookedAt == later(1).steady)
-    #expect(memories.objectUnused(.a, at: later(2))?.lookedAt == later(2).steady)
+    cache.keep(.present(blob, nil), of: .a, lookedAt: start)
+    #expect((cache.objectUnused(.a, at: start)?.returnLookedAt ?? 0) < 0)
+    cache.keep(.present(blob, nil), of: .a, lookedAt: later(1), isForReturn: true)
+    cache.keep(.present(blob, nil), of: .a, lookedAt: later(2))
+    #expect(cache.objectUnused(.a, at: later(2))?.returnLookedAt == later(1).steady)
+    #expect(cache.objectUnused(.a, at: later(2))?.lookedAt == later(2).steady)
   }
 
   @Test func `so many looks a second, and no crowd after a pause`() {
@@ -110,7 +110,7 @@ struct DeliveriesTests {
     }
     let known = (1...5).map { deliveries.isRepeat(request($0), at: later(6)) }
     #expect(known == [false, true, true, true, true])
-    #expect(deliveries.counts == MemoryCounts(entries: 4, evictions: 1))
+    #expect(deliveries.counts == CacheCounts(entries: 4, evictions: 1))
   }
 
   @Test func `half of what a table holds is nearly all known`() {
@@ -129,7 +129,8 @@ struct RepeatTests {
   init() {
     engine = OffloadEngine(
       upstream: servers, store: servers,
-      memories: Memories(Memories.Lives(proof: .seconds(3600), presence: .seconds(3600))))
+      cache: DecisionCache(DecisionCache.Lifetimes(proof: .seconds(3600), presence: .seconds(3600)))
+    )
   }
 
   private var finds: Int { servers.state.withLock { $0.finds } }
@@ -208,7 +209,8 @@ struct SilenceTests {
     let servers = Counting()
     let engine = OffloadEngine(
       upstream: servers, store: servers,
-      memories: Memories(Memories.Lives(proof: .seconds(3600), presence: .seconds(3600))))
+      cache: DecisionCache(DecisionCache.Lifetimes(proof: .seconds(3600), presence: .seconds(3600)))
+    )
     // The engine itself notes when it has heard of the bucket.
     let start = Moment.now()
     func get(_ client: UInt64, after seconds: Int64) -> String {

@@ -26,7 +26,7 @@ package final class Location: Sendable {
   /// - Parameter number: 0 for requests whose params choose nothing.
   init(
     number: UInt32, settings: LocationSettings, credentials: SigningCredentials,
-    memories: Memories, watches: Watches, roads: Roads
+    cache: DecisionCache, watches: Watches, roads: Roads
   ) {
     id = LocationID(number, registry: RegistryID(url: settings.upstream.url))
     self.watches = watches
@@ -36,7 +36,7 @@ package final class Location: Sendable {
       credentials, clock: number == 0 ? credentials.clock : ServerClock())
     road = roads.road(of: settings, store)
     engine = OffloadEngine(
-      upstream: settings.upstream, store: store, policy: settings.policy, memories: memories,
+      upstream: settings.upstream, store: store, policy: settings.policy, cache: cache,
       watches: watches, road: road)
     front = FrontServer(redirectStatus: settings.redirectStatus)
     upstreamParameters =

@@ -18,7 +18,7 @@ package final class Locations: Sendable {
   package let standard: Location
   private let environment: [String: String]
   private let credentials: SigningCredentials
-  package let memories: Memories
+  package let cache: DecisionCache
   private let servers = ServerWatches()
   private let roads: Roads
   private let rule: ParamRule
@@ -45,12 +45,12 @@ package final class Locations: Sendable {
     _ settings: ProcessSettings, _ credentials: SigningCredentials, environment: [String: String],
     rule: ParamRule, log: DecisionLog
   ) {
-    memories = Memories(settings.lives)
+    cache = DecisionCache(settings.lifetimes)
     roads = Roads(isOn: settings.looksAsClient)
     let experience = servers.experience(of: settings.location.upstream)
     standard = Location(
       number: 0, settings: settings.location.sharing(experience), credentials: credentials,
-      memories: memories, watches: servers.watches(of: settings.location), roads: roads)
+      cache: cache, watches: servers.watches(of: settings.location), roads: roads)
     lifeOfURLs = Atomic(settings.location.presignLifetime.components.seconds)
     self.credentials = credentials
     // Only what is read again is kept of the environment: no secret.
@@ -62,12 +62,12 @@ package final class Locations: Sendable {
   }
 
   /// Forgets all that is known of a blob, in every location.
-  func forget(_ digest: Digest) { memories.forget(digest) }
+  func forget(_ digest: Digest) { cache.forget(digest) }
 
   /// The longest life, in seconds, of any URL signed so far.
   package var longestLifeOfURLs: Duration { .seconds(lifeOfURLs.load(ordering: .relaxed)) }
 
-  package var memoryCounts: [(name: String, counts: MemoryCounts)] { memories.counts }
+  package var cacheCounts: [(name: String, counts: CacheCounts)] { cache.counts }
 
   /// The locations that requests have used lately, and the standard one.
   package var all: [Location] {
@@ -80,7 +80,7 @@ package final class Locations: Sendable {
     at now: Moment
   ) {
     let ids = all.map(\.id).filter { $0.registry == location.id.registry }
-    deletion.end(outcome, in: ids, memories, at: now)
+    deletion.end(outcome, in: ids, cache, at: now)
   }
 
   /// The location of this number, if requests have used it lately.
@@ -183,7 +183,7 @@ package final class Locations: Sendable {
     let experience = servers.experience(of: settings.upstream)
     return Location(
       number: number, settings: settings.sharing(experience), credentials: credentials,
-      memories: memories, watches: servers.watches(of: settings), roads: roads)
+      cache: cache, watches: servers.watches(of: settings), roads: roads)
   }
 }
 

@@ -26,16 +26,16 @@ package final class PresenceLooks: Sendable {
   /// Makes the looks that are due now.
   package func look(_ http: inout HTTPClient) {
     guard perSecond > 0 else { return }
-    while let key = locations.memories.nextLook(at: .now()) {
+    while let key = locations.cache.nextLook(at: .now()) {
       guard let location = locations.location(key.location) else { continue }
       let now = Moment.now()
       guard takeTurn(location, at: now.steady) else {
-        locations.memories.postpone(key, to: now.steady + 1000 / Int64(perSecond))
+        locations.cache.postpone(key, to: now.steady + 1000 / Int64(perSecond))
         // Objects of other buckets wait for the next round.
         return
       }
       guard !location.watches.store.isKnownBad(key.digest, at: now.steady) else {
-        locations.memories.postpone(key, to: now.steady + 1000)
+        locations.cache.postpone(key, to: now.steady + 1000)
         return
       }
       let look = location.engine.look(at: key, by: &http, at: now)

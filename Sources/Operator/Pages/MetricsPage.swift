@@ -25,7 +25,7 @@ struct MetricsPage {
     decisions()
     times()
     fills()
-    memories()
+    caches()
     needs()
     notices()
     program()
@@ -105,9 +105,9 @@ struct MetricsPage {
       "bloblo_spool_limit_bytes", .gauge, help: "BLOBLO_SPOOL_MAX_BYTES.", value: spool.limit)
   }
 
-  private mutating func memories() {
-    let memories = operation.memories
-    let rows: [(String, MetricsText.Kind, String, (MemoryCounts) -> Int)] = [
+  private mutating func caches() {
+    let caches = operation.caches
+    let rows: [(String, MetricsText.Kind, String, (CacheCounts) -> Int)] = [
       ("bloblo_cache_entries", .gauge, "Entries of a cache, expired ones included.", \.entries),
       ("bloblo_cache_hits_total", .counter, "Look-ups that found an entry.", \.hits),
       ("bloblo_cache_misses_total", .counter, "Look-ups that found no entry.", \.misses),
@@ -118,8 +118,8 @@ struct MetricsPage {
     ]
     for (name, kind, help, value) in rows {
       text.begin(name, kind, help: help)
-      for (memory, counts) in memories {
-        text.sample(name, ["cache": memory], value: Int64(value(counts)))
+      for (cache, counts) in caches {
+        text.sample(name, ["cache": cache], value: Int64(value(counts)))
       }
     }
   }

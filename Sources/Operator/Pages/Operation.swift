@@ -19,7 +19,7 @@ package struct Operation: Sendable {
   let history: History
   let latencies: Latencies
   let locations: Locations
-  let answers: AnswerMemory
+  let answers: ResponseCache
   let filler: Filler
   let credentials: SigningCredentials
   private let services: GatewayServices
@@ -43,7 +43,7 @@ package struct Operation: Sendable {
     passAlarm = services.passAlarm
     frontFiles = services.frontFiles
     locations = services.locations
-    answers = services.pingAndToken.memory
+    answers = services.pingAndToken.cache
     filler = services.tee.filler
     history = History(at: .now())
     latencies = Latencies(services.recorder.metrics, at: .now())
@@ -65,8 +65,8 @@ package struct Operation: Sendable {
     latencies.take(at: now)
   }
 
-  var memories: [(name: String, counts: MemoryCounts)] {
-    locations.memoryCounts + [("answer", answers.counts)]
+  var caches: [(name: String, counts: CacheCounts)] {
+    locations.cacheCounts + [("answer", answers.counts)]
   }
 
   /// The seconds until the credential ends: 0 without a credential, `nil` for one without end.

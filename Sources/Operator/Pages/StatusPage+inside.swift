@@ -7,7 +7,7 @@ internal import Threading
 /// The lower part of the page, for people who know bloblo well: caches, threads, settings.
 extension StatusPage {
   var inside: HTML {
-    let memories: [HTML] = operation.memories.map { name, counts in
+    let caches: [HTML] = operation.caches.map { name, counts in
       let asked = counts.hits + counts.misses
       return row([
         ("Cache", name), ("Entries", "\(counts.entries)"),
@@ -32,7 +32,7 @@ extension StatusPage {
     return """
       <section aria-labelledby="h-inside"><h2 id="h-inside">Inside</h2>
       <div id="inside" class="pair" data-live>\
-      \(table(["Cache", "Entries", "Found", "Evicted"], memories, isWide: false))\
+      \(table(["Cache", "Entries", "Found", "Evicted"], caches, isWide: false))\
       \(table(["Threads", "Busy", "Waiting"], all, isWide: false))</div></section>
       """
   }

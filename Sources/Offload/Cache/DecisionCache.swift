@@ -4,9 +4,9 @@ internal import Synchronization
 
 /// All that bloblo remembers between requests, of all locations: proofs, objects, deliveries. It is bounded, and
 /// holds no refusals.
-package final class Memories: Sendable {
+package final class DecisionCache: Sendable {
   /// How long each thing is remembered. Zero means not at all.
-  package struct Lives: Sendable {
+  package struct Lifetimes: Sendable {
     /// `BLOBLO_PROOF_TTL`
     package var proof: Duration
     package var scope: ProofScope
@@ -31,23 +31,23 @@ package final class Memories: Sendable {
   /// How old a look may be while clients are sent to its object; then the next look is due.
   static let deliveredLife = Duration.seconds(5)
 
-  package let lives: Lives
-  let proofs: ProofMemory
+  package let lifetimes: Lifetimes
+  let proofs: ProofCache
   private let deletions = Deletions()
-  private let objects: AgingMemory<BlobKey, SeenObject>
+  private let objects: TTLCache<BlobKey, SeenObject>
   private let deliveries: Deliveries
   private let lookQueue: Mutex<LookQueue>
 
   /// - Parameter limit: entries of each memory.
-  package init(_ lives: Lives, limit: Int = 32_768) {
-    self.lives = lives
-    proofs = ProofMemory(lives, deletions, limit: limit)
-    objects = AgingMemory(limit: limit)
+  package init(_ lifetimes: Lifetimes, limit: Int = 32_768) {
+    self.lifetimes = lifetimes
+    proofs = ProofCache(lifetimes, deletions, limit: limit)
+    objects = TTLCache(limit: limit)
     deliveries = Deliveries(limit: limit * 2)
     lookQueue = Mutex(LookQueue(limit: limit))
   }
 
-  package var counts: [(name: String, counts: MemoryCounts)] {
+  package var counts: [(name: String, counts: CacheCounts)] {
     proofs.counts + [("presence", objects.counts), ("delivery", deliveries.counts)]
   }
 
@@ -117,7 +117,7 @@ package final class Memories: Sendable {
     _ presence: Presence, of key: BlobKey, lookedAt start: Moment, isForReturn: Bool = false
   ) {
     guard start.steady > deletions.last(of: key.digest, in: key.location.registry) else { return }
-    var life = lives.presence
+    var life = lifetimes.presence
     switch presence {
     case .absent: life = min(life, Self.absenceLife)
     case .present(let blob, _):
@@ -169,7 +169,7 @@ package final class Memories: Sendable {
 
   /// Notes that a client was sent to the bucket for these bytes.
   func noteDelivery(_ request: BlobRequest, at now: Moment) {
-    if lives.presence > .zero { deliveries.note(request, at: now) }
+    if lifetimes.presence > .zero { deliveries.note(request, at: now) }
   }
 
   /// Whether this client was sent to the bucket for the same bytes not long ago: perhaps it did not get them.

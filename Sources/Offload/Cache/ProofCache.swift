@@ -2,25 +2,25 @@ internal import Primitives
 internal import Registry
 
 /// The remembered proofs. Bounded; refusals are not kept.
-final class ProofMemory: Sendable {
-  private let lives: Memories.Lives
-  private let proofs: AgingMemory<Question, RememberedProof>
+final class ProofCache: Sendable {
+  private let lifetimes: DecisionCache.Lifetimes
+  private let proofs: TTLCache<Question, RememberedProof>
   /// For the scope `repository`: this client reads this repository…
-  private let readers: AgingMemory<Reader, RememberedProof.Life>
+  private let readers: TTLCache<Reader, RememberedProof.Life>
   /// …and this repository has this blob.
-  private let contents: AgingMemory<Content, RememberedProof>
+  private let contents: TTLCache<Content, RememberedProof>
   private let deletions: Deletions
 
   /// - Parameter limit: entries of each memory.
-  init(_ lives: Memories.Lives, _ deletions: Deletions, limit: Int) {
-    self.lives = lives
+  init(_ lifetimes: DecisionCache.Lifetimes, _ deletions: Deletions, limit: Int) {
+    self.lifetimes = lifetimes
     self.deletions = deletions
-    proofs = AgingMemory(limit: limit)
-    readers = AgingMemory(limit: limit)
-    contents = AgingMemory(limit: limit)
+    proofs = TTLCache(limit: limit)
+    readers = TTLCache(limit: limit)
+    contents = TTLCache(limit: limit)
   }
 
-  var counts: [(name: String, counts: MemoryCounts)] {
+  var counts: [(name: String, counts: CacheCounts)] {
     [("proof", proofs.counts), ("reader", readers.counts), ("content", contents.counts)]
   }
 
@@ -34,9 +34,9 @@ final class ProofMemory: Sendable {
   ///
   /// - Parameter isStaleGood: whether an expired proof may serve, since upstream does not answer.
   func proof(for question: Question, at now: Moment, isStaleGood: Bool = false) -> BlobProof? {
-    guard lives.proof > .zero else { return nil }
+    guard lifetimes.proof > .zero else { return nil }
     let known: RememberedProof?
-    switch lives.scope {
+    switch lifetimes.scope {
     case .blob: known = proofs.value(of: question, at: now.steady)
     case .repository:
       guard let life = readers.value(of: Reader(question), at: now.steady),
@@ -52,9 +52,9 @@ final class ProofMemory: Sendable {
 
   /// Whether a proof is remembered. Not counted as a hit.
   func isProven(_ question: Question, at now: Moment) -> Bool {
-    guard lives.proof > .zero else { return false }
+    guard lifetimes.proof > .zero else { return false }
     let known: RememberedProof?
-    switch lives.scope {
+    switch lifetimes.scope {
     case .blob: known = proofs.peek(question, at: now.steady)
     case .repository:
       guard isReader(question, at: now) else { return false }
@@ -70,10 +70,10 @@ final class ProofMemory: Sendable {
   func keep(
     _ proof: BlobProof, for question: Question, credentialEnd: UnixTime?, at now: Moment
   ) {
-    guard lives.proof > .zero, !isDeletedLately(question, at: now) else { return }
-    let life = RememberedProof.Life(lives, credentialEnd: credentialEnd, at: now)
+    guard lifetimes.proof > .zero, !isDeletedLately(question, at: now) else { return }
+    let life = RememberedProof.Life(lifetimes, credentialEnd: credentialEnd, at: now)
     guard life.staleEnd > now.steady else { return }
-    switch lives.scope {
+    switch lifetimes.scope {
     case .blob:
       proofs.keep(
         RememberedProof(proof: proof, life: life), of: question, until: life.staleEnd,
@@ -81,7 +81,7 @@ final class ProofMemory: Sendable {
     case .repository:
       readers.keep(life, of: Reader(question), until: life.staleEnd, at: now.steady)
       // That the repository has the blob is true beyond this credential's end, but not beyond a proof's.
-      let contentLife = RememberedProof.Life(lives, credentialEnd: nil, at: now)
+      let contentLife = RememberedProof.Life(lifetimes, credentialEnd: nil, at: now)
       contents.keep(
         RememberedProof(proof: proof, life: contentLife), of: Content(question),
         until: contentLife.staleEnd, at: now.steady)
@@ -91,7 +91,7 @@ final class ProofMemory: Sendable {
   /// Ends a proof, since upstream has refused.
   func forget(_ question: Question, _ refusal: Unproven, at now: Moment) {
     proofs.forget(question)
-    guard lives.scope == .repository else { return }
+    guard lifetimes.scope == .repository else { return }
     switch refusal {
     case .status(404), .otherDigest:
       // Registries answer 404 to strangers too. Only when a reader of the repository gets it, it says something about
@@ -109,7 +109,7 @@ final class ProofMemory: Sendable {
 
   /// Whether answers to questions from before a deletion may still arrive.
   func isDeletedLately(_ question: Question, at now: Moment) -> Bool {
-    now.steady <= lastDeletion(of: question) + lives.proof.milliseconds
+    now.steady <= lastDeletion(of: question) + lifetimes.proof.milliseconds
   }
 
   private func lastDeletion(of question: Question) -> Int64 {
@@ -137,11 +137,11 @@ struct RememberedProof: Sendable {
     let end: Int64
     let staleEnd: Int64
 
-    init(_ lives: Memories.Lives, credentialEnd: UnixTime?, at now: Moment) {
+    init(_ lifetimes: DecisionCache.Lifetimes, credentialEnd: UnixTime?, at now: Moment) {
       let credential = credentialEnd.map { now.steady + now.milliseconds(until: $0) } ?? .max
       start = now.steady
-      end = min(now.steady + lives.proof.milliseconds, credential)
-      staleEnd = min(now.steady + (lives.proof + lives.staleProof).milliseconds, credential)
+      end = min(now.steady + lifetimes.proof.milliseconds, credential)
+      staleEnd = min(now.steady + (lifetimes.proof + lifetimes.staleProof).milliseconds, credential)
     }
 
     func holds(at now: Moment, isStaleGood: Bool) -> Bool {

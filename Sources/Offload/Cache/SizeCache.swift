@@ -2,7 +2,7 @@ internal import Registry
 internal import Synchronization
 
 /// The sizes of blobs that a registry does not state in its answer to HEAD, learnt from its storage.
-final class SizeMemory: Sendable {
+final class SizeCache: Sendable {
   private static let limit = 100_000
 
   private let sizes = Mutex<[Digest: Int64]>([:])

@@ -35,8 +35,8 @@ final class Deliveries: Sendable {
 
   deinit { unsafe free(places) }
 
-  var counts: MemoryCounts {
-    MemoryCounts(
+  var counts: CacheCounts {
+    CacheCounts(
       entries: entries.load(ordering: .relaxed), evictions: evictions.load(ordering: .relaxed))
   }
 

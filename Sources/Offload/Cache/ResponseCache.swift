@@ -5,7 +5,7 @@ package import Registry
 /// Whole answers of upstream, each for one client, host and request target: pings and tokens.
 ///
 /// Keeps only answers with status 200; bounded by their number and by the size of a body.
-package final class AnswerMemory: Sendable {
+package final class ResponseCache: Sendable {
   package struct Key: Spread, Sendable {
     let location: LocationID
     let fingerprint: ClientFingerprint
@@ -29,17 +29,17 @@ package final class AnswerMemory: Sendable {
     let since: Moment
   }
 
-  private let answers: AgingMemory<Key, Remembered>
+  private let answers: TTLCache<Key, Remembered>
   private let longest: Duration
 
   /// - Parameter longest: the longest life of an answer; zero is none.
   package init(longest: Duration, limit: Int = 1024) {
     self.longest = longest
-    answers = AgingMemory(limit: limit)
+    answers = TTLCache(limit: limit)
   }
 
   package var isOff: Bool { longest == .zero }
-  package var counts: MemoryCounts { answers.counts }
+  package var counts: CacheCounts { answers.counts }
 
   /// - Returns: a token's answer says what is left of the token's life, to the second and never more.
   package func answer(to key: Key, at now: Moment) -> HTTPResponse? {

@@ -6,17 +6,17 @@ internal import Synchronization
 /// A full cache evicts its oldest entry, unless that was used since the last time: then it goes to the end of the
 /// queue (the CLOCK algorithm, Corbató 1968). Nothing is swept: an expired entry is a miss and is evicted in its
 /// turn. The cache is split into shards, so that threads rarely meet.
-final class AgingMemory<Key: Spread & Sendable, Value: Sendable>: Sendable {
+final class TTLCache<Key: Spread & Sendable, Value: Sendable>: Sendable {
   /// A power of two.
   private static var shardCount: Int { 16 }
 
-  private let shards: [Locked<MemoryShard<Key, Value>>]
+  private let shards: [Locked<CacheShard<Key, Value>>]
   private let shardLimit: Int
 
   /// - Parameter limit: entries at most.
   init(limit: Int) {
     shardLimit = max(1, limit / Self.shardCount)
-    shards = (0..<Self.shardCount).map { _ in Locked(MemoryShard()) }
+    shards = (0..<Self.shardCount).map { _ in Locked(CacheShard()) }
   }
 
   /// The value of `key`, unless it has expired.
@@ -47,7 +47,7 @@ final class AgingMemory<Key: Spread & Sendable, Value: Sendable>: Sendable {
   /// Keeps `value` until `end`, which is a `Moment.steady`.
   func keep(_ value: Value, of key: Key, until end: Int64, at now: Int64) {
     shard(of: key).state.withLock { shard in
-      let entry = MemoryShard<Key, Value>.Entry(value: value, end: end)
+      let entry = CacheShard<Key, Value>.Entry(value: value, end: end)
       guard shard.entries.updateValue(entry, forKey: key) == nil else { return }
       shard.order.append(key)
       if shard.entries.count > shardLimit { shard.evict(at: now) }
@@ -73,8 +73,8 @@ final class AgingMemory<Key: Spread & Sendable, Value: Sendable>: Sendable {
     }
   }
 
-  var counts: MemoryCounts {
-    shards.reduce(into: MemoryCounts()) { sum, shard in
+  var counts: CacheCounts {
+    shards.reduce(into: CacheCounts()) { sum, shard in
       shard.state.withLock { shard in
         sum.entries += shard.entries.count
         sum.hits += shard.counts.hits
@@ -84,12 +84,12 @@ final class AgingMemory<Key: Spread & Sendable, Value: Sendable>: Sendable {
     }
   }
 
-  private func shard(of key: Key) -> Locked<MemoryShard<Key, Value>> {
+  private func shard(of key: Key) -> Locked<CacheShard<Key, Value>> {
     shards[Int(truncatingIfNeeded: key.spread) & (Self.shardCount - 1)]
   }
 }
 
-private struct MemoryShard<Key: Hashable & Sendable, Value: Sendable>: Sendable {
+private struct CacheShard<Key: Hashable & Sendable, Value: Sendable>: Sendable {
   struct Entry: Sendable {
     var value: Value
     /// `Moment.steady`.
@@ -100,7 +100,7 @@ private struct MemoryShard<Key: Hashable & Sendable, Value: Sendable>: Sendable 
   var entries: [Key: Entry] = [:]
   /// The keys of `entries`, each once, the oldest first.
   var order = RingBuffer<Key>()
-  var counts = MemoryCounts()
+  var counts = CacheCounts()
 
   mutating func evict(at now: Int64) {
     // Second chances are bounded: the newest entry alone is not old.
@@ -125,7 +125,7 @@ private struct MemoryShard<Key: Hashable & Sendable, Value: Sendable>: Sendable 
 }
 
 /// The counters of a cache.
-package struct MemoryCounts: Sendable, Equatable {
+package struct CacheCounts: Sendable, Equatable {
   package var entries = 0
   package var hits = 0
   package var misses = 0
