@@ -11,7 +11,7 @@ struct BlobExchange: Sendable {
   /// Runs since the request came; only one request in `Metrics.sampling` has one.
   var stopwatch: Stopwatch?
   /// What registry and bucket have said so far; `nil` when memory decides.
-  var finding: Finding?
+  var lookup: LookupResult?
   /// The `X-Request-Id` by which upstream was asked.
   var id: RequestID?
   /// Whether other requests may wait for the answer to this one's question.
@@ -24,7 +24,7 @@ struct BlobExchange: Sendable {
   var isAskedAgain = false
 
   /// How long registry and bucket took; `nil` when memory decided.
-  var trace: Trace? { finding?.trace }
+  var trace: LookupTrace? { lookup?.trace }
 
   var facts: RequestFacts { RequestFacts(request: request, blob: blob, trace: trace, id: id) }
 

@@ -14,7 +14,7 @@ package final class BlobHandler: RequestHandler {
   let locations: Locations
   let fingerprinter: Fingerprinter
   let pingAndToken: PingAndToken
-  private let questions = Flights<Question, BlobExchange>()
+  private let queries = Flights<AccessQuery, BlobExchange>()
   /// Requests that wait until their location's settings are read.
   private let newLocations = Flights<[UInt8], Request>()
   private let looks = Flights<BlobKey, BlobExchange>()
@@ -198,8 +198,8 @@ package final class BlobHandler: RequestHandler {
     let id = RequestID(exchange.request)
     exchange.id = id
     let engine = exchange.location.engine
-    if let finding = engine.recall(exchange.blob, at: .now()) {
-      exchange.finding = finding
+    if let lookup = engine.recall(exchange.blob, at: .now()) {
+      exchange.lookup = lookup
       if let looker = concludeOrJoin(exchange) { lookLater(looker) }
     } else {
       ask(exchange, id)
@@ -208,18 +208,18 @@ package final class BlobHandler: RequestHandler {
 
   private func ask(_ exchange: BlobExchange, _ id: RequestID) {
     var exchange = exchange
-    let (engine, question) = (exchange.location.engine, exchange.blob.question)
+    let (engine, query) = (exchange.location.engine, exchange.blob.query)
     if engine.mayShareAnswer(exchange.blob, at: .now()) {
-      if questions.joinIfAsked(exchange, question) { return }
+      if queries.joinIfAsked(exchange, query) { return }
       if engine.areRepositoriesProved, !exchange.isAskedAlone {
         let isReader = engine.isReader(exchange.blob, at: .now())
         guard let led = repositories.join(exchange, isReader: isReader) else { return }
         exchange.led = led
       }
-      exchange.isAskedForOthers = questions.begin(question)
+      exchange.isAskedForOthers = queries.begin(query)
     }
     let now = Moment.now()
-    if let finding = engine.findAtHand(exchange.blob, at: now) { return land(exchange, finding) }
+    if let lookup = engine.findAtHand(exchange.blob, at: now) { return land(exchange, lookup) }
     let client = ClientFields(exchange.request, in: exchange.location, id)
     let start = ContinuousClock.now
     let (request, isShared) = (exchange.request, exchange.isAskedForOthers)
@@ -227,25 +227,25 @@ package final class BlobHandler: RequestHandler {
     exchange.location.settings.upstream.prove(
       exchange.blob.path, for: client, by: upstream, isWanted: isWanted
     ) { [self, exchange] answer in
-      let finding = engine.learn(
+      let lookup = engine.learn(
         answer, of: exchange.blob, after: ContinuousClock.now - start,
         credentialEnd: client.credentialEnd, at: now)
-      recorder.asked(finding.trace)
-      land(exchange, finding)
+      recorder.asked(lookup.trace)
+      land(exchange, lookup)
     }
   }
 
   /// Goes on with all requests that waited for upstream's answer.
-  private func land(_ exchange: BlobExchange, _ finding: Finding) {
-    let others = exchange.isAskedForOthers ? questions.land(exchange.blob.question) : []
+  private func land(_ exchange: BlobExchange, _ lookup: LookupResult) {
+    let others = exchange.isAskedForOthers ? queries.land(exchange.blob.query) : []
     // All want the same blob, so one look serves them all.
     for var exchange in [exchange] + others {
-      exchange.finding = finding
+      exchange.lookup = lookup
       if let looker = concludeOrJoin(exchange) { lookLater(looker) }
     }
     // These wait for what the answer says about the repository. A refusal says nothing to them.
     for var waiting in repositories.land(exchange) {
-      waiting.isAskedAlone = !finding.isProven
+      waiting.isAskedAlone = !lookup.isProven
       if let decision = waiting.location.engine.decideAtOnce(waiting.blob, at: .now()) {
         carryOut(decision, waiting)
       } else {
@@ -265,18 +265,18 @@ package final class BlobHandler: RequestHandler {
   ///
   /// - Returns: the exchange, if it is the one that makes the look.
   private func concludeOrJoin(_ exchange: BlobExchange) -> BlobExchange? {
-    guard let finding = exchange.finding else { return nil }
+    guard let lookup = exchange.lookup else { return nil }
     let (engine, now) = (exchange.location.engine, Moment.now())
-    if let whole = engine.complete(finding, of: exchange.blob, at: now) {
+    if let whole = engine.complete(lookup, of: exchange.blob, at: now) {
       conclude(exchange, whole, at: now)
       return nil
     }
-    let isJoined = engine.areLooksShared && looks.join(exchange, exchange.blob.question.blob)
+    let isJoined = engine.areLooksShared && looks.join(exchange, exchange.blob.query.blob)
     return isJoined ? nil : exchange
   }
 
   private func look(_ exchange: BlobExchange, by http: inout HTTPClient) {
-    let (key, location, now) = (exchange.blob.question.blob, exchange.location, Moment.now())
+    let (key, location, now) = (exchange.blob.query.blob, exchange.location, Moment.now())
     let look =
       location.engine.isReturn(exchange.blob, at: now)
       ? locations.lookForReturn(at: key, in: location, by: &http, at: now)
@@ -285,21 +285,21 @@ package final class BlobHandler: RequestHandler {
     loop.submit { [self] in
       let now = Moment.now()
       for exchange in lookers(exchange) {
-        guard let finding = exchange.finding else { continue }
-        conclude(exchange, finding.completed(by: look), at: now)
+        guard let lookup = exchange.lookup else { continue }
+        conclude(exchange, lookup.completed(by: look), at: now)
       }
     }
   }
 
   private func lookers(_ exchange: BlobExchange) -> [BlobExchange] {
     let isShared = exchange.location.engine.areLooksShared
-    return [exchange] + (isShared ? looks.land(exchange.blob.question.blob) : [])
+    return [exchange] + (isShared ? looks.land(exchange.blob.query.blob) : [])
   }
 
-  private func conclude(_ exchange: BlobExchange, _ finding: Finding, at now: Moment) {
+  private func conclude(_ exchange: BlobExchange, _ lookup: LookupResult, at now: Moment) {
     var exchange = exchange
-    exchange.finding = finding
-    carryOut(exchange.location.engine.decide(exchange.blob, by: finding, at: now), exchange)
+    exchange.lookup = lookup
+    carryOut(exchange.location.engine.decide(exchange.blob, by: lookup, at: now), exchange)
   }
 
   private func carryOut(_ decision: Decision, _ exchange: BlobExchange) {

@@ -24,12 +24,12 @@ extension BlobRequest {
     _ request: Request, for path: BlobPath, in location: Location, _ fingerprinter: Fingerprinter
   ) {
     guard let method = Method(request) else { return nil }
-    let question = Question(
+    let query = AccessQuery(
       location: location.id, fingerprint: fingerprinter.fingerprint(of: request, in: location),
       path: path)
     let wanted = request.withParameter("HTTP_RANGE") { (Range(field: $0), QuickHash($0).value) }
     self.init(
-      method, question, range: wanted?.0 ?? .whole, isConditional: request.isConditional,
+      method, query, range: wanted?.0 ?? .whole, isConditional: request.isConditional,
       ifRange: request.parameter("HTTP_IF_RANGE"), client: request.clientAddress,
       bytes: wanted?.1 ?? 0)
   }

@@ -12,8 +12,8 @@ final class RepositoryFlights: Sendable {
     let fingerprint: ClientFingerprint
     let name: RepositoryName
 
-    init(_ question: Question) {
-      (location, fingerprint, name) = (question.location, question.fingerprint, question.path.name)
+    init(_ query: AccessQuery) {
+      (location, fingerprint, name) = (query.location, query.fingerprint, query.path.name)
     }
   }
 
@@ -21,7 +21,7 @@ final class RepositoryFlights: Sendable {
     let location: LocationID
     let path: BlobPath
 
-    init(_ question: Question) { (location, path) = (question.location, question.path) }
+    init(_ query: AccessQuery) { (location, path) = (query.location, query.path) }
   }
 
   /// The questions that an exchange asks for others too, and must `land`.
@@ -37,18 +37,18 @@ final class RepositoryFlights: Sendable {
   /// - Parameter isReader: whether the client is known to read the repository.
   /// - Returns: `nil` when the exchange waits for another answer; else the questions that it has to ask.
   func join(_ exchange: BlobExchange, isReader: Bool) -> Led? {
-    let question = exchange.blob.question
+    let query = exchange.blob.query
     guard isReader else {
-      if readers.join(exchange, Reader(question)) { return nil }
-      return contents.begin(Content(question)) ? [.reader, .content] : .reader
+      if readers.join(exchange, Reader(query)) { return nil }
+      return contents.begin(Content(query)) ? [.reader, .content] : .reader
     }
-    return contents.join(exchange, Content(question)) ? nil : .content
+    return contents.join(exchange, Content(query)) ? nil : .content
   }
 
   /// - Returns: the exchanges that have waited for this one's answer.
   func land(_ exchange: BlobExchange) -> [BlobExchange] {
-    let question = exchange.blob.question
-    return (exchange.led.contains(.reader) ? readers.land(Reader(question)) : [])
-      + (exchange.led.contains(.content) ? contents.land(Content(question)) : [])
+    let query = exchange.blob.query
+    return (exchange.led.contains(.reader) ? readers.land(Reader(query)) : [])
+      + (exchange.led.contains(.content) ? contents.land(Content(query)) : [])
   }
 }

@@ -17,7 +17,7 @@ package struct BlobRequest: Sendable {
   }
 
   package let method: Method
-  package let question: Question
+  package let query: AccessQuery
   package let range: Range
   /// Whether the request has a condition (`If-None-Match` and the like). Only the registry can judge it, since S3 has
   /// other validators.
@@ -31,11 +31,11 @@ package struct BlobRequest: Sendable {
   package let bytes: UInt64
 
   package init(
-    _ method: Method, _ question: Question, range: Range = .whole, isConditional: Bool = false,
+    _ method: Method, _ query: AccessQuery, range: Range = .whole, isConditional: Bool = false,
     ifRange: [UInt8]? = nil, client: UInt64? = nil, bytes: UInt64 = 0
   ) {
     self.method = method
-    self.question = question
+    self.query = query
     self.range = range
     self.isConditional = isConditional
     self.ifRange = ifRange
@@ -43,7 +43,7 @@ package struct BlobRequest: Sendable {
     self.bytes = bytes
   }
 
-  package var path: BlobPath { question.path }
+  package var path: BlobPath { query.path }
 }
 
 extension BlobRequest.Range {

@@ -54,14 +54,14 @@ package struct OffloadEngine: Sendable {
     if request.method == .get, let reason = storeTrouble(request, at: now) { return .pass(reason) }
     // A client decides by a HEAD whether it must push, so only the registry's current answer is good enough.
     guard request.method == .get,
-      let proof = cache.proofs.proof(for: request.question, at: now)
+      let proof = cache.proofs.proof(for: request.query, at: now)
     else { return decideWithoutUpstream(request, at: now) }
     return decideAtOnce(request, proof, at: now)
   }
 
   /// Whether only the bucket must be asked. Such a request must not wait with others for a slow upstream.
   package func isProven(_ request: BlobRequest, at now: Moment) -> Bool {
-    request.method == .get && cache.proofs.isProven(request.question, at: now)
+    request.method == .get && cache.proofs.isProven(request.query, at: now)
   }
 
   /// Whether upstream's answer about one blob also tells about other blobs, or other clients
@@ -70,7 +70,7 @@ package struct OffloadEngine: Sendable {
 
   /// Whether the client is known to read the repository.
   package func isReader(_ request: BlobRequest, at now: Moment) -> Bool {
-    cache.proofs.isReader(request.question, at: now)
+    cache.proofs.isReader(request.query, at: now)
   }
 
   /// Whether the request may share the answer to an equal, earlier question.
@@ -78,7 +78,7 @@ package struct OffloadEngine: Sendable {
   /// Not a HEAD, and not just after a deletion: the earlier question may be from before it.
   package func mayShareAnswer(_ request: BlobRequest, at now: Moment) -> Bool {
     cache.lifetimes.proof > .zero && request.method == .get
-      && !cache.proofs.isDeletedLately(request.question, at: now)
+      && !cache.proofs.isDeletedLately(request.query, at: now)
   }
 
   /// No client waits for an upstream that does not answer.
@@ -97,10 +97,10 @@ package struct OffloadEngine: Sendable {
     if let words = frontTrouble(at: now) { return .road(words) }
     guard let road, let words = road.trouble(at: now.steady) else { return nil }
     // It is looked at by what clients would be sent to, which may be well where another object is not.
-    if case .present(let blob, _)? = cache.objectUnused(request.question.blob, at: now)?.presence,
+    if case .present(let blob, _)? = cache.objectUnused(request.query.blob, at: now)?.presence,
       blob.defect == nil
     {
-      road.use(ClientRoad.Stop(key: request.question.blob, size: blob.size), at: now.steady)
+      road.use(ClientRoad.Stop(key: request.query.blob, size: blob.size), at: now.steady)
     }
     return .road(words)
   }
@@ -123,7 +123,7 @@ package struct OffloadEngine: Sendable {
   /// same bytes may not have got them. It waits for a look that is younger than a second; or than its redirect,
   /// unless there were such looks just now.
   private func remembered(_ request: BlobRequest, at now: Moment) -> SeenObject? {
-    guard let object = cache.object(request.question.blob, at: now, isForDelivery: true) else {
+    guard let object = cache.object(request.query.blob, at: now, isForDelivery: true) else {
       return nil
     }
     // What clients can't read, another look would call well.
@@ -153,7 +153,7 @@ package struct OffloadEngine: Sendable {
   package func prove(
     _ request: BlobRequest, for client: ClientFields, credentialEnd: @autoclosure () -> UnixTime?,
     by http: inout HTTPClient, at now: Moment
-  ) -> Finding {
+  ) -> LookupResult {
     if let known = findAtHand(request, at: now) { return known }
     let start = ContinuousClock.now
     let answer = Result { () throws(Unproven) in
@@ -166,10 +166,10 @@ package struct OffloadEngine: Sendable {
 
   /// What is found without asking upstream: by a proof that is remembered, or since upstream is known not to
   /// answer.
-  package func findAtHand(_ request: BlobRequest, at now: Moment) -> Finding? {
+  package func findAtHand(_ request: BlobRequest, at now: Moment) -> LookupResult? {
     if let known = recall(request, at: now) { return known }
     guard watches.upstream.isOpen(for: request.path.name, at: now.steady) else { return nil }
-    return Finding(stale(request, now, or: .unreachable(Self.restWords)), Trace())
+    return LookupResult(stale(request, now, or: .unreachable(Self.restWords)), LookupTrace())
   }
 
   /// Remembers upstream's answer.
@@ -180,19 +180,19 @@ package struct OffloadEngine: Sendable {
   package func learn(
     _ answer: Result<BlobProof, Unproven>, of request: BlobRequest, after time: Duration,
     credentialEnd: UnixTime?, at now: Moment
-  ) -> Finding {
-    let (question, repository) = (request.question, request.path.name)
-    var trace = Trace()
+  ) -> LookupResult {
+    let (query, repository) = (request.query, request.path.name)
+    var trace = LookupTrace()
     trace.upstreamTime = time
     switch answer {
     case .success(let proof):
       trace.upstreamStatus = proof.status
       watches.upstream.record(.answer, of: repository, at: now.steady)
-      cache.proofs.keep(proof, for: question, credentialEnd: credentialEnd, at: now)
-      return Finding(answer, trace)
+      cache.proofs.keep(proof, for: query, credentialEnd: credentialEnd, at: now)
+      return LookupResult(answer, trace)
     case .failure(.unasked(let words)):
       trace.upstreamTime = nil
-      return Finding(stale(request, now, or: .unasked(words)), trace)
+      return LookupResult(stale(request, now, or: .unasked(words)), trace)
     case .failure(let error):
       trace.upstreamStatus = error.status
       switch error {
@@ -203,35 +203,35 @@ package struct OffloadEngine: Sendable {
       default: watches.upstream.record(.answer, of: repository, at: now.steady)
       }
       guard error.isTrouble else {
-        cache.proofs.forget(question, error, at: now)
-        return Finding(answer, trace)
+        cache.proofs.forget(query, error, at: now)
+        return LookupResult(answer, trace)
       }
-      return Finding(stale(request, now, or: error), trace)
+      return LookupResult(stale(request, now, or: error), trace)
     }
   }
 
   /// The remembered proof, for a request that `isProven`.
-  package func recall(_ request: BlobRequest, at now: Moment) -> Finding? {
-    guard request.method == .get, let proof = cache.proofs.proof(for: request.question, at: now)
+  package func recall(_ request: BlobRequest, at now: Moment) -> LookupResult? {
+    guard request.method == .get, let proof = cache.proofs.proof(for: request.query, at: now)
     else { return nil }
-    return Finding(.success(proof), Trace())
+    return LookupResult(.success(proof), LookupTrace())
   }
 
   /// Adds what is remembered about the bucket.
   ///
   /// - Returns: `nil` when the bucket must be looked at.
   package func complete(
-    _ finding: Finding, of request: BlobRequest, at now: Moment
-  ) -> Finding? {
-    guard case .proven(let proof) = finding.answer, decideWithoutStore(request, proof) == nil,
+    _ lookup: LookupResult, of request: BlobRequest, at now: Moment
+  ) -> LookupResult? {
+    guard case .proven(let proof) = lookup.answer, decideWithoutStore(request, proof) == nil,
       storeTrouble(request, at: now) == nil
-    else { return finding }
+    else { return lookup }
     guard let object = remembered(request, at: now), !watches.store.takeSilence(at: now.steady)
     else { return nil }
-    var finding = finding
-    finding.trace.isPresenceRemembered = true
-    finding.store = .presence(object.presence)
-    return finding
+    var lookup = lookup
+    lookup.trace.isPresenceRemembered = true
+    lookup.store = .presence(object.presence)
+    return lookup
   }
 
   /// Whether requests for the same blob may share a look.
@@ -249,14 +249,14 @@ package struct OffloadEngine: Sendable {
   }
 
   /// Decides by the answers of upstream and bucket.
-  package func decide(_ request: BlobRequest, by finding: Finding, at now: Moment) -> Decision {
+  package func decide(_ request: BlobRequest, by lookup: LookupResult, at now: Moment) -> Decision {
     let proof: BlobProof
-    switch finding.answer {
+    switch lookup.answer {
     case .unproven(let why): return .pass(.unproven(why))
     case .proven(let found): proof = sizes.complete(found, for: request)
     }
     if let decision = decideWithoutStore(request, proof) { return decision }
-    switch finding.store {
+    switch lookup.store {
     case .unasked: return .pass(storeTrouble(request, at: now) ?? .busy)
     case .failed(let words): return .pass(.store(words))
     case .denied(let words): return .pass(.storeDenied(words))
@@ -276,7 +276,7 @@ package struct OffloadEngine: Sendable {
 
   /// A blob's size in bytes, if it is remembered; for the metrics.
   package func knownSize(of request: BlobRequest) -> Int64? {
-    cache.knownSize(of: request.question, at: .now())
+    cache.knownSize(of: request.query, at: .now())
   }
 
   /// Remembers a blob's size, which never changes.
@@ -336,10 +336,10 @@ package struct OffloadEngine: Sendable {
       } catch {
         return .pass(.store(error.description))
       }
-      cache.keep(url, of: request.question.blob, at: now)
+      cache.keep(url, of: request.query.blob, at: now)
     }
     cache.noteDelivery(request, at: now)
-    road?.use(ClientRoad.Stop(key: request.question.blob, size: blob.size), at: now.steady)
+    road?.use(ClientRoad.Stop(key: request.query.blob, size: blob.size), at: now.steady)
     guard policy.delivery == .accelerate else {
       return .redirect(location: url.bytes, size: blob.size)
     }
@@ -359,12 +359,12 @@ package struct OffloadEngine: Sendable {
   /// `BLOBLO_PROOF_STALE` says so.
   private func staleProof(_ request: BlobRequest, at now: Moment) -> BlobProof? {
     guard request.method == .get || cache.lifetimes.staleProof > .zero else { return nil }
-    return cache.proofs.proof(for: request.question, at: now, isStaleGood: true)
+    return cache.proofs.proof(for: request.query, at: now, isStaleGood: true)
   }
 
   private func look(
     at key: BlobKey, _ http: inout HTTPClient, _ now: Moment, isForReturn: Bool = false
-  ) -> Finding.Store {
+  ) -> LookupResult.Store {
     guard !watches.store.isOpen(for: key.digest, at: now.steady) else {
       return .failed(Self.restWords)
     }

@@ -61,10 +61,10 @@ struct DecisionCacheTests {
   }
 
   @Test(arguments: [
-    Question.sample(fingerprint: 2), .sample(location: 1), .sample(name: "other/repo"),
+    AccessQuery.sample(fingerprint: 2), .sample(location: 1), .sample(name: "other/repo"),
     .sample(digest: .b),
   ])
-  func `a proof is for one client, location, repository and blob`(_ other: Question) {
+  func `a proof is for one client, location, repository and blob`(_ other: AccessQuery) {
     let cache = DecisionCache(DecisionCache.Lifetimes(proof: .seconds(30)))
     cache.proofs.keep(BlobProof(size: 7), for: .sample(), credentialEnd: nil, at: Self.start)
     #expect(cache.proofs.proof(for: other, at: Self.start) == nil)
@@ -291,12 +291,12 @@ extension ClientFingerprint {
   }
 }
 
-extension Question {
+extension AccessQuery {
   static func sample(
     fingerprint: UInt8 = 1, location: UInt32 = 0, name: String = "library/alpine",
     digest: Digest = .a
-  ) -> Question {
-    Question(
+  ) -> AccessQuery {
+    AccessQuery(
       location: LocationID(location), fingerprint: .number(fingerprint),
       path: BlobPath(name: RepositoryName(name)!, digest: digest))
   }

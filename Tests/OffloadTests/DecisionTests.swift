@@ -6,7 +6,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-private let question = Question(
+private let query = AccessQuery(
   location: LocationID(0), fingerprint: ClientFingerprint([UInt8](repeating: 1, count: 16).span),
   path: BlobPath(
     name: RepositoryName("a")!, digest: Digest("sha256:" + String(repeating: "0", count: 64))!))
@@ -64,13 +64,13 @@ extension OffloadEngine {
   func decide(_ request: BlobRequest, at now: Moment) -> Decision {
     if let decision = decideAtOnce(request, at: now) { return decision }
     var http = HTTPClient()
-    let finding = prove(
+    let lookup = prove(
       request, for: ClientFields([]), credentialEnd: nil, by: &http, at: now)
-    if let whole = complete(finding, of: request, at: now) {
+    if let whole = complete(lookup, of: request, at: now) {
       return decide(request, by: whole, at: now)
     }
-    let seen = look(at: request.question.blob, by: &http, at: now)
-    return decide(request, by: finding.completed(by: seen), at: now)
+    let seen = look(at: request.query.blob, by: &http, at: now)
+    return decide(request, by: lookup.completed(by: seen), at: now)
   }
 }
 
@@ -130,7 +130,7 @@ private final class Racing: BlobStore {
     -> StoredBlob?
   {
     let engine = engine.withLock { $0 }
-    engine?.remember(StoredBlob(size: 10), of: digest, in: question.location, at: start)
+    engine?.remember(StoredBlob(size: 10), of: digest, in: query.location, at: start)
     return nil
   }
 
@@ -152,17 +152,17 @@ struct RememberingTests {
     Moment(unix: start.unix + seconds, steady: start.steady + seconds * 1000)
   }
 
-  private let get = BlobRequest(.get, question)
+  private let get = BlobRequest(.get, query)
 
   @Test func `what is remembered asks nobody`() {
     let engine = engine(DecisionCache.Lifetimes(proof: .seconds(30), presence: .seconds(300)))
     #expect(engine.decide(get, at: start).leaf == "redirect")
     for second in 0..<30 {
       // Another client each time: one that comes back is another rule.
-      let get = BlobRequest(.get, question, client: UInt64(second))
+      let get = BlobRequest(.get, query, client: UInt64(second))
       #expect(engine.decide(get, at: later(Int64(second))).leaf == "redirect")
       for turn in 1...10 {
-        let get = BlobRequest(.get, question, client: UInt64(second + turn * 100))
+        let get = BlobRequest(.get, query, client: UInt64(second + turn * 100))
         #expect(engine.decideAtOnce(get, at: later(Int64(second)))?.leaf == "redirect")
       }
     }
@@ -174,7 +174,7 @@ struct RememberingTests {
 
   @Test func `a HEAD always asks, and its proof serves the GET behind it`() {
     let engine = engine(DecisionCache.Lifetimes(proof: .seconds(30), presence: .seconds(300)))
-    let head = BlobRequest(.head, question)
+    let head = BlobRequest(.head, query)
     for turn in 1...3 {
       #expect(engine.decideAtOnce(head, at: start) == nil)
       #expect(!engine.isProven(head, at: start))
@@ -195,7 +195,7 @@ struct RememberingTests {
     var staleLifetimes = lifetimes
     staleLifetimes.staleProof = .seconds(600)
     let (fresh, stale) = (engine(lifetimes), engine(staleLifetimes))
-    let head = BlobRequest(.head, question)
+    let head = BlobRequest(.head, query)
     for engine in [fresh, stale] { _ = engine.decide(head, at: start) }
     servers.state.withLock { $0.answer = .failure(.status(503)) }
     #expect(fresh.decide(head, at: later(1)).leaf == "pass upstream-status")
@@ -271,15 +271,15 @@ struct RememberingTests {
     for _ in 0..<20 { #expect(engine.decide(get, at: now).leaf == "pass s3") }
     let state = servers.state.withLock { $0 }
     #expect(state.finds == 1)
-    #expect(engine.decide(BlobRequest(.head, question), at: now).leaf == "answer 10")
+    #expect(engine.decide(BlobRequest(.head, query), at: now).leaf == "answer 10")
   }
 
   @Test func `a bucket that does not speak of some blobs is not dead for the others`() throws {
     let engine = engine(DecisionCache.Lifetimes(proof: .seconds(30), presence: .seconds(60)))
     let digest = try #require(Digest("sha256:" + String(repeating: "1", count: 64)))
-    let path = BlobPath(name: question.path.name, digest: digest)
+    let path = BlobPath(name: query.path.name, digest: digest)
     let cold = BlobRequest(
-      .get, Question(location: question.location, fingerprint: question.fingerprint, path: path))
+      .get, AccessQuery(location: query.location, fingerprint: query.fingerprint, path: path))
     servers.state.withLock { $0.denied = [cold.path.digest] }
     let now = Moment.now()
     for _ in 0..<50 { #expect(engine.decide(cold, at: now).leaf == "pass s3-denied") }
@@ -396,13 +396,13 @@ struct DecisionTests {
     let engine = OffloadEngine(
       upstream: FakeUpstream(answer: proof),
       store: FakeStore(
-        sizes: c.stored.map { [question.path.digest: $0] } ?? [:], defect: c.defect,
+        sizes: c.stored.map { [query.path.digest: $0] } ?? [:], defect: c.defect,
         failure: c.storeFailure, isDenial: c.isDenial, presignFailure: c.presignFailure,
         isProven: c.isStoredProven, isTarget: c.isTarget),
       policy: .init(delivery: c.delivery, minimumBlobSize: c.minimum))
-    if let size = c.learnt { engine.learn(size: size, of: question.path.digest) }
+    if let size = c.learnt { engine.learn(size: size, of: query.path.digest) }
     let request = BlobRequest(
-      c.method, question, range: c.range, isConditional: c.isConditional, ifRange: c.ifRange)
+      c.method, query, range: c.range, isConditional: c.isConditional, ifRange: c.ifRange)
     #expect(engine.decide(request, at: start).leaf == c.leaf)
   }
 

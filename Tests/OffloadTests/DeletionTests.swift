@@ -17,11 +17,11 @@ struct DeletionTests {
       steady: DecisionCacheTests.start.steady + milliseconds)
   }
 
-  private func question(
+  private func query(
     _ location: LocationID = here, fingerprint: UInt8 = 1, name: String = "team/app",
     digest: Digest = .a
-  ) -> Question {
-    Question(
+  ) -> AccessQuery {
+    AccessQuery(
       location: location, fingerprint: .number(fingerprint),
       path: BlobPath(name: RepositoryName(name)!, digest: digest))
   }
@@ -32,8 +32,8 @@ struct DeletionTests {
         proof: .seconds(30), scope: scope, staleProof: stale, presence: .seconds(300)))
   }
 
-  private func keep(_ question: Question, in cache: DecisionCache, at now: Moment) {
-    cache.proofs.keep(BlobProof(size: 7), for: question, credentialEnd: nil, at: now)
+  private func keep(_ query: AccessQuery, in cache: DecisionCache, at now: Moment) {
+    cache.proofs.keep(BlobProof(size: 7), for: query, credentialEnd: nil, at: now)
   }
 
   private func delete(
@@ -47,31 +47,31 @@ struct DeletionTests {
     scope: ProofScope
   ) {
     let cache = cache(scope, stale: .seconds(3600))
-    let gone = [question(), question(fingerprint: 2), question(Self.sameRegistry)]
-    let others = [question(name: "other/app"), question(digest: .b), question(Self.otherRegistry)]
-    for question in gone + others { keep(question, in: cache, at: later(0)) }
-    delete(question().path, .answered(202), in: cache, at: later(10))
-    for question in gone {
-      #expect(cache.proofs.proof(for: question, at: later(10), isStaleGood: true) == nil)
-      #expect(!cache.proofs.isProven(question, at: later(10)))
+    let gone = [query(), query(fingerprint: 2), query(Self.sameRegistry)]
+    let others = [query(name: "other/app"), query(digest: .b), query(Self.otherRegistry)]
+    for query in gone + others { keep(query, in: cache, at: later(0)) }
+    delete(query().path, .answered(202), in: cache, at: later(10))
+    for query in gone {
+      #expect(cache.proofs.proof(for: query, at: later(10), isStaleGood: true) == nil)
+      #expect(!cache.proofs.isProven(query, at: later(10)))
     }
-    for question in others {
-      #expect(cache.proofs.proof(for: question, at: later(10)) != nil, "\(question.path)")
+    for query in others {
+      #expect(cache.proofs.proof(for: query, at: later(10)) != nil, "\(query.path)")
     }
   }
 
   @Test func `nothing about the path is remembered for a proof's life afterwards`() {
     let cache = cache()
-    delete(question().path, .answered(202), in: cache, at: later(10))
+    delete(query().path, .answered(202), in: cache, at: later(10))
     // The answer to a question from before, and to others.
     for asked in [0, 10, 11, 15_000, 30_010] as [Int64] {
-      keep(question(), in: cache, at: later(asked))
-      #expect(cache.proofs.proof(for: question(), at: later(30_010)) == nil, "asked at \(asked)")
-      #expect(cache.proofs.isDeletedLately(question(), at: later(asked)))
+      keep(query(), in: cache, at: later(asked))
+      #expect(cache.proofs.proof(for: query(), at: later(30_010)) == nil, "asked at \(asked)")
+      #expect(cache.proofs.isDeletedLately(query(), at: later(asked)))
     }
-    keep(question(), in: cache, at: later(30_011))
-    #expect(cache.proofs.proof(for: question(), at: later(30_011)) != nil)
-    #expect(!cache.proofs.isDeletedLately(question(), at: later(30_011)))
+    keep(query(), in: cache, at: later(30_011))
+    #expect(cache.proofs.proof(for: query(), at: later(30_011)) != nil)
+    #expect(!cache.proofs.isDeletedLately(query(), at: later(30_011)))
   }
 
   @Test func `a presence is looked up anew, and one found before the deletion is not kept`() {
@@ -80,7 +80,7 @@ struct DeletionTests {
     for location in [Self.here, Self.sameRegistry, Self.otherRegistry] {
       cache.keep(present, of: BlobKey(location: location, digest: .a), lookedAt: later(0))
     }
-    delete(question().path, .answered(202), in: cache, at: later(10))
+    delete(query().path, .answered(202), in: cache, at: later(10))
     #expect(cache.object(BlobKey(location: Self.here, digest: .a), at: later(10)) == nil)
     #expect(cache.object(BlobKey(location: Self.sameRegistry, digest: .a), at: later(10)) == nil)
     #expect(
@@ -98,19 +98,19 @@ struct DeletionTests {
   ])
   func `only what may have deleted forgets`(outcome: BlobDeletion.Outcome, isForgotten: Bool) {
     let cache = cache()
-    keep(question(), in: cache, at: later(0))
-    delete(question().path, outcome, in: cache, at: later(10))
-    #expect((cache.proofs.proof(for: question(), at: later(10)) == nil) == isForgotten)
+    keep(query(), in: cache, at: later(0))
+    delete(query().path, outcome, in: cache, at: later(10))
+    #expect((cache.proofs.proof(for: query(), at: later(10)) == nil) == isForgotten)
   }
 
   @Test func `a deletion of nobody knows what ends all proofs`() {
     let cache = cache()
-    for question in [question(), question(digest: .b)] {
-      keep(question, in: cache, at: later(0))
+    for query in [query(), query(digest: .b)] {
+      keep(query, in: cache, at: later(0))
     }
     BlobDeletion(.someBlob).end(.answered(202), in: [Self.here], cache, at: later(10))
-    for question in [question(), question(digest: .b)] {
-      #expect(cache.proofs.proof(for: question, at: later(10)) == nil)
+    for query in [query(), query(digest: .b)] {
+      #expect(cache.proofs.proof(for: query, at: later(10)) == nil)
     }
   }
 
@@ -126,13 +126,13 @@ struct DeletionTests {
     }
     for path in paths {
       keep(
-        Question(location: Self.here, fingerprint: .number(1), path: path), in: cache,
+        AccessQuery(location: Self.here, fingerprint: .number(1), path: path), in: cache,
         at: later(0))
     }
     for path in paths { delete(path, .answered(202), in: cache, at: later(10)) }
     for path in paths {
-      let question = Question(location: Self.here, fingerprint: .number(1), path: path)
-      #expect(cache.proofs.proof(for: question, at: later(10)) == nil)
+      let query = AccessQuery(location: Self.here, fingerprint: .number(1), path: path)
+      #expect(cache.proofs.proof(for: query, at: later(10)) == nil)
     }
   }
 }

@@ -19,7 +19,7 @@ package struct ClientFingerprint: Hashable, Sendable {
 }
 
 /// A question to upstream: may this client read this blob?
-package struct Question: Spread, Sendable {
+package struct AccessQuery: Spread, Sendable {
   package let location: LocationID
   package let fingerprint: ClientFingerprint
   package let path: BlobPath

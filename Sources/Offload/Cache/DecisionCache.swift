@@ -52,9 +52,9 @@ package final class DecisionCache: Sendable {
   }
 
   /// A blob's size in bytes, if it is remembered. For the metrics, never for a decision.
-  func knownSize(of question: Question, at now: Moment) -> Int64? {
-    if let size = proofs.knownSize(of: question, at: now) { return size }
-    guard case .present(let blob, _)? = objects.peek(question.blob, at: now.steady)?.presence
+  func knownSize(of query: AccessQuery, at now: Moment) -> Int64? {
+    if let size = proofs.knownSize(of: query, at: now) { return size }
+    guard case .present(let blob, _)? = objects.peek(query.blob, at: now.steady)?.presence
     else { return nil }
     return blob.size
   }
@@ -183,7 +183,7 @@ package final class DecisionCache: Sendable {
   }
 }
 
-extension Question {
+extension AccessQuery {
   package var blob: BlobKey { BlobKey(location: location, digest: path.digest) }
 }
 

@@ -86,9 +86,9 @@ final class Deliveries: Sendable {
 
   /// The first place of a delivery's row, and what is stored of it now.
   private func row(of request: BlobRequest, at now: Moment) -> (Int, UInt64) {
-    var hash = request.client ?? request.question.fingerprint.low
+    var hash = request.client ?? request.query.fingerprint.low
     hash = Self.mixed(hash ^ request.path.digest.lowBits)
-    hash = Self.mixed(hash ^ request.bytes ^ request.question.location.bits)
+    hash = Self.mixed(hash ^ request.bytes ^ request.query.location.bits)
     // Never 0: that is an empty place.
     let word = (hash | 1 << 32) & ~0xFFFF_FFFF | UInt64(UInt32(truncatingIfNeeded: now.steady))
     return ((Int(truncatingIfNeeded: hash) & rowMask) * Self.rowPlaces, word)

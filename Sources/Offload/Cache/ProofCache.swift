@@ -4,7 +4,7 @@ internal import Registry
 /// The remembered proofs. Bounded; refusals are not kept.
 final class ProofCache: Sendable {
   private let lifetimes: DecisionCache.Lifetimes
-  private let proofs: TTLCache<Question, RememberedProof>
+  private let proofs: TTLCache<AccessQuery, RememberedProof>
   /// For the scope `repository`: this client reads this repository…
   private let readers: TTLCache<Reader, RememberedProof.Life>
   /// …and this repository has this blob.
@@ -25,79 +25,79 @@ final class ProofCache: Sendable {
   }
 
   /// A blob's size in bytes, if a proof tells it. For the metrics, never for a decision.
-  func knownSize(of question: Question, at now: Moment) -> Int64? {
-    proofs.peek(question, at: now.steady)?.proof.size
-      ?? contents.peek(Content(question), at: now.steady)?.proof.size
+  func knownSize(of query: AccessQuery, at now: Moment) -> Int64? {
+    proofs.peek(query, at: now.steady)?.proof.size
+      ?? contents.peek(Content(query), at: now.steady)?.proof.size
   }
 
   /// A proof that still holds.
   ///
   /// - Parameter isStaleGood: whether an expired proof may serve, since upstream does not answer.
-  func proof(for question: Question, at now: Moment, isStaleGood: Bool = false) -> BlobProof? {
+  func proof(for query: AccessQuery, at now: Moment, isStaleGood: Bool = false) -> BlobProof? {
     guard lifetimes.proof > .zero else { return nil }
     let known: RememberedProof?
     switch lifetimes.scope {
-    case .blob: known = proofs.value(of: question, at: now.steady)
+    case .blob: known = proofs.value(of: query, at: now.steady)
     case .repository:
-      guard let life = readers.value(of: Reader(question), at: now.steady),
+      guard let life = readers.value(of: Reader(query), at: now.steady),
         life.holds(at: now, isStaleGood: isStaleGood)
       else { return nil }
-      known = contents.value(of: Content(question), at: now.steady)
+      known = contents.value(of: Content(query), at: now.steady)
     }
     guard let known, known.life.holds(at: now, isStaleGood: isStaleGood),
-      known.life.start > lastDeletion(of: question)
+      known.life.start > lastDeletion(of: query)
     else { return nil }
     return known.proof
   }
 
   /// Whether a proof is remembered. Not counted as a hit.
-  func isProven(_ question: Question, at now: Moment) -> Bool {
+  func isProven(_ query: AccessQuery, at now: Moment) -> Bool {
     guard lifetimes.proof > .zero else { return false }
     let known: RememberedProof?
     switch lifetimes.scope {
-    case .blob: known = proofs.peek(question, at: now.steady)
+    case .blob: known = proofs.peek(query, at: now.steady)
     case .repository:
-      guard isReader(question, at: now) else { return false }
-      known = contents.peek(Content(question), at: now.steady)
+      guard isReader(query, at: now) else { return false }
+      known = contents.peek(Content(query), at: now.steady)
     }
     return known?.life.holds(at: now, isStaleGood: false) ?? false
-      && known.map { $0.life.start > lastDeletion(of: question) } ?? false
+      && known.map { $0.life.start > lastDeletion(of: query) } ?? false
   }
 
   /// - Parameters:
   ///   - credentialEnd: when the credential ends, as it says itself; no proof outlives it.
   ///   - now: when upstream was asked.
   func keep(
-    _ proof: BlobProof, for question: Question, credentialEnd: UnixTime?, at now: Moment
+    _ proof: BlobProof, for query: AccessQuery, credentialEnd: UnixTime?, at now: Moment
   ) {
-    guard lifetimes.proof > .zero, !isDeletedLately(question, at: now) else { return }
+    guard lifetimes.proof > .zero, !isDeletedLately(query, at: now) else { return }
     let life = RememberedProof.Life(lifetimes, credentialEnd: credentialEnd, at: now)
     guard life.staleEnd > now.steady else { return }
     switch lifetimes.scope {
     case .blob:
       proofs.keep(
-        RememberedProof(proof: proof, life: life), of: question, until: life.staleEnd,
+        RememberedProof(proof: proof, life: life), of: query, until: life.staleEnd,
         at: now.steady)
     case .repository:
-      readers.keep(life, of: Reader(question), until: life.staleEnd, at: now.steady)
+      readers.keep(life, of: Reader(query), until: life.staleEnd, at: now.steady)
       // That the repository has the blob is true beyond this credential's end, but not beyond a proof's.
       let contentLife = RememberedProof.Life(lifetimes, credentialEnd: nil, at: now)
       contents.keep(
-        RememberedProof(proof: proof, life: contentLife), of: Content(question),
+        RememberedProof(proof: proof, life: contentLife), of: Content(query),
         until: contentLife.staleEnd, at: now.steady)
     }
   }
 
   /// Ends a proof, since upstream has refused.
-  func forget(_ question: Question, _ refusal: Unproven, at now: Moment) {
-    proofs.forget(question)
+  func forget(_ query: AccessQuery, _ refusal: Unproven, at now: Moment) {
+    proofs.forget(query)
     guard lifetimes.scope == .repository else { return }
     switch refusal {
     case .status(404), .otherDigest:
       // Registries answer 404 to strangers too. Only when a reader of the repository gets it, it says something about
       // the blob, and nothing about the reader.
-      if isReader(question, at: now) { contents.forget(Content(question)) }
-    default: readers.forget(Reader(question))
+      if isReader(query, at: now) { contents.forget(Content(query)) }
+    default: readers.forget(Reader(query))
     }
   }
 
@@ -108,17 +108,17 @@ final class ProofCache: Sendable {
   }
 
   /// Whether answers to questions from before a deletion may still arrive.
-  func isDeletedLately(_ question: Question, at now: Moment) -> Bool {
-    now.steady <= lastDeletion(of: question) + lifetimes.proof.milliseconds
+  func isDeletedLately(_ query: AccessQuery, at now: Moment) -> Bool {
+    now.steady <= lastDeletion(of: query) + lifetimes.proof.milliseconds
   }
 
-  private func lastDeletion(of question: Question) -> Int64 {
-    deletions.last(of: question.path, in: question.location.registry)
+  private func lastDeletion(of query: AccessQuery) -> Int64 {
+    deletions.last(of: query.path, in: query.location.registry)
   }
 
   /// Whether a proof of this repository, for whichever blob, is remembered of the client.
-  func isReader(_ question: Question, at now: Moment) -> Bool {
-    readers.peek(Reader(question), at: now.steady)?.holds(at: now, isStaleGood: false) ?? false
+  func isReader(_ query: AccessQuery, at now: Moment) -> Bool {
+    readers.peek(Reader(query), at: now.steady)?.holds(at: now, isStaleGood: false) ?? false
   }
 }
 
@@ -160,8 +160,8 @@ private struct Reader: Spread, Sendable {
 
   var spread: UInt64 { fingerprint.low }
 
-  init(_ question: Question) {
-    (location, fingerprint, name) = (question.location, question.fingerprint, question.path.name)
+  init(_ query: AccessQuery) {
+    (location, fingerprint, name) = (query.location, query.fingerprint, query.path.name)
   }
 }
 
@@ -171,5 +171,5 @@ private struct Content: Spread, Sendable {
 
   var spread: UInt64 { path.digest.spread }
 
-  init(_ question: Question) { (location, path) = (question.location, question.path) }
+  init(_ query: AccessQuery) { (location, path) = (query.location, query.path) }
 }

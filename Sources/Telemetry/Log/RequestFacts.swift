@@ -6,7 +6,7 @@ internal import Primitives
 package struct RequestFacts {
   package let request: any RecordedRequest
   package let blob: BlobRequest?
-  package var trace: Trace?
+  package var trace: LookupTrace?
   package var id: RequestID?
   /// Whether memory made the decision.
   package var isFromMemory = false
@@ -14,7 +14,7 @@ package struct RequestFacts {
   package init(
     request: any RecordedRequest,
     blob: BlobRequest?,
-    trace: Trace? = nil,
+    trace: LookupTrace? = nil,
     id: RequestID? = nil,
     isFromMemory: Bool = false
   ) {
@@ -51,7 +51,7 @@ private let parameters: [(String, StaticString)] = [
   ("range", "HTTP_RANGE"),
 ]
 
-extension Trace {
+extension LookupTrace {
   fileprivate var fields: Logger.Metadata {
     var fields: Logger.Metadata = [:]
     fields["proof"] = upstreamTime == nil ? "memory" : "upstream"

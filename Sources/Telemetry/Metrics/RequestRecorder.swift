@@ -46,7 +46,7 @@ package final class RequestRecorder: Sendable {
   }
 
   /// Records upstream's time, if upstream was asked.
-  package func asked(_ trace: Trace) {
+  package func asked(_ trace: LookupTrace) {
     guard let time = trace.upstreamTime else { return }
     metrics.upstreamTime.observe(nanoseconds: time.nanoseconds)
   }

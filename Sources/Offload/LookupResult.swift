@@ -1,7 +1,7 @@
 package import Registry
 
 /// What upstream and the bucket answered about a blob. Requests that ask for the same at the same time share it.
-package struct Finding: Sendable {
+package struct LookupResult: Sendable {
   package enum Answer: Sendable {
     case proven(BlobProof)
     case unproven(Unproven)
@@ -18,9 +18,9 @@ package struct Finding: Sendable {
 
   let answer: Answer
   var store = Store.unasked
-  package var trace: Trace
+  package var trace: LookupTrace
 
-  init(_ answer: Result<BlobProof, Unproven>, _ trace: Trace) {
+  init(_ answer: Result<BlobProof, Unproven>, _ trace: LookupTrace) {
     self.trace = trace
     switch answer {
     case .success(let proof):
@@ -34,7 +34,7 @@ package struct Finding: Sendable {
   package var isProven: Bool { if case .proven = answer { true } else { false } }
 
   /// Adds what a look into the bucket has found.
-  package func completed(by look: Look) -> Finding {
+  package func completed(by look: Look) -> LookupResult {
     var whole = self
     whole.store = look.store
     whole.trace.storeTime = look.time
@@ -44,7 +44,7 @@ package struct Finding: Sendable {
 
 /// What the bucket answered about a blob. Requests that need it at the same time share it.
 package struct Look: Sendable {
-  package let store: Finding.Store
+  package let store: LookupResult.Store
   /// How long it took.
   package let time: Duration
 
@@ -56,7 +56,7 @@ package struct Look: Sendable {
 }
 
 /// How the answers were found, for the log and the metrics, never for a decision.
-package struct Trace: Sendable {
+package struct LookupTrace: Sendable {
   /// The status of upstream's answer; `nil` when it was not asked, or did not answer.
   package var upstreamStatus: Int?
   /// How long upstream took; `nil` when it was not asked.
