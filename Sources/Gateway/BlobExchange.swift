@@ -17,7 +17,7 @@ struct BlobExchange: Sendable {
   /// Whether other requests may wait for the answer to this one's question.
   var isAskedForOthers = false
   /// The questions that it asks for other requests of its repository too.
-  var led: RepositoryFlights.Led = []
+  var led: RepositoryCoalescer.Led = []
   /// Whether it may not wait for another request's answer any more.
   var isAskedAlone = false
   /// Whether the decision was made once before, and the bucket had changed since.

@@ -14,11 +14,11 @@ package final class BlobHandler: RequestHandler {
   let locations: Locations
   let fingerprinter: Fingerprinter
   let pingAndToken: PingAndToken
-  private let queries = Flights<AccessQuery, BlobExchange>()
+  private let queries = RequestCoalescer<AccessQuery, BlobExchange>()
   /// Requests that wait until their location's settings are read.
-  private let newLocations = Flights<[UInt8], Request>()
-  private let looks = Flights<BlobKey, BlobExchange>()
-  private let repositories = RepositoryFlights()
+  private let newLocations = RequestCoalescer<[UInt8], Request>()
+  private let looks = RequestCoalescer<BlobKey, BlobExchange>()
+  private let repositories = RepositoryCoalescer()
   let tee: Tee
   private let severalRanges: SeveralRanges
   let notices: Notices
@@ -104,12 +104,14 @@ package final class BlobHandler: RequestHandler {
     let isTaken = looking.submit { [self] _ in
       let location = locations.make(of: params)
       loop.submit { [self] in
-        for waiting in [request] + newLocations.land(params) { handle(waiting, at: location, nil) }
+        for waiting in [request] + newLocations.complete(params) {
+          handle(waiting, at: location, nil)
+        }
       }
     }
     guard !isTaken else { return }
     // No other location's registry may answer in its place.
-    for waiting in [request] + newLocations.land(params) {
+    for waiting in [request] + newLocations.complete(params) {
       waiting.refuse(503, "too many requests at a time: BLOBLO_THREADS")
     }
   }
@@ -219,7 +221,7 @@ package final class BlobHandler: RequestHandler {
       exchange.isAskedForOthers = queries.begin(query)
     }
     let now = Moment.now()
-    if let lookup = engine.findAtHand(exchange.blob, at: now) { return land(exchange, lookup) }
+    if let lookup = engine.findAtHand(exchange.blob, at: now) { return share(exchange, lookup) }
     let client = ClientFields(exchange.request, in: exchange.location, id)
     let start = ContinuousClock.now
     let (request, isShared) = (exchange.request, exchange.isAskedForOthers)
@@ -231,20 +233,20 @@ package final class BlobHandler: RequestHandler {
         answer, of: exchange.blob, after: ContinuousClock.now - start,
         credentialEnd: client.credentialEnd, at: now)
       recorder.asked(lookup.trace)
-      land(exchange, lookup)
+      share(exchange, lookup)
     }
   }
 
   /// Goes on with all requests that waited for upstream's answer.
-  private func land(_ exchange: BlobExchange, _ lookup: LookupResult) {
-    let others = exchange.isAskedForOthers ? queries.land(exchange.blob.query) : []
+  private func share(_ exchange: BlobExchange, _ lookup: LookupResult) {
+    let others = exchange.isAskedForOthers ? queries.complete(exchange.blob.query) : []
     // All want the same blob, so one look serves them all.
     for var exchange in [exchange] + others {
       exchange.lookup = lookup
       if let looker = concludeOrJoin(exchange) { lookLater(looker) }
     }
     // These wait for what the answer says about the repository. A refusal says nothing to them.
-    for var waiting in repositories.land(exchange) {
+    for var waiting in repositories.complete(exchange) {
       waiting.isAskedAlone = !lookup.isProven
       if let decision = waiting.location.engine.decideAtOnce(waiting.blob, at: .now()) {
         carryOut(decision, waiting)
@@ -293,7 +295,7 @@ package final class BlobHandler: RequestHandler {
 
   private func lookers(_ exchange: BlobExchange) -> [BlobExchange] {
     let isShared = exchange.location.engine.areLooksShared
-    return [exchange] + (isShared ? looks.land(exchange.blob.query.blob) : [])
+    return [exchange] + (isShared ? looks.complete(exchange.blob.query.blob) : [])
   }
 
   private func conclude(_ exchange: BlobExchange, _ lookup: LookupResult, at now: Moment) {

@@ -6,7 +6,7 @@ internal import Registry
 /// A client's first question about a repository tells whether the client reads it, so its other requests there wait
 /// for the answer. The first question about a blob tells whether the repository has it, so clients that are known to
 /// read the repository wait for that answer.
-final class RepositoryFlights: Sendable {
+final class RepositoryCoalescer: Sendable {
   private struct Reader: Hashable, Sendable {
     let location: LocationID
     let fingerprint: ClientFingerprint
@@ -24,15 +24,15 @@ final class RepositoryFlights: Sendable {
     init(_ query: AccessQuery) { (location, path) = (query.location, query.path) }
   }
 
-  /// The questions that an exchange asks for others too, and must `land`.
+  /// The questions that an exchange asks for others too, and must `complete`.
   struct Led: OptionSet, Sendable {
     let rawValue: UInt8
     static let reader = Led(rawValue: 1)
     static let content = Led(rawValue: 2)
   }
 
-  private let readers = Flights<Reader, BlobExchange>()
-  private let contents = Flights<Content, BlobExchange>()
+  private let readers = RequestCoalescer<Reader, BlobExchange>()
+  private let contents = RequestCoalescer<Content, BlobExchange>()
 
   /// - Parameter isReader: whether the client is known to read the repository.
   /// - Returns: `nil` when the exchange waits for another answer; else the questions that it has to ask.
@@ -46,9 +46,9 @@ final class RepositoryFlights: Sendable {
   }
 
   /// - Returns: the exchanges that have waited for this one's answer.
-  func land(_ exchange: BlobExchange) -> [BlobExchange] {
+  func complete(_ exchange: BlobExchange) -> [BlobExchange] {
     let query = exchange.blob.query
-    return (exchange.led.contains(.reader) ? readers.land(Reader(query)) : [])
-      + (exchange.led.contains(.content) ? contents.land(Content(query)) : [])
+    return (exchange.led.contains(.reader) ? readers.complete(Reader(query)) : [])
+      + (exchange.led.contains(.content) ? contents.complete(Content(query)) : [])
   }
 }

@@ -1,12 +1,12 @@
 internal import Synchronization
 
 /// Joins requests that need the same answer: the first one asks, and the others wait for its answer without a thread.
-final class Flights<Key: Hashable & Sendable, Waiter: Sendable>: Sendable {
+final class RequestCoalescer<Key: Hashable & Sendable, Waiter: Sendable>: Sendable {
   private let waiting = Mutex<[Key: [Waiter]]>([:])
 
   /// Joins those who wait for the same answer.
   ///
-  /// - Returns: `false` for the first one, which has to ask and then to call `land`.
+  /// - Returns: `false` for the first one, which has to ask and then to call `complete`.
   func join(_ waiter: Waiter, _ key: Key) -> Bool {
     waiting.withLock { waiting in
       guard waiting[key] != nil else {
@@ -29,7 +29,7 @@ final class Flights<Key: Hashable & Sendable, Waiter: Sendable>: Sendable {
 
   /// Begins to ask, unless one is asking already. Never waits.
   ///
-  /// - Returns: whether the caller has to ask and then to call `land`.
+  /// - Returns: whether the caller has to ask and then to call `complete`.
   func begin(_ key: Key) -> Bool {
     waiting.withLock { waiting in
       guard waiting[key] == nil else { return false }
@@ -41,7 +41,7 @@ final class Flights<Key: Hashable & Sendable, Waiter: Sendable>: Sendable {
   /// Ends the asking.
   ///
   /// - Returns: those who have joined meanwhile.
-  func land(_ key: Key) -> [Waiter] {
+  func complete(_ key: Key) -> [Waiter] {
     waiting.withLock { $0.removeValue(forKey: key) ?? [] }
   }
 }
