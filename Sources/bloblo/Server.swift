@@ -45,19 +45,20 @@ struct Server {
           purges: services.purges, locations: services.locations, filler: services.tee.filler),
         pages,
       ])
-    let probe = Probe(
+    let checker = HealthChecker(
       health: health, location: services.locations.standard, credentials: credentials,
       filler: services.tee.filler, logger: log.logger, notices: services.notices)
     self.handler = handler
     locations = services.locations
     responder = Responder(listener, on: loop, handler: handler)
-    let rounds = Rounds("probe", every: Probe.interval, logger: log.logger) { _ in
-      probe.look()
+    let rounds = PeriodicService("probe", every: HealthChecker.interval, logger: log.logger) { _ in
+      checker.check()
       handler.tick()
       pages.tick()
     }
     background =
-      [rounds, services.offloading] + probe.looks(settings, services: services, logger: log.logger)
+      [rounds, services.offloading]
+      + checker.looks(settings, services: services, logger: log.logger)
       + [Sweeper(services.locations, olderThan: settings.sweepAge, log.logger)]
   }
 

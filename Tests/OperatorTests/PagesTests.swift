@@ -88,7 +88,7 @@ struct HealthTests {
   @Test func `not ready before all has been looked at, and while something is missing`() {
     let health = Health()
     #expect(health.reasonsNotReady.count == 3)
-    for need in Need.allCases { _ = health.learn(need, .good("")) }
+    for dependency in Dependency.allCases { _ = health.learn(dependency, .good("")) }
     #expect(health.reasonsNotReady.isEmpty)
     _ = health.learn(.upstream, .bad("down"))
     _ = health.learn(.spool, .bad("full"))

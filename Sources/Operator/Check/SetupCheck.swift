@@ -73,7 +73,7 @@ package struct SetupCheck {
 
     if settings.location.fill != .off {
       // The first sentence is the finding, the rest the advice.
-      let spool = Verdict.ofSpool(settings.fillLimits.spoolFolder)
+      let spool = HealthStatus.ofSpool(settings.fillLimits.spoolFolder)
       if spool.state == .good {
         report.ok("spool", spool.sentence)
       } else {

@@ -18,7 +18,7 @@ package struct RoadLooks: Sendable {
   /// Looks at all roads that are due.
   ///
   /// - Returns: how all roads are now.
-  package func look() -> Verdict {
+  package func look() -> HealthStatus {
     let all = locations.all
     var seen: Set<ObjectIdentifier> = []
     for location in all {
@@ -30,7 +30,7 @@ package struct RoadLooks: Sendable {
       var http = HTTPClient()
       for stop in unreadable { _ = locations.markUnreadable(stop, by: &http) }
     }
-    return verdict(all)
+    return status(all)
   }
 
   private func met(
@@ -43,7 +43,7 @@ package struct RoadLooks: Sendable {
     return location.meet(stops)
   }
 
-  private func verdict(_ all: [Location]) -> Verdict {
+  private func status(_ all: [Location]) -> HealthStatus {
     var states: [ClientRoad.State] = []
     for location in all {
       if let words = location.engine.frontTrouble(at: .now()) {

@@ -26,7 +26,7 @@ struct MetricsPage {
     times()
     fills()
     caches()
-    needs()
+    dependencies()
     notices()
     program()
     return text.text
@@ -124,14 +124,14 @@ struct MetricsPage {
     }
   }
 
-  private mutating func needs() {
+  private mutating func dependencies() {
     text.begin(
       "bloblo_dependency_up", .gauge,
       help: "Whether the last health check of a dependency succeeded.")
-    for need in Need.allCases {
+    for dependency in Dependency.allCases {
       text.sample(
-        "bloblo_dependency_up", ["dependency": need.word],
-        value: operation.health[need].isUsable ? 1 : 0)
+        "bloblo_dependency_up", ["dependency": dependency.word],
+        value: operation.health[dependency].isUsable ? 1 : 0)
     }
     text.metric(
       "bloblo_ready", .gauge, help: "Whether requests can be offloaded, as /bloblo/ready says.",

@@ -42,7 +42,7 @@ struct StatusPage {
       </header>
       <main id="main">
       \(offload)
-      \(needs)
+      \(dependencies)
       \(latencies)
       \(decisions)
       \(fills)
@@ -63,12 +63,12 @@ struct StatusPage {
   }
 
   private var headline: (title: String, sentence: String, isWell: Bool) {
-    let bad = Need.allCases.filter { operation.health[$0].state == .bad }
+    let bad = Dependency.allCases.filter { operation.health[$0].state == .bad }
     if !bad.isEmpty {
       let names = bad.map(\.name).joined(separator: ", ")
       return ("Failing: \(names)", "Failing: \(names).", false)
     }
-    if Need.allCases.contains(where: { operation.health[$0].state == .unknown }) {
+    if Dependency.allCases.contains(where: { operation.health[$0].state == .unknown }) {
       return ("Starting", "Starting: some checks have not run yet.", true)
     }
     return ("All is well", "All is well.", true)
@@ -76,7 +76,7 @@ struct StatusPage {
 
   /// The headline, and what is wrong in a sentence each.
   private var state: HTML {
-    let troubles: [HTML] = Need.allCases.filter { operation.health[$0].state == .bad }
+    let troubles: [HTML] = Dependency.allCases.filter { operation.health[$0].state == .bad }
       .map { "<p>\(operation.health[$0].sentence) \(since($0))</p>" }
     return """
       <div id="state" data-live role="status">\
@@ -119,8 +119,8 @@ struct StatusPage {
   }
 
   /// Since when a dependency is up or down.
-  func since(_ need: Need) -> HTML {
-    guard let time = operation.health.since(need) else { return "" }
+  func since(_ dependency: Dependency) -> HTML {
+    guard let time = operation.health.since(dependency) else { return "" }
     return "Since \(moment(time))."
   }
 

@@ -4,9 +4,9 @@ internal import Synchronization
 /// The last results of the health checks.
 package final class Health: Sendable {
   private struct State {
-    var verdicts = [Verdict](repeating: .unknown, count: Need.allCases.count)
+    var statuses = [HealthStatus](repeating: .unknown, count: Dependency.allCases.count)
     /// When each result last changed.
-    var since = [UnixTime?](repeating: nil, count: Need.allCases.count)
+    var since = [UnixTime?](repeating: nil, count: Dependency.allCases.count)
     var isStopping = false
   }
 
@@ -14,17 +14,23 @@ package final class Health: Sendable {
 
   package init() {}
 
-  package subscript(need: Need) -> Verdict { state.withLock { $0.verdicts[need.rawValue] } }
+  package subscript(dependency: Dependency) -> HealthStatus {
+    state.withLock { $0.statuses[dependency.rawValue] }
+  }
 
   /// Since when a dependency is up or down; `nil` before the first check.
-  package func since(_ need: Need) -> UnixTime? { state.withLock { $0.since[need.rawValue] } }
+  package func since(_ dependency: Dependency) -> UnixTime? {
+    state.withLock { $0.since[dependency.rawValue] }
+  }
 
   /// - Returns: the result before.
-  package func learn(_ need: Need, _ verdict: Verdict, at now: UnixTime = .now()) -> Verdict {
+  package func learn(_ dependency: Dependency, _ status: HealthStatus, at now: UnixTime = .now())
+    -> HealthStatus
+  {
     state.withLock { state in
-      let before = state.verdicts[need.rawValue]
-      state.verdicts[need.rawValue] = verdict
-      if before.state != verdict.state { state.since[need.rawValue] = now }
+      let before = state.statuses[dependency.rawValue]
+      state.statuses[dependency.rawValue] = status
+      if before.state != status.state { state.since[dependency.rawValue] = now }
       return before
     }
   }
@@ -34,11 +40,11 @@ package final class Health: Sendable {
 
   /// Why requests can't be offloaded now; empty when they can.
   package var reasonsNotReady: [String] {
-    let (verdicts, isStopping) = state.withLock { ($0.verdicts, $0.isStopping) }
+    let (statuses, isStopping) = state.withLock { ($0.statuses, $0.isStopping) }
     var reasons = isStopping ? ["listener: bloblo stops"] : []
-    for need in Need.allCases where need.isForReadiness {
-      let verdict = verdicts[need.rawValue]
-      if !verdict.isUsable { reasons.append("\(need.word): \(verdict.sentence)") }
+    for dependency in Dependency.allCases where dependency.isForReadiness {
+      let status = statuses[dependency.rawValue]
+      if !status.isUsable { reasons.append("\(dependency.word): \(status.sentence)") }
     }
     return reasons
   }

@@ -4,7 +4,7 @@ package import Settings
 internal import Telemetry
 package import Threading
 
-extension Probe {
+extension HealthChecker {
   /// Background looks that spare clients the wait: at objects, at roads, at S3 servers and at registries.
   package func looks(
     _ settings: ProcessSettings, services: GatewayServices, logger: Logger
@@ -15,13 +15,18 @@ extension Probe {
     let servers = ServerLooks(locations: locations)
     let roads = RoadLooks(locations)
     return [
-      Rounds("look-again", every: .milliseconds(50), logger: logger) { presences.look(&$0) },
-      Rounds("look-as-client", every: .milliseconds(250), logger: logger) { _ in
+      PeriodicService("look-again", every: .milliseconds(50), logger: logger) {
+        presences.look(&$0)
+      },
+      PeriodicService("look-as-client", every: .milliseconds(250), logger: logger) { _ in
         self.learn(.road, roads.look())
         self.learn(.writing, .ofWriting(locations.all))
       },
-      Rounds("look-s3", every: .milliseconds(250), logger: logger) { _ in servers.lookAtStores() },
-      Rounds("look-registry", every: .seconds(1), logger: logger) { _ in servers.lookAtUpstreams()
+      PeriodicService("look-s3", every: .milliseconds(250), logger: logger) { _ in
+        servers.lookAtStores()
+      },
+      PeriodicService("look-registry", every: .seconds(1), logger: logger) { _ in
+        servers.lookAtUpstreams()
       },
     ]
   }

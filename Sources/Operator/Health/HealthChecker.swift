@@ -11,7 +11,7 @@ package import Telemetry
 
 /// Checks every few seconds the dependencies of bloblo, on a thread of its own. Requests and pages read the last
 /// result and never wait for a check.
-package final class Probe: Sendable {
+package final class HealthChecker: Sendable {
   package static let interval = Duration.seconds(5)
   /// How long a server may take to answer a check.
   private static let patience = Duration.seconds(3)
@@ -36,10 +36,10 @@ package final class Probe: Sendable {
   }
 
   /// Checks each dependency once.
-  package func look() {
+  package func check() {
     // A new connection for each round: a kept one may work when new ones fail.
     var http = HTTPClient()
-    learn(.credential, credentialVerdict(at: .now()))
+    learn(.credential, credentialStatus(at: .now()))
     learn(
       .spool,
       location.settings.fill == .off
@@ -49,23 +49,23 @@ package final class Probe: Sendable {
   }
 
   /// Keeps a result; logs it when it differs from the last one.
-  package func learn(_ need: Need, _ verdict: Verdict) {
-    let before = health.learn(need, verdict)
-    guard before.state != verdict.state else { return }
-    switch (before.state, verdict.state) {
+  package func learn(_ dependency: Dependency, _ status: HealthStatus) {
+    let before = health.learn(dependency, status)
+    guard before.state != status.state else { return }
+    switch (before.state, status.state) {
     case (_, .bad):
       logger.error(
         "health check failed",
-        metadata: ["dependency": "\(need.word)", "advice": "\(verdict.sentence)"])
+        metadata: ["dependency": "\(dependency.word)", "advice": "\(status.sentence)"])
     case (.bad, .good):
-      logger.info("health check recovered", metadata: ["dependency": "\(need.word)"])
+      logger.info("health check recovered", metadata: ["dependency": "\(dependency.word)"])
     default: break
     }
   }
 
-  // MARK: the needs
+  // MARK: the dependencies
 
-  private func credentialVerdict(at now: UnixTime) -> Verdict {
+  private func credentialStatus(at now: UnixTime) -> HealthStatus {
     let time = credentials.clock.time(at: now)
     guard let held = credentials.store.current(at: time) else {
       let why = credentials.record.trouble ?? "the last one has ended, or none was obtained yet"
@@ -80,7 +80,7 @@ package final class Probe: Sendable {
 
   /// Asks for an object as requests do. Its absence is fine if the bucket exists; to HEAD both are a 404, so the
   /// bucket is asked for then.
-  private func bucket(_ http: inout HTTPClient) -> Verdict {
+  private func bucket(_ http: inout HTTPClient) -> HealthStatus {
     var client = location.store.bucket
     client.limits.head = min(client.limits.head, Self.patience)
     client.limits.connect = min(client.limits.connect, Self.patience)
@@ -107,7 +107,7 @@ package final class Probe: Sendable {
   /// Sends the ping by which the specification finds a registry.
   ///
   /// Source: OCI distribution-spec, end-1.
-  private func upstream(_ http: inout HTTPClient) -> Verdict {
+  private func upstream(_ http: inout HTTPClient) -> HealthStatus {
     let registry = location.settings.upstream
     var limits = registry.limits
     limits.head = min(limits.head, Self.patience)
@@ -132,7 +132,7 @@ package final class Probe: Sendable {
   }
 }
 
-extension Probe {
+extension HealthChecker {
   /// Raises a notice about a registry that answers without a credential: it seems to let everybody read.
   fileprivate func noteOpenness(_ head: HTTPResponseHead) {
     if head.status == 200, !head.isPage {

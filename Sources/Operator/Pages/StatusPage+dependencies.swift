@@ -4,20 +4,20 @@ internal import Telemetry
 
 /// The dependencies of bloblo, and their latencies.
 extension StatusPage {
-  var needs: HTML {
-    let items: [HTML] = Need.allCases.map { need in
-      let verdict = operation.health[need]
+  var dependencies: HTML {
+    let items: [HTML] = Dependency.allCases.map { dependency in
+      let status = operation.health[dependency]
       let (word, mark) =
-        switch verdict.state {
+        switch status.state {
         case .good: ("ok", "✓")
         case .bad: ("failing", "✗")
         case .unknown: ("unknown", "…")
         case .unwatched: ("not checked", "–")
         }
       return """
-        <li class="\(verdict.state == .good ? "good" : verdict.state == .bad ? "bad" : "unknown")" \
-        id="need-\(need.word)"><span class="mark" aria-hidden="true">\(mark)</span>\
-        <div><h3>\(need.name): \(word)</h3><p>\(verdict.sentence) \(verdict.state == .bad ? since(need) : "")</p></div></li>
+        <li class="\(status.state == .good ? "good" : status.state == .bad ? "bad" : "unknown")" \
+        id="need-\(dependency.word)"><span class="mark" aria-hidden="true">\(mark)</span>\
+        <div><h3>\(dependency.name): \(word)</h3><p>\(status.sentence) \(status.state == .bad ? since(dependency) : "")</p></div></li>
         """
     }
     return """

@@ -1,5 +1,5 @@
 /// The result of a health check, with a sentence that says what to do when it failed.
-package struct Verdict: Sendable, Equatable {
+package struct HealthStatus: Sendable, Equatable {
   package enum State: Sendable {
     case good, bad
     /// Not checked yet.
@@ -11,22 +11,22 @@ package struct Verdict: Sendable, Equatable {
   package let state: State
   package let sentence: String
 
-  package static func good(_ sentence: String) -> Verdict {
-    Verdict(state: .good, sentence: sentence)
+  package static func good(_ sentence: String) -> HealthStatus {
+    HealthStatus(state: .good, sentence: sentence)
   }
-  package static func bad(_ sentence: String) -> Verdict {
-    Verdict(state: .bad, sentence: sentence)
+  package static func bad(_ sentence: String) -> HealthStatus {
+    HealthStatus(state: .bad, sentence: sentence)
   }
-  package static func unwatched(_ sentence: String) -> Verdict {
-    Verdict(state: .unwatched, sentence: sentence)
+  package static func unwatched(_ sentence: String) -> HealthStatus {
+    HealthStatus(state: .unwatched, sentence: sentence)
   }
   /// Whether no check has failed.
   package var isUsable: Bool { state == .good || state == .unwatched }
-  package static let unknown = Verdict(state: .unknown, sentence: "Not checked yet.")
+  package static let unknown = HealthStatus(state: .unknown, sentence: "Not checked yet.")
 }
 
 /// The dependencies of bloblo, in the order in which a request needs them.
-package enum Need: Int, Sendable, CaseIterable {
+package enum Dependency: Int, Sendable, CaseIterable {
   case upstream, bucket, road, writing, credential, spool
 
   /// Its name on the page.

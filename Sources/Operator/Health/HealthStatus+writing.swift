@@ -4,9 +4,9 @@ internal import Settings
 internal import Store
 package import Telemetry
 
-extension Verdict {
+extension HealthStatus {
   /// What S3 answered to the last fills of all locations. Nothing is written to find out.
-  package static func ofWriting(_ locations: [Location]) -> Verdict {
+  package static func ofWriting(_ locations: [Location]) -> HealthStatus {
     for location in locations where location.settings.fill != .off {
       let bucket = location.store.bucket
       guard let refusal = bucket.site.writeRefusal else { continue }

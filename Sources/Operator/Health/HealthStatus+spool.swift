@@ -3,9 +3,9 @@ internal import Primitives
 internal import System
 package import Telemetry
 
-extension Verdict {
+extension HealthStatus {
   /// Whether the spool folder exists, is writable and has free space.
-  package static func ofSpool(_ folder: String) -> Verdict {
+  package static func ofSpool(_ folder: String) -> HealthStatus {
     guard isWritableFolder(folder) else {
       return .bad(
         "bloblo can't write to the folder \(folder): \(systemWords(for: errno)). Cold blobs pass and are not filled. Create it, or set BLOBLO_SPOOL_DIR."

@@ -3,7 +3,7 @@ package import Logging
 internal import Threading
 
 /// A background service that calls a function every few moments until it is stopped.
-package final class Rounds: BackgroundService {
+package final class PeriodicService: BackgroundService {
   private let name: StaticString
   private let pause: Duration
   private let logger: Logger
