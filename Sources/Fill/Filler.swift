@@ -64,10 +64,10 @@ package final class Filler: Sendable {
     ) { HTTPClient() }
     // No client waits for these threads, but clients may wait for the processors that they use.
     hashers = ThreadPool(name: "hash", threadLimit: limits.fills, queueLimit: .max) {
-      Thread.giveWay()
+      Thread.lowerPriority()
     }
     uploaders = ThreadPool(name: "upload", threadLimit: limits.uploadThreads, queueLimit: .max) {
-      Thread.giveWay()
+      Thread.lowerPriority()
       return HTTPClient()
     }
   }

@@ -27,10 +27,10 @@ package struct Thread: Sendable {
     return Thread(handle: handle)
   }
 
-  /// Has the calling thread take less of a processor that others want too: a tenth of what they get.
+  /// Sets nice 10 on the calling thread: about a tenth of another thread's share of a busy processor.
   ///
   /// Source: setpriority(2), "C library/kernel differences": on Linux it is the thread's own.
-  package static func giveWay() {
+  package static func lowerPriority() {
     setpriority(.init(PRIO_PROCESS.rawValue), 0, 10)
   }
 

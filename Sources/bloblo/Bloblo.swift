@@ -11,7 +11,7 @@ enum Program {
     // Before the first line is written: a log reader that has closed its end must not end the process.
     signal(SIGPIPE, SIG_IGN)
     // Before all else: in CGI the start takes most of a request's time, and the arguments come from the client.
-    if CGIProcess.isThisOne { leave(serveCGI()) }
+    if CGIProcess.isThisOne { exitNow(serveCGI()) }
     let arguments = processArguments().dropFirst()
     if let unknown = UnknownCommand(arguments.first) ?? UnknownCommand(optionIn: arguments) {
       complain([unknown.sentence])
@@ -20,9 +20,9 @@ enum Program {
     do {
       var command = try Bloblo.parseAsRoot(Array(arguments))
       try command.run()
-      leave(EX_OK)
+      exitNow(EX_OK)
     } catch let code as ExitCode {
-      leave(code.rawValue)
+      exitNow(code.rawValue)
     } catch {
       // Help, or an error in the arguments: no other thread runs yet.
       Bloblo.exit(withError: error)

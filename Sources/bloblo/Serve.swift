@@ -63,7 +63,7 @@ struct Serve: ParsableCommand {
       signals, manager: manager, responder: server.responder, log: log, reload: reload)
     signals.watchForSecond { signal in
       logger.warning("stopped at once", metadata: ["signal": "\(signal)"])
-      leave(EX_OK)
+      exitNow(EX_OK)
     }
     manager?.tell("STOPPING=1")
     logger.info("stopping", metadata: ["signal": "\(signal)"])

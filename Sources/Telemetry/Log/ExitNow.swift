@@ -6,7 +6,7 @@ internal import Glibc
 /// may still use them: the process could end by a signal after all went well.
 ///
 /// Source: OPENSSL_cleanup(3)
-package func leave(_ status: Int32) -> Never {
+package func exitNow(_ status: Int32) -> Never {
   LogSink.standardError.flush(within: .seconds(1))
   // Standard output may still be in the buffer.
   fflush(nil)
