@@ -40,7 +40,7 @@ extension S3Error {
       refusal.status >= 500 && refusal.status != 501 || refusal.status == 429
         || refusal.status == 408 || refusal.code.map(passingCodes.contains) ?? false
         // Another one is being fetched by then.
-        || refusal.isOfCredential
+        || refusal.isCredentialError
     default: false
     }
   }

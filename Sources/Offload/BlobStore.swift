@@ -34,15 +34,15 @@ package struct BlobStoreError: Error, Sendable, CustomStringConvertible {
   package let description: String
   /// The store answered 403: it does not say whether it has the blob. S3 does that for absent objects when the key
   /// may not list the bucket.
-  package let isDenial: Bool
+  package let isAccessDenied: Bool
   /// What the error says about the store as a server, for the breaker.
   package let outcome: Breaker<Digest>.Outcome
 
   package init(
-    _ description: String, isDenial: Bool = false, outcome: Breaker<Digest>.Outcome = .answer
+    _ description: String, isAccessDenied: Bool = false, outcome: Breaker<Digest>.Outcome = .answer
   ) {
     self.description = description
-    self.isDenial = isDenial
+    self.isAccessDenied = isAccessDenied
     self.outcome = outcome
   }
 }

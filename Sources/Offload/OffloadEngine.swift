@@ -386,8 +386,8 @@ package struct OffloadEngine: Sendable {
     } catch {
       watches.store.record(error.outcome, of: key.digest, at: Moment.now().steady)
       // S3 denies also what is merely absent; of what was there it denies the reading.
-      if error.isDenial, known.isPresent { cache.forgetPresence(of: key) }
-      return error.isDenial && !known.isPresent
+      if error.isAccessDenied, known.isPresent { cache.forgetPresence(of: key) }
+      return error.isAccessDenied && !known.isPresent
         ? .denied(error.description) : .failed(error.description)
     }
   }

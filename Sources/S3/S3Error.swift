@@ -22,7 +22,7 @@ package enum S3Error: Error, Hashable, Sendable, CustomStringConvertible {
   /// No whole response came.
   case transport(Operation, TransportFailure)
   /// S3 said no.
-  case refused(Operation, S3Refusal)
+  case refused(Operation, S3ErrorResponse)
   /// S3 said yes, but not what it should say then.
   case unexpectedAnswer(Operation, reason: String)
 
@@ -47,9 +47,9 @@ package enum S3Error: Error, Hashable, Sendable, CustomStringConvertible {
     }
   }
 
-  /// See `S3Refusal.isDenial`.
-  package var isDenial: Bool {
-    if case .refused(_, let refusal) = self { refusal.isDenial } else { false }
+  /// See `S3ErrorResponse.isAccessDenied`.
+  package var isAccessDenied: Bool {
+    if case .refused(_, let refusal) = self { refusal.isAccessDenied } else { false }
   }
 
   package var description: String {

@@ -61,7 +61,7 @@ package struct S3BlobStore: BlobStore {
       return StoredBlob(head, digest)
     } catch {
       throw BlobStoreError(
-        error.description, isDenial: error.isDenial, outcome: error.outcome)
+        error.description, isAccessDenied: error.isAccessDenied, outcome: error.outcome)
     }
   }
 

@@ -112,7 +112,7 @@ enum HashedBytes {
     (409, "ConditionalRequestConflict"), (409, "OperationAborted"),
   ])
   func `what may pass is tried again`(_ status: Int, _ code: String?) {
-    let error = S3Error.refused(.putObject, S3Refusal(status: status, code: code))
+    let error = S3Error.refused(.putObject, S3ErrorResponse(status: status, code: code))
     #expect(error.isWorthAnotherTry)
   }
 
@@ -121,7 +121,7 @@ enum HashedBytes {
     (501, "NotImplemented"), (409, "BucketAlreadyExists"),
   ])
   func `what will not pass is not`(_ status: Int, _ code: String?) {
-    let error = S3Error.refused(.putObject, S3Refusal(status: status, code: code))
+    let error = S3Error.refused(.putObject, S3ErrorResponse(status: status, code: code))
     #expect(!error.isWorthAnotherTry)
   }
 

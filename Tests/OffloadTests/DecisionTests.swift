@@ -37,7 +37,7 @@ private struct FakeStore: BlobStore {
   let sizes: [Digest: Int64]
   var defect: StoredBlob.Defect?
   var failure: String?
-  var isDenial = false
+  var isAccessDenied = false
   var presignFailure: String?
   var isProven = false
   var isTarget = false
@@ -47,7 +47,7 @@ private struct FakeStore: BlobStore {
   func find(_ digest: Digest, by http: inout HTTPClient, now: UnixTime) throws(BlobStoreError)
     -> StoredBlob?
   {
-    if let failure { throw BlobStoreError(failure, isDenial: isDenial) }
+    if let failure { throw BlobStoreError(failure, isAccessDenied: isAccessDenied) }
     return sizes[digest].map { StoredBlob(size: $0, defect: defect, isProven: isProven) }
   }
   func clockCorrection(at now: Moment) -> Int64 { 0 }
@@ -107,7 +107,7 @@ final class Counting: ProofSource, BlobStore {
       return ($0.isStoreDown, $0.denied.contains(digest), $0.stored)
     }
     if isDown { throw BlobStoreError("down", outcome: .noAnswer) }
-    if isDenied { throw BlobStoreError("denied", isDenial: true) }
+    if isDenied { throw BlobStoreError("denied", isAccessDenied: true) }
     return stored
   }
 
@@ -328,7 +328,7 @@ struct DecisionTests {
     var learnt: Int64?
     var defect: StoredBlob.Defect?
     var storeFailure: String?
-    var isDenial = false
+    var isAccessDenied = false
     var presignFailure: String?
     var ifRange: [UInt8]?
     var testDescription: String { leaf }
@@ -358,7 +358,7 @@ struct DecisionTests {
     Case(leaf: "pass small-blob", minimum: 11, stored: 10),
     Case(leaf: "redirect", minimum: 10, stored: 10),
     Case(leaf: "pass s3", storeFailure: "down"),
-    Case(leaf: "pass s3-denied", storeFailure: "status 403 AccessDenied", isDenial: true),
+    Case(leaf: "pass s3-denied", storeFailure: "status 403 AccessDenied", isAccessDenied: true),
     Case(leaf: "pass s3", stored: 10, presignFailure: "no credential"),
     Case(leaf: "redirect", stored: 10),
     Case(leaf: "redirect", range: .single, stored: 10),
@@ -397,7 +397,7 @@ struct DecisionTests {
       upstream: FakeUpstream(answer: proof),
       store: FakeStore(
         sizes: c.stored.map { [query.path.digest: $0] } ?? [:], defect: c.defect,
-        failure: c.storeFailure, isDenial: c.isDenial, presignFailure: c.presignFailure,
+        failure: c.storeFailure, isAccessDenied: c.isAccessDenied, presignFailure: c.presignFailure,
         isProven: c.isStoredProven, isTarget: c.isTarget),
       policy: .init(delivery: c.delivery, minimumBlobSize: c.minimum))
     if let size = c.learnt { engine.learn(size: size, of: query.path.digest) }

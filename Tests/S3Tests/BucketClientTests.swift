@@ -57,7 +57,7 @@ struct BucketClientTests {
     #expect(try client.head(key, over: &absent, now: Self.now) == nil)
     for status in [204, 206, 301, 304, 307, 400, 401, 403, 405, 412, 429, 500, 503] {
       var http = ScriptedClient(status)
-      #expect(throws: S3Error.refused(.headObject, S3Refusal(status: status))) {
+      #expect(throws: S3Error.refused(.headObject, S3ErrorResponse(status: status))) {
         try client.head(key, over: &http, now: Self.now)
       }
     }
@@ -142,7 +142,7 @@ struct BucketClientTests {
         == .alreadyThere)
     #expect(http.sent.contains("If-None-Match: *"))
     // A 412 that was not asked for is a failure.
-    #expect(throws: S3Error.refused(.putObject, S3Refusal(status: 412))) {
+    #expect(throws: S3Error.refused(.putObject, S3ErrorResponse(status: 412))) {
       try client.put(key, .none, sha256: digest, over: &http, now: Self.now)
     }
   }
@@ -179,7 +179,7 @@ struct BucketClientTests {
     }
     for (status, code) in [(404, "NoSuchBucket"), (403, "AccessDenied")] {
       var http = ScriptedClient(status, body: "<Error><Code>\(code)</Code></Error>")
-      #expect(throws: S3Error.refused(.deleteObject, S3Refusal(status: status, code: code))) {
+      #expect(throws: S3Error.refused(.deleteObject, S3ErrorResponse(status: status, code: code))) {
         try client.delete(key, over: &http, now: Self.now)
       }
     }
@@ -263,7 +263,7 @@ struct BucketClientTests {
     #expect(
       throws: S3Error.refused(
         .completeMultipartUpload,
-        S3Refusal(status: 200, code: "AccessDenied", message: "Access Denied"))
+        S3ErrorResponse(status: 200, code: "AccessDenied", message: "Access Denied"))
     ) { try complete(&http) }
   }
 

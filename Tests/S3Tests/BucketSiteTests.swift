@@ -89,7 +89,7 @@ struct BucketSiteTests {
     ("RequestTimeTooSkewed", false),
   ])
   func `why a HEAD was refused is asked for by a byte, once for many`(
-    code: String, isDenial: Bool
+    code: String, isAccessDenied: Bool
   ) throws {
     let client = try client()
     var http = ScriptedClient(403, body: "<Error><Code>\(code)</Code></Error>")
@@ -98,8 +98,8 @@ struct BucketSiteTests {
         // A body to a HEAD is the test's way to have one for the GET.
         try client.head(ObjectKey("k"), over: &http, now: Self.now)
       }
-      #expect(error == .refused(.headObject, S3Refusal(status: 403, code: code)))
-      #expect(error?.isDenial == isDenial)
+      #expect(error == .refused(.headObject, S3ErrorResponse(status: 403, code: code)))
+      #expect(error?.isAccessDenied == isAccessDenied)
     }
     #expect(http.requests.map(\.method) == [.head, .get, .head, .head])
     #expect(http.requests[1].fields.first(named: "range")?.text == "bytes=0-0")
@@ -113,8 +113,8 @@ struct BucketSiteTests {
     let error = #expect(throws: S3Error.self) {
       try client.head(ObjectKey("k"), over: &http, now: Self.now)
     }
-    #expect(error == .refused(.headObject, S3Refusal(status: 403)))
-    #expect(error?.isDenial == false)
+    #expect(error == .refused(.headObject, S3ErrorResponse(status: 403)))
+    #expect(error?.isAccessDenied == false)
   }
 
   @Test(arguments: [

@@ -177,7 +177,7 @@ struct DifferentServersTests {
     var http = ScriptedClient(400, body: "<Error><Code>InvalidArgument</Code></Error>")
     for _ in 0..<10 {
       #expect(
-        throws: S3Error.refused(.putObject, S3Refusal(status: 400, code: "InvalidArgument"))
+        throws: S3Error.refused(.putObject, S3ErrorResponse(status: 400, code: "InvalidArgument"))
       ) {
         try client.put(key, .none, sha256: digest, onlyIfAbsent: true, over: &http, now: Self.now)
       }
@@ -227,7 +227,7 @@ struct DifferentServersTests {
   ])
   func `another is not`(_ target: String) {
     var http = ScriptedClient(307, [HTTPField("Location", target)])
-    #expect(throws: S3Error.refused(.putObject, S3Refusal(status: 307))) {
+    #expect(throws: S3Error.refused(.putObject, S3ErrorResponse(status: 307))) {
       try client.put(key, .none, sha256: digest, over: &http, now: Self.now)
     }
     #expect(http.requests.count == 1)
@@ -235,7 +235,7 @@ struct DifferentServersTests {
 
   @Test func `a 307 that leads to a 307 ends there`() {
     var http = ScriptedClient(307, [HTTPField("Location", "https://s3.example.com/bucket/k")])
-    #expect(throws: S3Error.refused(.putObject, S3Refusal(status: 307))) {
+    #expect(throws: S3Error.refused(.putObject, S3ErrorResponse(status: 307))) {
       try client.put(key, .none, sha256: digest, over: &http, now: Self.now)
     }
     #expect(http.requests.count == 2)

@@ -86,7 +86,7 @@ import Testing
     ] {
       let stranger = BucketClient(
         client.bucket, credential: credential)
-      #expect(throws: S3Error.refused(.headObject, S3Refusal(status: 403, code: code))) {
+      #expect(throws: S3Error.refused(.headObject, S3ErrorResponse(status: 403, code: code))) {
         try stranger.head(key, over: &http, now: .now())
       }
       #expect(throws: S3Error.self) {

@@ -80,7 +80,7 @@ extension ClientRoad.Outcome {
   ///   - body: of an error.
   ///   - size: the object's; `nil` for one that is not there.
   init(_ head: HTTPResponseHead, _ body: [UInt8], size: Int64?) {
-    let refusal = S3Refusal(status: head.status, body: body)
+    let refusal = S3ErrorResponse(status: head.status, body: body)
     switch head.status {
     case 200, 206: self = Self.isWhole(head, size) ? .good : .objectGone
     case 416: self = size == 0 ? .good : .objectGone
@@ -105,10 +105,10 @@ extension ClientRoad.Outcome {
   }
 }
 
-extension S3Refusal {
+extension S3ErrorResponse {
   /// Whether the error concerns the credential or the clock, and so every URL.
   fileprivate var isOfSignature: Bool {
-    isOfCredential
+    isCredentialError
       || ["SignatureDoesNotMatch", "RequestTimeTooSkewed", "AuthorizationQueryParametersError"]
         .contains(code)
   }

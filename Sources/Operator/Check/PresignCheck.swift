@@ -63,7 +63,7 @@ struct PresignCheck {
       } else {
         report.fail(
           "presign.get",
-          "\(name): \(S3Refusal(status: response.head.status, body: response.body)), want 200 and the probe",
+          "\(name): \(S3ErrorResponse(status: response.head.status, body: response.body)), want 200 and the probe",
           advice:
             "BLOBLO_S3_PUBLIC_ENDPOINT_URL must be the host that clients use, and reach the same bucket; a proxy "
             + "before it must keep Host, path and query as they are")

@@ -14,7 +14,7 @@ extension S3Error {
       "The secret key is not the access key's: set AWS_SECRET_ACCESS_KEY, or correct the source. White space at its end counts."
     case .refused(_, let refusal) where refusal.code == "InvalidAccessKeyId":
       "S3 does not know the access key: set AWS_ACCESS_KEY_ID, or correct the source."
-    case .refused(_, let refusal) where refusal.isOfCredential:
+    case .refused(_, let refusal) where refusal.isCredentialError:
       "The session token has ended, or is not this key's: correct the source of the credential."
     case .refused(_, let refusal) where refusal.code == "RequestTimeTooSkewed":
       "This host's clock is wrong: run chrony or systemd-timesyncd."
@@ -49,11 +49,12 @@ extension S3Error {
   /// Whether a policy may be the cause of a refusal, and not a wrong key or clock.
   var isOfPolicy: Bool {
     guard case .refused(_, let refusal) = self, refusal.status == 403 else { return false }
-    return !refusal.isOfCredential && !refusal.isOf("SignatureDoesNotMatch", "RequestTimeTooSkewed")
+    return !refusal.isCredentialError
+      && !refusal.isOf("SignatureDoesNotMatch", "RequestTimeTooSkewed")
   }
 }
 
-extension S3Refusal {
+extension S3ErrorResponse {
   fileprivate func isOf(_ codes: String...) -> Bool { code.map { codes.contains($0) } ?? false }
 
   /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList>

@@ -7,14 +7,16 @@ extension BucketClient {
   func document(
     _ operation: S3Error.Operation, name: String, in response: HTTPResponse
   ) throws(S3Error) -> XMLElement {
-    guard response.head.status == 200 else { throw .refused(operation, S3Refusal(response)) }
+    guard response.head.status == 200 else { throw .refused(operation, S3ErrorResponse(response)) }
     let document: XMLElement
     do {
-      document = try XMLElement(parsing: S3Refusal.withoutPadding(response.body))
+      document = try XMLElement(parsing: S3ErrorResponse.withoutPadding(response.body))
     } catch {
       throw .unexpectedAnswer(operation, reason: "status 200 with \(error)")
     }
-    if S3Refusal.error(in: document) != nil { throw .refused(operation, S3Refusal(response)) }
+    if S3ErrorResponse.error(in: document) != nil {
+      throw .refused(operation, S3ErrorResponse(response))
+    }
     guard document.name == name else {
       throw .unexpectedAnswer(operation, reason: "want <\(name)>, got <\(document.name)>")
     }

@@ -14,7 +14,7 @@ extension BucketClient {
     let response = try send(
       .getBucketLifecycle, method: .get, key: nil, query: [("lifecycle", "")], over: &client,
       now: now)
-    let refusal = S3Refusal(response)
+    let refusal = S3ErrorResponse(response)
     if response.head.status == 404, refusal.code == "NoSuchLifecycleConfiguration" { return nil }
     let document = try document(.getBucketLifecycle, name: "LifecycleConfiguration", in: response)
     return Self.incompleteUploadLife(in: document, of: prefix)

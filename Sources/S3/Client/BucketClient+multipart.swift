@@ -68,7 +68,9 @@ extension BucketClient {
           payloadHash: isUnsigned ? .unsigned : .sha256(try sha256()), over: &client, now: now),
         isUnsigned: isUnsigned)
     }.response(.uploadPart)
-    guard response.head.status == 200 else { throw .refused(.uploadPart, S3Refusal(response)) }
+    guard response.head.status == 200 else {
+      throw .refused(.uploadPart, S3ErrorResponse(response))
+    }
     guard let eTag = response.head.eTag, !eTag.isEmpty else {
       throw .unexpectedAnswer(
         .uploadPart,
@@ -121,7 +123,7 @@ extension BucketClient {
       .abortMultipartUpload, method: .delete, key: upload.key,
       query: [("uploadId", upload.id.text)],
       over: &client, now: now)
-    let refusal = S3Refusal(response)
+    let refusal = S3ErrorResponse(response)
     switch response.head.status {
     case 200, 204: return
     case 404 where refusal.code == "NoSuchUpload": return

@@ -15,7 +15,7 @@ extension BucketClient {
       .getObject, method: .get, key: key,
       fields: [HTTPField("Range", "bytes=\(range.lowerBound)-\(range.upperBound - 1)")],
       over: &client, now: now, bodyLimit: max(count, 64 << 10))
-    guard response.head.status == 206 else { throw .refused(.getObject, S3Refusal(response)) }
+    guard response.head.status == 206 else { throw .refused(.getObject, S3ErrorResponse(response)) }
     let place = response.head.fields.first(named: "content-range")?.text ?? ""
     guard place.hasPrefix("bytes \(range.lowerBound)-\(range.upperBound - 1)/"),
       response.body.count == count

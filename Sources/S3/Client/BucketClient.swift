@@ -59,7 +59,7 @@ package struct BucketClient: Sendable {
     case 200: return try objectHead(response)
     case 404: return nil
     case 403:
-      let (refusal, isReadable) = whyRefused(key, S3Refusal(response), over: &client, at: now)
+      let (refusal, isReadable) = whyRefused(key, S3ErrorResponse(response), over: &client, at: now)
       guard isReadable, asksForChecksum,
         let head = try headWithoutChecksum(key, over: &client, now)
       else { throw .refused(.headObject, refusal) }
@@ -67,9 +67,9 @@ package struct BucketClient: Sendable {
     case 400, 501:
       guard asksForChecksum, site.takeChecksumTrial(),
         let head = try headWithoutChecksum(key, over: &client, now)
-      else { throw .refused(.headObject, S3Refusal(response)) }
+      else { throw .refused(.headObject, S3ErrorResponse(response)) }
       return head
-    default: throw .refused(.headObject, S3Refusal(response))
+    default: throw .refused(.headObject, S3ErrorResponse(response))
     }
   }
 
@@ -95,8 +95,8 @@ package struct BucketClient: Sendable {
   ///
   /// - Returns: the refusal as it was, where nobody tells its code; and whether the byte was given.
   private func whyRefused<Client: HTTPSending & ~Copyable>(
-    _ key: ObjectKey, _ refusal: S3Refusal, over client: inout Client, at now: UnixTime
-  ) -> (S3Refusal, isReadable: Bool) {
+    _ key: ObjectKey, _ refusal: S3ErrorResponse, over client: inout Client, at now: UnixTime
+  ) -> (S3ErrorResponse, isReadable: Bool) {
     var answer = refusal
     var isReadable = false
     answer.code = site.codeOfRefusals {
@@ -107,7 +107,7 @@ package struct BucketClient: Sendable {
         bodyLimit: 64 << 10)
       guard let response else { return nil }
       isReadable = [200, 206].contains(response.head.status)
-      return response.head.status == 403 ? S3Refusal(response).code : nil
+      return response.head.status == 403 ? S3ErrorResponse(response).code : nil
     }
     return (answer, isReadable)
   }
@@ -119,7 +119,9 @@ package struct BucketClient: Sendable {
     over client: inout Client, now: UnixTime
   ) throws(S3Error) {
     let response = try send(.headBucket, method: .head, key: nil, over: &client, now: now)
-    guard response.head.status == 200 else { throw .refused(.headBucket, S3Refusal(response)) }
+    guard response.head.status == 200 else {
+      throw .refused(.headBucket, S3ErrorResponse(response))
+    }
   }
 
   /// Makes an object of a body that S3 takes whole: 5 GiB at most.
@@ -150,7 +152,7 @@ package struct BucketClient: Sendable {
     switch response.head.status {
     case 200: return .stored(response.head.eTag)
     case 412 where onlyIfAbsent: return .alreadyThere
-    default: throw .refused(.putObject, S3Refusal(response))
+    default: throw .refused(.putObject, S3ErrorResponse(response))
     }
   }
 
@@ -164,7 +166,7 @@ package struct BucketClient: Sendable {
     _ key: ObjectKey, over client: inout Client, now: UnixTime
   ) throws(S3Error) -> Bool {
     let response = try send(.deleteObject, method: .delete, key: key, over: &client, now: now)
-    let refusal = S3Refusal(response)
+    let refusal = S3ErrorResponse(response)
     switch response.head.status {
     case 200, 204: return response.head.fields.first(named: "x-amz-version-id") != nil
     case 404 where refusal.code == "NoSuchKey": return false
@@ -230,8 +232,8 @@ package struct BucketClient: Sendable {
     switch response.head.status {
     case 200: site.learn(writeRefusal: nil)
     case 403:
-      let refusal = S3Refusal(response)
-      if refusal.isDenial { site.learn(writeRefusal: refusal) }
+      let refusal = S3ErrorResponse(response)
+      if refusal.isAccessDenied { site.learn(writeRefusal: refusal) }
     default: break
     }
   }
@@ -246,10 +248,10 @@ package struct BucketClient: Sendable {
     }
     // HEAD is refused without a word.
     guard [301, 307, 400, 403].contains(head.status) else { return false }
-    let refusal = S3Refusal(response)
+    let refusal = S3ErrorResponse(response)
     if let region = refusal.bucketRegion, site.learn(region: region) { isNews = true }
     // An ended token is a 400.
-    if refusal.isOfCredential || (head.status == 400 && refusal.code == nil) {
+    if refusal.isCredentialError || (head.status == 400 && refusal.code == nil) {
       site.suspect(number)
     }
     return isNews

@@ -9,7 +9,7 @@ package final class BucketSite: Sendable {
     var requests: (number: Int, signer: Signer)?
     var presigning: (number: Int, signer: Signer)?
     var refusals: (code: String?, end: ContinuousClock.Instant)?
-    var writeRefusal: S3Refusal?
+    var writeRefusal: S3ErrorResponse?
     var asksForChecksums = true
     var checksumTrialEnd: ContinuousClock.Instant?
   }
@@ -96,9 +96,9 @@ package final class BucketSite: Sendable {
   }
 
   /// Why the last request that writes was refused, if it was for want of a right.
-  package var writeRefusal: S3Refusal? { state.withLock { $0.writeRefusal } }
+  package var writeRefusal: S3ErrorResponse? { state.withLock { $0.writeRefusal } }
 
-  func learn(writeRefusal: S3Refusal?) { state.withLock { $0.writeRefusal = writeRefusal } }
+  func learn(writeRefusal: S3ErrorResponse?) { state.withLock { $0.writeRefusal = writeRefusal } }
 
   /// Whether S3 is asked for an object's checksum.
   var asksForChecksums: Bool { state.withLock { $0.asksForChecksums } }

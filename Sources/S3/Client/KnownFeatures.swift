@@ -62,11 +62,11 @@ extension BucketClient {
 /// An answer to an upload, as far as what was sent with it is concerned.
 enum UploadAnswer {
   case taken(HTTPResponse)
-  case refused(S3Refusal)
+  case refused(S3ErrorResponse)
 
   /// - Parameter isUnsigned: whether the signature does not cover the body.
   init(_ response: HTTPResponse, isUnsigned: Bool = false) {
-    let refusal = S3Refusal(response)
+    let refusal = S3ErrorResponse(response)
     let isRefused = refusal.isOfUnknownField || isUnsigned && refusal.isOfUnsignedBody
     self = response.head.status >= 400 && isRefused ? .refused(refusal) : .taken(response)
   }

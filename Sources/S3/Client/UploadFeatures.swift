@@ -15,7 +15,7 @@ struct UploadFeatures: OptionSet, Hashable, Sendable {
   ///
   /// The condition goes first, unless the refusal names the checksum: servers that lack it are more. SHA-256
   /// is tried before no checksum.
-  func fewer(after refusal: S3Refusal) -> [UploadFeatures] {
+  func fewer(after refusal: S3ErrorResponse) -> [UploadFeatures] {
     let order: [UploadFeatures] =
       refusal.isOfChecksum
       ? [.unsigned, [.checksums, .unsigned], .conditions]
@@ -26,7 +26,7 @@ struct UploadFeatures: OptionSet, Hashable, Sendable {
   }
 }
 
-extension S3Refusal {
+extension S3ErrorResponse {
   /// Whether it may be for a field that the server does not know: 501, `InvalidArgument` from those that take
   /// any `x-amz-` name for an argument, or `InvalidRequest` for an algorithm.
   var isOfUnknownField: Bool {

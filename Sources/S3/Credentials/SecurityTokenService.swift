@@ -106,7 +106,7 @@ struct SecurityTokenService: Sendable {
     }
     guard response.head.status == 200 else {
       throw CredentialError(
-        .unavailable, source: source, reason: "STS \(action): \(S3Refusal(response))")
+        .unavailable, source: source, reason: "STS \(action): \(S3ErrorResponse(response))")
     }
     return try Self.credential(response.body, action: action, source: source)
   }

@@ -100,11 +100,11 @@ func readTokenResponse(_ bytes: [UInt8]) throws(BrokenPromise) {
 /// What S3 says in XML.
 func readXML(_ bytes: [UInt8]) throws(BrokenPromise) {
   let response = HTTPResponse(head: HTTPResponseHead(status: 400, fields: []), body: bytes)
-  _ = S3Refusal(response).description
+  _ = S3ErrorResponse(response).description
   let depth = 32
   guard let root = try? XMLElement(parsing: bytes, maximumDepth: depth) else { return }
   try hold(depthOf(root) <= depth, "the depth is bounded")
-  _ = S3Refusal.error(in: root)
+  _ = S3ErrorResponse.error(in: root)
   _ = try? MultipartUploadPage(root)
   _ = BucketClient.incompleteUploadLife(in: root, of: "")
 }

@@ -5,7 +5,7 @@ internal import XML
 /// An error response of S3.
 ///
 /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
-package struct S3Refusal: Hashable, Sendable, CustomStringConvertible {
+package struct S3ErrorResponse: Hashable, Sendable, CustomStringConvertible {
   /// Longest message kept, in characters: the sentence is the server's.
   private static let messageLimit = 300
 
@@ -32,13 +32,13 @@ package struct S3Refusal: Hashable, Sendable, CustomStringConvertible {
   /// What was signed with is not known, or no longer.
   ///
   /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList>
-  package var isOfCredential: Bool {
+  package var isCredentialError: Bool {
     ["ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId"].contains(code)
   }
 
-  /// S3 lives, knows who asks, and does not let him do this. So it also answers for an object that is not
+  /// S3 answers, knows the caller, and denies the operation. So it also answers for an object that is not
   /// there, to those who may not list the bucket.
-  package var isDenial: Bool { status == 403 && code == "AccessDenied" }
+  package var isAccessDenied: Bool { status == 403 && code == "AccessDenied" }
 
   package var description: String {
     var text = "status \(status)"
@@ -49,7 +49,7 @@ package struct S3Refusal: Hashable, Sendable, CustomStringConvertible {
   }
 }
 
-extension S3Refusal {
+extension S3ErrorResponse {
   /// - Parameter body: of a response that this room did not ask for, as a client's.
   package init(status: Int, body: [UInt8]) {
     self.init(HTTPResponse(head: HTTPResponseHead(status: status, fields: []), body: body))
