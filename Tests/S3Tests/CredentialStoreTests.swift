@@ -89,7 +89,7 @@ struct CredentialStoreTests {
     #expect(first.credential.accessKeyID == "old")
     try write("new")
     #expect(eventually { store.current(at: .now())?.credential.accessKeyID == "new" })
-    #expect(store.current(at: .now())?.number != first.number)
+    #expect(store.current(at: .now())?.generation != first.generation)
     // A file that is gone leaves what was there.
     try FileManager.default.removeItem(at: file)
     #expect(eventually { source.told.contains("failed") })
@@ -101,11 +101,11 @@ struct CredentialStoreTests {
     let store = source.store()
     defer { store.stop() }
     #expect(store.start().isFound)
-    let number = try #require(store.current(at: source.now)).number
+    let generation = try #require(store.current(at: source.now)).generation
     source.pass(seconds: 10)
-    for _ in 0..<100 { store.suspect(number) }
+    for _ in 0..<100 { store.invalidate(generation) }
     #expect(eventually { store.current(at: source.now)?.credential.accessKeyID == "b" })
-    store.suspect(number)
+    store.invalidate(generation)
     usleep(200_000)
     #expect(source.calls == 2)
   }

@@ -211,7 +211,7 @@ package struct BucketClient: Sendable {
     _ unsigned: Unsigned, to target: String? = nil, over client: inout Client, now: UnixTime
   ) throws(S3Error) -> (response: HTTPResponse, isWorthRepeating: Bool) {
     let time = site.clock.time(at: now)
-    guard let (number, signer) = site.signer(at: time) else { throw .noCredential }
+    guard let (generation, signer) = site.signer(at: time) else { throw .noCredential }
     var request = HTTPRequest(
       unsigned.method, target ?? url(of: unsigned.key, unsigned.query), fields: unsigned.fields,
       body: unsigned.body, limits: limits.bounding(unsigned.operation))
@@ -225,7 +225,7 @@ package struct BucketClient: Sendable {
     }
     let seconds = (ContinuousClock.now - start).components.seconds
     if unsigned.operation.isWrite { learn(fromWrite: response) }
-    return (response, learn(from: response, number, sent: now, seconds: seconds))
+    return (response, learn(from: response, generation, sent: now, seconds: seconds))
   }
 
   private func learn(fromWrite response: HTTPResponse) {
@@ -239,7 +239,7 @@ package struct BucketClient: Sendable {
   }
 
   private func learn(
-    from response: HTTPResponse, _ number: Int, sent: UnixTime, seconds: Int64
+    from response: HTTPResponse, _ generation: Int, sent: UnixTime, seconds: Int64
   ) -> Bool {
     let head = response.head
     var isNews = false
@@ -252,7 +252,7 @@ package struct BucketClient: Sendable {
     if let region = refusal.bucketRegion, site.learn(region: region) { isNews = true }
     // An ended token is a 400.
     if refusal.isCredentialError || (head.status == 400 && refusal.code == nil) {
-      site.suspect(number)
+      site.invalidate(generation)
     }
     return isNews
   }

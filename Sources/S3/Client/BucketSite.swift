@@ -6,8 +6,8 @@ internal import Synchronization
 package final class BucketSite: Sendable {
   private struct State {
     var bucket: Bucket
-    var requests: (number: Int, signer: Signer)?
-    var presigning: (number: Int, signer: Signer)?
+    var requests: (generation: Int, signer: Signer)?
+    var presigning: (generation: Int, signer: Signer)?
     var refusals: (code: String?, end: ContinuousClock.Instant)?
     var writeRefusal: S3ErrorResponse?
     var asksForChecksums = true
@@ -41,11 +41,11 @@ package final class BucketSite: Sendable {
 
   /// - Parameter now: S3's time.
   /// - Returns: nil when no credential lives.
-  func signer(at now: UnixTime) -> (number: Int, signer: Signer)? {
+  func signer(at now: UnixTime) -> (generation: Int, signer: Signer)? {
     guard let held = credentials.current(at: now) else { return nil }
     return state.withLock { state in
-      if let known = state.requests, known.number == held.number { return known }
-      let made = (held.number, Signer(held.credential, region: state.bucket.region))
+      if let known = state.requests, known.generation == held.generation { return known }
+      let made = (held.generation, Signer(held.credential, region: state.bucket.region))
       state.requests = made
       return made
     }
@@ -54,11 +54,11 @@ package final class BucketSite: Sendable {
   func presigner(at now: UnixTime) -> (bucket: Bucket, signer: Signer)? {
     guard let held = presignCredentials.current(at: now) else { return nil }
     return state.withLock { state in
-      if let known = state.presigning, known.number == held.number {
+      if let known = state.presigning, known.generation == held.generation {
         return (state.bucket, known.signer)
       }
       let signer = Signer(held.credential, region: state.bucket.region)
-      state.presigning = (held.number, signer)
+      state.presigning = (held.generation, signer)
       return (state.bucket, signer)
     }
   }
@@ -128,7 +128,7 @@ package final class BucketSite: Sendable {
     return code
   }
 
-  func suspect(_ number: Int) { credentials.suspect(number) }
+  func invalidate(_ generation: Int) { credentials.invalidate(generation) }
 }
 
 /// Hears what is learnt about a bucket, for the log.

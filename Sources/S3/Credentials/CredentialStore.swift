@@ -8,11 +8,11 @@ internal import Threading
 ///
 /// While fetching fails, the old credential serves as long as it lives; after that there is none.
 package final class CredentialStore: Sendable {
-  /// A credential and its number: what was made of it is good until the number changes.
+  /// A credential and its generation: signers and URLs that were made with it hold until the generation changes.
   package struct Held: Sendable {
     package let credential: Credential
     package let source: String
-    package let number: Int
+    package let generation: Int
   }
 
   private struct State {
@@ -46,7 +46,7 @@ package final class CredentialStore: Sendable {
     chain = nil
     observer = nil
     clock = { .now() }
-    held = Mutex(Held(credential: credential, source: source, number: 1))
+    held = Mutex(Held(credential: credential, source: source, generation: 1))
   }
 
   /// The credential, unless it has ended.
@@ -82,8 +82,8 @@ package final class CredentialStore: Sendable {
   package func stop() { state.update { $0.isStopped = true } }
 
   /// S3 has refused what was signed with this credential, perhaps because it has ended.
-  package func suspect(_ number: Int) {
-    guard chain != nil, held.withLock({ $0?.number == number }) else { return }
+  package func invalidate(_ generation: Int) {
+    guard chain != nil, held.withLock({ $0?.generation == generation }) else { return }
     state.update { $0.isWanted = true }
   }
 
@@ -128,7 +128,7 @@ package final class CredentialStore: Sendable {
     let isNew = held.withLock { held in
       let isNew = held?.credential != credential || held?.source != source
       if isNew {
-        held = Held(credential: credential, source: source, number: (held?.number ?? 0) + 1)
+        held = Held(credential: credential, source: source, generation: (held?.generation ?? 0) + 1)
       }
       return isNew
     }
