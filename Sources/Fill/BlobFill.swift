@@ -154,7 +154,7 @@ final class BlobFill: Sendable {
   }
 
   /// Its turn has come.
-  func takeTurn() {
+  func markStarted() {
     state.withLock { state in
       state.hasTurn = true
       state.pace = FillPace(at: .now)
@@ -206,18 +206,18 @@ final class BlobFill: Sendable {
 
   /// Ends the fill without more bytes. Called as soon as that is known: clients that read along must not wait for the
   /// cleaning up.
-  func breakOff(_ error: FillError) {
-    change { $0.breakOff(error) }
+  func fail(_ error: FillError) {
+    change { $0.fail(error) }
   }
 
   /// The same, unless a client reads along, or is about to. Nobody can come in between: who comes later
   /// finds it broken before the first byte, and is passed on.
   ///
   /// - Returns: whether no more bytes are to come.
-  func breakOffUnlessFollowed(_ error: FillError) -> Bool {
+  func failUnlessFollowed(_ error: FillError) -> Bool {
     change { state in
       guard state.followers == 0 else { return false }
-      state.breakOff(error)
+      state.fail(error)
       return true
     }
   }
@@ -225,7 +225,7 @@ final class BlobFill: Sendable {
 
 extension BlobFill.State {
   /// Only the first reason counts.
-  fileprivate mutating func breakOff(_ error: FillError) {
+  fileprivate mutating func fail(_ error: FillError) {
     if case .broken = phase { return }
     phase = .broken(error)
   }

@@ -21,7 +21,7 @@ final class FillTable: Sendable {
     var entries: [String: Entry] = [:]
     /// When the last fills ended well.
     var published: [String: ContinuousClock.Instant] = [:]
-    var isGivenUp = false
+    var isCancelled = false
   }
 
   /// For how long someone may still act on having found the object absent: S3's answer may take some
@@ -82,7 +82,7 @@ final class FillTable: Sendable {
   }
 
   /// All fills are to end as soon as they can.
-  func giveUp() { state.update { $0.isGivenUp = true } }
+  func cancel() { state.update { $0.isCancelled = true } }
 
-  var isGivenUp: Bool { state.withLock { $0.isGivenUp } }
+  var isCancelled: Bool { state.withLock { $0.isCancelled } }
 }

@@ -157,7 +157,7 @@ package final class Filler: Sendable {
     readers.close()
     readersAlong.stop()
     if !table.waitUntilEmpty(within: limit) {
-      table.giveUp()
+      table.cancel()
       if !table.waitUntilEmpty(within: .seconds(5)) {
         for upload in uploads.withLock({ $0 }) where upload.isOpen {
           observer.leftUpload(of: upload.digest, .stopping)
@@ -190,14 +190,14 @@ package final class Filler: Sendable {
     _ fill: BlobFill, from source: FillSource, since start: ContinuousClock.Instant,
     looksFirst: Bool, over http: inout HTTPClient
   ) -> Bool {
-    fill.takeTurn()
+    fill.markStarted()
     readersAlong.addFill(1)
     defer { readersAlong.addFill(-1) }
     do throws(FillError) {
-      guard !table.isGivenUp else { throw .stopping }
+      guard !table.isCancelled else { throw .stopping }
       guard !fill.isOlder(than: limits.queueTime) else { throw .stale }
       if looksFirst, let size = source.sizeInBucket(over: &http) {
-        fill.breakOff(.store("another instance has published it"))
+        fill.fail(.store("another instance has published it"))
         source.onEnd(.success(size))
         observer.found(source.digest, size: size)
         return true
@@ -212,7 +212,7 @@ package final class Filler: Sendable {
       return true
     } catch {
       source.onEnd(.failure(error))
-      fill.breakOff(error)
+      fill.fail(error)
       observer.failed(source.digest, error)
       return false
     }
@@ -223,7 +223,7 @@ package final class Filler: Sendable {
     _ fill: BlobFill, from source: FillSource, isShared: Bool, over http: inout HTTPClient
   ) throws(FillError) -> (Publication, size: Int64) {
     let reading = try reading(fill, source, isShared: isShared)
-    let spool = try reading.begin { [table] in table.isGivenUp ? .stopping : nil }
+    let spool = try reading.begin { [table] in table.isCancelled ? .stopping : nil }
     let target = source.target(size: spool.bytes)
     let partSize = PartSize(for: spool.bytes, preferred: limits.partBytes).bytes
     guard spool.bytes > partSize else {
@@ -234,7 +234,7 @@ package final class Filler: Sendable {
     let courtesy = Courtesy(to: isShared ? readersAlong : nil)
     let upload = MultipartFill(
       target, spool: spool, pool: uploaders, parallelParts: limits.parallelParts,
-      lead: isShared ? nil : 2 * partSize * Int64(limits.parallelParts),
+      maxReadAhead: isShared ? nil : 2 * partSize * Int64(limits.parallelParts),
       courtesy: courtesy)
     uploads.withLock { $0.append(upload) }
     defer {
@@ -258,7 +258,7 @@ package final class Filler: Sendable {
       return (publication, spool.bytes)
     } catch {
       // At once: readers that wait for bytes need not wait for the upload's end.
-      fill.breakOff(error)
+      fill.fail(error)
       abort(upload, of: target, over: &http)
       // The bytes of others may be there though ours are not wanted any more.
       if upload.isElsewhere { return (.elsewhere, spool.bytes) }
@@ -271,7 +271,7 @@ package final class Filler: Sendable {
   ) throws(FillError) -> UpstreamReading {
     // Where the size is known, upstream is not asked for what there is no room for.
     let spool: Spool? =
-      if let size = source.size { try makeSpool(size, isPatient: !isShared) } else { nil }
+      if let size = source.size { try makeSpool(size, waits: !isShared) } else { nil }
     // It was let go of while it waited.
     guard let request = source.request.take() else { throw .stale }
     let connections = connections
@@ -280,12 +280,12 @@ package final class Filler: Sendable {
       means: .init {
         connections.submit($0)
       } makeSpool: { [self] size throws(FillError) in
-        try makeSpool(size, isPatient: false)
+        try makeSpool(size, waits: false)
       })
   }
 
-  private func makeSpool(_ size: Int64, isPatient: Bool) throws(FillError) -> Spool {
-    guard let reservation = budget.reserve(size, isPatient: isPatient) else { throw .noRoom(size) }
+  private func makeSpool(_ size: Int64, waits: Bool) throws(FillError) -> Spool {
+    guard let reservation = budget.reserve(size, waits: waits) else { throw .noRoom(size) }
     return try Spool(in: limits.spoolFolder, reservation)
   }
 
@@ -293,10 +293,10 @@ package final class Filler: Sendable {
     _ reading: UpstreamReading, of fill: BlobFill, upload: MultipartFill?
   ) throws(FillError) {
     try reading.finish(with: upload) { [table] in
-      if table.isGivenUp { return .stopping }
+      if table.isCancelled { return .stopping }
       upload?.goOn()
       // Where nothing can be published any more, only clients can want the rest.
-      guard let end = upload?.end, fill.breakOffUnlessFollowed(end) else { return nil }
+      guard let end = upload?.end, fill.failUnlessFollowed(end) else { return nil }
       return end
     }
   }
@@ -325,7 +325,7 @@ package final class Filler: Sendable {
   private func complete(_ upload: MultipartFill, as target: FillTarget, over http: inout HTTPClient)
     throws(FillError) -> Publication
   {
-    let outcome = try upload.waitForParts { [table] in table.isGivenUp }
+    let outcome = try upload.waitForParts { [table] in table.isCancelled }
     guard case .parts(let multipart, let parts) = outcome else { return .elsewhere }
     return try publisher(target).publish(&http) { http, isConditional throws(S3Error) in
       try target.bucket.completeMultipartUpload(
@@ -334,7 +334,7 @@ package final class Filler: Sendable {
   }
 
   private func publisher(_ target: FillTarget) -> Publisher {
-    Publisher(target: target) { [table] in !table.isGivenUp }
+    Publisher(target: target) { [table] in !table.isCancelled }
   }
 
   private func abort(_ upload: MultipartFill, of target: FillTarget, over http: inout HTTPClient) {

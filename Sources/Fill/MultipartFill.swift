@@ -42,23 +42,23 @@ final class MultipartFill: Sendable {
   private let spool: Spool
   private let pool: ThreadPool<HTTPClient>
   private let parallelParts: Int
-  private let lead: Int64?
+  private let maxReadAhead: Int64?
   private let courtesy: Courtesy
   /// What parts are summed by.
   let algorithm: PartChecksum.Algorithm
   private let state = Monitor(State())
 
-  /// - Parameter lead: for a fill that nobody can read along with: how many bytes the reading may be ahead of
+  /// - Parameter maxReadAhead: for a fill that nobody can read along with: how many bytes the reading may be ahead of
   ///   what is up. And what is up leaves the spool.
   init(
     _ target: FillTarget, spool: Spool, pool: ThreadPool<HTTPClient>, parallelParts: Int,
-    lead: Int64?, courtesy: Courtesy
+    maxReadAhead: Int64?, courtesy: Courtesy
   ) {
     self.target = target
     self.spool = spool
     self.pool = pool
     self.parallelParts = parallelParts
-    self.lead = lead
+    self.maxReadAhead = maxReadAhead
     self.courtesy = courtesy
     algorithm = target.bucket.partChecksum
   }
@@ -81,10 +81,11 @@ final class MultipartFill: Sendable {
   /// and then the memory for the disk. But not for an S3 that takes nothing: upstream must not take us for dead.
   ///
   /// - Parameter offset: where the reading is.
-  func holdBack(at offset: Int64) {
-    guard let lead else { return }
+  func throttle(at offset: Int64) {
+    guard let maxReadAhead else { return }
     let end: Void? = state.wait(for: .seconds(2)) { state in
-      let isHeld = !state.isOver && !state.isStoreSlow && offset - state.uploadedBytes > lead
+      let isHeld =
+        !state.isOver && !state.isStoreSlow && offset - state.uploadedBytes > maxReadAhead
       return isHeld ? nil : ()
     }
     if end == nil { state.withLock { $0.isStoreSlow = true } }
@@ -111,9 +112,9 @@ final class MultipartFill: Sendable {
 
   /// Waits until all parts that were added are up.
   ///
-  /// - Parameter isGivenUp: asked once a second; then the waiting ends.
-  func waitForParts(unless isGivenUp: () -> Bool) throws(FillError) -> Outcome {
-    while !isGivenUp() {
+  /// - Parameter isCancelled: asked once a second; then the waiting ends.
+  func waitForParts(unless isCancelled: () -> Bool) throws(FillError) -> Outcome {
+    while !isCancelled() {
       goOn()
       let result: Result<Outcome, S3Error>? = state.wait(
         for: courtesy.isDue ? .milliseconds(100) : .seconds(1)
@@ -169,7 +170,7 @@ final class MultipartFill: Sendable {
       let upload = try begin(&http)
       while !courtesy.isDue, let part = state.withLock({ $0.nextPart() }) {
         let uploaded = try send(part, to: upload, &http)
-        if lead != nil { spool.discard(part.offset, count: part.count) }
+        if maxReadAhead != nil { spool.discard(part.offset, count: part.count) }
         state.update { state in
           state.uploaded.append(uploaded)
           state.uploadedBytes += part.count
@@ -203,7 +204,7 @@ final class MultipartFill: Sendable {
   private func begin(_ http: inout HTTPClient) throws(S3Error) -> MultipartUpload? {
     let (upload, isOver) = state.withLock { ($0.upload, $0.isOver) }
     if isOver || upload != nil { return upload }
-    let new = try Retry.run(goesOn) { () throws(S3Error) in
+    let new = try Retry.run(shouldContinue) { () throws(S3Error) in
       do throws(S3Error) {
         return try target.bucket.createMultipartUpload(
           target.key, checksum: algorithm, metadata: target.metadata, over: &http, now: .now())
@@ -223,7 +224,7 @@ final class MultipartFill: Sendable {
     guard let upload else { preconditionFailure("a part without an upload") }
     let body = HTTPBody.file(descriptor: spool.descriptor, offset: part.offset, count: part.count)
     let checksum = try checksum(of: part, as: upload.checksum)
-    return try Retry.run(goesOn) { () throws(S3Error) in
+    return try Retry.run(shouldContinue) { () throws(S3Error) in
       try target.bucket.uploadPart(
         upload, number: part.number, body: body, checksum: checksum,
         sha256: { () throws(S3Error) in try sha256(of: part) }, over: &http, now: .now())
@@ -248,7 +249,7 @@ final class MultipartFill: Sendable {
     }
   }
 
-  private func goesOn() -> Bool { state.withLock { !$0.isOver } }
+  private func shouldContinue() -> Bool { state.withLock { !$0.isOver } }
 
   private func fail(_ error: S3Error) {
     state.update { state in

@@ -18,7 +18,7 @@ struct Publisher {
   typealias Attempt = (inout HTTPClient, _ isConditional: Bool) throws(S3Error) -> UploadOutcome
 
   let target: FillTarget
-  let goesOn: () -> Bool
+  let shouldContinue: () -> Bool
 
   func publish(_ http: inout HTTPClient, _ attempt: Attempt) throws(FillError) -> Publication {
     do throws(S3Error) {
@@ -41,6 +41,6 @@ struct Publisher {
   private func tryToPublish(
     conditionally isConditional: Bool, over http: inout HTTPClient, _ attempt: Attempt
   ) throws(S3Error) -> UploadOutcome {
-    try Retry.run(goesOn) { () throws(S3Error) in try attempt(&http, isConditional) }
+    try Retry.run(shouldContinue) { () throws(S3Error) in try attempt(&http, isConditional) }
   }
 }

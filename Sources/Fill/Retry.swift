@@ -9,7 +9,7 @@ package enum Retry {
   static let attempts = 5
 
   package static func run<Result>(
-    _ goesOn: () -> Bool = { true }, _ attempt: () throws(S3Error) -> Result
+    _ shouldContinue: () -> Bool = { true }, _ attempt: () throws(S3Error) -> Result
   ) throws(S3Error) -> Result {
     var failures = 0
     while true {
@@ -17,7 +17,7 @@ package enum Retry {
         return try attempt()
       } catch {
         failures += 1
-        guard error.isWorthAnotherTry, failures < attempts, goesOn() else { throw error }
+        guard error.isWorthAnotherTry, failures < attempts, shouldContinue() else { throw error }
         pause(after: failures)
       }
     }

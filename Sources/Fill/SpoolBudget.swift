@@ -12,12 +12,12 @@ package final class SpoolBudget: Sendable {
 
   /// Takes room for a blob.
   ///
-  /// - Parameter isPatient: wait until others have given theirs back.
+  /// - Parameter waits: wait until others have given theirs back.
   /// - Returns: `nil` when there is not enough; to who waits, when there never will be.
-  func reserve(_ bytes: Int64, isPatient: Bool = false) -> Reservation? {
+  func reserve(_ bytes: Int64, waits: Bool = false) -> Reservation? {
     guard (0...limit).contains(bytes) else { return nil }
     let isGranted: Bool? = used.wait { used in
-      guard bytes <= limit - used else { return isPatient ? nil : false }
+      guard bytes <= limit - used else { return waits ? nil : false }
       used += bytes
       return true
     }

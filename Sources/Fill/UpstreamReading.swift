@@ -139,7 +139,7 @@ final class UpstreamReading: Sendable {
     let reason = state.withLock {
       FillError.upstream("fewer than \(FillPace.leastBytes) bytes in \($0.patience.time)")
     }
-    return fill.breakOffUnlessFollowed(reason) ? reason : nil
+    return fill.failUnlessFollowed(reason) ? reason : nil
   }
 
   // MARK: for the connections
@@ -233,7 +233,7 @@ final class UpstreamReading: Sendable {
     }
     let (offset, isOver) = state.withLock { ($0.plan.offset, $0.end != nil) }
     if isOver { state.update { _ in } }
-    upload.withLock { $0 }?.holdBack(at: offset)
+    upload.withLock { $0 }?.throttle(at: offset)
     return true
   }
 

@@ -54,7 +54,7 @@ internal import CCurl
   sent: curl_off_t
 ) -> Int32 {
   guard let exchange = unsafe exchange(context) else { return 1 }
-  return exchange.goesOn(bytes: Int64(received) + Int64(sent)) ? 0 : 1
+  return exchange.shouldContinue(bytes: Int64(received) + Int64(sent)) ? 0 : 1
 }
 
 @unsafe private func exchange(_ context: UnsafeMutableRawPointer?) -> Exchange? {

@@ -67,7 +67,7 @@ final class Exchange {
   /// Called by libcurl at least once a second.
   ///
   /// - Parameter bytes: all bytes moved so far, in either direction.
-  func goesOn(bytes: Int64) -> Bool {
+  func shouldContinue(bytes: Int64) -> Bool {
     let now = ContinuousClock.now
     // A body that is sent again counts from its beginning.
     if bytes < bytesMoved || bytes - bytesMoved >= limits.leastBytes {

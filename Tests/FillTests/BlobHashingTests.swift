@@ -66,7 +66,7 @@ import Threading
       fill, spool: spool, parts: nil, courtesy: Courtesy(to: clients, for: .seconds(3600)))
     fill.begin(.init(status: 200, fields: []), spool)
     #expect(hashing.start(on: pool))
-    fill.breakOff(.short(1_000_000, 10))
+    fill.fail(.short(1_000_000, 10))
     #expect(throws: FillError.short(1_000_000, 10)) { try hashing.waitForVerdict() }
   }
 
@@ -93,7 +93,7 @@ import Threading
     fill.begin(.init(status: 200, fields: []), spool)
     #expect(hashing.start(on: pool))
     fill.advance(to: 10)
-    fill.breakOff(.short(1_000_000, 10))
+    fill.fail(.short(1_000_000, 10))
     #expect(throws: FillError.short(1_000_000, 10)) { try hashing.waitForVerdict() }
   }
 }

@@ -100,11 +100,11 @@ import Testing
     let fill = try fill()
     do {
       let follower = FillFollower(fill, among: ReadersAlong(places: 1))
-      #expect(!fill.breakOffUnlessFollowed(.stale))
+      #expect(!fill.failUnlessFollowed(.stale))
       extendLifetime(follower)
     }
     // Who comes after the last has gone, and after the decision, is not shown a first byte.
-    #expect(fill.breakOffUnlessFollowed(.stale))
+    #expect(fill.failUnlessFollowed(.stale))
     let late = FillFollower(fill, among: ReadersAlong(places: 1))
     #expect(late.reader(within: patience) == nil)
     #expect(late.failure == .stale)
@@ -112,8 +112,8 @@ import Testing
 
   @Test func `the first reason is the one that is told`() throws {
     let fill = try fill()
-    fill.breakOff(.long(10))
-    fill.breakOff(.stopping)
+    fill.fail(.long(10))
+    fill.fail(.stopping)
     #expect(FillFollower(fill, among: ReadersAlong(places: 1)).failure == .long(10))
   }
 
@@ -122,7 +122,7 @@ import Testing
     let follower = FillFollower(fill, among: ReadersAlong(places: 1))
     #expect(follower.reader(within: .milliseconds(1)) == nil)
     #expect(follower.failure == nil)
-    fill.breakOff(.stale)
+    fill.fail(.stale)
     #expect(follower.reader(within: patience) == nil)
     #expect(follower.failure == .stale)
   }
@@ -135,7 +135,7 @@ import Testing
       FillFollower(fill, among: ReadersAlong(places: 1)).reader(within: patience))
     #expect(reader.progress(beyond: 0, within: .milliseconds(1)) == .waiting)
     fill.advance(to: 4)
-    fill.breakOff(.short(10, 4))
+    fill.fail(.short(10, 4))
     #expect(reader.progress(beyond: 0, within: patience) == .available(upTo: 4))
     #expect(reader.progress(beyond: 4, within: patience) == .broken)
   }

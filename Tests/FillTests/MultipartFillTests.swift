@@ -37,7 +37,7 @@ import Threading
     let spool = try Spool(in: "/tmp", room(20, in: SpoolBudget(limit: 20)))
     try spool.write([UInt8](repeating: 0, count: 20).span, at: 0)
     let upload = MultipartFill(
-      target, spool: spool, pool: pool, parallelParts: 4, lead: nil,
+      target, spool: spool, pool: pool, parallelParts: 4, maxReadAhead: nil,
       courtesy: Courtesy(to: clients, for: courtesy))
     for number in 1...2 {
       upload.add(

@@ -74,7 +74,8 @@ import Testing
   }
 
   /// - Returns: nil when it failed by the store.
-  private func publish(_ s3: FakeS3, _ isReplacement: Bool, _ goesOn: @escaping () -> Bool) throws
+  private func publish(_ s3: FakeS3, _ isReplacement: Bool, _ shouldContinue: @escaping () -> Bool)
+    throws
     -> Publication?
   {
     let sha256 = HashedBytes.sha256(Self.blob)
@@ -84,7 +85,7 @@ import Testing
       isReplacement: isReplacement)
     var http = HTTPClient()
     do throws(FillError) {
-      return try Publisher(target: target, goesOn: goesOn).publish(&http) {
+      return try Publisher(target: target, shouldContinue: shouldContinue).publish(&http) {
         http, isConditional throws(S3Error) in
         try target.bucket.put(
           target.key, .bytes(Self.blob), sha256: sha256, onlyIfAbsent: isConditional, over: &http,
