@@ -82,10 +82,10 @@ struct Serve: ParsableCommand {
       switch event {
       case .sighup: reload.run()
       case .sigusr1:
-        log.volume.increase()
+        log.volume.moreVerbose()
         log.tellLevel()
       case .sigusr2:
-        log.volume.decrease()
+        log.volume.lessVerbose()
         log.tellLevel()
       case .time:
         guard let manager, let interval else { return }

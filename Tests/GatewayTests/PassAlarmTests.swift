@@ -38,7 +38,7 @@ struct PassAlarmTests {
     let locations = Locations(
       settings, SigningCredentials(settings.credentials), environment: [:],
       rule: ParamRule(named: nil, isTCP: false),
-      log: RequestRecorder(Logger(label: "test"), LogVolume(.critical)).log)
+      log: RequestRecorder(Logger(label: "test"), LogLevelControl(.critical)).log)
     let lines = Lines()
     let alarm = PassAlarm(Logger(label: "test") { _ in Lines.Handler(lines: lines) })
     let start = Moment.now().steady

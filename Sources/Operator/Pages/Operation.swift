@@ -28,11 +28,11 @@ package struct Operation: Sendable {
   /// Settings that are probably a mistake.
   let warnings: [String]
   let start: UnixTime
-  let volume: LogVolume
+  let volume: LogLevelControl
 
   package init(
     _ services: GatewayServices, health: Health, credentials: SigningCredentials,
-    settings: ProcessSettings, volume: LogVolume
+    settings: ProcessSettings, volume: LogLevelControl
   ) {
     self.services = services
     self.health = health

@@ -9,14 +9,14 @@ package import Registry
 /// A line never has a query, a credential or another field of the request: they may hold secrets.
 package struct DecisionLog: Sendable {
   let logger: Logger
-  let volume: LogVolume
-  private let troubles = RepeatLimit<PassReason.Kind>()
-  private let unreadLimit = RepeatLimit<OneKind>()
-  private let advice = TellOnce<PassReason.Kind>()
-  private let wrongObjects = RepeatLimit<OneKind>()
-  private let wrongParamsLimit = RepeatLimit<OneKind>(burst: 20)
+  let volume: LogLevelControl
+  private let troubles = LogRateLimiter<PassReason.Kind>()
+  private let unreadLimit = LogRateLimiter<OneKind>()
+  private let advice = OncePerKind<PassReason.Kind>()
+  private let wrongObjects = LogRateLimiter<OneKind>()
+  private let wrongParamsLimit = LogRateLimiter<OneKind>(burst: 20)
 
-  init(_ logger: Logger, _ volume: LogVolume) {
+  init(_ logger: Logger, _ volume: LogLevelControl) {
     self.logger = logger
     self.volume = volume
   }
@@ -48,8 +48,8 @@ package struct DecisionLog: Sendable {
 
   /// Logs that requests pass that should be offloaded.
   func alarm(_ reason: PassReason, _ blob: BlobRequest?, at now: Moment) {
-    guard let trouble = reason.kind.trouble, !trouble.isToldOnce || advice.admit(reason.kind),
-      let repeated = troubles.admit(reason.kind, at: now.steady)
+    guard let trouble = reason.kind.trouble, !trouble.isToldOnce || advice.allow(reason.kind),
+      let repeated = troubles.allow(reason.kind, at: now.steady)
     else { return }
     var fields = blob.map { blobFields($0) } ?? [:]
     if let words = reason.words { fields[trouble.field] = "\(words)" }
@@ -59,7 +59,7 @@ package struct DecisionLog: Sendable {
   }
 
   func found(_ wrong: WrongObject, _ blob: BlobRequest, want size: Int64, at now: Moment) {
-    guard let repeated = wrongObjects.admit(.one, at: now.steady) else { return }
+    guard let repeated = wrongObjects.allow(.one, at: now.steady) else { return }
     var fields = blobFields(blob)
     fields["object.size"] = .stringConvertible(wrong.size)
     fields["blob.size"] = .stringConvertible(size)
@@ -75,7 +75,7 @@ package struct DecisionLog: Sendable {
   package func unread(
     _ digest: Digest, at endpoint: String, path: String, _ words: String, at now: Moment
   ) {
-    guard let repeated = unreadLimit.admit(.one, at: now.steady) else { return }
+    guard let repeated = unreadLimit.allow(.one, at: now.steady) else { return }
     var fields: Logger.Metadata = [
       "blob.digest": "\(digest)", "s3.endpoint": "\(endpoint)", "s3.path": "\(path)",
       "s3.error": "\(words)",
@@ -96,7 +96,7 @@ package struct DecisionLog: Sendable {
   }
 
   package func wrongParams(_ problems: [String]) {
-    guard let repeated = wrongParamsLimit.admit(.one, at: Moment.now().steady) else { return }
+    guard let repeated = wrongParamsLimit.allow(.one, at: Moment.now().steady) else { return }
     var fields: Logger.Metadata = [
       "problems": "\(problems.joined(separator: "; "))",
       "advice": "its requests pass until the web server's file is corrected",

@@ -8,7 +8,7 @@ package struct FillLog: FillObserver {
   private let logger: Logger
   private let metrics: Metrics
   private let recent: RecentFailures
-  private let failures = RepeatLimit<FillFailure>(burst: 20)
+  private let failures = LogRateLimiter<FillFailure>(burst: 20)
 
   package init(_ logger: Logger, _ recorder: RequestRecorder) {
     self.logger = logger
@@ -38,7 +38,7 @@ package struct FillLog: FillObserver {
   package func failed(_ digest: Digest, _ error: FillError) {
     metrics.fillsFailed[error.cause].add()
     recent.note(digest, error, at: .now())
-    guard let repeated = failures.admit(error.cause, at: Moment.now().steady) else { return }
+    guard let repeated = failures.allow(error.cause, at: Moment.now().steady) else { return }
     // The registry's errors are the registry's to log; a wrong digest is for someone to look at.
     let level: Logger.Level =
       switch error {

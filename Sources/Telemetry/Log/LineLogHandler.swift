@@ -6,9 +6,9 @@ internal import Primitives
 struct LineLogHandler: LogHandler {
   var metadata: Logger.Metadata = [:]
   let format: LogFormat
-  private let volume: LogVolume
+  private let volume: LogLevelControl
 
-  init(format: LogFormat, volume: LogVolume) {
+  init(format: LogFormat, volume: LogLevelControl) {
     self.format = format
     self.volume = volume
   }

@@ -4,15 +4,15 @@ package import Primitives
 /// The logger and its level.
 package struct Log: Sendable {
   package let logger: Logger
-  package let volume: LogVolume
+  package let volume: LogLevelControl
 
-  init(_ logger: Logger, _ volume: LogVolume) {
+  init(_ logger: Logger, _ volume: LogLevelControl) {
     self.logger = logger
     self.volume = volume
   }
 
   package init(level: Logger.Level, format: LogFormat) {
-    let volume = LogVolume(level)
+    let volume = LogLevelControl(level)
     self.volume = volume
     logger = Logger(label: "bloblo") { _ in LineLogHandler(format: format, volume: volume) }
   }

@@ -11,7 +11,7 @@ package final class RequestRecorder: Sendable {
   package let failedFills = RecentFailures()
   package let log: DecisionLog
 
-  package init(_ logger: Logger, _ volume: LogVolume) { log = DecisionLog(logger, volume) }
+  package init(_ logger: Logger, _ volume: LogLevelControl) { log = DecisionLog(logger, volume) }
 
   /// Records a decision on a request that is not for a blob.
   package func decided(_ kind: DecisionKind, _ facts: @autoclosure () -> RequestFacts) {

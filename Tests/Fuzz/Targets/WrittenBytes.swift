@@ -20,7 +20,7 @@ func writeLogLine(_ bytes: [UInt8]) throws(BrokenPromise) {
     let field: String
   }
   let text = String(decoding: bytes, as: UTF8.self)
-  let volume = LogVolume(.info)
+  let volume = LogLevelControl(.info)
   for format in [LogFormat.json, .text] {
     let line = LineLogHandler(format: format, volume: volume)
       .line(.info, text, fields: ["field": "\(text)"])

@@ -2,7 +2,7 @@ internal import Synchronization
 
 /// Limits log lines of one kind: the first ones in an interval are logged, and the next line has the number of those
 /// that were not. A dead server must not fill the log.
-final class RepeatLimit<Kind: RawRepresentable & CaseIterable & Sendable>: Sendable
+final class LogRateLimiter<Kind: RawRepresentable & CaseIterable & Sendable>: Sendable
 where Kind.RawValue == Int {
   static var intervalMilliseconds: Int64 { 10_000 }
   /// Events of a kind that are logged in one interval.
@@ -11,7 +11,7 @@ where Kind.RawValue == Int {
   private struct Silence {
     /// `Moment.steady`
     var end: Int64 = .min
-    var admitted = 0
+    var allowed = 0
     var count = 0
   }
 
@@ -21,11 +21,11 @@ where Kind.RawValue == Int {
 
   /// - Parameter now: a `Moment.steady`.
   /// - Returns: how many events were not logged since the last line; `nil` when this one is not logged either.
-  func admit(_ kind: Kind, at now: Int64) -> Int? {
+  func allow(_ kind: Kind, at now: Int64) -> Int? {
     silences.withLock { silences in
       guard now >= silences[kind.rawValue].end else {
-        if silences[kind.rawValue].admitted < burst {
-          silences[kind.rawValue].admitted += 1
+        if silences[kind.rawValue].allowed < burst {
+          silences[kind.rawValue].allowed += 1
           return 0
         }
         silences[kind.rawValue].count += 1
@@ -33,7 +33,7 @@ where Kind.RawValue == Int {
       }
       let count = silences[kind.rawValue].count
       silences[kind.rawValue] = Silence(
-        end: now + Self.intervalMilliseconds, admitted: 1)
+        end: now + Self.intervalMilliseconds, allowed: 1)
       return count
     }
   }
@@ -45,7 +45,7 @@ where Kind.RawValue == Int {
         let silence = silences[kind.rawValue]
         guard silence.count > 0, now >= silence.end else { return nil }
         silences[kind.rawValue] = Silence(
-          end: now + Self.intervalMilliseconds, admitted: 1)
+          end: now + Self.intervalMilliseconds, allowed: 1)
         return (kind, silence.count)
       }
     }

@@ -2,7 +2,7 @@ package import Logging
 internal import Synchronization
 
 /// The log level of all loggers. It can change while they are in use.
-package final class LogVolume: Sendable {
+package final class LogLevelControl: Sendable {
   private static let levels = Logger.Level.allCases
   private let index: Atomic<Int>
 
@@ -17,10 +17,10 @@ package final class LogVolume: Sendable {
   var isDebug: Bool { index.load(ordering: .relaxed) <= 1 }
 
   /// Logs more by one level, up to `trace`.
-  package func increase() { move(-1) }
+  package func moreVerbose() { move(-1) }
 
   /// Logs less by one level, down to `critical`.
-  package func decrease() { move(1) }
+  package func lessVerbose() { move(1) }
 
   private func move(_ step: Int) {
     let moved = index.load(ordering: .relaxed) + step

@@ -1,8 +1,0 @@
-internal import Synchronization
-
-/// Lets the first event of each kind through.
-final class TellOnce<Kind: Hashable & Sendable>: Sendable {
-  private let told = Mutex<Set<Kind>>([])
-
-  func admit(_ kind: Kind) -> Bool { told.withLock { $0.insert(kind).inserted } }
-}
