@@ -45,7 +45,7 @@ struct UpstreamAnswer {
 
   /// The size of the whole blob, as a 206 or a 200 states it.
   var statedSize: Int64? {
-    guard head.fields.first(named: "content-encoding") == nil, !head.isPage else { return nil }
+    guard head.fields.first(named: "content-encoding") == nil, !head.isHTML else { return nil }
     let size: Int64? =
       switch head.status {
       case 200: head.contentLength
@@ -72,7 +72,7 @@ struct UpstreamAnswer {
     if let encoding = head.fields.first(named: "content-encoding") {
       throw .upstream("Content-Encoding \(encoding.text)")
     }
-    if head.isPage { throw .upstream("answers with an HTML page") }
+    if head.isHTML { throw .upstream("answers with an HTML page") }
     let named = head.fields.first(named: "docker-content-digest")
     if let named, digest.contradicts(named.value) {
       throw .upstream("Docker-Content-Digest \(named.text)")

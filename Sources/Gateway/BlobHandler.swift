@@ -27,7 +27,7 @@ package final class BlobHandler: RequestHandler {
   let purges: Purges
   private let frontFiles: FrontFiles
   private let unread: UnreadReports
-  let frontServer: FrontServerKind
+  let frontServer: WebServer
   let recorder: RequestRecorder
   /// The loop on whose thread alone requests are handled.
   let loop: EventLoop

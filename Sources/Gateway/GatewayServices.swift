@@ -16,7 +16,7 @@ package struct GatewayServices: Sendable {
   package let passAlarm: PassAlarm
   package let frontFiles: FrontFiles
   package let offloading: OffloadSwitch
-  let frontServer: FrontServerKind
+  let frontServer: WebServer
   let fingerprinter: Fingerprinter
   package let recorder: RequestRecorder
   package let locations: Locations

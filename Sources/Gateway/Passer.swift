@@ -10,7 +10,7 @@ internal import Threading
 final class Passer: Sendable {
   private let recorder: RequestRecorder
   private let locations: Locations
-  private let frontServer: FrontServerKind
+  private let frontServer: WebServer
   /// Threads that relay the registry's answers, each at the pace of its client.
   let relaying: ThreadPool<HTTPClient>
 

@@ -47,7 +47,7 @@ package struct PingAndToken: Sendable {
 
   package let cache: ResponseCache
   let fingerprinter: Fingerprinter
-  let frontServer: FrontServerKind
+  let frontServer: WebServer
 
   /// The key of a remembered answer. The credential, the host and the whole query are in it, so that no client gets
   /// the answer to another question.
@@ -77,7 +77,7 @@ package struct PingAndToken: Sendable {
     let question = HTTPRequest(.get, upstream.url + target, fields: fields, limits: upstream.limits)
     // After any failure the request passes, so the registry itself answers.
     guard let answer = try? http.send(question, bodyLimit: 1 << 20), answer.head.status == 200,
-      !answer.head.isPage, answer.head.fields.first(named: "content-encoding") == nil
+      !answer.head.isHTML, answer.head.fields.first(named: "content-encoding") == nil
     else { return nil }
     let key = key(of: request, in: location)
     switch kind {

@@ -16,7 +16,7 @@ package struct HTTPResponseHead: Sendable {
   }
 
   /// Whether the body is a page for people, as a login gives where bytes were asked for.
-  package var isPage: Bool {
+  package var isHTML: Bool {
     guard let type = fields.first(named: "content-type")?.text.lowercased() else { return false }
     return type.hasPrefix("text/html") || type.hasPrefix("application/xhtml")
   }

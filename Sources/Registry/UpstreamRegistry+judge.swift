@@ -10,7 +10,7 @@ extension UpstreamRegistry {
     }
     switch head.status {
     case 200, 206:
-      guard !head.isPage else { throw .page }
+      guard !head.isHTML else { throw .page }
       return BlobProof(
         size: wholeSize(head, path.digest), fields: head.fields.filter(isRepeated),
         status: head.status)

@@ -33,7 +33,7 @@ extension Declared {
     .process, default: "none", example: "www-data",
     "The group of that socket, usually the web server's.")
 
-  static let frontServer = Setting.choice("BLOBLO_FRONT_SERVER", default: FrontServerKind.auto)
+  static let frontServer = Setting.choice("BLOBLO_FRONT_SERVER", default: WebServer.auto)
     .explained(
       .process,
       """

@@ -14,7 +14,7 @@ package struct ProcessSettings: Sendable {
   package var listenMode: UInt32
   /// A group's number.
   package var listenGroup: UInt32?
-  package var frontServer: FrontServerKind
+  package var frontServer: WebServer
   /// The settings that a param may set, by `BLOBLO_PARAMS`; `nil` where that is not set.
   package var params: [String: ParamRule.Values]?
   /// The settings for requests whose web server sets no params.

@@ -15,7 +15,7 @@ package final class Location: Sendable {
   package let watches: Watches
   /// How clients get to the bucket; `nil` where that is not looked at.
   package let road: RoadWatch?
-  let front: FrontServer
+  let front: ResponseWriter
   let unfollowed = UnfollowedRedirects()
   let passes = PassWatch(at: Moment.now().steady)
   /// The params of a request that go upstream.
@@ -38,7 +38,7 @@ package final class Location: Sendable {
     engine = OffloadEngine(
       upstream: settings.upstream, store: store, policy: settings.policy, cache: cache,
       watches: watches, road: road)
-    front = FrontServer(redirectStatus: settings.redirectStatus)
+    front = ResponseWriter(redirectStatus: settings.redirectStatus)
     upstreamParameters =
       UpstreamParameter.all + (settings.isHostPreserved ? [UpstreamParameter.host] : [])
     fingerprintParameters = upstreamParameters.map(\.parameter)

@@ -120,10 +120,10 @@ struct FillCheck {
     _ head: HTTPResponseHead, at host: String?, _ report: inout CheckReport
   ) -> Reading {
     // 416: the blob is empty.
-    guard [200, 206, 416].contains(head.status), !head.isPage else {
+    guard [200, 206, 416].contains(head.status), !head.isHTML else {
       let obstacle = Obstacle(
         words:
-          "\(host ?? "the registry") answers a GET of it with \(head.status)\(head.isPage ? " and an HTML page" : "")",
+          "\(host ?? "the registry") answers a GET of it with \(head.status)\(head.isHTML ? " and an HTML page" : "")",
         advice: "the registry allows the blob but does not send it: look at its log")
       return amiss(obstacle, &report)
     }

@@ -66,7 +66,7 @@ package struct UpstreamCheck {
     let head = response.head
     let challenge = head.fields.first(named: "www-authenticate")?.text
     switch head.status {
-    case 200 where !head.isPage:
+    case 200 where !head.isHTML:
       report.ok(
         "upstream",
         client.hasCredential
@@ -88,7 +88,7 @@ package struct UpstreamCheck {
     default:
       report.fail(
         "upstream",
-        "\(upstream.url)/v2/ answers \(head.status)\(head.isPage ? " with a page" : "")",
+        "\(upstream.url)/v2/ answers \(head.status)\(head.isHTML ? " with a page" : "")",
         advice: upstream.url.hasSuffix("/v2")
           ? "BLOBLO_UPSTREAM_URL ends before /v2: bloblo adds it"
           : "is BLOBLO_UPSTREAM_URL the registry's own address? One that answers by the client's Host needs BLOBLO_PRESERVE_HOST=true"

@@ -135,7 +135,7 @@ package final class HealthChecker: Sendable {
 extension HealthChecker {
   /// Raises a notice about a registry that answers without a credential: it seems to let everybody read.
   fileprivate func noteOpenness(_ head: HTTPResponseHead) {
-    if head.status == 200, !head.isPage {
+    if head.status == 200, !head.isHTML {
       notices.raise(
         .openRegistry,
         "\(location.settings.upstream.url)/v2/ answers 200 without a credential: "

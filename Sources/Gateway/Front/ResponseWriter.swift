@@ -5,7 +5,7 @@ internal import Settings
 internal import Telemetry
 
 /// Writes a decision as an answer to the web server, the same for every one.
-struct FrontServer: Sendable {
+struct ResponseWriter: Sendable {
   let redirectStatus: Int
 
   /// Passes: the web server hands the request to the registry.
@@ -13,7 +13,7 @@ struct FrontServer: Sendable {
   /// The shipped files map the status 424; nginx also acts on the field. HAProxy tries a request again after a 425,
   /// and not after a 424. Apache asks the registry after a 502 as after a 424; when the registry is down, Apache's
   /// client gets this first status, and a 502 is the right one.
-  func pass(_ request: Request, _ kind: FrontServerKind, isUpstreamDown: Bool) {
+  func pass(_ request: Request, _ kind: WebServer, isUpstreamDown: Bool) {
     let status =
       switch kind {
       case .haproxy: 425
@@ -42,7 +42,7 @@ struct FrontServer: Sendable {
   /// about the blob. All have names of bloblo's own: Apache keeps a responder's fields even when the registry answers
   /// in the end, and the client would see both.
   func accelerate(
-    _ request: Request, by kind: FrontServerKind, proof: BlobProof, to target: SignedTarget,
+    _ request: Request, by kind: WebServer, proof: BlobProof, to target: SignedTarget,
     digest: Digest
   ) {
     var head = ResponseHead(status: 423, capacity: target.path.count + 512)
@@ -61,7 +61,7 @@ struct FrontServer: Sendable {
   }
 
   /// The `X-Request-Id` that Apache hands on to the registry; nginx has made it itself.
-  private func addID(of request: Request, to head: inout ResponseHead, _ kind: FrontServerKind) {
+  private func addID(of request: Request, to head: inout ResponseHead, _ kind: WebServer) {
     guard kind == .apache else { return }
     head.add("X-Bloblo-Request-Id", RequestID(request).bytes)
   }

@@ -1,7 +1,7 @@
 package import FastCGI
 
 /// The kind of web server in front of bloblo. It decides how bloblo passes a request.
-package enum FrontServerKind: String, Sendable, CaseIterable {
+package enum WebServer: String, Sendable, CaseIterable {
   /// Take the kind from the request: `none` for a CGI process and lighttpd, `haproxy` for HAProxy. nginx, Apache and
   /// Caddy take the same answer.
   case auto
@@ -10,7 +10,7 @@ package enum FrontServerKind: String, Sendable, CaseIterable {
   case none
 
   /// The kind for one request; never `auto`.
-  package func resolved(for request: Request) -> FrontServerKind {
+  package func resolved(for request: Request) -> WebServer {
     guard self == .auto else { return self }
     if request.isOfOwnProcess { return .none }
     return request.withParameter("SERVER_SOFTWARE") { software in
