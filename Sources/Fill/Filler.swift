@@ -276,7 +276,7 @@ package final class Filler: Sendable {
     guard let request = source.request.take() else { throw .stale }
     let connections = connections
     return UpstreamReading(
-      fill, source: source, request: request, patience: request.limits.stall, spool: spool,
+      fill, source: source, request: request, patience: request.limits.idle, spool: spool,
       means: .init {
         connections.submit($0)
       } makeSpool: { [self] size throws(FillError) in

@@ -51,7 +51,7 @@ final class UpstreamAttempt: HTTPReceiver {
   private var request: HTTPRequest {
     var request = plan.request
     // As patient as the web server in front of a registry; see `ReadingPlan.silence`.
-    request.limits.stall = max(request.limits.stall, ReadingPlan.silence)
+    request.limits.idle = max(request.limits.idle, ReadingPlan.silence)
     return request
   }
 

@@ -70,18 +70,18 @@ final class Exchange {
   func shouldContinue(bytes: Int64) -> Bool {
     let now = ContinuousClock.now
     // A body that is sent again counts from its beginning.
-    if bytes < bytesMoved || bytes - bytesMoved >= limits.leastBytes {
+    if bytes < bytesMoved || bytes - bytesMoved >= limits.minimumProgress {
       bytesMoved = bytes
       lastProgress = now
     }
     if head == nil, case .none = body, now - start > limits.head {
       return end(.timeout, "no response within \(limits.head)")
     }
-    if let whole = limits.whole, now - start > whole {
-      return end(.timeout, "not over within \(whole)")
+    if let total = limits.total, now - start > total {
+      return end(.timeout, "not over within \(total)")
     }
-    guard now - lastProgress <= limits.stall else {
-      return end(.timeout, "fewer than \(limits.leastBytes) bytes moved in \(limits.stall)")
+    guard now - lastProgress <= limits.idle else {
+      return end(.timeout, "fewer than \(limits.minimumProgress) bytes moved in \(limits.idle)")
     }
     return receiver.isStillWanted() ? true : end(.stopped, "the response is no longer wanted")
   }

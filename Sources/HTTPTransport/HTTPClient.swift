@@ -111,7 +111,7 @@ package struct HTTPClient: ~Copyable {
     // lives so long that a server's new certificate is not seen.
     try handle.set(CURLOPT_CA_CACHE_TIMEOUT, 60)
     try handle.set(CURLOPT_MAXLIFETIME_CONN, 300)
-    if let file = limits.authoritiesFile {
+    if let file = limits.caFile {
       try handle.set(CURLOPT_CAINFO, file)
       // Debian builds libcurl with the system's folder as a default, and OpenSSL trusts both.
       try handle.unset(CURLOPT_CAPATH)

@@ -42,27 +42,27 @@ package struct HTTPLimits: Sendable {
   /// From the start until the connection, TLS included, is made.
   package var connect: Duration
   /// From the start until the whole head of the response is there; for a request with a body this
-  /// counts from the end of the body's sending by `stall`.
+  /// counts from the end of the body's sending by `idle`.
   package var head: Duration
   /// How long the transfer may make no progress, in either direction, before it is given up.
-  package var stall: Duration
-  /// What counts as progress: fewer bytes within `stall` are none, so that a peer can't hold a transfer
+  package var idle: Duration
+  /// What counts as progress: fewer bytes within `idle` are none, so that a peer can't hold a transfer
   /// by a byte now and then.
-  package var leastBytes: Int64
+  package var minimumProgress: Int64
   /// From the start to the end; `nil` for as long as there is progress.
-  package var whole: Duration?
+  package var total: Duration?
   /// PEM file of the authorities to trust, instead of the system's.
-  package var authoritiesFile: String?
+  package var caFile: String?
 
   package init(
-    connect: Duration = .seconds(5), head: Duration = .seconds(5), stall: Duration = .seconds(30),
-    leastBytes: Int64 = 1, whole: Duration? = nil, authoritiesFile: String? = nil
+    connect: Duration = .seconds(5), head: Duration = .seconds(5), idle: Duration = .seconds(30),
+    minimumProgress: Int64 = 1, total: Duration? = nil, caFile: String? = nil
   ) {
     self.connect = connect
     self.head = head
-    self.stall = stall
-    self.leastBytes = leastBytes
-    self.whole = whole
-    self.authoritiesFile = authoritiesFile
+    self.idle = idle
+    self.minimumProgress = minimumProgress
+    self.total = total
+    self.caFile = caFile
   }
 }

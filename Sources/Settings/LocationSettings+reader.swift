@@ -39,8 +39,8 @@ private func readUpstream(
 ) -> UpstreamRegistry {
   let timeout = reader.value(Declared.upstreamTimeout)
   let limits = HTTPLimits(
-    connect: timeout, head: timeout, stall: max(.seconds(6), timeout * 12),
-    authoritiesFile: reader.value(Declared.upstreamAuthorities))
+    connect: timeout, head: timeout, idle: max(.seconds(6), timeout * 12),
+    caFile: reader.value(Declared.upstreamAuthorities))
   let check = reader.value(Declared.upstreamCheck)
   let redirect = reader.value(Declared.upstreamRedirect)
   return UpstreamRegistry(

@@ -15,8 +15,8 @@ package struct S3Settings {
     let isLocalStack = reader.value(Declared.useLocalStack)
     let timeout = reader.value(Declared.s3Timeout)
     let limits = HTTPLimits(
-      connect: .seconds(5), head: timeout, stall: max(.seconds(3), timeout * 6),
-      authoritiesFile: reader.value(Declared.s3Authorities)
+      connect: .seconds(5), head: timeout, idle: max(.seconds(3), timeout * 6),
+      caFile: reader.value(Declared.s3Authorities)
         ?? reader.value(Declared.awsAuthorities))
     let template = reader.keyTemplate()
     uploadOptions = reader.uploadOptions()

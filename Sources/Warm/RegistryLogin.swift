@@ -33,14 +33,14 @@ package struct RegistryLogin: Sendable {
   ///
   /// - Parameters:
   ///   - path: what is asked for; a ping without one.
-  ///   - authoritiesFile: that a token server is trusted by, instead of the registry's own.
+  ///   - caFile: that a token server is trusted by, instead of the registry's own.
   /// - Returns: an `Authorization` as the registry's challenge asks for.
   package func authorization(
-    at registry: UpstreamRegistry, for path: BlobPath?, authoritiesFile: String?,
+    at registry: UpstreamRegistry, for path: BlobPath?, caFile: String?,
     over http: inout HTTPClient
   ) throws(WarmError) -> String? {
     var limits = registry.limits
-    if let authoritiesFile { limits.authoritiesFile = authoritiesFile }
+    if let caFile { limits.caFile = caFile }
     let authority = RegistryAuthority(
       isPlain: registry.url.hasPrefix("http:"),
       scope: path.map { "repository:\($0.name):pull" }, limits, credential)

@@ -9,7 +9,7 @@ struct HTTPClientTests {
     var end = Reply.End.close
     var method = HTTPRequest.Method.get
     /// A busy machine makes its connection within the first.
-    var limits = HTTPLimits(head: .seconds(2), stall: .milliseconds(300))
+    var limits = HTTPLimits(head: .seconds(2), idle: .milliseconds(300))
     var status = 200
     var body = ""
     var failure: TransportError.Kind?
@@ -32,7 +32,7 @@ struct HTTPClientTests {
     }
   }
 
-  static let patient = HTTPLimits(connect: patience, head: patience, stall: patience)
+  static let patient = HTTPLimits(connect: patience, head: patience, idle: patience)
   static let whole = [
     Case(pieces: [ok + "Content-Length: 3\r\n\r\nabc"], body: "abc"),
     Case(pieces: [ok + "\r\nabc"], body: "abc"),
@@ -100,8 +100,8 @@ struct HTTPClientTests {
     pieces: ["HTTP/1.1 200 OK\r\n\r\n"] + Array(repeating: "x", count: 5000), .close)
 
   @Test(arguments: [
-    HTTPLimits(stall: .milliseconds(300), leastBytes: 64 << 10),
-    HTTPLimits(whole: .milliseconds(300)),
+    HTTPLimits(idle: .milliseconds(300), minimumProgress: 64 << 10),
+    HTTPLimits(total: .milliseconds(300)),
   ])
   func `a server that drips is given up`(limits: HTTPLimits) {
     let server = ScriptedServer { _ in Self.drip }
@@ -127,7 +127,7 @@ struct HTTPClientTests {
     var http = HTTPClient()
     let limits = [
       HTTPLimits(connect: .milliseconds(300)), HTTPLimits(head: .milliseconds(300)),
-      HTTPLimits(whole: .milliseconds(300)),
+      HTTPLimits(total: .milliseconds(300)),
     ]
     for limits in limits {
       // Its TLS never begins.

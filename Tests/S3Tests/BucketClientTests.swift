@@ -338,16 +338,16 @@ struct BucketClientTests {
   @Test func `no server holds an upload by a byte now and then`() throws {
     var http = ScriptedClient(500)
     var client = client
-    client.limits.stall = .seconds(30)
+    client.limits.idle = .seconds(30)
     _ = try? client.put(key, .bytes([1]), sha256: digest, over: &http, now: Self.now)
     _ = try? client.uploadPart(
       upload, number: 1, .bytes([1]), sha256: digest, over: &http, now: Self.now)
     _ = try? client.completeMultipartUpload(upload, [], over: &http, now: Self.now)
     _ = try? client.createMultipartUpload(key, over: &http, now: Self.now)
     _ = try? client.abortMultipartUpload(upload, over: &http, now: Self.now)
-    #expect(http.requests.map(\.limits.leastBytes) == [65_536, 65_536, 1, 1, 1])
+    #expect(http.requests.map(\.limits.minimumProgress) == [65_536, 65_536, 1, 1, 1])
     #expect(
-      http.requests.map(\.limits.whole)
+      http.requests.map(\.limits.total)
         == [nil, nil, .seconds(600), .seconds(60), .seconds(60)])
   }
 }

@@ -28,7 +28,7 @@ extension Location {
       return nil
     }
     var limits = settings.s3Limits.within(patience)
-    limits.stall = patience
+    limits.idle = patience
     let request = HTTPRequest(
       .get, String(decoding: url.bytes, as: UTF8.self), fields: [HTTPField("Range", "bytes=0-0")],
       limits: limits)
@@ -120,7 +120,7 @@ extension HTTPLimits {
     var limits = self
     limits.connect = min(limits.connect, patience)
     limits.head = min(limits.head, patience)
-    limits.whole = min(limits.whole ?? patience, patience)
+    limits.total = min(limits.total ?? patience, patience)
     return limits
   }
 }

@@ -16,7 +16,7 @@ package final class QuestionClient: @unchecked Sendable {
 
   private struct Key: Hashable {
     let origin: Origin
-    let authoritiesFile: String?
+    let caFile: String?
   }
 
   let loop: EventLoop
@@ -65,8 +65,8 @@ package final class QuestionClient: @unchecked Sendable {
       return then(.failure(TransportError(.invalid, "the URL can't be asked")))
     }
     let origin = Origin(url)
-    let key = Key(origin: origin, authoritiesFile: request.limits.authoritiesFile)
-    let server = servers[key] ?? Server(origin, authoritiesFile: key.authoritiesFile, self)
+    let key = Key(origin: origin, caFile: request.limits.caFile)
+    let server = servers[key] ?? Server(origin, caFile: key.caFile, self)
     servers[key] = server
     server.ask(
       Question(request, to: origin, target: url.target, isWanted: isWanted, then: then), of: group)

@@ -19,7 +19,7 @@ final class Server: @unchecked Sendable {
   static let connectionLife = Duration.seconds(300)
 
   let origin: Origin
-  let authoritiesFile: String?
+  let caFile: String?
   let addresses: Addresses
   let client: QuestionClient
   private var line = FairLine<[UInt8], Question>()
@@ -37,9 +37,9 @@ final class Server: @unchecked Sendable {
   private var sweep: LoopTimer?
   private var isGoingOn = false
 
-  init(_ origin: Origin, authoritiesFile: String?, _ client: QuestionClient) {
+  init(_ origin: Origin, caFile: String?, _ client: QuestionClient) {
     self.origin = origin
-    self.authoritiesFile = authoritiesFile
+    self.caFile = caFile
     self.client = client
     shares = WireShares(places: client.connectionLimit)
     addresses = Addresses(origin, client.loop)
@@ -50,10 +50,10 @@ final class Server: @unchecked Sendable {
   var onWire: Int { connections.count - resting.count }
 
   func tlsContext() throws(TransportError) -> TLSContext? {
-    if let tls, authoritiesFile == nil || .now - tls.start < Self.authoritiesLife {
+    if let tls, caFile == nil || .now - tls.start < Self.authoritiesLife {
       return tls.context
     }
-    let context = try TLSContext(authoritiesFile: authoritiesFile)
+    let context = try TLSContext(caFile: caFile)
     tls = (context, .now)
     return context
   }

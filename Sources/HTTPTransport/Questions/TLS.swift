@@ -7,8 +7,8 @@ final class TLSContext {
   fileprivate let raw: OpaquePointer
   private var session: OpaquePointer?
 
-  /// - Parameter authoritiesFile: PEM; `nil` for the system's authorities.
-  init(authoritiesFile: String?) throws(TransportError) {
+  /// - Parameter caFile: PEM; `nil` for the system's authorities.
+  init(caFile: String?) throws(TransportError) {
     guard let raw = unsafe SSL_CTX_new(TLS_client_method()) else {
       preconditionFailure("libssl can't be initialised: a broken installation")
     }
@@ -19,8 +19,8 @@ final class TLSContext {
     _ = unsafe ctls_set_no_session_cache(raw)
     unsafe SSL_CTX_set_verify(raw, SSL_VERIFY_PEER, nil)
     let isLoaded =
-      if let authoritiesFile {
-        unsafe SSL_CTX_load_verify_locations(raw, authoritiesFile, nil)
+      if let caFile {
+        unsafe SSL_CTX_load_verify_locations(raw, caFile, nil)
       } else {
         unsafe SSL_CTX_set_default_verify_paths(raw)
       }

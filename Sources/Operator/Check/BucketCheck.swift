@@ -45,7 +45,7 @@ package struct BucketCheck {
       if sight == .denied { headAgain(key, report: &report, over: &http) }
       isSecondCredentialRefused = PresignCheck(
         store, key: key, digest: digest, body: body,
-        authoritiesFile: location.s3Limits.authoritiesFile
+        caFile: location.s3Limits.caFile
       ).run(&report, &http)
       delete(key, report: &report, over: &http)
     }

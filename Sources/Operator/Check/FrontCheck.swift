@@ -19,18 +19,18 @@ package struct FrontCheck {
   /// - Parameters:
   ///   - registry: which the web server stands before.
   ///   - longestURL: `nil` when none can be signed.
-  ///   - authoritiesFile: instead of the system's.
+  ///   - caFile: instead of the system's.
   ///   - isRedirectExpected: whether bloblo has all that it needs to redirect this client to the blob.
   package init(
     _ url: String, _ path: BlobPath?, authorization: String?, before registry: UpstreamRegistry,
-    longestURL: LongestURL?, authoritiesFile: String?, isRedirectExpected: Bool
+    longestURL: LongestURL?, caFile: String?, isRedirectExpected: Bool
   ) {
     self.url = url.hasSuffix("/") ? String(url.dropLast()) : url
     self.registry = registry
     self.path = path
     self.authorization = authorization
     self.longestURL = longestURL
-    limits = HTTPLimits(authoritiesFile: authoritiesFile)
+    limits = HTTPLimits(caFile: caFile)
     self.isRedirectExpected = isRedirectExpected
   }
 

@@ -15,13 +15,13 @@ struct PresignCheck {
 
   init(
     _ store: S3BlobStore, key: ObjectKey, digest: Digest, body: [UInt8],
-    authoritiesFile: String?
+    caFile: String?
   ) {
     self.store = store
     self.key = key
     self.digest = digest
     self.body = body
-    limits = HTTPLimits(authoritiesFile: authoritiesFile)
+    limits = HTTPLimits(caFile: caFile)
   }
 
   /// - Returns: whether S3 refused a registry's credential next to the URL's signature.

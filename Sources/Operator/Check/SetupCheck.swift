@@ -14,7 +14,7 @@ package struct SetupCheck {
   private let environment: [String: String]
   private let front: String?
   private let path: BlobPath?
-  private let authoritiesFile: String?
+  private let caFile: String?
 
   /// Logs in at the registry, for a ping or a blob, with the login for one of these hosts. Returns the client's
   /// `Authorization`, or `nil`.
@@ -25,14 +25,14 @@ package struct SetupCheck {
   /// - Parameters:
   ///   - front: the web server as clients see it.
   ///   - path: of a blob to ask for.
-  ///   - authoritiesFile: that the web server is trusted by, instead of the system's.
+  ///   - caFile: that the web server is trusted by, instead of the system's.
   package init(
-    environment: [String: String], front: String?, path: BlobPath?, authoritiesFile: String?
+    environment: [String: String], front: String?, path: BlobPath?, caFile: String?
   ) {
     self.environment = environment
     self.front = front
     self.path = path
-    self.authoritiesFile = authoritiesFile
+    self.caFile = caFile
   }
 
   /// - Returns: the command's exit status.
@@ -105,7 +105,7 @@ package struct SetupCheck {
     if let front {
       FrontCheck(
         front, path, authorization: authorization, before: location.upstream,
-        longestURL: LongestURL(store), authoritiesFile: authoritiesFile,
+        longestURL: LongestURL(store), caFile: caFile,
         isRedirectExpected: isOffloading && isRedirectable
       ).run(&report, &http)
     }

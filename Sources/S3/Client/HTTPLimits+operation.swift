@@ -7,16 +7,16 @@ extension HTTPLimits {
     var limits = self
     switch operation {
     case .putObject, .uploadPart:
-      // As slow as a body may go up; the answer to it comes within one `stall`.
-      limits.leastBytes = 64 << 10
+      // As slow as a body may go up; the answer to it comes within one `idle`.
+      limits.minimumProgress = 64 << 10
     case .completeMultipartUpload:
       // S3 may work for minutes, and sends white space meanwhile.
       // Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html>
-      limits.whole = stall * 20
-    case .getObject: limits.leastBytes = 64 << 10
+      limits.total = idle * 20
+    case .getObject: limits.minimumProgress = 64 << 10
     case .headBucket, .headObject, .deleteObject, .createMultipartUpload, .abortMultipartUpload,
       .listObjects, .listMultipartUploads, .getBucketLifecycle:
-      limits.whole = stall * 2
+      limits.total = idle * 2
     }
     return limits
   }

@@ -9,7 +9,7 @@ internal import XML
 struct SecurityTokenService: Sendable {
   let endpoint: String
   let region: String
-  private let authoritiesFile: String?
+  private let caFile: String?
   /// Where `endpoint` comes from.
   private let setting: String
 
@@ -31,7 +31,7 @@ struct SecurityTokenService: Sendable {
     setting =
       named == nil ? "AWS_REGION" : "AWS_ENDPOINT_URL_STS (or AWS_ENDPOINT_URL, or endpoint_url)"
     endpoint = named ?? "https://\(service).\(region).\(partition.domain)"
-    authoritiesFile = environment.filled("AWS_CA_BUNDLE") ?? settings.filled("ca_bundle")
+    caFile = environment.filled("AWS_CA_BUNDLE") ?? settings.filled("ca_bundle")
   }
 
   struct Role {
@@ -92,8 +92,8 @@ struct SecurityTokenService: Sendable {
         HTTPField("Accept", "application/xml"),
       ], body: .bytes(body),
       limits: HTTPLimits(
-        connect: .seconds(5), head: .seconds(10), stall: .seconds(10),
-        authoritiesFile: authoritiesFile))
+        connect: .seconds(5), head: .seconds(10), idle: .seconds(10),
+        caFile: caFile))
     var response = try exchange(
       &request, body: body, credential: credential, source: source, over: &http, time: now)
     if response.head.status != 200, credential != nil,

@@ -71,12 +71,12 @@ struct Check: ParsableCommand {
     var http = HTTPClient()
     let check = SetupCheck(
       environment: environment, front: front, path: try blob.map { try blobPath($0) },
-      authoritiesFile: caFile)
+      caFile: caFile)
     let status = check.run(&report, &http) { registry, path, hosts, report, http in
       guard let login = login(hosts) else { return nil }
       do throws(WarmError) {
         let authorization = try login.authorization(
-          at: registry, for: path, authoritiesFile: caFile, over: &http)
+          at: registry, for: path, caFile: caFile, over: &http)
         report.ok("login", login.words)
         return authorization
       } catch {

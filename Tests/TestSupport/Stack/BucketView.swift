@@ -21,7 +21,7 @@ package struct BucketView: Sendable {
       BucketSite(
         try Bucket(name, region: "us-east-1", endpoint: Endpoint(url)),
         credentials: CredentialStore(credential)),
-      limits: HTTPLimits(connect: patience, head: patience, stall: patience))
+      limits: HTTPLimits(connect: patience, head: patience, idle: patience))
   }
 
   /// Makes the bucket, and waits until it takes objects.

@@ -14,14 +14,14 @@ struct ContainerSource: CredentialSource {
   private let fullURI: String?
   private let token: Secret<String>?
   private let tokenFile: String?
-  private let authoritiesFile: String?
+  private let caFile: String?
 
   init(_ environment: [String: String]) {
     relativeURI = environment.filled("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
     fullURI = environment.filled("AWS_CONTAINER_CREDENTIALS_FULL_URI")
     token = environment.filled("AWS_CONTAINER_AUTHORIZATION_TOKEN").map { Secret($0) }
     tokenFile = environment.filled("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
-    authoritiesFile = environment.filled("AWS_CA_BUNDLE")
+    caFile = environment.filled("AWS_CA_BUNDLE")
   }
 
   /// Of ECS, and of EKS Pod Identity.
@@ -41,8 +41,8 @@ struct ContainerSource: CredentialSource {
     let request = HTTPRequest(
       .get, url, fields: fields,
       limits: HTTPLimits(
-        connect: .seconds(2), head: .seconds(5), stall: .seconds(5),
-        authoritiesFile: authoritiesFile))
+        connect: .seconds(2), head: .seconds(5), idle: .seconds(5),
+        caFile: caFile))
     let response: HTTPResponse
     do {
       response = try http.send(request, bodyLimit: 64 << 10)

@@ -31,7 +31,7 @@ struct InstanceSettings: Sendable {
     let seconds = text("AWS_METADATA_SERVICE_TIMEOUT", "metadata_service_timeout")
       .flatMap { Int64($0) }
     let limit = Duration.seconds(min(60, max(1, seconds ?? 1)))
-    limits = HTTPLimits(connect: limit, head: limit, stall: limit)
+    limits = HTTPLimits(connect: limit, head: limit, idle: limit)
     attempts = max(
       1,
       text("AWS_METADATA_SERVICE_NUM_ATTEMPTS", "metadata_service_num_attempts")
