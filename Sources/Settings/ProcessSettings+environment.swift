@@ -72,12 +72,14 @@ extension ProcessSettings {
 }
 
 extension ProcessSettings {
-  /// A secret that a file or a Kubernetes Secret has given with its line's end. S3 says only that the signature is wrong.
+  /// A key with a comment behind it, or with its line's end, as a Kubernetes Secret may have it. S3 says only that the
+  /// signature is wrong.
   private static func paddedKeys(_ environment: [String: String]) -> [String] {
-    ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"].filter { name in
-      let value = environment[name] ?? ""
-      return [value.first, value.last].contains { $0?.isWhitespace == true }
-    }.map { "\($0): begins or ends with white space, which S3 takes for a part of it; remove it" }
+    ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"].filter {
+      environment[$0]?.contains(where: \.isWhitespace) == true
+    }.map {
+      "\($0): has white space in it, which S3 takes for a part of it; remove it (a comment needs a line of its own)"
+    }
   }
 }
 

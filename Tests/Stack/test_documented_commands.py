@@ -144,7 +144,7 @@ def machine():
     with contextlib.ExitStack() as ends:
         machine = Machine(ends)
         machine.say("apt install")
-        lines = [line for line in re.findall(r"^    ((?:BLOBLO_|AWS_)\w+=\S+)", (stack.ROOT / "README.md").read_text(), re.M)]
+        lines = [line for line in re.findall(r"^    ((?:BLOBLO_|AWS_)\w+=.*)", (stack.ROOT / "README.md").read_text(), re.M)]
         assert len(lines) == 5
         settings = "\n".join(lines).replace("KEY_ID=…", f"KEY_ID={stack.ACCESS_KEY}").replace("ACCESS_KEY=…", f"ACCESS_KEY={stack.SECRET_KEY}")
         # AWS is not there.

@@ -10,8 +10,9 @@ import threading
 import pytest
 
 import stack
+from documented import example
 from fakes.waiting import eventually
-from operating import MIB, browse, operating
+from operating import MIB, PROGRAM, browse, operating
 
 
 def bare_server(port):
@@ -111,6 +112,23 @@ def test_the_pages_over_apache(make_stack):
     servers.services["s3"].stop()
     eventually(lambda: page("ready")[0] == 503, otherwise=lambda: page("ready"))
     assert b"bucket: " in page("ready")[2]
+
+
+def test_the_pages_have_a_site_of_their_own(ends, front):
+    """README's lines. It said that they are at http://localhost/bloblo/, where Debian's default site answered 404; and
+    Apache's file did not switch mod_rewrite on."""
+    options = stack.options(["up", "--services", f"registry,s3,{front},bloblo", "--bloblo", PROGRAM])
+    servers = stack.Stack(options)
+    ends.callback(servers.down)
+    port = servers.ports.take()
+    text = stack.Nginx.replaced(example(front, "bloblo-pages.conf"), "8099", str(port))
+    if front == "apache":
+        text = stack.Nginx.replaced(text, "unix:/run/bloblo/bloblo.sock", servers.responder_address)
+        options.apache_server = stack.Nginx.replaced(text, "conf-available/", "bloblo/")
+    else:
+        options.nginx_http = text
+    servers.up()
+    assert stack.request("GET", f"http://127.0.0.1:{port}/bloblo/")[0] == 200
 
 
 def test_a_fill_in_progress(site, ends):
