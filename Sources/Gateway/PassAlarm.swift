@@ -16,7 +16,7 @@ package final class PassAlarm: Sendable {
     package let bucket: String
     package let finding: PassWatch.Finding
 
-    /// The figures and the advice, for the page.
+    /// The numbers and the advice, for the page.
     package var sentence: String {
       "In the last \(PassWatch.minutes) minutes \(finding.passed) of \(finding.blobs) blobs of \(registry) (bucket "
         + "\(bucket)) passed for one reason, \(finding.reason.word). \(finding.reason.advice)"

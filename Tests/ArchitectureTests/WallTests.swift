@@ -68,7 +68,7 @@ struct WallTests {
     }
   }
 
-  /// The log and the figures get values.
+  /// The log and the metrics get values.
   @Test func `what records names nothing that decides`() throws {
     let words = ["OffloadEngine", "DecisionCache", "BlobStore", "Location."]
     for (_, name, text) in try ArchitectureTests.files().filter({ $0.room == "Telemetry" }) {
