@@ -57,8 +57,12 @@ extension [HTTPField] {
   /// Appends the peer's address to `X-Forwarded-For`, as a proxy does, behind what the client claims. Does nothing
   /// when the web server has appended it already. Sets `X-Real-IP` to the same address if the field is there.
   mutating func appendAddress(of request: Request) {
+    if let lines = request.forwardedForOfSeveralLines {
+      removeAll { $0.isNamed("X-Forwarded-For") }
+      append(HTTPField("X-Forwarded-For", lines))
+    }
     guard let address = request.parameter("REMOTE_ADDR"), !address.isEmpty else { return }
-    if let i = firstIndex(where: { $0.isNamed("X-Real-IP") }) {
+    for i in indices where self[i].isNamed("X-Real-IP") {
       self[i] = HTTPField(self[i].name, address)
     }
     guard let i = firstIndex(where: { $0.isNamed("X-Forwarded-For") }) else {
@@ -68,5 +72,25 @@ extension [HTTPField] {
     let last = claimed[(claimed.lastIndex(of: UInt8(ascii: ",")).map { $0 + 1 } ?? 0)...]
     guard !last.drop(while: { $0 == UInt8(ascii: " ") }).elementsEqual(address) else { return }
     self[i] = HTTPField(self[i].name, claimed + [UInt8](", ".utf8) + address)
+  }
+}
+
+extension Request {
+  /// The lines of `X-Forwarded-For` in one, when there are several and the web server hands on each as a param of its
+  /// own, as HAProxy does. A proxy appends a line with the address that counts.
+  var forwardedForOfSeveralLines: [UInt8]? {
+    let name: StaticString = "HTTP_X_FORWARDED_FOR"
+    var count = 0
+    forEachParameter(withPrefix: name) { found, _ in
+      if found.count == name.utf8CodeUnitCount { count += 1 }
+    }
+    guard count > 1 else { return nil }
+    var lines: [UInt8] = []
+    forEachParameter(withPrefix: name) { found, value in
+      guard found.count == name.utf8CodeUnitCount else { return }
+      if !lines.isEmpty, value.count > 0 { lines.append(contentsOf: ", ".utf8) }
+      lines.append(contentsOf: value.withArray { $0 })
+    }
+    return lines.isEmpty ? nil : lines
   }
 }

@@ -39,8 +39,10 @@ final class Fingerprinter: Sendable {
         for parameter in credentialParameters { state.append(request, parameter) }
       } else {
         for parameter in location.fingerprintParameters { state.append(request, parameter) }
-        // It goes upstream too, at the end of `X-Forwarded-For`.
+        // It goes upstream too, at the end of `X-Forwarded-For`; and so do all lines of that field.
         state.append(request, "REMOTE_ADDR")
+        let lines = request.forwardedForOfSeveralLines ?? []
+        state.append(lines.span)
       }
       for other in others { state.append(request, other) }
       // The site's fields about the user. Their names count: an empty value removes a field.

@@ -44,4 +44,25 @@ import Testing
     }
     #expect(questions().count == asked + 2)
   }
+
+  /// HAProxy hands on each line as a param of its own, and a proxy before it adds a line.
+  @Test(arguments: ["10.1.2.3", ""])
+  func `a proof is for all lines of X-Forwarded-For`(claimed: String) throws {
+    let registry = FakeRegistry { question in
+      let isKnown = question["X-Forwarded-For"]?.hasSuffix("192.0.2.9, 192.0.2.1") == true
+      return isKnown ? .init(200, ["Content-Length: \(Self.blob.bytes.count)"]) : .init(401)
+    }
+    let site = try Site(["BLOBLO_PROOF_TTL": "1m"], registry: registry.port)
+    try site.bucket.put(Self.blob.key, Self.blob.bytes)
+    let connection = try WebServerConnection(unix: site.stack.facts.socket)
+    func status(_ lines: String...) -> Int? {
+      connection.ask(
+        "GET", Self.blob.path(in: "client/address"), ["REMOTE_ADDR": "192.0.2.1"],
+        further: lines.map { ("HTTP_X_FORWARDED_FOR", $0) })?.status
+    }
+    #expect(status(claimed, "192.0.2.9") == 307)
+    #expect(status(claimed, "192.0.2.8") == 424)
+    #expect(status(claimed) == 424)
+    #expect(status(claimed, "192.0.2.9", "192.0.2.1") == 307)
+  }
 }

@@ -12,24 +12,26 @@ package final class WebServerConnection: Sendable {
 
   /// Asks, and waits for the whole answer.
   ///
-  /// - Parameter isKept: whether the connection is for more requests.
+  /// - Parameters:
+  ///   - further: params whose names may be in `params` already.
+  ///   - isKept: whether the connection is for more requests.
   package func ask(
     _ method: String = "GET", _ target: String, _ params: [String: String] = [:],
-    isKept: Bool = true
+    further: [(String, String)] = [], isKept: Bool = true
   ) -> Answer? {
-    begin(method, target, params, isKept: isKept)
+    begin(method, target, params, further: further, isKept: isKept)
     return finish()
   }
 
   package func begin(
     _ method: String = "GET", _ target: String, _ params: [String: String] = [:],
-    isKept: Bool = true
+    further: [(String, String)] = [], isKept: Bool = true
   ) {
     var pairs = params
     pairs["REQUEST_METHOD"] = method
     pairs["REQUEST_URI"] = target
     var content: [UInt8] = []
-    for (name, value) in pairs {
+    for (name, value) in pairs.map({ ($0, $1) }) + further {
       content += length(name.utf8.count) + length(value.utf8.count)
       content += Array(name.utf8) + Array(value.utf8)
     }
