@@ -20,6 +20,7 @@ import urllib.parse
 
 import oci_image
 import stack
+from fakes.waiting import eventually
 
 KIB, MIB = 1024, 1024 * 1024
 LAYERS = (1 * KIB, 1 * MIB, 64 * MIB)
@@ -97,12 +98,8 @@ class Demo:
         return all(self.servers.services["s3"].client.size(digest) == self.image["sizes"][digest]
                    for digest in self.blobs)
 
-    def wait_for_bucket(self, timeout=120):
-        deadline = time.monotonic() + timeout
-        while not self.filled():
-            if time.monotonic() > deadline:
-                raise stack.StackError(f"the bucket is not filled after {timeout} s: {self.bloblo_said()}")
-            time.sleep(0.1)
+    def wait_for_bucket(self):
+        eventually(self.filled, otherwise=lambda: f"the bucket is not filled: {self.bloblo_said()}")
 
     def bloblo_said(self):
         return self.servers.services["bloblo"].tail()
@@ -123,7 +120,9 @@ class Demo:
                     f"docker://{self.host}/{REPOSITORY}:latest", f"dir:{folder}")
         seconds = time.monotonic() - began
         wait()
-        time.sleep(0.5)  # servers log a request after its last byte
+        # Servers log a request after its last byte.
+        eventually(lambda: self.registry_log.bytes() + self.s3_log.bytes() >= sum(LAYERS),
+                   otherwise=lambda: "the access logs of registry and S3 do not show the layers")
         wrong = self.wrong(folder)
         shutil.rmtree(folder)
         registry, s3 = self.registry_log.bytes(), self.s3_log.bytes()
@@ -212,7 +211,7 @@ def main():
         with stack.Stack(stack.options(["up", *sys.argv[2:]])) as servers:
             servers.up()
             acts[sys.argv[1]](Demo(servers))
-    except stack.StackError as error:
+    except (stack.StackError, AssertionError) as error:
         sys.exit(f"demo: {error}")
     except stack.Ended as ended:
         if sys.argv[1] == "demo":
