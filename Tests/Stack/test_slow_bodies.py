@@ -1,4 +1,4 @@
-"""Bodies of GETs that come byte by byte, which Apache streams to bloblo: nobody waits for what nobody wants."""
+"""Bodies that come byte by byte, which Apache streams to bloblo: nobody waits for what nobody wants."""
 
 import socket
 import threading
@@ -11,14 +11,16 @@ from fakes.waiting import eventually
 
 
 @pytest.mark.parametrize("front", ["apache", "nginx"])
-def test_a_body_in_drops_holds_nobody_up(both_fronts, ends, front):
+@pytest.mark.parametrize("method, name", [("GET", None), ("DELETE", "0" * 64)], ids=["GET", "DELETE"])
+def test_a_body_in_drops_holds_nobody_up(both_fronts, ends, front, method, name):
     address = both_fronts.services[front].url
+    path = both_fronts.path if name is None else both_fronts.path[:-64] + name
     host, port = address.removeprefix("http://").split(":")
     stop = threading.Event()
     clients = [socket.create_connection((host, int(port))) for _ in range(36)]
     try:
         for client in clients:
-            client.sendall(f"GET {both_fronts.path} HTTP/1.1\r\nHost: a\r\nContent-Length: 4000\r\n\r\n".encode())
+            client.sendall(f"{method} {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 4000\r\n\r\n".encode())
 
         def drip():
             while not stop.wait(0.2):
