@@ -1,4 +1,4 @@
-/// How long one fill leaves the machine to clients that read along, with whichever fill.
+/// How long one fill leaves the machine to clients that read along, with this fill or another.
 ///
 /// It has an end. Otherwise one slow client would keep a blob out of the bucket.
 struct Courtesy: Sendable {

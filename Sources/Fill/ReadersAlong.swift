@@ -5,7 +5,7 @@ internal import Synchronization
 /// An upload competes with them for processors and network. S3 can wait, clients can't. But a fill whose upload waits
 /// keeps its place among the fills: when all places are taken, no upload waits.
 final class ReadersAlong: Sendable {
-  /// How long after the last client has gone they still come first: one that pulls an image asks for the next layer soon.
+  /// How long uploads still wait after the last client has gone: one that pulls an image soon asks for the next layer.
   static let pause = Duration.seconds(1)
 
   private let places: Int
@@ -34,7 +34,7 @@ final class ReadersAlong: Sendable {
   /// A client begins to read along.
   func begin() { count.wrappingAdd(1, ordering: .relaxed) }
 
-  /// It does so no longer.
+  /// A client has ended, or has gone.
   func end() {
     lastEnd.withLock { $0 = .now }
     count.wrappingSubtract(1, ordering: .relaxed)

@@ -105,7 +105,7 @@ class Operating:
         return digest
 
     def wait_until_filled(self, *digests):
-        """The object is there before bloblo is told so; until then clients read along."""
+        """S3 shows the object before bloblo has the answer to its upload; until then clients read along."""
         eventually(lambda: all(map(self.s3.client.size, digests)) and self.metrics()['bloblo_fills{state="running"}'] == 0,
                    otherwise=self.bloblo.tail)
 

@@ -143,7 +143,7 @@ def judge(url, access_key=stack.ACCESS_KEY, secret_key=stack.SECRET_KEY, **wrong
     env = settings(url, AWS_ACCESS_KEY_ID=access_key, AWS_SECRET_ACCESS_KEY=secret_key)
     status, lines = check(env)
     levels = {subject: level for subject, (level, _) in lines.items()}
-    # There is no registry, these servers know no lifecycle until they are told one, and they are on this machine.
+    # There is no registry, these servers have no lifecycle rule until a test sets one, and they are on this machine.
     expected = {"upstream": "FAIL", "sum": "FAIL", "bucket.lifecycle": "warn", "same-host": "warn", "public-address": "warn",
                 **{name.replace("_", "."): level for name, level in wrong.items()}}
     for subject, level in levels.items():

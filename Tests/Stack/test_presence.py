@@ -96,7 +96,7 @@ def test_a_client_fails_once_at_most(pulling, change):
         return is_whole(pulling.s3, digest)
     eventually(is_mended, otherwise=pulling.bloblo.tail)
     assert all(results[1:]), results
-    # The object is there before bloblo is told so; until then clients read along.
+    # S3 shows the object before bloblo has the answer to its upload; until then clients read along.
     eventually(lambda: pulling.ask(digest, "10.0.0.2")[1]["X-Bloblo"] == "redirect", otherwise=pulling.bloblo.tail)
 
 

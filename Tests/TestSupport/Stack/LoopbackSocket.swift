@@ -21,7 +21,7 @@ package final class LoopbackSocket: Sendable {
     return LoopbackSocket(descriptor)
   }
 
-  /// Keeps a free port of 127.0.0.1 from all but a program that is told of it, and does not listen itself.
+  /// Keeps a free port of 127.0.0.1 for the one program that a test names it to, and does not listen itself.
   package static func reserve() -> LoopbackSocket {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     var (address, one) = (loopback(port: 0), Int32(1))
