@@ -7,12 +7,14 @@ Settings of the run:
 """
 
 import contextlib
+import gc
 import os
 import pathlib
 import random
 import shutil
 import signal
 import sys
+import warnings
 
 import pytest
 
@@ -88,6 +90,25 @@ def pytest_xdist_make_scheduler(config, log):
 def pytest_runtest_setup(item):
     if item.get_closest_marker("root") and os.geteuid() != 0:
         pytest.skip("needs root")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    report = yield
+    item.has_failed = getattr(item, "has_failed", False) or report.failed
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """What a failed test left open goes with it: its traceback would keep that, and a later test would be blamed."""
+    ran = yield
+    if getattr(item, "has_failed", False):
+        for name in ("last_type", "last_value", "last_traceback", "last_exc"):
+            vars(sys).pop(name, None)
+        with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+            gc.collect()
+    return ran
 
 
 @pytest.fixture
