@@ -81,8 +81,14 @@ def pull_all(url, digests, pool, **more):
     return [(digest, pool.submit(Pull, url, path(digest), **more)) for digest in digests * CLIENTS]
 
 
-def reads(registry, digests):
-    return sum(registry.gets.get(digest, 0) for digest in digests)
+def reads(registry, digests, pulls):
+    """How often blobs were read from their beginning for these pulls, those that passed left out.
+
+    A busy machine's registry stands still: after 4 s a client that comes passes, after 5 s the instance that reads asks
+    for the rest.
+    """
+    passed = sum(pull.headers.get("X-Bloblo") not in ("tee", "redirect") for pull in pulls)
+    return sum(registry.gets.get(digest, 0) - registry.rests.get(digest, 0) for digest in digests) - passed
 
 
 def test_a_cold_blob_is_read_once(four):
@@ -91,10 +97,10 @@ def test_a_cold_blob_is_read_once(four):
     digests = [registry.add(4 * MIB) for _ in range(6)]
     with concurrent.futures.ThreadPoolExecutor(len(digests) * CLIENTS) as pool:
         pulls = pull_all(url, digests, pool)
+    done = [(digest, pull.result()) for digest, pull in pulls]
     # Who comes when all is over is redirected.
-    assert all(pull.result().seen == (200, 4 * MIB, digest.split(":")[1]) or pull.result().status == 307
-               for digest, pull in pulls)
-    assert reads(registry, digests) == 6
+    assert all(pull.seen == (200, 4 * MIB, digest.split(":")[1]) or pull.status == 307 for digest, pull in done)
+    assert reads(registry, digests, [pull for _, pull in done]) == 6
 
 
 def test_one_is_killed_in_the_middle(four):
@@ -115,6 +121,8 @@ def test_one_is_killed_in_the_middle(four):
     assert all(pull.sha256 == digest.split(":")[1] for digest, pull in done if pull.is_whole)
     # Those of the victim's blobs, and of no other.
     assert len(set(cut)) == held and len(cut) == held * CLIENTS
-    assert all(pull.result().sha256 == digest.split(":")[1] for digest, pull in again)
+    again = [(digest, pull.result()) for digest, pull in again]
+    assert all(pull.sha256 == digest.split(":")[1] for digest, pull in again)
     # While the web server finds out who is dead, clients of one blob can come to different instances; not each to its own.
-    assert 6 + held <= reads(registry, digests) <= 6 + held * (len(instances) - 1)
+    everyone = [pull for _, pull in done + again]
+    assert 6 + held <= reads(registry, digests, everyone) <= 6 + held * (len(instances) - 1)

@@ -18,11 +18,12 @@ class Registry:
     """Blobs under any repository; the repository's name says what is wrong with the answer to a GET.
 
     `rate` is in bytes a second. `heads` counts HEADs, `gets` counts GETs by digest and `bytes` what they were answered with.
+    `rests` counts those GETs that ask for a range: bloblo asks for the rest of a body that stands still for 5 s.
     The next GET stops at half its body until `gate`, an Event, is set; and so do those that ask for its rest.
     """
 
     def __init__(self, rate=None):
-        self.blobs, self.gets, self.bytes, self.rate = {}, {}, {}, rate
+        self.blobs, self.gets, self.rests, self.bytes, self.rate = {}, {}, {}, {}, rate
         self.credentials, self.proofs, self.gate, self.heads = {}, {}, None, 0
         self.gates = {}
         self.lock = threading.Lock()
@@ -73,6 +74,7 @@ class Registry:
         with self.lock:
             self.credentials.setdefault(digest, []).append(request.headers.get("Authorization"))
             self.gets[digest] = self.gets.get(digest, 0) + 1
+            self.rests[digest] = self.rests.get(digest, 0) + ("Range" in request.headers)
         status = 200
         if (wanted := re.fullmatch(r"bytes=(\d+)-(\d+)", request.headers.get("Range", ""))) and fault == "good":
             first, last = int(wanted[1]), int(wanted[2])
