@@ -72,8 +72,8 @@ def test_a_body_that_breaks_off_is_not_held_up_by_the_store(site):
         pull = pool.submit(site.pull, digest, "cut")
         eventually(lambda: site.uploads(digest), otherwise=site.log)
         site.relay.stalled = True
+        site.registry.rate = None  # bloblo tries to read the rest some times
         assert not pull.result().is_whole
-        site.registry.rate = None
         # Who comes now is given to the registry, and gets what it has.
         assert site.spool_files() == 1, "the fill is still clearing up"
         second = site.pull(digest)
