@@ -30,6 +30,7 @@ class ShortLived(Site):
         self.used = []  # (method, access key) at the S3 proxy
         self.refused = []
         self.is_down = False
+        self.pause = 0.5  # the registry's, after each fortieth of a blob
 
         class Metadata(Handler):
             def do_PUT(self):
@@ -88,9 +89,9 @@ class ShortLived(Site):
             def do_GET(self):
                 self.do_HEAD()
                 step = len(test.body) // 40
-                for i in range(0, len(test.body), step):  # 20 s, more than two lives
+                for i in range(0, len(test.body), step):  # with the pause 20 s, more than two lives
                     self.wfile.write(test.body[i:i + step])
-                    time.sleep(0.5)
+                    time.sleep(test.pause)
 
         metadata, strict, registry = (serve(kind).server_port for kind in (Metadata, Strict, Registry))
         super().__init__(make_stack("s3,nginx,bloblo", "--registry", f"127.0.0.1:{registry}", start=False, env={
@@ -131,6 +132,7 @@ def test_fill_outlives_its_credential(site):
 @pytest.mark.long
 def test_source_that_is_down_is_waited_for_then_passed_then_used_again(site):
     site.set_body(site.body[:1000])
+    site.pause = 0
     site.is_down = True
     site.life = 16
     site.servers.up()  # it starts all the same
