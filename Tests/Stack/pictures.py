@@ -1,6 +1,7 @@
 """Screenshots of a page, and what colours they show."""
 
 import collections
+import itertools
 import struct
 import zlib
 
@@ -44,24 +45,39 @@ def colours(path):
     width, height, depth, form = struct.unpack(">IIBB", chunks[b"IHDR"][:10])
     assert depth == 8 and form in (2, 6), (depth, form)
     size = 3 if form == 2 else 4
-    raw, row, found = zlib.decompress(chunks[b"IDAT"]), bytearray(width * size), collections.Counter()
+    raw, row, rows = zlib.decompress(chunks[b"IDAT"]), bytes(width * size), collections.Counter()
     stride = width * size + 1
-    for y in range(height):
-        filtering, line = raw[y * stride], bytearray(raw[y * stride + 1:(y + 1) * stride])
-        for x in range(len(line)) if filtering else ():
-            left = line[x - size] if x >= size else 0
-            if filtering == 1:
-                more = left
-            elif filtering == 2:
-                more = row[x]
-            elif filtering == 3:
-                more = (left + row[x]) // 2
+    for place in range(0, height * stride, stride):
+        row = unfiltered(raw[place], raw[place + 1:place + stride], row, size)
+        rows[row] += 1
+    found = collections.Counter()
+    for row, times in rows.items():  # most rows of a page come often
+        for colour, count in collections.Counter(zip(row[::size], row[1::size], row[2::size])).items():
+            found[bytes(colour).hex()] += count * times
+    return found
+
+
+def unfiltered(filtering, line, above, size):
+    """A row's bytes; `above` is the row before."""
+    if filtering == 0:
+        return line
+    if filtering == 1:
+        row = bytearray(line)
+        for each in range(size):
+            row[each::size] = bytes(itertools.accumulate(line[each::size], lambda left, more: (left + more) & 255))
+        return bytes(row)
+    if filtering == 2:
+        return bytes((up + more) & 255 for up, more in zip(above, line)) if any(line) else above
+    row = bytearray(line)
+    for x, (more, up) in enumerate(zip(line, above)):
+        left, corner = (row[x - size], above[x - size]) if x >= size else (0, 0)
+        if filtering == 3:
+            predicted = (left + up) // 2
+        else:
+            to_left, to_up, to_corner = abs(up - corner), abs(left - corner), abs(left + up - 2 * corner)
+            if to_left <= to_up and to_left <= to_corner:
+                predicted = left
             else:
-                corner = row[x - size] if x >= size else 0
-                near = left + row[x] - corner
-                more = min((abs(near - left), 0, left), (abs(near - row[x]), 1, row[x]), (abs(near - corner), 2, corner))[2]
-            line[x] = (line[x] + more) & 255
-        row = line
-        for x in range(0, len(line), size):
-            found[bytes(line[x:x + 3])] += 1
-    return collections.Counter({colour.hex(): count for colour, count in found.items()})
+                predicted = up if to_up <= to_corner else corner
+        row[x] = (more + predicted) & 255
+    return bytes(row)
