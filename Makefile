@@ -40,11 +40,11 @@ test: install-test
 	@Tests/run '$(PYTHON) -m pytest -n $(WORKERS) --durations 20' 'swift test --skip-build' \
 	  '$(PYTHON) Tests/Stack/written.py $(BLOBLO_WRITTEN)'
 
+# The release binary everywhere: the package and the image are made of it.
+test-world: export BLOBLO := $(CURDIR)/.build/release/bloblo
 test-world: deb image install-world
-	swift build --build-tests
-	$(PYTHON) -m pytest -m world -n 2 --durations 10
-	$(MAKE) test-deb
-	$(MAKE) soak SOAK_SECONDS=600
+	@Tests/run '$(PYTHON) -m pytest -m world -n 2 --durations 10' '$(PYTHON) -m pytest -m package' \
+	  '$(PYTHON) Tests/Stack/soak.py --seconds 600'
 
 build: install-build
 	swift build -c release --static-swift-stdlib --explicit-target-dependency-import-check error

@@ -49,11 +49,15 @@ def pytest_report_header(config):
 
 
 def scope(nodeid):
-    """Tests of one scope share servers, so they run on one worker: a class, or a module and its front."""
+    """Tests of one scope share servers, so they run on one worker: a class, or a module and its front.
+
+    A parameter whose name begins with @ takes the front's place: its servers stand behind all fronts.
+    """
     place, _, name = nodeid.rpartition("::")
     words = name.partition("[")[2].rstrip("]").split("-")
     fronts = ("nginx", "apache", "caddy", "haproxy", "lighttpd")
-    return "@".join([place, *sorted(word for word in words if word.startswith(fronts))])
+    chosen = [word for word in words if word.startswith("@")] or [word for word in words if word.startswith(fronts)]
+    return "@".join([place, *sorted(chosen)])
 
 
 @pytest.hookimpl(tryfirst=True)

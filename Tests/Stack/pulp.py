@@ -6,6 +6,7 @@ Source: <https://pulpproject.org/pulpcore/docs/admin/guides/> and <https://pulpp
 """
 
 import base64
+import fcntl
 import hashlib
 import json
 import os
@@ -146,13 +147,17 @@ class Pulp:
         """Takes a minute or more on two cores, so what comes of it is kept for the next run of the same versions."""
         pins = hashlib.sha256((VENV / "pins").read_bytes()).hexdigest()[:12]
         kept, database = VENV / f"migrated-{pins}.sql", ("-h", self.folder / "sockets", "-U", "pulp", "-d", "pulp")
-        if not kept.exists():
-            manager = VENV / "bin/pulpcore-manager"
-            self.run(manager, "migrate", "--noinput")
-            self.run(manager, "reset-admin-password", "--password", PASSWORD)
-            self.run("pg_dump", "--no-owner", *database, "-f", self.folder / "migrated.sql")
-            shutil.move(self.folder / "migrated.sql", kept)
-        else:
+        # One migrates, and the other workers take what it has kept.
+        with (VENV / "migrating").open("w") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            is_new = not kept.exists()
+            if is_new:
+                manager = VENV / "bin/pulpcore-manager"
+                self.run(manager, "migrate", "--noinput")
+                self.run(manager, "reset-admin-password", "--password", PASSWORD)
+                self.run("pg_dump", "--no-owner", *database, "-f", self.folder / "migrated.sql")
+                shutil.move(self.folder / "migrated.sql", kept)
+        if not is_new:
             self.run("psql", "-q", "-v", "ON_ERROR_STOP=1", *database, "-f", kept)
         # What the files are stored in has been written down as well.
         self.run("psql", "-q", *database, "-c", f"UPDATE core_domain SET storage_class = '{self.storage}'")

@@ -25,7 +25,7 @@ NOT_RUN = {
     "make test": "runs this",
     "make deb": "has built the package that is installed here",
     "make bench": "measures for a quarter of an hour",
-    "packaging/image registry.example.com/tools/bloblo:0.1.0": "run by test_image.py, with buildah",
+    "packaging/image registry.example.com/tools/bloblo:0.1.0": "`make image` runs it for test_image.py, with buildah",
     "packaging/image && docker load --input .build/image/bloblo.tar": "run by test_image.py, with a daemon of its own",
     "docker compose --file packaging/container/compose.yaml up": "run by test_image.py, with a daemon of its own",
     "docker compose --file packaging/container/compose.yaml exec nginx curl -s localhost/bloblo/": "run by test_image.py",

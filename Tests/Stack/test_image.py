@@ -19,7 +19,6 @@ from front_site import Site
 
 pytestmark = [pytest.mark.world, pytest.mark.root]
 
-IMAGE = stack.ROOT / ".build/image"
 COMPOSE = stack.ROOT / "packaging/container/compose.yaml"
 # bloblo as a container of this machine's network, with a read-only root file system and without any capability. The
 # site's folder is a volume, and its settings are the container's. The runtime hands signals on.
@@ -33,9 +32,13 @@ CONFINED = ["--read-only", "--cap-drop=all", "--security-opt=no-new-privileges",
             "--env-file=$HOME/settings", "--volume=$site:$site"]
 
 
+def image():
+    return stack.built("image/bloblo.tar", "make image")
+
+
 class RunByPodman(Podman):
     def words(self):
-        self.command("load", "--quiet", "--input", IMAGE / "bloblo.tar")
+        self.command("load", "--quiet", "--input", image())
         self.ends.callback(self.command, "rm", "--all", "--force")
         # Neither systemd, nor more descriptors and processes than a machine may give, nor one kind of cgroups.
         return ["podman", "--root", self.folder / "root", "--runroot", self.folder / "run", "--storage-driver=vfs",
@@ -45,13 +48,13 @@ class RunByPodman(Podman):
 
 class RunByDocker(Docker):
     def words(self):
-        self.command("load", "--quiet", "--input", IMAGE / "bloblo.tar")
+        self.command("load", "--quiet", "--input", image())
         return ["docker", "--host", self.host, "run", *CONFINED, "localhost/bloblo:latest"]
 
 
 class RunByContainerd(Containerd):
     def words(self):
-        self.command("import", "--snapshotter=native", IMAGE / "bloblo.tar")
+        self.command("import", "--snapshotter=native", image())
         return ["ctr", "--address", self.address, "run", "--rm", "--net-host", "--read-only", "--snapshotter=native",
                 "--env-file=$HOME/settings", "--mount=type=bind,src=$site,dst=$site,options=rbind:rw",
                 "localhost/bloblo:latest", "bloblo"]
@@ -68,30 +71,24 @@ class ComposeDocker(Docker):
 
 
 @pytest.fixture
-def runtime(request, built):
+def runtime(request):
     # A short name: podman wants one. The runtime ends before its folder goes.
     with tempfile.TemporaryDirectory(prefix="run-", ignore_cleanup_errors=True) as folder, ExitStack() as ends:
         yield request.param(folder, ends)
 
 
 @pytest.fixture(scope="module")
-def built():
-    subprocess.run([stack.ROOT / "packaging/image"], check=True, capture_output=True)
-    return IMAGE
-
-
-@pytest.fixture(scope="module")
-def manifest(built):
-    with tarfile.open(built / "bloblo.tar") as archive:
+def manifest():
+    with tarfile.open(image()) as archive:
         entry = json.load(archive.extractfile("manifest.json"))[0]
         return entry, json.load(archive.extractfile(entry["Config"]))
 
 
 @pytest.fixture(scope="module")
-def root(built, manifest, tmp_path_factory):
+def root(manifest, tmp_path_factory):
     """The image's file system."""
     folder = tmp_path_factory.mktemp("image")
-    with tarfile.open(built / "bloblo.tar") as archive:
+    with tarfile.open(image()) as archive:
         for name in manifest[0]["Layers"]:
             with tarfile.open(fileobj=archive.extractfile(name)) as layer:
                 layer.extractall(folder, numeric_owner=True)
@@ -120,8 +117,8 @@ def test_it_holds_bloblo_and_its_libraries_and_is_below_60_megabytes(root):
                       "etc/nsswitch.conf"}
 
 
-def test_the_bill_of_materials_names_every_library(built, root):
-    document = json.loads((built / "bloblo.spdx.json").read_text())
+def test_the_bill_of_materials_names_every_library(root):
+    document = json.loads(stack.built("image/bloblo.spdx.json", "make image").read_text())
     assert document["spdxVersion"] == "SPDX-2.3"
     named = {package["name"] for package in document["packages"]}
     for library in root.rglob("*.so*"):
@@ -153,21 +150,21 @@ def test_a_client_pulls_through_it(runtime, tmp_path, make_stack):
 
 @pytest.mark.parametrize("runtime", [ComposeDocker], indirect=True, ids=["docker"])
 def test_the_compose_file_offloads(runtime, tmp_path):
-    runtime.command("load", "--quiet", "--input", IMAGE / "bloblo.tar")
+    runtime.command("load", "--quiet", "--input", image())
     images.load(runtime.command, tmp_path)
     runtime.ends.callback(runtime.compose, "down", "--volumes", "--timeout", "1")
     runtime.compose("up", "--detach")
     # As the file's head shows: the daemon pushes an image and pulls it back.
-    image = "localhost:8080/my/image:latest"
+    name = "localhost:8080/my/image:latest"
     (tmp_path / "image.tar").write_bytes(images.file_system({}, {"/content": os.urandom(1_000_000).hex()}, []))
-    runtime.command("import", tmp_path / "image.tar", image)
-    runtime.answers("docker", "--host", runtime.host, "push", image)
+    runtime.command("import", tmp_path / "image.tar", name)
+    runtime.answers("docker", "--host", runtime.host, "push", name)
 
     def statuses():
         """Of a pull's layers and configuration."""
         before = len(served())
-        runtime.command("rmi", image)
-        runtime.command("pull", image)
+        runtime.command("rmi", name)
+        runtime.command("pull", name)
         return served()[before:]
 
     def served():

@@ -152,8 +152,7 @@ def podman(monkeypatch):
             'events_logger = "file"\n[containers]\ndefault_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]\n')
         monkeypatch.setenv("CONTAINERS_CONF", str(folder / "containers.conf"))
         command = Podman(folder, ends).command
-        subprocess.run([stack.ROOT / "packaging/image"], check=True, capture_output=True)
-        command("load", "--quiet", "--input", stack.ROOT / ".build/image/bloblo.tar")
+        command("load", "--quiet", "--input", stack.built("image/bloblo.tar", "make image"))
         images.load(command, folder, images.PAUSE)
         images.load(command, folder, "docker.io/library/nginx:1.28", stop_signal="SIGQUIT")
         yield command

@@ -44,7 +44,7 @@ def file():
     """The package; what was installed from it is purged at the end."""
     if is_installed():
         pytest.fail("bloblo is installed on this machine, and not ours to purge")
-    [path] = (stack.ROOT / ".build/deb").glob("*.deb")
+    path = stack.built("deb/*.deb", "make deb")
     policy = pathlib.Path("/usr/sbin/policy-rc.d")
     had_policy = policy.exists()
     if not had_policy:

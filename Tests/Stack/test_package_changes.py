@@ -16,7 +16,7 @@ def tree():
     with contextlib.ExitStack() as ends:
         tree = Tree(ends)
         tree.write("/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0o755)
-        [package] = (stack.ROOT / ".build/deb").glob("*.deb")
+        package = stack.built("deb/*.deb", "make deb")
         tree.copy(package, "/bloblo.deb")
         tree.sh("dpkg --install /bloblo.deb")
         yield tree

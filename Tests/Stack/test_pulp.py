@@ -114,7 +114,7 @@ class Place:
         self.servers.services["bloblo"].start()
 
 
-@pytest.fixture(scope="module", params=["folder", "s3"])
+@pytest.fixture(scope="module", params=["folder", "s3"], ids=["@folder", "@s3"])
 def place(request):
     with stacks() as make, contextlib.ExitStack() as ends:
         yield Place(make, ends, request.param)

@@ -39,6 +39,14 @@ def dies_with_parent(last_signal, parent):
     return prepare
 
 
+def built(pattern, command):
+    """The one file of .build that `command` makes; tests use it as it is, so they neither wait for it nor meet there."""
+    found = list((ROOT / ".build").glob(pattern))
+    if len(found) != 1:
+        raise StackError(f"{len(found)} files are .build/{pattern}, not 1: run {command}")
+    return found[0]
+
+
 class Service:
     """One server process: start, wait until it answers, stop. The port outlives a restart."""
 
