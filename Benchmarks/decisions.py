@@ -65,9 +65,7 @@ class Bench:
             process.wait()
 
     def start(self, *command, **more):
-        process = subprocess.Popen(
-            [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            preexec_fn=stack.dies_with_parent(signal.SIGKILL, os.getpid()), **more)
+        process = stack.child(command, signal.SIGTERM, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **more)
         self.processes.append(process)
         return process
 

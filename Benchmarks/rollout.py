@@ -42,15 +42,14 @@ class Rollout:
         self.registry = self.start(self.program, "registry", self.registry_port, options.latency, SIZE, *self.digests)
 
     def start(self, *command):
-        process = subprocess.Popen(
-            [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
-            preexec_fn=stack.dies_with_parent(signal.SIGKILL, os.getpid()))
+        # Not SIGKILL, which leaves nginx's workers behind.
+        process = stack.child(command, signal.SIGTERM, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
         self.processes.append(process)
         return process
 
     def close(self):
         for process in self.processes:
-            process.kill()
+            process.terminate()
             process.wait()
 
     def nginx(self):

@@ -16,11 +16,9 @@ import argparse
 import asyncio
 import hashlib
 import json
-import os
 import pathlib
 import re
 import resource
-import signal
 import socket
 import subprocess
 import sys
@@ -133,9 +131,7 @@ def questions(options):
     with tempfile.TemporaryDirectory() as folder:
         program = pathlib.Path(folder) / "rollout"
         subprocess.run(["gcc", "-O2", "-o", program, ROOT / "Benchmarks/rollout/rollout.c"], check=True)
-        registry = subprocess.Popen(
-            [program, "registry", str(port), "300", "6000", digest], stdin=subprocess.DEVNULL,
-            preexec_fn=stack.dies_with_parent(signal.SIGKILL, os.getpid()))
+        registry = stack.child([program, "registry", port, "300", "6000", digest], stdin=subprocess.DEVNULL)
         try:
             with servers_of(port, options) as servers:
                 servers.up()

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 
 import stack
@@ -28,8 +29,9 @@ class Client:
 
     def daemon(self, *words):
         log = (self.folder / "log").open("wb")
-        process = subprocess.Popen([str(word) for word in words], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-                                   env={**os.environ, "HOME": str(self.folder)})
+        # By SIGTERM a daemon ends those that it has started.
+        process = stack.child(words, signal.SIGTERM, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                              env={**os.environ, "HOME": str(self.folder)})
         self.ends.callback(log.close)
         self.ends.callback(process.wait)
         self.ends.callback(process.terminate)

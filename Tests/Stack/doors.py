@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -74,7 +75,7 @@ class Doors(Site):
             yield self
 
     def start(self, *command, environment=None, **more):
-        process = subprocess.Popen([str(word) for word in command], env={
+        process = stack.child(command, signal.SIGTERM, env={
             "PATH": os.environ["PATH"], **self.settings, **(environment or {})}, stderr=subprocess.PIPE, **more)
         self.ends.callback(self.end, process)
         return process

@@ -189,10 +189,10 @@ def browsing(url, *options, has_scripts=True):
         preferences.parent.mkdir()
         preferences.write_text(json.dumps({"profile": {"default_content_setting_values": {
             "javascript": 1 if has_scripts else 2}}}))
-        process = subprocess.Popen(
+        process = stack.child(
             [stack.program("chromium"), "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
              f"--user-data-dir={profile}", "--enable-logging=stderr", "--no-first-run", *options, url],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         with process:
             try:
                 yield process

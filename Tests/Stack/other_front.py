@@ -1,7 +1,7 @@
 """Caddy, HAProxy and lighttpd on the examples of docs/fronts.md."""
 
 import contextlib
-import subprocess
+import signal
 
 import stack
 from documented import example
@@ -41,8 +41,8 @@ def documented_front(front, folder, port, responder, registry, guard=""):
     path.write_text(text_of(front, folder, port, responder, registry, guard))
     command = COMMANDS[front]
     with log.open("wb") as output:
-        process = subprocess.Popen([stack.program(command[0]), *command[1:], str(path)], stdout=output, stderr=output,
-                                   cwd=folder, env={"HOME": str(folder), "PATH": "/usr/bin:/usr/sbin"})
+        process = stack.child([stack.program(command[0]), *command[1:], path], signal.SIGTERM, stdout=output, stderr=output,
+                              cwd=folder, env={"HOME": str(folder), "PATH": "/usr/bin:/usr/sbin"})
 
     def answers():
         try:

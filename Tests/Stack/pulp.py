@@ -31,11 +31,11 @@ class Part(stack.Service):
     def __init__(self, pulp, name, *command, is_up=lambda: True, uid=None):
         self.name = f"pulp-{name}"
         super().__init__(pulp.owner)
+        # PostgreSQL refuses to run as root.
         self.words, self.is_up, self.uid, self.pulp = command, is_up, uid, pulp
 
     def command(self):
-        # PostgreSQL refuses to run as root.
-        return ("setpriv", f"--reuid={self.uid}", "--clear-groups", *self.words) if self.uid else self.words
+        return self.words
 
     def environment(self):
         return self.pulp.environment

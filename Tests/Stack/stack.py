@@ -36,7 +36,7 @@ from servers.nginx import Nginx
 from servers.ports import Ports
 from servers.registry import Registry
 from servers.s3 import S3, S3Client  # noqa: F401
-from servers.service import Service, StackError, built, dies_with_parent, program  # noqa: F401
+from servers.service import Service, StackError, built, child, dies_with_parent, program  # noqa: F401
 
 SERVICES = ("registry", "s3", "nginx", "apache", "bloblo")
 

@@ -57,8 +57,8 @@ class OfNginx(Doors):
             {CLIENT}
             {settings}
         }}""")
-        process = subprocess.Popen(["fcgiwrap", "-c", "4", "-s", f"unix:{wrap}"], stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.DEVNULL, start_new_session=True)
+        process = stack.child(["fcgiwrap", "-c", "4", "-s", f"unix:{wrap}"], signal.SIGTERM, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL)
         self.ends.callback(process.wait)
         self.ends.callback(os.killpg, process.pid, signal.SIGTERM)  # its own end may leave its children behind
         self.wait_for(wrap)

@@ -4,7 +4,6 @@ import contextlib
 import json
 import math
 import os
-import subprocess
 import tempfile
 import threading
 import urllib.parse
@@ -34,9 +33,9 @@ class Prometheus:
             json.dump(settings, file)
         self.url = f"http://127.0.0.1:{port}"
         log = ends.enter_context(open(f"{folder}/log", "w"))
-        process = subprocess.Popen([stack.program("prometheus"), f"--config.file={folder}/prometheus.yml",
-                                    f"--storage.tsdb.path={folder}/data", f"--web.listen-address=127.0.0.1:{port}"],
-                                   stdout=log, stderr=log, env={**os.environ, "GOMAXPROCS": "1"})
+        process = stack.child([stack.program("prometheus"), f"--config.file={folder}/prometheus.yml",
+                               f"--storage.tsdb.path={folder}/data", f"--web.listen-address=127.0.0.1:{port}"],
+                              stdout=log, stderr=log, env={**os.environ, "GOMAXPROCS": "1"})
         ends.callback(process.wait)
         ends.callback(process.terminate)
 

@@ -5,6 +5,7 @@ docs/registries.md by test_documented_registries.py.
 """
 
 import re
+import signal
 import socket
 import subprocess
 
@@ -245,7 +246,8 @@ def test_fcgiwrap(world):
     text = stack.Nginx.replaced(text, "/usr/local/bin/bloblo", str(script))
     world.add("site", text, "")
     world.start()
-    process = subprocess.Popen([stack.program("fcgiwrap"), "-s", f"unix:{wrap}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = stack.child([stack.program("fcgiwrap"), "-s", f"unix:{wrap}"], signal.SIGTERM, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL)
     try:
         eventually(lambda: listens(wrap), otherwise=process.poll)
         wrap.chmod(0o777)

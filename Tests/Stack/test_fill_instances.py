@@ -30,7 +30,7 @@ def other(site):
     address = folder / "socket"
     environment = {**site.bloblo.environment(), "BLOBLO_LISTEN_ADDR": f"unix:{address}"}
     with (folder / "log").open("ab") as log:
-        process = subprocess.Popen([os.environ["BLOBLO"]], env=environment, stderr=log, stdin=subprocess.DEVNULL)
+        process = stack.child([os.environ["BLOBLO"]], env=environment, stderr=log, stdin=subprocess.DEVNULL)
     try:
         eventually(lambda: listens(address))
         yield lambda digest: fastcgi.ask(address, path(digest))

@@ -121,8 +121,8 @@ Listen 127.0.0.1:{port}
     {environment}
 </VirtualHost>"""
         servers.up()
-        process = subprocess.Popen(["fcgiwrap", "-c", "4", "-s", f"unix:{wrap}"], stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.DEVNULL, start_new_session=True)
+        process = stack.child(["fcgiwrap", "-c", "4", "-s", f"unix:{wrap}"], signal.SIGTERM, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL)
         ends.callback(process.wait)
         ends.callback(os.killpg, process.pid, signal.SIGTERM)  # its own end may leave its children behind
         eventually(lambda: listens(wrap))

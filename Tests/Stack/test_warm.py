@@ -77,8 +77,7 @@ class Warm:
         """`warm` at work, by parts of 5 MiB."""
         environment = self.environment(BLOBLO_S3_ENDPOINT_URL=relay.url, BLOBLO_FILL_PART_SIZE="5MiB",
                                        BLOBLO_FILL_PARALLEL_PARTS=str(parallel))
-        return subprocess.Popen([PROGRAM, "warm", self.image], env=environment, text=True,
-                                stdout=subprocess.PIPE)
+        return stack.child([PROGRAM, "warm", self.image], env=environment, text=True, stdout=subprocess.PIPE)
 
     def written_and_held(self, pid, size):
         """Bytes that a process has written, and those of its spool that have room on the disk; if it has a spool."""

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tempfile
 
+import stack
 from fakes.waiting import eventually
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -28,8 +29,8 @@ class Tree:
                   f"mount -t tmpfs tmpfs {self.root}/tmp", f"mount -t tmpfs tmpfs {self.root}/run", f"mkdir -p {self.root}/run/lock",
                   "ip link set lo up", "exec sleep infinity")
         # The whole of it ends with this process.
-        self.holder = subprocess.Popen(["unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "--propagation",
-                                        "private", "sh", "-ec", "; ".join(mounts)])
+        self.holder = stack.child(["unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "--propagation",
+                                   "private", "sh", "-ec", "; ".join(mounts)])
         ends.callback(self.end)
         self.pid = eventually(self.child)
         eventually(lambda: "lo" in self.enter("cat", "/proc/net/route", "/proc/net/dev", check=False).stdout

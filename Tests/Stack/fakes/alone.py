@@ -11,7 +11,6 @@ import socket
 import struct
 import subprocess
 import tempfile
-import threading
 import urllib.parse
 
 import stack
@@ -163,10 +162,9 @@ class Alone:
 
     def start(self, stderr=None, **more):
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
+            self.process = stack.child(
                 [self.program, *self.words], env=self.settings, stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL, stderr=stderr or log, cwd=self.folder,
-                preexec_fn=stack.dies_with_parent(signal.SIGKILL, os.getpid()), **more)
+                stdout=subprocess.DEVNULL, stderr=stderr or log, cwd=self.folder, **more)
         return self
 
     def answers(self):

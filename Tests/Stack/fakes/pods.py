@@ -132,8 +132,8 @@ class Pod:
         context, group = container["securityContext"], self.manifest.pod["securityContext"]["fsGroup"]
         with (self.folder / f"{container['name']}.log").open("ab") as log:
             os.fchmod(log.fileno(), 0o666)  # nginx opens /dev/stderr anew
-            self.processes[container["name"]] = subprocess.Popen(
-                command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
+            self.processes[container["name"]] = stack.child(
+                command, signal.SIGTERM, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
                 user=context["runAsUser"], group=context["runAsGroup"], extra_groups=[group])
 
     def is_ready(self):
@@ -167,9 +167,10 @@ class Pod:
         process.wait(max(0, deadline - time.monotonic()))
 
     def kill(self):
-        for process in self.processes.values():
+        for name, process in self.processes.items():
             if process.poll() is None:
-                process.kill()
+                # nginx's first process ends its workers, if it may.
+                process.send_signal(signal.SIGTERM if name == "nginx" else signal.SIGKILL)
             process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -39,6 +39,11 @@ def dies_with_parent(last_signal, parent):
     return prepare
 
 
+def child(words, last_signal=signal.SIGKILL, **more):
+    """A process that gets `last_signal` when this one is killed, and no Ctrl-C. Not for a thread: its end is enough."""
+    return subprocess.Popen([str(word) for word in words], preexec_fn=dies_with_parent(last_signal, os.getpid()), **more)
+
+
 def built(pattern, command):
     """The one file of .build that `command` makes; tests use it as it is, so they neither wait for it nor meet there."""
     found = list((ROOT / ".build").glob(pattern))
@@ -52,6 +57,7 @@ class Service:
 
     name = ""
     last_signal = signal.SIGKILL  # when this process is killed
+    uid = None  # another user's
     patience = 60  # seconds for an end by SIGTERM
 
     def __init__(self, stack):
@@ -81,10 +87,9 @@ class Service:
         if self.process and self.process.poll() is None:
             return
         with self.log.open("ab") as log, self.output() as output:
-            self.process = subprocess.Popen(
-                [str(word) for word in self.command()], stdin=subprocess.DEVNULL, stdout=output,
-                stderr=log, env=self.environment(), cwd=self.folder,
-                preexec_fn=dies_with_parent(self.last_signal, os.getpid()))
+            self.process = child(self.command(), self.last_signal, stdin=subprocess.DEVNULL, stdout=output,
+                                 stderr=log, env=self.environment(), cwd=self.folder,
+                                 user=self.uid, extra_groups=[] if self.uid else None)
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
