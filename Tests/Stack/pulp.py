@@ -13,6 +13,7 @@ import os
 import pathlib
 import pwd
 import shutil
+import signal
 import subprocess
 import urllib.parse
 
@@ -42,6 +43,11 @@ class Part(stack.Service):
 
     def answers(self):
         return self.is_up()
+
+    def stop(self):
+        # gunicorn and PostgreSQL wait for connections that others keep open, if SIGTERM is all that they get.
+        self.signal(signal.SIGINT)
+        super().stop()
 
 
 class Pulp:

@@ -153,7 +153,8 @@ def podman(monkeypatch):
         monkeypatch.setenv("CONTAINERS_CONF", str(folder / "containers.conf"))
         command = Podman(folder, ends).command
         command("load", "--quiet", "--input", stack.built("image/bloblo.tar", "make image"))
-        images.load(command, folder, images.PAUSE)
+        # The real one ends by SIGTERM; its stand-in, the first process of its namespace, does not hear it.
+        images.load(command, folder, images.PAUSE, stop_signal="SIGKILL")
         images.load(command, folder, "docker.io/library/nginx:1.28", stop_signal="SIGQUIT")
         yield command
 
