@@ -11,7 +11,7 @@ help:
 	@echo 'make dev    the same servers, to play with until Ctrl-C'
 	@echo 'make check  before each commit: style, unit tests, a pull through nginx and one through Apache'
 	@echo 'make test   unit tests, and integration tests on real servers'
-	@echo 'make test-world  other clients and registries, the package on other Debians, a soak of 10 minutes'
+	@echo 'make test-world  other clients and registries, the package here and on other Debians, a soak of 10 minutes'
 	@echo 'make build  the release binary, which runs where Swift is not installed: .build/release/bloblo'
 	@echo 'make bench  what a decision, a pull, a fill and a start cost, beside what they are compared with'
 	@echo 'make deb    a Debian package in .build/deb, checked by lintian'
@@ -43,8 +43,8 @@ test: install-test
 # The release binary everywhere: the package and the image are made of it.
 test-world: export BLOBLO := $(CURDIR)/.build/release/bloblo
 test-world: deb image install-world
-	@Tests/run '$(PYTHON) -m pytest -m world -n 2 --durations 10' '$(PYTHON) -m pytest -m package' \
-	  '$(PYTHON) Tests/Stack/soak.py --seconds 600'
+	@Tests/run --beside '$(PYTHON) Tests/Stack/soak.py --seconds 600' \
+	  '$(PYTHON) -m pytest -m world -n 3 --durations 10' '$(PYTHON) -m pytest -m package'
 
 build: install-build
 	swift build -c release --static-swift-stdlib --explicit-target-dependency-import-check error
