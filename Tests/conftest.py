@@ -30,6 +30,8 @@ from fakes.authority import Authority  # noqa: E402
 from fakes.registry import Registry  # noqa: E402
 from front_site import Site, stacks  # noqa: E402
 
+stack.Early.is_on = True
+
 
 # The run
 
@@ -42,6 +44,10 @@ def pytest_configure(config):
     config.option.loadscopereorder = False  # the order below, not by number of tests
     config.seed = next(seed for seed in (workers_seed, chosen, random.SystemRandom().randrange(1 << 32))
                        if seed is not None)
+
+
+def pytest_unconfigure():
+    stack.Early.end()
 
 
 def pytest_report_header(config):

@@ -44,21 +44,59 @@ if written.folder():
     written.watch()
 
 
+class Early:
+    """A folder, ports and an S3 server there, which is launched before a stack needs it.
+
+    SeaweedFS waits for itself for three seconds at its start. So where one stack follows another, as in tests, it does
+    that while the one before is at work.
+    """
+
+    is_on = False
+    next = None
+
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="bloblo-"))
+        self.ports = Ports()
+        self.s3 = S3(self)
+        self.s3.launch()
+        self.s3.is_early = True
+
+    @classmethod
+    def take(cls, options):
+        """The one that is ready, if there is one that fits; then the next one is launched."""
+        if not cls.is_on or "s3" not in options.services or options.directory:
+            return None
+        taken, cls.next = cls.next, cls()
+        return taken
+
+    @classmethod
+    def end(cls):
+        """The last one is not needed."""
+        if last := cls.next:
+            cls.is_on, cls.next = False, None
+            last.s3.stop()
+            last.ports.close()
+            shutil.rmtree(last.folder, ignore_errors=True)
+
+
 class Stack:
     """The chosen services, in the order in which they start; the reverse of it in which they end."""
 
     def __init__(self, options):
         self.options = options
+        early = Early.take(options)
         # Short, because the path of a socket may have 107 bytes.
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="bloblo-", dir=options.directory))
-        self.ports = Ports()
+        self.folder = early.folder if early else pathlib.Path(tempfile.mkdtemp(prefix="bloblo-", dir=options.directory))
+        self.ports = early.ports if early else Ports()
         self.socket = self.folder / "bloblo.sock"
         self.services = {}
         chosen = [kind for kind in (Registry, S3, Nginx, Apache, Bloblo) if kind.name in options.services]
         self.s3_public_port = self.ports.take()
         self.responder_port = self.ports.take()
+        if early:
+            early.s3.stack = self
         for kind in chosen:
-            self.services[kind.name] = kind(self)
+            self.services[kind.name] = early.s3 if early and kind is S3 else kind(self)
 
     @property
     def registry_address(self):

@@ -66,6 +66,7 @@ class Service:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.log = self.folder / "log"
         self.process = None
+        self.is_early = False  # launched, and nobody has waited yet until it answers
 
     def command(self):
         raise NotImplementedError
@@ -83,13 +84,20 @@ class Service:
     def output(self):
         return self.log.open("ab")
 
-    def start(self, timeout=120):
-        if self.process and self.process.poll() is None:
-            return
+    def launch(self):
+        """Starts the process, and does not wait until it answers."""
         with self.log.open("ab") as log, self.output() as output:
             self.process = child(self.command(), self.last_signal, stdin=subprocess.DEVNULL, stdout=output,
                                  stderr=log, env=self.environment(), cwd=self.folder,
                                  user=self.uid, extra_groups=[] if self.uid else None)
+
+    def start(self, timeout=120):
+        is_running = self.process and self.process.poll() is None
+        if is_running and not self.is_early:
+            return
+        if not is_running:
+            self.launch()
+        self.is_early = False
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
