@@ -2,11 +2,15 @@
 
 import shutil
 
+import pytest
+
 from fakes.authority import Authority
 from fakes.s3 import FakeS3
 from fakes.waiting import eventually
 from test_presence import Pulling
 from test_road import is_offloaded, warm
+
+pytestmark = pytest.mark.long
 
 
 def test_a_new_authority_is_noticed(make_stack, ends, tmp_path):

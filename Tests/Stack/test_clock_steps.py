@@ -8,6 +8,8 @@ from fakes.calendar import Calendar
 from fakes.s3 import FakeS3
 from test_presence import Pulling
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("before, after", [(0, -3600), (0, 3600), (-1200, 0), (1200, 0)])
 def test_no_client_gets_a_url_that_s3_refuses(make_stack, ends, tmp_path, before, after):

@@ -10,6 +10,8 @@ import pytest
 from fakes.waiting import eventually
 from nginx_site import BLOB, CONTENT, PASS, REDIRECT, SORRY, URL, auth_server, open_registry, site
 
+pytestmark = pytest.mark.long
+
 BLOBLO = {"passes": PASS, "redirects": REDIRECT, "answers 500": SORRY, "is down": None}
 METHODS = ("GET", "HEAD", "DELETE", "PUT")
 STATUSES = (503, 500, 502, 504, 424, 429, 403)

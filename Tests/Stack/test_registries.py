@@ -10,6 +10,8 @@ from fakes import redirecting
 from fakes.client import blob_path
 from fakes.waiting import eventually
 
+pytestmark = pytest.mark.long
+
 ALICE = {"Authorization": redirecting.TOKEN}
 MIB = 1 << 20
 

@@ -10,6 +10,8 @@ from fakes.s3 import FakeS3
 from fakes.waiting import PATIENCE, eventually
 from test_presence import Pulling
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def looking(make_stack, ends, front):
