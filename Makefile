@@ -27,7 +27,7 @@ demo dev: install-demo build
 	@$(PYTHON) Tests/Stack/demo.py $@
 
 # Most of a test's time is waiting, so there are more workers than cores.
-WORKERS ?= 4
+WORKERS ?= 6
 
 check: lint install-check
 	swift build --build-tests
@@ -37,7 +37,7 @@ test: export BLOBLO_WRITTEN := $(CURDIR)/.build/written
 test: install-test
 	@rm -rf $(BLOBLO_WRITTEN) && mkdir -p $(BLOBLO_WRITTEN)
 	swift build --build-tests
-	@Tests/run '$(PYTHON) -m pytest -n $(WORKERS) --durations 20' 'swift test --skip-build' \
+	@Tests/run "Tests/run --beside 'swift test --skip-build' '$(PYTHON) -m pytest -n $(WORKERS) --durations 20'" \
 	  '$(PYTHON) Tests/Stack/written.py $(BLOBLO_WRITTEN)'
 
 # The release binary everywhere: the package and the image are made of it.
