@@ -48,8 +48,9 @@ class S3(Service):
 
     def stop(self):
         super().stop()
-        for port in self.ports.values():  # weed puts sockets there, whatever TMPDIR says
-            for path in pathlib.Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+        ends = tuple(f"-{port}.sock" for port in self.ports.values())
+        for path in pathlib.Path("/tmp").glob("seaweedfs-*.sock"):  # weed puts sockets there, whatever TMPDIR says
+            if path.name.endswith(ends):
                 path.unlink(missing_ok=True)
 
     def answers(self):
