@@ -169,8 +169,9 @@ def test_where_tls_ends_stands_in_one_place():
                 for proto in ("https", "http", None):
                     registry.heard.clear()
                     with owner.responder(PASS) as responder:
-                        owner.ask("site", method, path, {**ALICE, **({"X-Forwarded-Proto": proto} if proto else {})})
+                        answer = owner.ask("site", method, path, {**ALICE, **({"X-Forwarded-Proto": proto} if proto else {})})
                     wanted = [proto] if proto else [None] if path.endswith("latest") else ["http"]
+                    assert registry.heard, (path, method, proto, answer)
                     assert [registry.heard[-1][2]["X-Forwarded-Proto"]] == wanted, (path, method)
                     assert [params["HTTP_X_FORWARDED_PROTO"] for params in responder.params] in ([], wanted), (path, method)
 

@@ -15,6 +15,8 @@ from fakes.shapes import Shape, Shaped
 from fakes.waiting import PATIENCE, eventually
 from s3_servers import Report
 
+pytestmark = pytest.mark.long
+
 ALICE = {"Authorization": redirecting.TOKEN}
 MIB = 1 << 20
 
