@@ -7,6 +7,7 @@ Settings of the run:
 """
 
 import contextlib
+import ctypes
 import gc
 import os
 import pathlib
@@ -28,6 +29,7 @@ pytest.register_assert_rewrite("front_site", "operating", "s3_servers", "doors",
 import stack  # noqa: E402
 from fakes.authority import Authority  # noqa: E402
 from fakes.registry import Registry  # noqa: E402
+from fakes.waiting import eventually  # noqa: E402
 from front_site import Site, stacks  # noqa: E402
 
 stack.Early.is_on = True
@@ -127,6 +129,30 @@ def chance(request):
     return random.Random(f"{request.config.seed}:{request.node.nodeid}")
 
 
+def running_children():
+    """{pid: command line} of this process's children, and of orphans, whose parent it becomes; buries the dead."""
+    found, pids = {}, []
+    for children in pathlib.Path("/proc/self/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # of a thread that ends meanwhile
+            pids += map(int, children.read_text().split())
+    for pid in pids:
+        if os.waitpid(pid, os.WNOHANG)[0] == 0:
+            found[pid] = pathlib.Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ").strip()
+    return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_stays():
+    """A module fails whose processes, or those that they have left behind, run on after it."""
+    ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER
+    yield
+    try:
+        eventually(lambda: not running_children(), otherwise=lambda: f"these run on: {running_children()}")
+    finally:
+        for pid in running_children():
+            os.kill(pid, signal.SIGKILL)
+
+
 # Servers
 
 
@@ -215,7 +241,6 @@ def site(front):
 def alone(serve, ports):
     """Starts a bloblo without a web server: `alone(BLOBLO_…="…")`; with `tcp=True` on a port."""
     from fakes.alone import Alone
-    from fakes.waiting import eventually
 
     with contextlib.ExitStack() as ends:
         def make(tcp=False, start=True, **more):
