@@ -15,7 +15,7 @@ peer   what docker-registry does of itself with S3 storage: it redirects; beside
 stalled hot decisions while the registry takes requests of other clients and answers none of them, against
        the same without
 memory resident MiB of bloblo: idle, and after 256 connections
-cost   instructions (callgrind) and allocations (memcheck) of one hot decision; with four params, as the ceiling, and
+cost   instructions (callgrind) and allocations (memcheck) of one decision; with four params, as the ceiling, and
        with all those of the shipped files
 
 nginx sends the params of the shipped files in every row. The configurations take turns, round by round, since the machine's speed drifts. Needs wrk, ab, gcc, valgrind.
@@ -405,26 +405,27 @@ def until_hot(url, authorization):
 
 
 def cost(bench, facts, path, authorization, result):
-    """Instructions and allocations of one hot decision: the difference between two runs, by their requests."""
+    """Instructions and allocations of one decision: the difference between two runs, by their requests."""
     if not shutil.which("valgrind"):
         print("\nno valgrind: no instructions counted")
         return
     few, many = 200, 1200
 
-    def responder(name, place, wrapper):
+    def responder(name, is_cold, place, wrapper):
         if name == "bloblo":
-            return bench.bloblo(facts, place, {"BLOBLO_THREADS": "1"}, wrapper)
+            proofs = {"BLOBLO_PROOF_TTL": "0s"} if is_cold else {}
+            return bench.bloblo(facts, place, {"BLOBLO_THREADS": "1", **proofs}, wrapper)
         process = bench.start(*wrapper, bench.folder / "null_responder", "-s", place, "-t", 1, "-a", "epoll",
                               stderr=subprocess.DEVNULL)
         wait_for(place)
         return process
 
     def run(name, tool, count, read):
-        is_shipped = name.endswith("shipped params")
+        is_shipped, is_cold = name.endswith("shipped params"), "cold" in name
         name = name.partition(",")[0]
-        place = bench.folder / f"{name}-{tool}-{count}-{is_shipped}.sock"
-        log = bench.folder / f"{name}-{tool}-{count}-{is_shipped}.log"
-        process = responder(name, place, (
+        place = bench.folder / f"{name}-{tool}-{count}-{is_shipped}-{is_cold}.sock"
+        log = bench.folder / f"{name}-{tool}-{count}-{is_shipped}-{is_cold}.log"
+        process = responder(name, is_cold, place, (
             "valgrind", f"--tool={tool}", f"--log-file={log}",
             *([f"--callgrind-out-file={log}.out"] if tool == "callgrind" else ["--leak-check=no"])))
         asked = ask(place, path, authorization, count, SHIPPED if is_shipped else {})
@@ -439,13 +440,13 @@ def cost(bench, facts, path, authorization, result):
         return (run(name, tool, many, read) - run(name, tool, few, read)) / (many - few)
 
     rows = []
-    for name in ("ceiling", "bloblo", "bloblo, shipped params"):
+    for name in ("ceiling", "bloblo", "bloblo, shipped params", "bloblo, cold, shipped params"):
         instructions = per_request(name, "callgrind", lambda log: int(re.search(r"Collected : (\d+)", log)[1]))
         allocations = per_request(
             name, "memcheck", lambda log: int(re.search(r"([\d,]+) allocs", log)[1].replace(",", "")))
         result["cost"][name] = {"instructions": round(instructions), "allocations": round(allocations, 2)}
         rows.append((name, f"{instructions:.0f}", f"{allocations:.1f}"))
-    table("one hot decision (valgrind has no SHA instructions: the hash alone is some 10,000)",
+    table("one decision, hot unless said (valgrind has no SHA instructions: the hash alone is some 10,000)",
           ("", "instructions", "allocations"), rows)
 
 
@@ -454,7 +455,7 @@ SHIPPED = {
     "BLOBLO_FRONT_FILES": "2", "BLOBLO_PRESERVE_HOST": "true", "SERVER_PROTOCOL": "HTTP/1.1",
     "SERVER_SOFTWARE": "nginx/1.22.1", "REMOTE_ADDR": "192.0.2.17", "HTTP_HOST": "registry.example.com",
     "HTTP_X_REAL_IP": "192.0.2.17", "HTTP_X_FORWARDED_FOR": "192.0.2.17", "HTTP_X_FORWARDED_PROTO": "https",
-    "CONTENT_LENGTH": "", "HTTP_ACCEPT_ENCODING": "gzip",
+    "CONTENT_LENGTH": "", "HTTP_ACCEPT_ENCODING": "gzip", "HTTP_X_REQUEST_ID": "0123456789abcdef0123456789abcdef",
 }
 
 

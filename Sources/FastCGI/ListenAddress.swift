@@ -24,7 +24,6 @@ package enum ListenAddress: Sendable, Equatable {
     } else if host.contains(":") {
       return nil
     }
-    guard !host.contains(where: { $0 == "[" || $0 == "]" }) else { return nil }
     self = .tcp(host: String(host), port: port)
   }
 

@@ -105,6 +105,19 @@ struct Params: ~Copyable, Sendable {
     return count > indexed ? unsafe valueBeyondIndex(of: name) : nil
   }
 
+  /// How many params have this name.
+  func count(of name: StaticString) -> Int {
+    let name = unsafe UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
+    guard let first = unsafe value(of: name) else { return 0 }
+    var count = 1
+    var at = first.upperBound
+    while let pair = Self.pair(in: bytes.span, at: at) {
+      if pair.name.count == name.count, unsafe equals(pair.name, name) { count += 1 }
+      at = pair.value.upperBound
+    }
+    return count
+  }
+
   private func valueBeyondIndex(of name: UnsafeBufferPointer<UInt8>) -> Range<Int>? {
     guard indexed > 0,
       var at = Self.pair(in: bytes.span, at: Int(starts[indexed - 1]))?.value.upperBound

@@ -48,6 +48,9 @@ package class Request: @unchecked Sendable {
     withParameter(name) { value in unsafe value.withUnsafeBufferPointer { unsafe Array($0) } }
   }
 
+  /// How many params have this name.
+  package final func count(of name: StaticString) -> Int { params.count(of: name) }
+
   /// Whether there are params whose names begin with `prefix`.
   package final func hasParameters(prefix: StaticString) -> Bool {
     var isThere = false

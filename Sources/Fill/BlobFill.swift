@@ -38,8 +38,6 @@ final class BlobFill: Sendable {
   private let onAdvance: (@Sendable (Int64) -> Void)?
   private let start = ContinuousClock.now
   private let state: Monitor<State>
-  /// Why no more bytes will come. Apart from `state`, which wakes those who wait for bytes at each piece.
-  private let ending = Monitor<FillError?>(nil)
 
   /// - Parameters:
   ///   - size: `nil` when only upstream's answer will tell.
@@ -196,11 +194,13 @@ final class BlobFill: Sendable {
     return try result?.get()
   }
 
-  /// Lets some time go by. Pieces that come in do not wake it.
+  /// Lets some time go by.
   ///
   /// - Throws: why no more bytes will come.
   func pause(for time: Duration) throws(FillError) {
-    let error: FillError? = ending.wait(for: time) { $0 }
+    let error: FillError? = state.wait(for: time) { state in
+      if case .broken(let error) = state.phase { error } else { nil }
+    }
     if let error { throw error }
   }
 
@@ -208,7 +208,6 @@ final class BlobFill: Sendable {
   /// cleaning up.
   func fail(_ error: FillError) {
     change { $0.fail(error) }
-    ending.update { $0 = $0 ?? error }
   }
 
   /// The same, unless a client reads along, or is about to. Nobody can come in between: who comes later
@@ -216,13 +215,11 @@ final class BlobFill: Sendable {
   ///
   /// - Returns: whether no more bytes are to come.
   func failUnlessFollowed(_ error: FillError) -> Bool {
-    let isFailed = change { state in
+    change { state in
       guard state.followers == 0 else { return false }
       state.fail(error)
       return true
     }
-    if isFailed { ending.update { $0 = $0 ?? error } }
-    return isFailed
   }
 }
 

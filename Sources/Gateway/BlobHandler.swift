@@ -19,6 +19,7 @@ package final class BlobHandler: RequestHandler {
   private let newLocations = RequestCoalescer<[UInt8], Request>()
   private let looks = RequestCoalescer<BlobKey, BlobExchange>()
   private let repositories = RepositoryCoalescer()
+  private let tokenEnds = TokenEnds()
   let tee: Tee
   private let severalRanges: SeveralRanges
   let notices: Notices
@@ -231,7 +232,7 @@ package final class BlobHandler: RequestHandler {
     ) { [self, exchange] answer in
       let lookup = engine.learn(
         answer, of: exchange.blob, after: ContinuousClock.now - start,
-        credentialEnd: client.credentialEnd, at: now)
+        credentialEnd: tokenEnds.end(of: client, exchange.blob.query.fingerprint), at: now)
       recorder.asked(lookup.trace)
       share(exchange, lookup)
     }

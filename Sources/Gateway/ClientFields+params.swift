@@ -25,6 +25,8 @@ struct UpstreamParameter: Sendable {
   static let host = UpstreamParameter(parameter: "HTTP_HOST", field: "Host")
 }
 
+private let via = HTTPField("Via", "1.1 bloblo")
+
 extension ClientFields {
   /// The fields of a client's request that go upstream.
   ///
@@ -39,7 +41,7 @@ extension ClientFields {
     fields.appendAddress(of: request)
     fields.replace(by: SiteFields(request))
     // A request that comes back to bloblo is known by this.
-    fields.append(HTTPField("Via", "1.1 bloblo"))
+    fields.append(via)
     fields.append(HTTPField(RequestID.field, id.bytes))
     self.init(fields, host: request.parameter("HTTP_HOST"))
   }
@@ -47,9 +49,14 @@ extension ClientFields {
   /// When the client's token ends, as the token says.
   ///
   /// - Returns: `nil` for a credential without an end; the distant past for a token whose end can't be read.
-  var credentialEnd: UnixTime? {
-    guard let field = fields.first(named: "authorization") else { return nil }
-    return BearerToken(authorization: field.value)?.expiration
+  var credentialEnd: UnixTime? { bearer.flatMap { BearerToken(authorization: $0)?.expiration } }
+
+  /// The value of `Authorization` if it may be a bearer token.
+  var bearer: [UInt8]? {
+    guard let field = fields.first(named: "authorization"), BearerToken.mayBegin(field.value) else {
+      return nil
+    }
+    return field.value
   }
 }
 
@@ -80,11 +87,7 @@ extension Request {
   /// own, as HAProxy does. A proxy appends a line with the address that counts.
   var forwardedForOfSeveralLines: [UInt8]? {
     let name: StaticString = "HTTP_X_FORWARDED_FOR"
-    var count = 0
-    forEachParameter(withPrefix: name) { found, _ in
-      if found.count == name.utf8CodeUnitCount { count += 1 }
-    }
-    guard count > 1 else { return nil }
+    guard count(of: name) > 1 else { return nil }
     var lines: [UInt8] = []
     forEachParameter(withPrefix: name) { found, value in
       guard found.count == name.utf8CodeUnitCount else { return }

@@ -3,12 +3,13 @@
 /// Source: RFC 9110 §5.
 package struct HTTPField: Sendable, Equatable {
   /// The field's name, an RFC 9110 token. Compared without regard to case.
-  package let name: String
+  package var name: String { key.text }
+  private let key: Name
   /// The field's value as bytes, since a client's credential need not be UTF-8. No CR, LF or NUL.
   package let value: [UInt8]
 
   package init(_ name: String, _ value: [UInt8]) {
-    self.name = name
+    key = Name(name)
     self.value = value
   }
 
@@ -20,7 +21,7 @@ package struct HTTPField: Sendable, Equatable {
   package var text: String { String(decoding: value, as: UTF8.self) }
 
   /// Whether the value can stand on one line of a head: it cannot end the line and begin another.
-  package var isSendable: Bool { !value.contains { $0 == 0x0D || $0 == 0x0A || $0 == 0 } }
+  package var isSendable: Bool { value.span.isOneLine }
 }
 
 extension HTTPField {
@@ -28,24 +29,49 @@ extension HTTPField {
   ///
   ///     fields.first(named: "Content-Length")
   package struct Name: Sendable, Equatable, ExpressibleByStringLiteral {
-    private let text: String
+    fileprivate let text: String
+    /// Of the length and the last byte: few names are compared byte by byte.
+    private let key: UInt16
 
-    package init(_ text: String) { self.text = text }
+    package init(_ text: String) {
+      self.text = text
+      let bytes = text.utf8.span
+      let last = bytes.isEmpty ? 0 : bytes[bytes.count - 1]
+      key = UInt16(truncatingIfNeeded: bytes.count) << 8 | UInt16(last) | 0x20
+    }
 
-    package init(stringLiteral text: String) { self.text = text }
+    package init(stringLiteral text: String) { self.init(text) }
 
     /// ASCII only: a name is a token.
     package static func == (a: Name, b: Name) -> Bool {
-      a.text.utf8.count == b.text.utf8.count
-        && zip(a.text.utf8, b.text.utf8).allSatisfy { $0 == $1 || lowercased($0) == lowercased($1) }
-    }
-
-    private static func lowercased(_ byte: UInt8) -> UInt8 {
-      (0x41...0x5A).contains(byte) ? byte | 0x20 : byte
+      a.key == b.key && a.text.utf8.span.equalsIgnoringCase(b.text.utf8.span)
     }
   }
 
-  package func isNamed(_ name: Name) -> Bool { Name(self.name) == name }
+  package func isNamed(_ name: Name) -> Bool { key == name }
+
+  package static func == (a: HTTPField, b: HTTPField) -> Bool {
+    a.name == b.name && a.value == b.value
+  }
+}
+
+extension Span<UInt8> {
+  /// Whether the bytes are the same, but for the case of ASCII letters.
+  func equalsIgnoringCase(_ other: Span<UInt8>) -> Bool {
+    guard count == other.count else { return false }
+    for i in indices where self[i] != other[i] {
+      guard self[i] | 0x20 == other[i] | 0x20, (0x61...0x7A).contains(self[i] | 0x20) else {
+        return false
+      }
+    }
+    return true
+  }
+
+  /// Whether the bytes begin with these, but for the case of ASCII letters.
+  func beginsIgnoringCase(_ prefix: String) -> Bool {
+    let prefix = prefix.utf8.span
+    return count >= prefix.count && extracting(0..<prefix.count).equalsIgnoringCase(prefix)
+  }
 }
 
 extension [HTTPField] {

@@ -17,16 +17,17 @@ package struct HTTPResponseHead: Sendable {
 
   /// Whether the body is a page for people, as a login gives where bytes were asked for.
   package var isHTML: Bool {
-    guard let type = fields.first(named: "content-type")?.text.lowercased() else { return false }
-    return type.hasPrefix("text/html") || type.hasPrefix("application/xhtml")
+    guard let type = fields.first(named: "content-type")?.value else { return false }
+    return type.span.beginsIgnoringCase("text/html")
+      || type.span.beginsIgnoringCase("application/xhtml")
   }
 }
 
 extension Int64 {
   /// Reads decimal digits and nothing else: no sign, no space.
   package init?(decimal digits: ArraySlice<UInt8>) {
-    guard digits.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
-    self.init(String(decoding: digits, as: UTF8.self))
+    guard let number = digits.span.decimal else { return nil }
+    self = number
   }
 }
 

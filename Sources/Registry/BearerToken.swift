@@ -11,6 +11,7 @@ package struct BearerToken: Sendable {
   /// - Returns: `nil` for a credential of another kind, and for a bearer token that is no JWT: such a one
   ///   says nothing of its end.
   package init?(authorization: [UInt8]) {
+    guard Self.mayBegin(authorization) else { return nil }
     let text = String(decoding: authorization, as: UTF8.self)
     // Registries are generous with what stands between scheme and token.
     let trimmed = text.drop(while: isBlank)
@@ -25,6 +26,15 @@ package struct BearerToken: Sendable {
       return
     }
     expiration = claims.exp.map { UnixTime(seconds: Int64(max(-1e15, min(1e15, $0)))) }
+  }
+
+  /// Most credentials of other kinds are told by their first two letters.
+  package static func mayBegin(_ authorization: [UInt8]) -> Bool {
+    for i in authorization.indices where authorization[i] != 0x20 && authorization[i] != 0x09 {
+      return authorization[i] | 0x20 == UInt8(ascii: "b") && authorization.count > i + 1
+        && authorization[i + 1] | 0x20 == UInt8(ascii: "e")
+    }
+    return false
   }
 
   private struct Claims: Decodable {

@@ -47,9 +47,13 @@ package struct BlobPath: Hashable, Sendable {
   }
 
   /// As it is asked for upstream.
-  package var bytes: [UInt8] {
+  package var bytes: [UInt8] { bytes(behind: "") }
+
+  /// The same behind the registry's URL.
+  func bytes(behind url: String) -> [UInt8] {
     var path: [UInt8] = []
-    path.reserveCapacity(11 + name.bytes.count + digest.bytes.count)
+    path.reserveCapacity(url.utf8.count + 11 + name.bytes.count + digest.bytes.count)
+    path.append(contentsOf: url.utf8)
     path.append(contentsOf: "/v2/".utf8)
     path.append(contentsOf: name.bytes)
     path.append(contentsOf: "/blobs/".utf8)

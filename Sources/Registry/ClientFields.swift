@@ -24,6 +24,5 @@ package struct ClientFields: Sendable, CustomStringConvertible, CustomReflectabl
 }
 
 func isCredential(_ field: HTTPField) -> Bool {
-  let name = field.name.lowercased()
-  return name == "authorization" || name == "cookie"
+  field.isNamed("authorization") || field.isNamed("cookie")
 }

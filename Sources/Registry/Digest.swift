@@ -53,7 +53,7 @@ extension Digest {
   /// Whether a registry that calls the blob by this digest means another one. One of another algorithm says nothing:
   /// registries have a favourite, whatever they were asked for.
   package func contradicts(_ other: [UInt8]) -> Bool {
-    other != bytes && other.starts(with: bytes.prefix(Self.prefixBytes))
+    !other.isEqual(to: bytes) && other.starts(with: bytes.prefix(Self.prefixBytes))
   }
 
   /// Whether it is the digest of an empty blob. Source: FIPS 180-4, the hash of the empty message.

@@ -12,7 +12,7 @@ extension UpstreamRegistry {
     case 200, 206:
       guard !head.isHTML else { throw .page }
       return BlobProof(
-        size: wholeSize(head, path.digest), fields: head.fields.filter(isRepeated),
+        size: wholeSize(head, path.digest), fields: repeatedFields(of: head),
         status: head.status)
     case 300..<400:
       guard doesRedirectProve(head, path.digest) else { throw .redirectElsewhere }
@@ -67,11 +67,16 @@ private func statedSize(_ head: HTTPResponseHead) -> Int64? {
 }
 
 /// What registries say of a blob itself, and not of this connection or this answer's framing.
-private func isRepeated(_ field: HTTPField) -> Bool {
-  switch field.name.lowercased() {
-  case "content-type", "etag", "cache-control", "last-modified", "docker-distribution-api-version",
-    "x-content-type-options":
-    true
-  default: false
+private func repeatedFields(of head: HTTPResponseHead) -> [HTTPField] {
+  var fields: [HTTPField] = []
+  fields.reserveCapacity(repeatedNames.count)
+  for field in head.fields where repeatedNames.contains(where: { field.isNamed($0) }) {
+    fields.append(field)
   }
+  return fields
 }
+
+private let repeatedNames: [HTTPField.Name] = [
+  "content-type", "etag", "cache-control", "last-modified", "docker-distribution-api-version",
+  "x-content-type-options",
+]

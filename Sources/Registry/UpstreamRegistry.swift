@@ -81,9 +81,10 @@ package struct UpstreamRegistry: Sendable {
     then: @escaping (Result<BlobProof, Unproven>) -> Void
   ) {
     func ask(_ method: HTTPRequest.Method, heard: @escaping (HTTPResponseHead) -> Void) {
-      questions.ask(question(method, path, for: client), group: path.name.bytes, isWanted: isWanted)
-      {
-        answer in
+      questions.ask(
+        question(method, path, for: client), group: QuestionGroup(path.name.bytes),
+        isWanted: isWanted
+      ) { answer in
         switch answer {
         case .success(let head):
           hear(head)
@@ -192,7 +193,7 @@ package struct UpstreamRegistry: Sendable {
     -> HTTPRequest
   {
     HTTPRequest(
-      method, url + String(decoding: path.bytes, as: UTF8.self), fields: client.fields,
+      method, String(decoding: path.bytes(behind: url), as: UTF8.self), fields: client.fields,
       limits: limits)
   }
 }

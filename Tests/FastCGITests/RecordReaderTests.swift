@@ -134,6 +134,9 @@ struct RecordReaderTests {
     for name in ["", "NAME_", "NAME_100", "AME_1", "NAME_1=", "name_1"] {
       #expect(value(name) == nil)
     }
+    #expect(params.count(of: "NAME_7") == 2)
+    #expect(params.count(of: "NAME_99") == 1)
+    #expect(params.count(of: "NAME_100") == 0)
   }
 }
 

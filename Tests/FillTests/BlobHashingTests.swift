@@ -1,4 +1,3 @@
-import Glibc
 import HTTPTransport
 import Hashing
 import Registry
@@ -59,25 +58,6 @@ import Threading
     #expect(parts.withLock { $0 } == 4)
   }
 
-  @Test func `while it leaves the machine to clients, pieces that come in do not wake it`() throws {
-    let (fill, spool) = try fill(for: bytes)
-    fill.begin(.init(status: 200, fields: []), spool)
-    let (isOver, pieces) = (Monitor(false), Monitor(0))
-    let reading = Thread.start("reading") {
-      while !isOver.withLock({ $0 }) {
-        fill.advance(to: 1)
-        pieces.update { $0 += 1 }
-      }
-    }
-    let before = voluntarySwitches
-    // The clock is no part of this: it waits for pieces, then ends.
-    while pieces.withLock({ $0 }) < 1000 { try fill.pause(for: .milliseconds(100)) }
-    let pauses = voluntarySwitches - before
-    isOver.update { $0 = true }
-    reading?.join()
-    #expect(pauses < 100)
-  }
-
   @Test func `it waits for no clients of a fill that has broken`() throws {
     let (fill, spool) = try fill(for: bytes)
     let clients = ReadersAlong(places: 2, pause: .zero)
@@ -116,12 +96,4 @@ import Threading
     fill.fail(.short(1_000_000, 10))
     #expect(throws: FillError.short(1_000_000, 10)) { try hashing.waitForVerdict() }
   }
-}
-
-/// How often the calling thread has gone to sleep.
-private var voluntarySwitches: Int {
-  var usage = rusage()
-  // RUSAGE_THREAD, which glibc's headers show to C with GNU's extensions only.
-  unsafe getrusage(.init(1), &usage)
-  return usage.ru_nvcsw
 }

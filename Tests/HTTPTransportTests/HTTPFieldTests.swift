@@ -14,4 +14,11 @@ struct HTTPFieldTests {
     #expect(fields.first(named: "E[ag") == nil)
     #expect(fields.first(named: "ETa") == nil)
   }
+
+  /// These bytes differ as the cases of a letter do.
+  @Test func `only letters have a case`() {
+    let fields = [HTTPField("a^", "1"), HTTPField("a~", "2"), HTTPField("^a", "3")]
+    #expect(fields.first(named: "A~")?.text == "2")
+    #expect(fields.first(named: "~A") == nil)
+  }
 }

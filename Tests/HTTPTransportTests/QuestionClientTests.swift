@@ -34,7 +34,8 @@ import Threading
     ) {
       loop.perform { [self] in
         client.ask(
-          HTTPRequest(method, url, limits: limits), group: Array(group.utf8), isWanted: isWanted
+          HTTPRequest(method, url, limits: limits), group: QuestionGroup(Array(group.utf8)),
+          isWanted: isWanted
         ) { answer in self.answers.update { $0.append((number, answer)) } }
       }
     }
@@ -66,6 +67,27 @@ import Threading
     let answers = asker.wait(for: 50)
     #expect(answers.count == 50)
     for (i, answer) in answers { #expect(length(answer) == Int64(i)) }
+  }
+
+  @Test func `a URL is looked at though the one before was of the same server`() {
+    let (first, second) = (
+      ScriptedServer { Reply(Self.sized($0)) }, ScriptedServer { Reply(Self.sized($0)) }
+    )
+    let asker = Asker()
+    let urls = [
+      "\(first.url)/1", "\(first.url)/2", "\(second.url)/3", "\(first.url)/4",
+      "\(first.url.uppercased())/5", "\(first.url)/6#x", "\(first.url)/6 6", "\(first.url)/é",
+      "\(first.url)9/8",
+      "\(first.url)/9",
+    ]
+    for (i, url) in urls.enumerated() {
+      asker.ask(i, url)
+      _ = asker.wait(for: i + 1)
+    }
+    let answers = asker.wait(for: urls.count).map(\.1)
+    #expect(answers.map(length) == [1, 2, 3, 4, 5, nil, nil, nil, nil, 9])
+    #expect(answers[5...7].map(kind) == [.invalid, .invalid, .invalid])
+    #expect(second.replies == 1)
   }
 
   @Test(arguments: [0, 2000, 30_000, 300_000])

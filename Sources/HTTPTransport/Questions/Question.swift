@@ -11,13 +11,13 @@ final class Question {
   private var then: ((Result<HTTPResponseHead, TransportError>) -> Void)?
   /// Ends the waiting, in the line and then on the wire.
   var timer: LoopTimer?
-  /// Called once, when it ends after it went on the wire.
-  var leaveWire: (() -> Void)?
+  /// Where it is on the wire, and as whose.
+  var onWire: (server: Server, group: QuestionGroup)?
   /// Whether a connection was gone before anything came of it.
   var isRepeated = false
 
   init(
-    _ request: HTTPRequest, to origin: Origin, target: String, isWanted: @escaping () -> Bool,
+    _ request: HTTPRequest, to origin: Origin, target: Substring, isWanted: @escaping () -> Bool,
     then: @escaping (Result<HTTPResponseHead, TransportError>) -> Void
   ) {
     head = request.head(target: target, authority: origin.authority)
@@ -32,8 +32,7 @@ final class Question {
   func end(_ result: Result<HTTPResponseHead, TransportError>) {
     timer?.cancel()
     timer = nil
-    leaveWire?()
-    leaveWire = nil
+    if let (server, group) = onWire.take() { server.leave(group) }
     let then = then
     self.then = nil
     then?(result)
@@ -42,26 +41,39 @@ final class Question {
 
 extension HTTPRequest {
   /// As it goes out. Source: RFC 9112 §3, §5.
-  fileprivate func head(target: String, authority: String) -> [UInt8] {
-    var head: [UInt8] = []
-    head.reserveCapacity(
-      target.utf8.count + 64 + fields.reduce(0) { $0 + $1.name.utf8.count + $1.value.count + 4 })
-    head += method.rawValue.utf8
-    head += " ".utf8
-    head += target.utf8
-    head += " HTTP/1.1\r\n".utf8
-    if fields.first(named: "host") == nil {
-      head += "Host: ".utf8
-      head += authority.utf8
-      head += "\r\n".utf8
+  fileprivate func head(target: Substring, authority: String) -> [UInt8] {
+    let hasHost = fields.first(named: "host") != nil
+    // Each field has two separators of two bytes.
+    let size = fields.reduce(target.utf8.count + authority.utf8.count + 32) {
+      $0 + $1.name.utf8.count + $1.value.count + 4
     }
-    for field in fields {
-      head += field.name.utf8
-      head += ": ".utf8
-      head += field.value
-      head += "\r\n".utf8
+    return unsafe [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+      func put(_ piece: Span<UInt8>) {
+        unsafe piece.withUnsafeBytes { piece in
+          unsafe UnsafeMutableRawBufferPointer(
+            rebasing: UnsafeMutableRawBufferPointer(buffer)[count...]
+          )
+          .copyMemory(from: piece)
+        }
+        count += piece.count
+      }
+      func put(_ text: String) { put(text.utf8.span) }
+      put(method.rawValue)
+      put(" ")
+      put(target.utf8.span)
+      put(" HTTP/1.1\r\n")
+      if !hasHost {
+        put("Host: ")
+        put(authority)
+        put("\r\n")
+      }
+      for field in fields {
+        put(field.name)
+        put(": ")
+        put(field.value.span)
+        put("\r\n")
+      }
+      put("\r\n")
     }
-    head += "\r\n".utf8
-    return head
   }
 }

@@ -28,6 +28,9 @@ package final class QuestionClient: @unchecked Sendable {
   /// For what is read and looked at at once.
   let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 16 << 10, alignment: 16)
   private var servers: [Key: Server] = [:]
+  /// The server that was asked last, and its origin as the URL wrote it. Most questions go to one server, and need
+  /// not take its URL apart.
+  private var last: (origin: String, server: Server)?
   /// Threads that ask by a proxy.
   private let proxied: ThreadPool<Void>
 
@@ -52,7 +55,7 @@ package final class QuestionClient: @unchecked Sendable {
   ///   - group: whose turn it is, where there is a line: a repository's name.
   ///   - isWanted: asked when its turn comes: who has gone is not asked for.
   package func ask(
-    _ request: HTTPRequest, group: [UInt8], isWanted: @escaping () -> Bool = { true },
+    _ request: HTTPRequest, group: QuestionGroup, isWanted: @escaping () -> Bool = { true },
     then: @escaping (Result<HTTPResponseHead, TransportError>) -> Void
   ) {
     guard request.fields.allSatisfy(\.isSendable) else {
@@ -61,15 +64,27 @@ package final class QuestionClient: @unchecked Sendable {
     if HTTPClient.proxies?.mayApply(to: request.url) ?? false {
       return askByProxy(request, Asker(then))
     }
-    guard let url = try? HTTPURL(request.url), !url.hasFragment else {
+    guard let (server, target) = server(of: request) else {
       return then(.failure(TransportError(.invalid, "the URL can't be asked")))
     }
-    let origin = Origin(url)
-    let key = Key(origin: origin, caFile: request.limits.caFile)
-    let server = servers[key] ?? Server(origin, caFile: key.caFile, self)
-    servers[key] = server
     server.ask(
-      Question(request, to: origin, target: url.target, isWanted: isWanted, then: then), of: group)
+      Question(request, to: server.origin, target: target, isWanted: isWanted, then: then),
+      of: group)
+  }
+
+  /// The server of a request's URL, and what the server is asked for.
+  private func server(of request: HTTPRequest) -> (Server, target: Substring)? {
+    if let last, last.server.caFile == request.limits.caFile,
+      let target = request.url.target(at: last.origin)
+    {
+      return (last.server, target)
+    }
+    guard let url = try? HTTPURL(request.url), !url.hasFragment else { return nil }
+    let key = Key(origin: Origin(url), caFile: request.limits.caFile)
+    let server = servers[key] ?? Server(key.origin, caFile: key.caFile, self)
+    servers[key] = server
+    last = (request.url.writtenOrigin, server)
+    return (server, url.target[...])
   }
 
   /// libcurl knows proxies of all kinds; it waits for them in threads. Each question has a connection of its own,
@@ -108,5 +123,37 @@ package final class QuestionClient: @unchecked Sendable {
       sum.0 += server.onWire
       sum.1 += server.waiting
     }
+  }
+}
+
+extension String {
+  /// Scheme, host and port of a URL, as they are written.
+  fileprivate var writtenOrigin: String {
+    let rest = utf8.firstIndex(of: UInt8(ascii: ":")).map { utf8[$0...].dropFirst(3) }
+    return String(self[..<(rest?.firstIndex { "/?#".utf8.contains($0) } ?? endIndex)])
+  }
+
+  /// Path and query of a URL that begins with this origin and a slash.
+  ///
+  /// - Returns: `nil` for any other URL, and for one that `HTTPURL` would not take or whose fragment has to be cut off.
+  fileprivate func target(at origin: String) -> Substring? {
+    let (url, origin) = (utf8.span, origin.utf8.span)
+    guard url.count > origin.count, url[origin.count] == UInt8(ascii: "/"),
+      url.extracting(0..<origin.count).isEqual(to: origin),
+      url.extracting(origin.count...).isTarget
+    else { return nil }
+    return self[utf8.index(startIndex, offsetBy: origin.count)...]
+  }
+}
+
+extension Span<UInt8> {
+  /// Without a way out, so that the loop becomes a few vector instructions.
+  fileprivate var isTarget: Bool {
+    var others: UInt8 = 0
+    for i in indices {
+      let byte = self[i]
+      others |= (byte &- 0x21 < 0x5E ? 0 : 1) | (byte == UInt8(ascii: "#") ? 1 : 0)
+    }
+    return others == 0
   }
 }

@@ -22,7 +22,7 @@ final class Server: @unchecked Sendable {
   let caFile: String?
   let addresses: Addresses
   let client: QuestionClient
-  private var line = FairLine<[UInt8], Question>()
+  private var line = FairLine<QuestionGroup, Question>()
   private var shares: WireShares
   /// All connections: on the wire, and resting.
   private var connections: [ObjectIdentifier: ServerConnection] = [:]
@@ -58,7 +58,8 @@ final class Server: @unchecked Sendable {
     return context
   }
 
-  func ask(_ question: Question, of group: [UInt8]) {
+  func ask(_ question: Question, of group: QuestionGroup) {
+    if line.count == 0, !isGoingOn, askAtOnce(question, of: group) { return goOn() }
     guard line.count < client.lineLimit else {
       return question.end(.failure(TransportError(.line, "\(line.count) questions wait already")))
     }
@@ -73,24 +74,42 @@ final class Server: @unchecked Sendable {
     goOn()
   }
 
-  /// Puts as many of the line on the wire as there is room for.
-  func goOn() {
-    guard !isGoingOn else { return }
+  /// Puts a question on the wire that nobody stands before.
+  ///
+  /// - Returns: whether there was room.
+  private func askAtOnce(_ question: Question, of group: QuestionGroup) -> Bool {
     isGoingOn = true
     defer { isGoingOn = false }
     renewAuthorities()
-    guard line.count == 0 || addresses.isReady({ [weak self] in self?.goOn() }) else { return }
+    guard addresses.isReady({ [weak self] in self?.goOn() }), hasRoom, shares.hasRoom(for: group)
+    else { return false }
+    send(question, of: group)
+    return true
+  }
+
+  private func send(_ question: Question, of group: QuestionGroup) {
+    guard !question.isOver else {
+      return question.end(.failure(TransportError(.stopped, "nobody waits for it")))
+    }
+    shares.take(group)
+    question.onWire = (self, group)
+    bound(question)
+    if !askResting(question) { connect(question, from: 0) }
+  }
+
+  /// Puts as many of the line on the wire as there is room for.
+  func goOn() {
+    guard !isGoingOn, line.count > 0 else { return }
+    isGoingOn = true
+    defer { isGoingOn = false }
+    renewAuthorities()
+    guard addresses.isReady({ [weak self] in self?.goOn() }) else { return }
     while line.count > 0, hasRoom, let (group, question) = line.popFirst(where: shares.hasRoom) {
-      if question.isOver {
-        question.end(.failure(TransportError(.stopped, "nobody waits for it")))
-        continue
-      }
-      shares.take(group)
-      question.leaveWire = { [weak self] in self?.shares.giveBack(group) }
-      bound(question)
-      if !askResting(question) { connect(question, from: 0) }
+      send(question, of: group)
     }
   }
+
+  func leave(_ group: QuestionGroup) { shares.giveBack(group) }
 
   /// Opens a connection for a question.
   func connect(_ question: Question, from index: Int) {

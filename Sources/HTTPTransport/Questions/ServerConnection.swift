@@ -189,13 +189,9 @@ final class ServerConnection: EventSource, @unchecked Sendable {
 
   private func take(_ bytes: Span<UInt8>) {
     var start = 0
-    for i in bytes.indices where bytes[i] == 0x0A {
-      unsafe bytes.extracting(start..<(i + 1)).withUnsafeBufferPointer {
-        unsafe line.append(contentsOf: $0)
-      }
-      start = i + 1
-      let step = parser.take(line.span)
-      line.removeAll(keepingCapacity: true)
+    while let length = bytes.extracting(start...).firstIndex(of: 0x0A) {
+      let step = takeLine(bytes.extracting(start...(start + length)))
+      start += length + 1
       switch step {
       case .more: continue
       case .invalid(let why): return end(.failure(TransportError(.broken, why)))
@@ -209,6 +205,13 @@ final class ServerConnection: EventSource, @unchecked Sendable {
       unsafe line.append(contentsOf: $0)
     }
     if line.count > 64 << 10 { end(.failure(TransportError(.broken, "a line without an end"))) }
+  }
+
+  private func takeLine(_ end: Span<UInt8>) -> HeadParser.Step {
+    if line.isEmpty { return parser.take(end) }
+    unsafe end.withUnsafeBufferPointer { unsafe line.append(contentsOf: $0) }
+    defer { line.removeAll(keepingCapacity: true) }
+    return parser.take(line.span)
   }
 
   private func answered(_ head: HTTPResponseHead, surplus: Int) {
@@ -230,7 +233,7 @@ final class ServerConnection: EventSource, @unchecked Sendable {
   private func rest() {
     phase = .resting
     restStart = server.client.now()
-    line = []
+    if line.capacity > 0 { line = [] }
     server.takeBack(self)
   }
 
@@ -260,8 +263,6 @@ extension HTTPResponseHead {
   /// Source: RFC 9112 §9.3; a server of HTTP/1.0 ends every connection, as far as we are concerned.
   fileprivate var endsConnection: Bool {
     isOldVersion
-      || fields.contains {
-        $0.name.lowercased() == "connection" && $0.text.lowercased().contains("close")
-      }
+      || fields.contains { $0.isNamed("connection") && $0.text.lowercased().contains("close") }
   }
 }

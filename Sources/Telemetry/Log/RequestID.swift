@@ -25,10 +25,16 @@ package struct RequestID: Sendable, CustomStringConvertible {
 
   /// 128 random bits, as nginx's `$request_id` is.
   package static func made() -> [UInt8] {
-    let digits = Array("0123456789abcdef".utf8)
-    return (0..<2).flatMap { _ in
-      let word = UInt64.random(in: .min ... .max)
-      return (0..<16).map { digits[Int(word >> (UInt64($0) * 4) & 0xF)] }
+    var digits: [UInt8] = []
+    digits.reserveCapacity(32)
+    for _ in 0..<2 {
+      var word = UInt64.random(in: .min ... .max)
+      for _ in 0..<16 {
+        let digit = UInt8(word & 0xF)
+        digits.append(digit < 10 ? 0x30 + digit : 0x57 + digit)
+        word >>= 4
+      }
     }
+    return digits
   }
 }
