@@ -3,7 +3,8 @@
 a registry that takes a given time for each answer. Shipped nginx files, default settings, bucket full.
 
     rollout.py [--bloblo PATH] [--nodes 1000] [--layers 10] [--latency 100] [--rounds 3] [--json FILE]
-    rollout.py --nodes 16 --repeat 100 --latency 2 --env BLOBLO_PROOF_TTL=0s --heads   cold decisions, 16 at a time
+    rollout.py --nodes 16 --layers 600 --latency 2 --env BLOBLO_PROOF_TTL=0s --heads   cold decisions, 16 at a time
+    rollout.py --nodes 1 --layers 900 --latency 2 --env BLOBLO_PROOF_TTL=0s --heads    one at a time
 
 Beside it nginx proxies the same HEADs to the same registry. Registry and nodes are rollout/rollout.c, one thread
 each; the first line says how fast the nodes are against nginx's own `return 307`, which bounds the others.
@@ -34,7 +35,7 @@ class Rollout:
         self.options, self.folder, self.ports = options, folder, stack.Ports()
         self.program = folder / "rollout"
         subprocess.run(["gcc", "-O2", "-o", self.program, ROOT / "Benchmarks/rollout/rollout.c"], check=True)
-        self.digests = ["sha256:" + hashlib.sha256(bytes([ord("a") + i]) * SIZE).hexdigest()
+        self.digests = ["sha256:" + hashlib.sha256(b"%06d" % i + b"a" * (SIZE - 6)).hexdigest()
                         for i in range(options.layers)]
         self.paths = [f"/v2/roll/out/blobs/{digest}" for digest in self.digests]
         self.registry_port = self.ports.take()
@@ -147,6 +148,8 @@ def main():
 
 def fill(address, rollout):
     """Has each blob come into the bucket."""
+    for path in rollout.paths:
+        stack.request("GET", address + path, {"Authorization": "Bearer first"})
     for path in rollout.paths:
         deadline = time.monotonic() + 20
         while stack.request("GET", address + path, {"Authorization": "Bearer first"})[0] != 307:

@@ -5,7 +5,8 @@
  *     rollout nodes PORT METHOD NODES PATH...             each node has a connection and a credential of its own,
  *                                                         and asks for the paths one after the other
  *
- * Layer i is SIZE times the letter 'a' + i. The nodes print one line:
+ * Layer i is its number in six digits, and SIZE - 6 times the letter a. Credentials and addresses are new in each run.
+ * The nodes print one line:
  *     seconds STATUS=count... p50=microseconds p99=microseconds
  * The registry prints the number of HEADs it has answered when it is sent SIGUSR1, and clears it.
  */
@@ -73,9 +74,33 @@ static void gone(struct peer *p) {
 static int due_first, due_count, due_fds[1 << 17];
 static long heads;
 
+static char **all_digests;
+
+static int by_digest(const void *a, const void *b) { return strcmp(all_digests[*(int *)a], all_digests[*(int *)b]); }
+
+/* The number of the layer that is asked for; as many as there are, if it is none of them. */
+static int layer(struct peer *p, int digests, char **digest) {
+  static int *sorted;
+  if (!sorted) {
+    sorted = malloc(sizeof *sorted * digests);
+    for (int i = 0; i < digests; i++) sorted[i] = i;
+    all_digests = digest;
+    qsort(sorted, digests, sizeof *sorted, by_digest);
+  }
+  char *asked = memmem(p->in, p->have, "/blobs/", 7);
+  for (int low = 0, high = digests; asked && low < high;) {
+    int middle = (low + high) / 2;
+    const char *found = digest[sorted[middle]];
+    int order = strncmp(asked + 7, found, strlen(found));
+    if (!order) return sorted[middle];
+    if (order < 0) high = middle;
+    else low = middle + 1;
+  }
+  return digests;
+}
+
 static void answer(struct peer *p, long delay, size_t size, int digests, char **digest) {
-  int is_head = !strncmp(p->in, "HEAD ", 5), i;
-  for (i = 0; i < digests && !memmem(p->in, p->have, digest[i], strlen(digest[i])); i++) {}
+  int is_head = !strncmp(p->in, "HEAD ", 5), i = layer(p, digests, digest);
   free(p->answer);
   p->answer = malloc(size + 512);
   int found = i < digests;
@@ -84,7 +109,10 @@ static void answer(struct peer *p, long delay, size_t size, int digests, char **
                              "Docker-Content-Digest: %s\r\n\r\n",
                              found ? "200 OK" : "404 Not Found", found ? size : 0, found ? digest[i] : "");
   if (found && !is_head) {
-    memset(p->answer + p->answer_length, 'a' + i, size);
+    memset(p->answer + p->answer_length, 'a', size);
+    char number[12];
+    snprintf(number, sizeof number, "%06d", i);
+    memcpy(p->answer + p->answer_length, number, 6);
     p->answer_length += size;
   }
   heads += is_head;
@@ -146,12 +174,20 @@ static void ask(struct peer *p, const char *method, int node, char **path) {
   char request[1024];
   int n = snprintf(request, sizeof request,
                    "%s %s HTTP/1.1\r\nHost: registry.example\r\nUser-Agent: rollout\r\n"
-                   "Authorization: Bearer node-%d\r\n\r\n",
-                   method, path[p->path], node);
+                   "Authorization: Bearer node-%d-%d\r\n\r\n",
+                   method, path[p->path], getpid(), node);
   p->asked = now();
   p->have = 0;
   p->body = -1;
   if (send(p->fd, request, n, MSG_NOSIGNAL) != n) DIE("send");
+}
+
+/* Each node of each run has an address of its own, as nodes have: one that comes back to a blob makes bloblo look
+ * into the bucket. */
+static struct sockaddr_in node_address(int node) {
+  struct sockaddr_in a = {.sin_family = AF_INET};
+  a.sin_addr.s_addr = htonl(0x7F000000 | (1 + getpid() % 250) << 16 | (node + 2));
+  return a;
 }
 
 static int by_size(const void *a, const void *b) {
@@ -165,7 +201,9 @@ static int nodes(int port, const char *method, int count, int paths, char **path
   for (int i = 0; i < count; i++) {
     struct sockaddr_in a = loopback(port);
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (fd < 0 || connect(fd, (void *)&a, sizeof a)) DIE("connect");
+    struct sockaddr_in own = node_address(i);
+    if (fd < 0 || bind(fd, (void *)&own, sizeof own)) DIE("bind");
+    if (connect(fd, (void *)&a, sizeof a)) DIE("connect");
     peers[fd] = calloc(1, sizeof **peers);
     peers[fd]->fd = fd;
     node[fd] = i;
