@@ -70,6 +70,10 @@ class Early:
         return taken
 
     @classmethod
+    def pid(cls):
+        return cls.next.s3.process.pid if cls.next else None
+
+    @classmethod
     def end(cls):
         """The last one is not needed."""
         if last := cls.next:
