@@ -5,6 +5,7 @@
     fill.py store        a fill of 1 GiB from docker-registry, beside `aws s3 cp` to the same server: of the same
                          bytes from the same registry, by a pipe; and of a file, which is less work
     options              --bloblo PATH --runs N --size MIB --part MIB,… --parallel N,… --json FILE
+                         --server seaweedfs|juicefs (its gateway is MinIO's code)
 """
 
 import argparse
@@ -20,6 +21,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "Tests/Stack"))
 import oci_image
+import s3_servers
 import stack
 
 MIB = 1 << 20
@@ -46,7 +48,12 @@ def store(chosen):
     options = stack.options(["up", "--services", "registry,s3", "--auth", "none", "--bloblo", chosen.bloblo])
     with stack.Stack(options) as servers:
         servers.up()
-        facts, s3 = servers.facts(), servers.services["s3"].client
+        server = servers.services["s3"]
+        if chosen.server == "juicefs":
+            server = s3_servers.JuiceFS(servers)
+            servers.services["juicefs"] = server
+            server.start()
+        s3 = stack.S3Client(server.url)
         folder = servers.folder / "image"
         image = oci_image.make(folder, [size])
         registry = servers.services["registry"].address
@@ -57,7 +64,7 @@ def store(chosen):
         file = folder / "blobs/sha256" / layer.split(":")[1]
         environment = {"PATH": os.environ["PATH"], "HOME": str(servers.folder), "AWS_REGION": stack.REGION,
                        "AWS_ACCESS_KEY_ID": stack.ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": stack.SECRET_KEY,
-                       "AWS_EC2_METADATA_DISABLED": "true", "BLOBLO_S3_ENDPOINT_URL": facts["s3_url"],
+                       "AWS_EC2_METADATA_DISABLED": "true", "BLOBLO_S3_ENDPOINT_URL": server.url,
                        "BLOBLO_S3_BUCKET_NAME": stack.BUCKET, "BLOBLO_SPOOL_DIR": str(servers.folder),
                        "BLOBLO_UPSTREAM_URL": f"http://{registry}"}
 
@@ -74,7 +81,7 @@ def store(chosen):
             return seconds
 
         def copy():
-            seconds = timed(["aws", "--endpoint-url", facts["s3_url"], "s3", "cp", "--only-show-errors", file,
+            seconds = timed(["aws", "--endpoint-url", server.url, "s3", "cp", "--only-show-errors", file,
                              f"s3://{stack.BUCKET}/copy"], env=environment)
             delete("copy")
             return seconds
@@ -82,7 +89,7 @@ def store(chosen):
         kinds = {f"bloblo warm, {part} MiB × {parallel}": (lambda part=part, parallel=parallel: fill(part, parallel))
                  for part in chosen.part for parallel in chosen.parallel}
         def copy_stream():
-            aws = ["aws", "--endpoint-url", facts["s3_url"], "s3", "cp", "--only-show-errors", "--expected-size", str(size),
+            aws = ["aws", "--endpoint-url", server.url, "s3", "cp", "--only-show-errors", "--expected-size", str(size),
                    "-", f"s3://{stack.BUCKET}/copy"]
             with subprocess.Popen(["curl", "-sS", "--fail", f"http://{registry}/v2/a/blobs/{layer}"],
                                   stdout=subprocess.PIPE) as curl:
@@ -96,7 +103,7 @@ def store(chosen):
         for number in range(chosen.runs):
             for kind in random.sample(list(kinds), len(kinds)):
                 times[kind].append(kinds[kind]())
-        print(f"{size // MIB} MiB to {stack.program('weed')}; bloblo reads it from docker-registry, aws from a file")
+        print(f"{size // MIB} MiB to {chosen.server}; bloblo reads it from docker-registry, aws from a file")
         for kind, values in times.items():
             print(f"  {kind:28} {said(values)}  {size / MIB / statistics.median(values):.0f} MiB/s", flush=True)
         if chosen.json:
@@ -114,6 +121,7 @@ def main():
     parser.add_argument("--size", type=int, help="MiB")
     parser.add_argument("--part", type=numbers, default=[8], help="MiB")
     parser.add_argument("--parallel", type=numbers, default=[4])
+    parser.add_argument("--server", choices=["seaweedfs", "juicefs"], default="seaweedfs")
     parser.add_argument("--json", type=pathlib.Path)
     chosen = parser.parse_args()
     {"coalescing": coalescing, "store": store}[chosen.what](chosen)
