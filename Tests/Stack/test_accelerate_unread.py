@@ -41,9 +41,10 @@ class Reading:
         return digest
 
     def forget(self):
-        """nginx has no blob on its disk."""
-        for path in self.front.folder.glob("cache/*"):
-            path.unlink()
+        """nginx has no blob on its disk. A file that it has just written gets its last name meanwhile."""
+        while paths := list(self.front.folder.glob("cache/*")):
+            for path in paths:
+                path.unlink(missing_ok=True)
 
     def page(self, name=""):
         return stack.request("GET", f"{self.front.url}/bloblo/{name}")[2].decode()
