@@ -28,7 +28,7 @@ package struct BearerToken: Sendable {
     expiration = claims.exp.map { UnixTime(seconds: Int64(max(-1e15, min(1e15, $0)))) }
   }
 
-  /// Most credentials of other kinds are told by their first two letters.
+  /// Two letters rule out most credentials of other kinds.
   package static func mayBegin(_ authorization: [UInt8]) -> Bool {
     for i in authorization.indices where authorization[i] != 0x20 && authorization[i] != 0x09 {
       return authorization[i] | 0x20 == UInt8(ascii: "b") && authorization.count > i + 1
