@@ -30,7 +30,7 @@ extension HTTPField {
   ///     fields.first(named: "Content-Length")
   package struct Name: Sendable, Equatable, ExpressibleByStringLiteral {
     fileprivate let text: String
-    /// Of the length and the last byte: few names are compared byte by byte.
+    /// The length and the last byte, which rule out most other names.
     private let key: UInt16
 
     package init(_ text: String) {

@@ -11,7 +11,7 @@ struct HeadParser {
   }
 
   private static let bytesLimit = 64 << 10
-  /// What most heads have room in.
+  /// Most heads have no more fields.
   private static let usualFields = 12
 
   private var status: Int?

@@ -11,7 +11,7 @@ final class Question {
   private var then: ((Result<HTTPResponseHead, TransportError>) -> Void)?
   /// Ends the waiting, in the line and then on the wire.
   var timer: LoopTimer?
-  /// Where it is on the wire, and as whose.
+  /// The server that it was sent to, and the group that it counts for there.
   var onWire: (server: Server, group: QuestionGroup)?
   /// Whether a connection was gone before anything came of it.
   var isRepeated = false

@@ -74,7 +74,7 @@ final class Server: @unchecked Sendable {
     goOn()
   }
 
-  /// Puts a question on the wire that nobody stands before.
+  /// Puts a question on the wire when no other waits.
   ///
   /// - Returns: whether there was room.
   private func askAtOnce(_ question: Question, of group: QuestionGroup) -> Bool {
