@@ -62,6 +62,7 @@ def store(chosen):
                        env={**os.environ, "HOME": str(servers.folder)})
         layer = image["layers"][0]
         file = folder / "blobs/sha256" / layer.split(":")[1]
+        sources = {*folder.rglob("*"), *(servers.folder / "registry").rglob("*")}
         environment = {"PATH": os.environ["PATH"], "HOME": str(servers.folder), "AWS_REGION": stack.REGION,
                        "AWS_ACCESS_KEY_ID": stack.ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": stack.SECRET_KEY,
                        "AWS_EC2_METADATA_DISABLED": "true", "BLOBLO_S3_ENDPOINT_URL": server.url,
@@ -69,8 +70,14 @@ def store(chosen):
                        "BLOBLO_UPSTREAM_URL": f"http://{registry}"}
 
         def delete(key):
+            """Each run begins alike: the servers' files of the run before take no memory."""
             s3.call("DELETE", f"/{stack.BUCKET}/{key}")
             time.sleep(1)
+            os.sync()
+            for path in set(servers.folder.rglob("*")) - sources:
+                if path.is_file():
+                    with open(path) as opened:
+                        os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
         def fill(part, parallel):
             seconds = timed([chosen.bloblo, "warm", "a"], env={

@@ -14,9 +14,6 @@ int mkostemp(char *template_, int flags);
 /* O_TMPFILE is an expression of other macros, which Swift does not import. */
 static const int clinux_o_tmpfile = 020000000 | 0200000;
 
-/* FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, of a header that is Linux' own. */
-static const int clinux_punch_hole = 1 | 2;
-
 #include <pthread.h>
 int pthread_setname_np(pthread_t thread, const char *name);
 

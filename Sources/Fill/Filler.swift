@@ -7,37 +7,6 @@ internal import Threading
 
 /// Reads blobs from upstream into the bucket, for clients that read along and for those that will come.
 package final class Filler: Sendable {
-  package struct Limits: Sendable {
-    /// Fills at a time.
-    package var fills: Int
-    /// Fills that wait for their turn, with the credential they were given.
-    package var queue: Int
-    /// How long they wait at most: a credential is not kept for longer.
-    package var queueTime: Duration
-    package var spoolFolder: String
-    package var spoolBytes: Int64
-    /// Preferred size of a part; a blob up to this size is one PUT.
-    package var partBytes: Int64
-    package var parallelParts: Int
-
-    package init(
-      fills: Int = 8, queue: Int = 2048, queueTime: Duration = .seconds(300),
-      spoolFolder: String = "/var/tmp", spoolBytes: Int64 = 16 << 30, partBytes: Int64 = 8 << 20,
-      parallelParts: Int = 4
-    ) {
-      self.fills = fills
-      self.queue = queue
-      self.queueTime = queueTime
-      self.spoolFolder = spoolFolder
-      self.spoolBytes = spoolBytes
-      self.partBytes = partBytes
-      self.parallelParts = parallelParts
-    }
-
-    /// Enough that no fill waits for another's part, within reason.
-    var uploadThreads: Int { min(fills * parallelParts, 128) }
-  }
-
   let limits: Limits
   private let observer: any FillObserver
   let budget: SpoolBudget
@@ -270,23 +239,25 @@ package final class Filler: Sendable {
     _ fill: BlobFill, _ source: FillSource, isShared: Bool
   ) throws(FillError) -> UpstreamReading {
     // Where the size is known, upstream is not asked for what there is no room for.
-    let spool: Spool? =
-      if let size = source.size { try makeSpool(size, waits: !isShared) } else { nil }
+    let spool = try source.size.map { size throws(FillError) in
+      try makeSpool(size, waits: !isShared, recycles: !isShared)
+    }
     // It was let go of while it waited.
     guard let request = source.request.take() else { throw .stale }
-    let connections = connections
     return UpstreamReading(
       fill, source: source, request: request, patience: request.limits.idle, spool: spool,
-      means: .init {
+      means: .init { [connections] in
         connections.submit($0)
       } makeSpool: { [self] size throws(FillError) in
-        try makeSpool(size, waits: false)
+        // A size of 0 is one that only the end tells.
+        try makeSpool(size, waits: false, recycles: !isShared && size > 0)
       })
   }
 
-  private func makeSpool(_ size: Int64, waits: Bool) throws(FillError) -> Spool {
+  private func makeSpool(_ size: Int64, waits: Bool, recycles: Bool) throws(FillError) -> Spool {
     guard let reservation = budget.reserve(size, waits: waits) else { throw .noRoom(size) }
-    return try Spool(in: limits.spoolFolder, reservation)
+    let partBytes = PartSize(for: size, preferred: limits.partBytes).bytes
+    return try Spool(in: limits.spoolFolder, reservation, recycledBytes: recycles ? partBytes : nil)
   }
 
   private func finish(
@@ -305,7 +276,7 @@ package final class Filler: Sendable {
     throws(FillError) -> Publication
   {
     if target.isPublished(over: &http) { return .elsewhere }
-    let body = HTTPBody.file(descriptor: spool.descriptor, offset: 0, count: target.size)
+    let body = spool.body(0, count: target.size)
     let sha256 = try sha256(of: target, spool)
     return try publisher(target).publish(&http) { http, isConditional throws(S3Error) in
       try target.bucket.put(

@@ -170,7 +170,7 @@ final class MultipartFill: Sendable {
       let upload = try begin(&http)
       while !courtesy.isDue, let part = state.withLock({ $0.nextPart() }) {
         let uploaded = try send(part, to: upload, &http)
-        if maxReadAhead != nil { spool.discard(part.offset, count: part.count) }
+        if maxReadAhead != nil { spool.discard(part.offset) }
         state.update { state in
           state.uploaded.append(uploaded)
           state.uploadedBytes += part.count
@@ -222,7 +222,7 @@ final class MultipartFill: Sendable {
     _ part: BlobPart, to upload: MultipartUpload?, _ http: inout HTTPClient
   ) throws(S3Error) -> UploadedPart {
     guard let upload else { preconditionFailure("a part without an upload") }
-    let body = HTTPBody.file(descriptor: spool.descriptor, offset: part.offset, count: part.count)
+    let body = spool.body(part.offset, count: part.count)
     let checksum = try checksum(of: part, as: upload.checksum)
     return try Retry.run(shouldContinue) { () throws(S3Error) in
       try target.bucket.uploadPart(

@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import HTTPTransport
 internal import Hashing
 internal import Synchronization
 
@@ -8,10 +9,18 @@ internal import Synchronization
 final class Spool: Sendable {
   let descriptor: Int32
   private let reservation: Mutex<SpoolBudget.Reservation>
+  /// `nil` where each byte stands at its own offset.
+  private let places: Mutex<SpoolPlaces?>
 
   /// Opens a file in `folder` with room for the whole blob, so that a full disk shows now and not in the
   /// middle of a body.
-  init(in folder: String, _ reservation: consuming SpoolBudget.Reservation) throws(FillError) {
+  ///
+  /// - Parameter recycledBytes: the size of the parts whose room serves the next when they are discarded; `nil` for
+  ///   a spool that is read by offset.
+  init(
+    in folder: String, _ reservation: consuming SpoolBudget.Reservation, recycledBytes: Int64? = nil
+  ) throws(FillError) {
+    places = Mutex(recycledBytes.map { SpoolPlaces(partBytes: $0) })
     let (bytes, bytesOfAll) = (reservation.bytes, reservation.bytesOfAll)
     self.reservation = Mutex(reservation)
     descriptor = openNameless(in: folder)
@@ -54,9 +63,11 @@ final class Spool: Sendable {
   func write(_ bytes: Span<UInt8>, at offset: Int64) throws(FillError) {
     var done = 0
     while done < bytes.count {
+      let here = offset + Int64(done)
+      let (position, limit) = places.withLock { $0?.take(here) } ?? (here, .max)
+      let count = Int(min(Int64(bytes.count - done), limit))
       let written = unsafe bytes.withUnsafeBytes { bytes in
-        unsafe pwrite(
-          descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset) + off_t(done))
+        unsafe pwrite(descriptor, bytes.baseAddress! + done, count, off_t(position))
       }
       if written < 0, errno == EINTR { continue }
       guard written > 0 else { throw .spool("write", errno) }
@@ -64,10 +75,26 @@ final class Spool: Sendable {
     }
   }
 
-  /// Gives back the room of bytes that nobody will read again: their memory takes the next ones, and most
-  /// never get to the disk. Where the file system can't, they stay until the file is closed.
-  func discard(_ offset: Int64, count: Int64) {
-    _ = fallocate(descriptor, clinux_punch_hole, off_t(offset), off_t(count))
+  /// Nobody will read the part at `offset` again. Where room is recycled, the next part gets its room.
+  func discard(_ offset: Int64) {
+    places.withLock { $0?.free(offset) }
+  }
+
+  /// Bytes of one part, to be sent.
+  func body(_ offset: Int64, count: Int64) -> HTTPBody {
+    .file(descriptor: descriptor, offset: position(of: offset).position, count: count)
+  }
+
+  /// Where a byte of the blob stands in the file, and how many stand there in a row.
+  private func position(of offset: Int64) -> (position: Int64, count: Int64) {
+    places.withLock { places in
+      guard let places else { return (offset, .max) }
+      // Other bytes in their place would be worse than an end.
+      guard let found = places.find(offset) else {
+        preconditionFailure("byte \(offset) has left the spool")
+      }
+      return found
+    }
   }
 
   /// The SHA-256 of what was written, read once more.
@@ -88,9 +115,10 @@ final class Spool: Sendable {
   /// - Returns: how many bytes; at least 1.
   func read(into buffer: inout [UInt8], at offset: Int64, upTo end: Int64) throws(FillError) -> Int
   {
-    let wanted = Int(min(Int64(buffer.count), end - offset))
+    let (position, limit) = position(of: offset)
+    let wanted = Int(min(Int64(buffer.count), end - offset, limit))
     while true {
-      let got = unsafe pread(descriptor, &buffer, wanted, off_t(offset))
+      let got = unsafe pread(descriptor, &buffer, wanted, off_t(position))
       if got < 0, errno == EINTR { continue }
       guard got > 0 else { throw .spool("read", errno) }
       return got

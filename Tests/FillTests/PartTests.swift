@@ -1,3 +1,4 @@
+import HTTPTransport
 import Hashing
 import S3
 import Testing
@@ -82,6 +83,41 @@ func room(_ bytes: Int64, in budget: SpoolBudget) throws(FillError) -> SpoolBudg
     let digest = sha256(bytes)
     #expect(try spool.sha256(from: 0, count: 100) == digest)
     #expect(try spool.sha256(from: 60, count: 40) == sha256([UInt8](repeating: 7, count: 40)))
+  }
+
+  @Test(arguments: [1, 3, 10, 64])
+  func `the room of a part that is up serves the next one`(_ piece: Int) throws {
+    let spool = try Spool(
+      in: "/tmp", room(55, in: SpoolBudget(limit: 55)), recycledBytes: 10)
+    let bytes = (0..<55).map { UInt8($0) }
+    var written = 0
+    // Parts leave out of order, and at most three have room at a time.
+    for (end, up) in [(25, 10), (35, 20), (45, 0), (55, 30)] {
+      while written < end {
+        let next = min(written + piece, end)
+        try spool.write(Array(bytes[written..<next]).span, at: Int64(written))
+        written = next
+      }
+      #expect(try spool.sha256(from: Int64(up), count: 10) == sha256(Array(bytes[up..<(up + 10)])))
+      spool.discard(Int64(up))
+    }
+    #expect(try spool.sha256(from: 40, count: 15) == sha256(Array(bytes[40...])))
+    if case .file(_, let position, let count) = spool.body(50, count: 5) {
+      #expect(position < 30)
+      #expect(count == 5)
+    } else {
+      Issue.record("a body that is no file")
+    }
+  }
+
+  @Test func `no place of a part ends behind the blob`() {
+    var places = SpoolPlaces(partBytes: 10)
+    // All parts of 25 bytes have a place at the same time.
+    #expect([0, 10, 20].map { places.take($0).position } == [0, 10, 20])
+    #expect(places.find(24)?.position == 24)
+    places.free(10)
+    #expect(places.find(10) == nil)
+    #expect(places.take(35) == (15, 5))
   }
 
   @Test func `no folder is an error`() {

@@ -159,6 +159,21 @@ struct DifferentServersTests {
     #expect(client.partChecksum == .sha256)
   }
 
+  @Test func `a part without a checksum is signed`() throws {
+    var http = ScriptedClient { request in
+      request.fields.contains { $0.name.hasPrefix("x-amz-checksum") }
+        ? (501, [], "<Error><Code>NotImplemented</Code><Message>x-amz-checksum</Message></Error>")
+        : (200, [HTTPField("ETag", "\"t\"")], "")
+    }
+    // The server, or the one behind the same name, takes no checksums any more when the upload has begun with them.
+    _ = try client.put(key, .none, sha256: digest, over: &http, now: Self.now)
+    let upload = MultipartUpload(key: key, id: UploadID("u"), checksum: .crc32c)
+    _ = try client.uploadPart(
+      upload, number: 1, body: .none, checksum: Self.crc,
+      sha256: { () throws(S3Error) in digest }, over: &http, now: Self.now)
+    #expect(sent(try #require(http.requests.last)) == [Hex.string(digest.span)])
+  }
+
   @Test func `a key that may not write stays refused, and CRC-32C is tried again`() {
     var http = ScriptedClient(403, body: "<Error><Code>AccessDenied</Code></Error>")
     let upload = MultipartUpload(key: key, id: UploadID("u"), checksum: .crc32c)

@@ -59,7 +59,7 @@ extension BucketClient {
     let wanted = checksum?.algorithm.features ?? []
     let response = try sendUpload(with: wanted) { features throws(S3Error) in
       sent = features.contains(.checksums) ? checksum : nil
-      let isUnsigned = features.contains(.unsigned)
+      let isUnsigned = features.isSuperset(of: [.checksums, .unsigned])
       return UploadAnswer(
         try send(
           .uploadPart, method: .put, key: upload.key,
