@@ -6,8 +6,9 @@ a registry that takes a given time for each answer. Shipped nginx files, default
     rollout.py --nodes 16 --layers 600 --latency 2 --env BLOBLO_PROOF_TTL=0s --heads   cold decisions, 16 at a time
     rollout.py --nodes 1 --layers 900 --latency 2 --env BLOBLO_PROOF_TTL=0s --heads    one at a time
 
-Beside it nginx proxies the same HEADs to the same registry. Registry and nodes are rollout/rollout.c, one thread
-each; the first line says how fast the nodes are against nginx's own `return 307`, which bounds the others.
+Beside it nginx proxies the same HEADs to the same registry, and logs them as the site's nginx does. Registry and
+nodes are rollout/rollout.c, one thread each; the first line says how fast the nodes are against nginx's own
+`return 307`, which bounds the others.
 """
 
 import argparse
@@ -63,7 +64,7 @@ worker_processes 2; daemon off; pid {self.folder}/nginx.pid; error_log {self.fol
 worker_rlimit_nofile 65536;
 events {{ worker_connections 8192; }}
 http {{
-access_log off; keepalive_requests 10000000;
+access_log {self.folder}/access.log; keepalive_requests 10000000;
 {" ".join(f"{kind}_temp_path {self.folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))}
 upstream registry {{ server 127.0.0.1:{self.registry_port}; keepalive 64; }}
 server {{ listen 127.0.0.1:{own} backlog=4096; location / {{ return 307 "https://bucket.example/{"x" * 400}"; }} }}
