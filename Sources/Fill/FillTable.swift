@@ -55,6 +55,8 @@ final class FillTable: Sendable {
     }
   }
 
+  var isEmpty: Bool { state.withLock { $0.entries.isEmpty } }
+
   var all: [BlobFill] { state.withLock { $0.entries.values.map(\.fill) } }
 
   func remove(_ name: String, isPublished: Bool) {

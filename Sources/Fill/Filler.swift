@@ -64,6 +64,17 @@ package final class Filler: Sendable {
     following(table.find(source.name, source.request) { nil }, source, at: .now)
   }
 
+  /// Whether no fill runs or waits.
+  package var isIdle: Bool { table.isEmpty }
+
+  /// Whether a fill of this blob runs that can be read along with.
+  package func isRunning(_ source: FillSource) -> Bool {
+    guard case .fill(let fill) = table.find(source.name, source.request, orStart: { nil }) else {
+      return false
+    }
+    return !fill.isWaiting && fill.isOf(size: source.size) && !fill.isStandingStill(at: .now)
+  }
+
   private func following(
     _ finding: FillTable.Finding, _ source: FillSource, at now: ContinuousClock.Instant
   ) -> Following {

@@ -27,7 +27,7 @@ package final class BlobHandler: RequestHandler {
   let offloading: OffloadSwitch
   let purges: Purges
   private let frontFiles: FrontFiles
-  private let unread: UnreadReports
+  let unread: UnreadReports
   let frontServer: WebServer
   let recorder: RequestRecorder
   /// The loop on whose thread alone requests are handled.
@@ -40,10 +40,8 @@ package final class BlobHandler: RequestHandler {
   let looking: FairPool<HTTPClient>
   let passer: Passer
 
-  /// How long a ping or a token request waits for a thread.
-  private static let longestWaitToAsk = Duration.milliseconds(500)
   /// The routes of operators and commands, tried in this order.
-  private let routes: [any Route]
+  let routes: [any Route]
 
   package init(_ services: GatewayServices, routes: [any Route]) {
     loop = services.loop
@@ -150,52 +148,8 @@ package final class BlobHandler: RequestHandler {
     tee.stop(within: limit)
   }
 
-  /// Answers a ping or a token request, and passes anything else.
-  private func handleOther(_ request: Request, _ location: Location) {
-    if hearUnread(request) || routes.contains(where: { $0.answer(request) }) { return }
-    guard !pingAndToken.cache.isOff, let kind = PingAndToken.Kind(request) else {
-      return pass(request, in: location, because: .notABlobRequest)
-    }
-    guard request.hasOnlyHarmlessFields else {
-      return pass(request, in: location, because: .notRemembered)
-    }
-    let key = pingAndToken.key(of: request, in: location)
-    if let answer = pingAndToken.cache.answer(to: key, at: .now()) {
-      recorder.decided(.remember, RequestFacts(request: request, blob: nil))
-      return location.front.relay(request, answer)
-    }
-    let id = RequestID(request)
-    let turn = Turn()
-    let isTaken = asking.submit { [self] http in
-      guard turn.take() else { return }
-      guard let answer = pingAndToken.ask(kind, for: request, id: id, in: location, by: &http)
-      else {
-        return pass(request, in: location, because: .notRemembered, id: id)
-      }
-      recorder.decided(.remember, RequestFacts(request: request, blob: nil, id: id))
-      location.front.relay(request, answer)
-    }
-    guard isTaken else { return pass(request, in: location, because: .busy, id: id) }
-    // No thread is free: the web server asks the registry itself.
-    _ = loop.after(Self.longestWaitToAsk) { [self] in
-      if turn.take() { pass(request, in: location, because: .busy, id: id) }
-    }
-  }
-
-  /// Takes in the web server's report that it could not read the bucket. Its client gets the registry's answer.
-  ///
-  /// - Returns: whether the request was such a report.
-  private func hearUnread(_ request: Request) -> Bool {
-    guard let report = UnreadReport(request) else { return false }
-    let kind = frontServer.resolved(for: request)
-    for (location, size) in unread.take(report, request, at: .now()) {
-      _ = looking.submit { http in location.examine(report.digest, size: size, by: &http) }
-    }
-    locations.standard.front.pass(request, kind, isUpstreamDown: false)
-    return true
-  }
-
-  private func ask(_ exchange: BlobExchange) {
+  /// Asks whom memory can't answer for, and goes on with the answer.
+  func ask(_ exchange: BlobExchange) {
     var exchange = exchange
     if exchange.stopwatch == nil { exchange.stopwatch = Stopwatch() }
     let id = RequestID(exchange.request)
@@ -309,7 +263,7 @@ package final class BlobHandler: RequestHandler {
     let (request, blob, location) = (exchange.request, exchange.blob, exchange.location)
     if purges.hold(blob.path.digest, decision) { return pass(exchange, .purged) }
     switch decision {
-    case .pass(let reason): pass(exchange, reason)
+    case .pass(let reason): if !joinFill(exchange, despite: reason) { pass(exchange, reason) }
     case .answer(let proof, let size):
       recorder.decided(.answer, exchange, size: size)
       location.front.answer(request, proof, size: size, digest: blob.path.digest)

@@ -67,6 +67,27 @@ package final class Tee: Sendable {
     return .isAnswered
   }
 
+  /// Whether a fill runs that this client could read along with.
+  func isFilling(_ exchange: BlobExchange) -> Bool {
+    guard !filler.isIdle, exchange.location.settings.fill == .tee,
+      exchange.blob.method == .get, exchange.blob.range != .several,
+      !exchange.request.hasEndlessCuts,
+      let source = source(exchange, size: nil, isReplacement: false)
+    else { return false }
+    return filler.isRunning(source)
+  }
+
+  /// Has a client read along with the fill of its blob.
+  ///
+  /// - Returns: whether one runs.
+  func join(_ exchange: BlobExchange, _ proof: BlobProof) -> Bool {
+    guard let source = source(exchange, size: proof.size, isReplacement: false),
+      case .follower(let follower) = filler.join(source)
+    else { return false }
+    _ = stream(follower, wanted: WantedBytes(exchange, proof), for: exchange)
+    return true
+  }
+
   /// Queues a fill without a proof, since no connection or thread was free to ask for one. The registry's answer to
   /// the client's own credential decides whether the fill reads anything.
   func fillLater(_ exchange: BlobExchange) {

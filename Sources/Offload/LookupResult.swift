@@ -30,8 +30,10 @@ package struct LookupResult: Sendable {
     }
   }
 
-  /// Whether upstream or a remembered proof allows the read.
-  package var isProven: Bool { if case .proven = answer { true } else { false } }
+  /// What allows the read: upstream's answer, or a remembered one.
+  package var proof: BlobProof? { if case .proven(let proof) = answer { proof } else { nil } }
+
+  package var isProven: Bool { proof != nil }
 
   /// Adds what a look into the bucket has found.
   package func completed(by look: Look) -> LookupResult {

@@ -93,6 +93,14 @@ extension PassReason {
     }
   }
 
+  /// Whether the client could have the blob if bucket, or its way there, were well.
+  package var isOfBucket: Bool {
+    switch self {
+    case .store, .storeDenied, .road: true
+    default: false
+    }
+  }
+
   /// Details for the log, without a secret.
   package var words: String? {
     switch self {

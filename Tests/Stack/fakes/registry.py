@@ -19,13 +19,14 @@ class Registry:
 
     `rate` is in bytes a second. `heads` counts HEADs, `gets` counts GETs by digest and `bytes` what they were answered with.
     `rests` counts those GETs that ask for a range: bloblo asks for the rest of a body that stands still for 5 s.
+    Those whose `Authorization` is one of `strangers` may read nothing.
     The next GET stops at half its body until `gate`, an Event, is set; and so do those that ask for its rest.
     """
 
     def __init__(self, rate=None):
         self.blobs, self.gets, self.rests, self.bytes, self.rate = {}, {}, {}, {}, rate
         self.credentials, self.proofs, self.gate, self.heads = {}, {}, None, 0
-        self.gates = {}
+        self.gates, self.strangers = {}, set()
         self.lock = threading.Lock()
         registry = self
 
@@ -64,6 +65,8 @@ class Registry:
         content = self.blobs.get(found[2]) if found else None
         if content is None:
             return self.send(request, 404, {"Content-Length": "0"}, b"", False)
+        if request.headers.get("Authorization") in self.strangers:
+            return self.send(request, 401, {"Content-Length": "0"}, b"", False)
         fault, digest = found[1].split("/")[-1], found[2]
         head = {"Content-Type": "application/octet-stream", "Content-Length": str(len(content)),
                 "Docker-Content-Digest": digest}
