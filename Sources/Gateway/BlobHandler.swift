@@ -148,7 +148,7 @@ package final class BlobHandler: RequestHandler {
     tee.stop(within: limit)
   }
 
-  /// Asks whom memory can't answer for, and goes on with the answer.
+  /// Asks for what memory does not know, and goes on with the answer.
   func ask(_ exchange: BlobExchange) {
     var exchange = exchange
     if exchange.stopwatch == nil { exchange.stopwatch = Stopwatch() }
