@@ -89,7 +89,7 @@ final class Spool: Sendable {
   private func position(of offset: Int64) -> (position: Int64, count: Int64) {
     places.withLock { places in
       guard let places else { return (offset, .max) }
-      // Other bytes in their place would be worse than an end.
+      // Bytes of another part would be worse than a crash.
       guard let found = places.find(offset) else {
         preconditionFailure("byte \(offset) has left the spool")
       }

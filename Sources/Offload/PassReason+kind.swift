@@ -93,7 +93,7 @@ extension PassReason {
     }
   }
 
-  /// Whether the client could have the blob if bucket, or its way there, were well.
+  /// Whether the bucket, or the clients' way to it, is in trouble.
   package var isOfBucket: Bool {
     switch self {
     case .store, .storeDenied, .road: true

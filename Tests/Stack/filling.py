@@ -96,6 +96,7 @@ class Filling:
         self.relay.heal()
         self.registry.rate = self.rate
         self.registry.gate = None
+        self.registry.strangers = set()
         self.bloblo.start()
         # For some seconds bloblo leaves a store alone that was bad in the test before.
         eventually(lambda: self.pull(self.any_blob).headers.get("X-Bloblo") in ("tee", "redirect"), otherwise=self.log)
