@@ -25,6 +25,8 @@ package final class EventLoop: @unchecked Sendable {
     package static let inputEnd = Readiness(rawValue: 4)
     /// The connection has failed, or the other side has closed both ways.
     package static let gone = Readiness(rawValue: 8)
+    /// A read finds something: bytes, an end or an error.
+    package static let readable: Readiness = [.input, .inputEnd, .gone]
   }
 
   private struct Watch {

@@ -1,8 +1,9 @@
 import Foundation
-import HTTPTransport
 import TestSupport
 import Testing
 import Threading
+
+@testable import HTTPTransport
 
 /// Questions on an event loop, to servers that follow a script.
 @Suite(.serialized) struct QuestionClientTests {
@@ -109,6 +110,60 @@ import Threading
     #expect(server.accepts == 60)
   }
 
+  /// Errors have a body behind them, successes have none; and the other way round.
+  @Test(arguments: [true, false])
+  func `quiet is proved behind each kind of answer by itself`(isLateBehindErrors: Bool) {
+    let server = ScriptedServer { request in
+      let isError = request.lines[0].contains("/error")
+      let number = request.lines[0].split(separator: " ")[1].split(separator: "/").last ?? ""
+      let head =
+        "HTTP/1.1 \(isError ? "404 Not Found" : "200 OK")\r\nContent-Length: \(number)\r\n\r\n"
+      let trap = "HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n"
+      return isError == isLateBehindErrors
+        ? Reply(pieces: [head, trap], pause: 300_000) : Reply(head)
+    }
+    let (quiet, late) = isLateBehindErrors ? ("ok", "error") : ("error", "ok")
+    let asker = Asker()
+    for i in 0..<20 { asker.ask(i, "\(server.url)/\(quiet)/\(i)") }
+    _ = asker.wait(for: 20)
+    asker.pass(.milliseconds(1200))
+    // Proved: these use one connection, again and again.
+    for i in 20..<40 {
+      asker.ask(i, "\(server.url)/\(quiet)/\(i)")
+      #expect(length(asker.wait(for: i + 1).last?.1) == Int64(i))
+    }
+    #expect(server.accepts == 20)
+    // More than there are connections.
+    for i in 40..<70 {
+      asker.ask(i, "\(server.url)/\(late)/\(i)")
+      #expect(length(asker.wait(for: i + 1).last?.1) == Int64(i))
+    }
+  }
+
+  @Test func `rests behind GETs say nothing of HEADs, and eight behind HEADs are proof`() {
+    let server = ScriptedServer { Reply(Self.sized($0)) }
+    let asker = Asker()
+    // A GET's answer of length 0 is whole, so its connection rests.
+    for i in 0..<20 { asker.ask(i, "\(server.url)/0", .get) }
+    _ = asker.wait(for: 20)
+    #expect(server.accepts == 20)
+    func ask(_ numbers: Range<Int>) {
+      for i in numbers {
+        asker.ask(i, "\(server.url)/\(i)")
+        #expect(length(asker.wait(for: i + 1).last?.1) == Int64(i))
+      }
+    }
+    asker.pass(.milliseconds(1200))
+    ask(20..<40)
+    #expect(server.accepts == 20)
+    // None has rested for long behind a HEAD.
+    ask(40..<41)
+    #expect(server.accepts == 21)
+    asker.pass(.milliseconds(1200))
+    ask(41..<90)
+    #expect(server.accepts == 21)
+  }
+
   @Test func `a server that has proved quiet is asked over the same connections`() {
     let server = ScriptedServer { Reply(Self.sized($0)) }
     let asker = Asker()
@@ -165,6 +220,19 @@ import Threading
     let asker = Asker(connectionLimit: 8)
     for i in 0..<200 { asker.ask(i, "\(server.url)/\(i)", group: "alone") }
     #expect(asker.wait(for: 200).count == 200)
+  }
+
+  @Test(arguments: [(1024, 1008, 896), (32, 28, 28), (8, 7, 7), (2, 1, 1), (1, 1, 1)])
+  func `who is alone leaves few places, and an eighth when others wait`(
+    places: Int, alone: Int, besideOthers: Int
+  ) {
+    var shares = WireShares(places: places)
+    let group = QuestionGroup(Array("many".utf8))
+    for taken in 0...places {
+      #expect(shares.hasRoom(for: group, doOthersWait: false) == (taken < alone))
+      #expect(shares.hasRoom(for: group, doOthersWait: true) == (taken < besideOthers))
+      shares.take(group)
+    }
   }
 
   @Test func `a server that does not answer is given up`() {

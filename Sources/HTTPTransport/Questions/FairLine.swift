@@ -9,6 +9,8 @@ struct FairLine<Group: Hashable, Element> {
 
   init() {}
 
+  var groupCount: Int { turns.count }
+
   mutating func append(_ element: Element, of group: Group) {
     if queues[group] == nil { turns.append(group) }
     queues[group, default: RingBuffer()].append(element)

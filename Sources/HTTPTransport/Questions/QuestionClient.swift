@@ -7,9 +7,9 @@ package import Threading
 /// questions stand in line, in groups that take turns.
 ///
 /// Bytes behind the answer to a HEAD, which some servers send, are never taken for another answer. Until a
-/// server has proved quiet, a connection rests for a second behind such an answer, and is watched; a byte that
-/// comes while any connection rests has each connection serve one HEAD from then on. The connection that has
-/// rested the longest is used first.
+/// server has proved quiet behind answers of a class (2xx, 4xx, …), a connection rests for a second behind such an
+/// answer, and is watched; a byte that comes while any connection rests has each connection serve one HEAD from then
+/// on. The connection that has rested the longest is used first.
 @safe
 package final class QuestionClient: @unchecked Sendable {
   // @unchecked: touched by the loop's thread only.

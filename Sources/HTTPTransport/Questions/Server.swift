@@ -9,8 +9,10 @@ final class Server: @unchecked Sendable {
 
   /// How long a connection rests behind the answer to a HEAD, until the server has proved quiet.
   private static let rest = Duration.seconds(1)
-  /// Rests without a byte that prove it.
-  private static let quietRests = 64
+  /// Rests without a byte that prove it for one class of answers: a server that sends a blob behind each HEAD shows it at
+  /// the first, and one that does so behind errors only must not be trusted for its successes. Few, since a roll-out that
+  /// comes before the proof opens a connection for each question.
+  private static let quietRests = 8
   private static let idleLife = Duration.seconds(60)
   /// A file of authorities that is named is read again after so long: it may have been renewed. The system's
   /// authorities are many, and read again at SIGHUP.
@@ -31,7 +33,7 @@ final class Server: @unchecked Sendable {
   private var tls: (context: TLSContext, start: ContinuousClock.Instant)?
   /// Of the authorities by which connections are checked.
   private(set) var generation = authoritiesGeneration.load(ordering: .relaxed)
-  private var quietCount = 0
+  private var quietCounts = [Int](repeating: 0, count: AnswerClass.count)
   /// Whether bytes have come behind the answer to a HEAD: each connection then serves one.
   private(set) var isNoisy = false
   private var sweep: LoopTimer?
@@ -81,7 +83,8 @@ final class Server: @unchecked Sendable {
     isGoingOn = true
     defer { isGoingOn = false }
     renewAuthorities()
-    guard addresses.isReady({ [weak self] in self?.goOn() }), hasRoom, shares.hasRoom(for: group)
+    guard addresses.isReady({ [weak self] in self?.goOn() }), hasRoom,
+      shares.hasRoom(for: group, doOthersWait: false)
     else { return false }
     send(question, of: group)
     return true
@@ -104,9 +107,14 @@ final class Server: @unchecked Sendable {
     defer { isGoingOn = false }
     renewAuthorities()
     guard addresses.isReady({ [weak self] in self?.goOn() }) else { return }
-    while line.count > 0, hasRoom, let (group, question) = line.popFirst(where: shares.hasRoom) {
+    while line.count > 0, hasRoom, let (group, question) = nextInLine() {
       send(question, of: group)
     }
+  }
+
+  private func nextInLine() -> (QuestionGroup, Question)? {
+    let doOthersWait = line.groupCount > 1
+    return line.popFirst { shares.hasRoom(for: $0, doOthersWait: doOthersWait) }
   }
 
   func leave(_ group: QuestionGroup) { shares.giveBack(group) }
@@ -168,7 +176,9 @@ final class Server: @unchecked Sendable {
     connections.count < client.connectionLimit || !resting.isEmpty
   }
 
-  private var isProvedQuiet: Bool { quietCount >= Self.quietRests }
+  private func isProvedQuiet(behind answer: AnswerClass) -> Bool {
+    quietCounts[answer.index] >= Self.quietRests
+  }
 
   /// From now on the question's time on the wire runs.
   private func bound(_ question: Question) {
@@ -186,22 +196,28 @@ final class Server: @unchecked Sendable {
     }
   }
 
-  /// Asks over the connection that has rested the longest.
+  /// Asks over the connection that has rested the longest, of those that have rested enough.
   private func askResting(_ question: Question) -> Bool {
-    while let first = resting.first {
-      let hasRested = client.now() - first.restStart >= Self.rest
-      guard isProvedQuiet || hasRested else { return false }
-      resting.removeFirst()
-      if hasRested { count(first) }
-      if first.ask(question) { return true }
+    while let index = resting.firstIndex(where: mayAsk) {
+      let connection = resting.remove(at: index)
+      if hasRested(connection) { count(connection) }
+      if connection.ask(question) { return true }
     }
     return false
+  }
+
+  private func mayAsk(_ connection: ServerConnection) -> Bool {
+    isProvedQuiet(behind: connection.answerClass) || hasRested(connection)
+  }
+
+  private func hasRested(_ connection: ServerConnection) -> Bool {
+    client.now() - connection.restStart >= Self.rest
   }
 
   private func count(_ connection: ServerConnection) {
     guard !connection.isRestCounted else { return }
     connection.isRestCounted = true
-    quietCount += 1
+    quietCounts[connection.answerClass.index] += 1
   }
 
   private func sweepLater() {
@@ -209,11 +225,22 @@ final class Server: @unchecked Sendable {
       guard let self else { return }
       sweep = nil
       let now = client.now()
-      for connection in resting where now - connection.restStart >= Self.rest { count(connection) }
+      for connection in resting where hasRested(connection) { count(connection) }
       for connection in resting where now - connection.restStart >= Self.idleLife {
         connection.close()
       }
       if !resting.isEmpty { sweepLater() }
     }
   }
+}
+
+/// Answers behind which a server behaves alike: those to HEADs, and to GETs, with the same first digit of the status.
+struct AnswerClass: Equatable {
+  static let count = 20
+  let index: Int
+
+  init() { index = 0 }
+
+  /// - Parameter status: of three digits.
+  init(of status: Int, isHead: Bool) { index = status / 100 % 10 + (isHead ? 0 : 10) }
 }

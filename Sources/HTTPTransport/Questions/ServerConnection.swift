@@ -31,6 +31,7 @@ final class ServerConnection: EventSource, @unchecked Sendable {
   /// Whether it has answered before.
   private var isReused = false
   private(set) var restStart = ContinuousClock.now
+  private(set) var answerClass = AnswerClass()
   private let start = ContinuousClock.now
   private let generation: Int
   /// Whether its rest has been long enough, and counts for the server.
@@ -92,7 +93,7 @@ final class ServerConnection: EventSource, @unchecked Sendable {
     case .securing: secure()
     case .asking:
       if readiness.contains(.output), unsent > 0 { send() }
-      if phase == .asking, !readiness.isDisjoint(with: [.input, .inputEnd, .gone]) { receive() }
+      if phase == .asking, !readiness.isDisjoint(with: .readable) { receive() }
     case .resting: _ = isQuiet()
     case .closed: break
     }
@@ -225,6 +226,7 @@ final class ServerConnection: EventSource, @unchecked Sendable {
     if isAll, !head.endsConnection, !server.isNoisy, generation == server.generation,
       .now - start < Server.connectionLife
     {
+      answerClass = AnswerClass(of: head.status, isHead: isHead)
       rest()
     }
     end(.success(head))

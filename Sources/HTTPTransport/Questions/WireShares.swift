@@ -1,16 +1,23 @@
 /// How many questions of each group are on the wire to a server.
 ///
-/// No group takes all places: an eighth, and one at least, is left for the others, so that a repository whose answers
-/// take long holds nobody else up.
+/// No group takes all places, so that a repository whose answers take long holds nobody else up: an eighth is left for
+/// the others, and one at least. Of a large number 16 are enough while nobody else waits: a thousand nodes that pull one
+/// image at once have a place each.
 struct WireShares {
+  private let limitAlone: Int
   private let limit: Int
   private var counts: [QuestionGroup: Int] = [:]
 
   init(places: Int) {
-    limit = max(1, places - max(1, places / 8))
+    let eighth = max(1, places / 8)
+    limit = max(1, places - eighth)
+    limitAlone = max(1, places - min(16, eighth))
   }
 
-  func hasRoom(for group: QuestionGroup) -> Bool { counts[group, default: 0] < limit }
+  /// - Parameter doOthersWait: whether questions of another group stand in line.
+  func hasRoom(for group: QuestionGroup, doOthersWait: Bool) -> Bool {
+    counts[group, default: 0] < (doOthersWait ? limit : limitAlone)
+  }
 
   mutating func take(_ group: QuestionGroup) { counts[group, default: 0] += 1 }
 
