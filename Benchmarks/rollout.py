@@ -3,15 +3,17 @@
 a registry that takes a given time for each answer. Shipped nginx files, default settings, bucket full.
 
     rollout.py [--bloblo PATH] [--nodes 1000] [--layers 10] [--latency 100] [--rounds 3] [--json FILE]
-    rollout.py --nodes 16 --layers 600 --latency 2 --env BLOBLO_PROOF_TTL=0s --heads   cold decisions, 16 at a time
-    rollout.py --nodes 1 --layers 900 --latency 2 --env BLOBLO_PROOF_TTL=0s --heads    one at a time
+    rollout.py --nodes 16 --layers 600 --latency 2 --cold   cold decisions, 16 at a time
+    rollout.py --nodes 1 --layers 900 --latency 2 --cold    one at a time
 
 Beside it nginx proxies the same HEADs to the same registry, and logs them as the site's nginx does. Registry and
 nodes are rollout/rollout.c, one thread each; the first line says how fast the nodes are against nginx's own
-`return 307`, which bounds the others.
+`return 307`, which bounds the others. --cold: BLOBLO_PROOF_TTL=0s, GETs and HEADs, and ceiling/asking_responder.c in
+bloblo's place behind the same files of nginx: a responder in C that asks the registry and does nothing else.
 """
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -34,14 +36,18 @@ SIZE = 6000
 class Rollout:
     def __init__(self, options, folder):
         self.options, self.folder, self.ports = options, folder, stack.Ports()
-        self.program = folder / "rollout"
-        subprocess.run(["gcc", "-O2", "-o", self.program, ROOT / "Benchmarks/rollout/rollout.c"], check=True)
+        self.program = self.built("rollout/rollout.c")
         self.digests = ["sha256:" + hashlib.sha256(b"%06d" % i + b"a" * (SIZE - 6)).hexdigest()
                         for i in range(options.layers)]
         self.paths = [f"/v2/roll/out/blobs/{digest}" for digest in self.digests]
         self.registry_port = self.ports.take()
         self.processes = []
         self.registry = self.start(self.program, "registry", self.registry_port, options.latency, SIZE, *self.digests)
+
+    def built(self, source):
+        program = self.folder / pathlib.Path(source).stem
+        subprocess.run(["gcc", "-O2", "-o", program, ROOT / "Benchmarks" / source], check=True)
+        return program
 
     def start(self, *command):
         # Not SIGKILL, which leaves nginx's workers behind.
@@ -75,6 +81,14 @@ server {{ listen 127.0.0.1:{proxy} backlog=4096; location / {{
         time.sleep(0.5)
         return proxy, own
 
+    def ceiling(self, servers):
+        """The port of a site of the shipped files where a responder in C takes bloblo's place."""
+        site = servers.enter_context(stack.Stack(stack.options(
+            ["up", "--services", "nginx", "--registry", f"127.0.0.1:{self.registry_port}"])))
+        self.start(self.built("ceiling/asking_responder.c"), site.socket, str(self.registry_port))
+        site.up()
+        return port_of(site)
+
     def roll(self, port, method):
         """One roll-out: seconds, answers by status, median and 99th percentile of a request in ms, HEADs."""
         self.heads()
@@ -90,6 +104,10 @@ server {{ listen 127.0.0.1:{proxy} backlog=4096; location / {{
         return int(self.registry.stdout.readline())
 
 
+def port_of(servers):
+    return int(servers.services["nginx"].url.rpartition(":")[2])
+
+
 def resident(pid, what="VmHWM"):
     text = pathlib.Path(f"/proc/{pid}/status").read_text()
     return round(int(re.search(rf"{what}:\s+(\d+)", text)[1]) / 1024, 1)
@@ -103,10 +121,12 @@ def main():
     parser.add_argument("--latency", default=100, type=int, help="milliseconds of a HEAD")
     parser.add_argument("--rounds", default=3, type=int)
     parser.add_argument("--repeat", default=1, type=int, help="how often each node asks for each layer")
-    parser.add_argument("--heads", action="store_true", help="HEADs through bloblo too")
+    parser.add_argument("--cold", action="store_true", help="cold decisions: see above")
     parser.add_argument("--env", action="append", default=[], help="NAME=value, for bloblo")
     parser.add_argument("--json", type=pathlib.Path)
     options = parser.parse_args()
+    if options.cold:
+        options.env.append("BLOBLO_PROOF_TTL=0s")
     stack.end_by_signal()
     result = {"nodes": options.nodes, "layers": options.layers, "latency_ms": options.latency, "rows": {}}
     with tempfile.TemporaryDirectory(prefix="bloblo-rollout-") as name:
@@ -116,14 +136,17 @@ def main():
         for pair in options.env:
             words += ["--env", pair]
         try:
-            with stack.Stack(stack.options(words)) as servers:
+            with contextlib.ExitStack() as others, stack.Stack(stack.options(words)) as servers:
                 servers.up()
-                address = servers.services["nginx"].url
-                fill(address, rollout)
+                fill(servers.services["nginx"].url, rollout)
                 proxy, own = rollout.nginx()
-                port = int(address.rpartition(":")[2])
+                port = port_of(servers)
                 targets = {"nginx, return 307": (own, "GET"), "nginx, HEADs to the registry": (proxy, "HEAD"),
-                           "bloblo, GETs": (port, "GET"), **({"bloblo, HEADs": (port, "HEAD")} if options.heads else {})}
+                           "bloblo, GETs": (port, "GET")}
+                if options.cold:
+                    ceiling = rollout.ceiling(others)
+                    targets |= {"bloblo, HEADs": (port, "HEAD"), "ceiling, GETs": (ceiling, "GET"),
+                                "ceiling, HEADs": (ceiling, "HEAD")}
                 rounds = {target: [] for target in targets}
                 for i in range(options.rounds):
                     for target, (number, method) in targets.items():

@@ -124,7 +124,8 @@ def until_redirected(address, path):
 
 
 def questions(options):
-    digest = "sha256:" + hashlib.sha256(b"a" * 6000).hexdigest()
+    # rollout.c's first layer.
+    digest = "sha256:" + hashlib.sha256(b"000000" + b"a" * 5994).hexdigest()
     path = f"/v2/many/wait/blobs/{digest}"
     ports = stack.Ports()
     port = ports.take()
