@@ -78,7 +78,7 @@ extension Declared {
     """
     How many connections to one registry bloblo uses at a time. Other questions wait for one, \
     repository by repository in turn, for BLOBLO_UPSTREAM_TIMEOUT at most. One repository \
-    gets seven eighths of the connections at most.
+    gets seven eighths of them at most, and all but 16 while no other waits.
     """)
 
   static let threads = Setting.number("BLOBLO_THREADS", default: 32, in: 1...4096)
