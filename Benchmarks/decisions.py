@@ -452,7 +452,8 @@ def cost(bench, facts, path, authorization, result):
 
 # What the shipped nginx files send beside method, target, credential and user agent.
 SHIPPED = {
-    "BLOBLO_FRONT_FILES": "2", "BLOBLO_PRESERVE_HOST": "true", "SERVER_PROTOCOL": "HTTP/1.1",
+    "BLOBLO_FRONT_FILES": re.search(r"BLOBLO_FRONT_FILES\s+(\d+);", (ROOT / "nginx/bloblo-locations.conf").read_text())[1],
+    "BLOBLO_PRESERVE_HOST": "true", "SERVER_PROTOCOL": "HTTP/1.1",
     "SERVER_SOFTWARE": "nginx/1.22.1", "REMOTE_ADDR": "192.0.2.17", "HTTP_HOST": "registry.example.com",
     "HTTP_X_REAL_IP": "192.0.2.17", "HTTP_X_FORWARDED_FOR": "192.0.2.17", "HTTP_X_FORWARDED_PROTO": "https",
     "CONTENT_LENGTH": "", "HTTP_ACCEPT_ENCODING": "gzip", "HTTP_X_REQUEST_ID": "0123456789abcdef0123456789abcdef",
