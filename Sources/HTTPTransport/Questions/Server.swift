@@ -34,6 +34,7 @@ final class Server: @unchecked Sendable {
   /// Of the authorities by which connections are checked.
   private(set) var generation = authoritiesGeneration.load(ordering: .relaxed)
   private var quietCounts = [Int](repeating: 0, count: AnswerClass.count)
+  private var isSomeAnswerProvedQuiet = false
   /// Whether bytes have come behind the answer to a HEAD: each connection then serves one.
   private(set) var isNoisy = false
   private var sweep: LoopTimer?
@@ -198,7 +199,7 @@ final class Server: @unchecked Sendable {
 
   /// Asks over the connection that has rested the longest, of those that have rested enough.
   private func askResting(_ question: Question) -> Bool {
-    while let index = resting.firstIndex(where: mayAsk) {
+    while let index = usableIndex() {
       let connection = resting.remove(at: index)
       if hasRested(connection) { count(connection) }
       if connection.ask(question) { return true }
@@ -206,8 +207,12 @@ final class Server: @unchecked Sendable {
     return false
   }
 
-  private func mayAsk(_ connection: ServerConnection) -> Bool {
-    isProvedQuiet(behind: connection.answerClass) || hasRested(connection)
+  private func usableIndex() -> Int? {
+    guard let first = resting.first else { return nil }
+    // Where the longest rest is too short, all are.
+    if hasRested(first) { return 0 }
+    guard isSomeAnswerProvedQuiet else { return nil }
+    return resting.firstIndex { isProvedQuiet(behind: $0.answerClass) }
   }
 
   private func hasRested(_ connection: ServerConnection) -> Bool {
@@ -218,6 +223,7 @@ final class Server: @unchecked Sendable {
     guard !connection.isRestCounted else { return }
     connection.isRestCounted = true
     quietCounts[connection.answerClass.index] += 1
+    if isProvedQuiet(behind: connection.answerClass) { isSomeAnswerProvedQuiet = true }
   }
 
   private func sweepLater() {
