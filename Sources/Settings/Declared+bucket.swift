@@ -147,7 +147,7 @@ extension Declared {
     "The storage class of filled objects, such as STANDARD_IA.")
 
   static let tags = Setting.read(
-    "BLOBLO_S3_TAGS", default: [],
+    "BLOBLO_S3_TAGS", default: [], as: "",
     want:
       "name=value, separated by commas, at most \(ObjectTag.limit); {repository} in a value is the blob's"
   ) { readObjectTags($0) }

@@ -22,7 +22,7 @@ extension Declared {
     """)
 
   static let redirectStatus = Setting.read(
-    "BLOBLO_REDIRECT_STATUS", default: 307, want: "307 or 302"
+    "BLOBLO_REDIRECT_STATUS", default: 307, as: "307", want: "307 or 302"
   ) { ["307": 307, "302": 302][$0] }
   .explained(
     .location,

@@ -52,7 +52,7 @@ extension Declared {
     .process,
     "How many parts of one blob bloblo uploads at a time.")
 
-  static let spoolFolder = Setting.read(
+  static let spoolFolder = Setting.text(
     "BLOBLO_SPOOL_DIR", default: "/var/tmp", want: "an existing folder that bloblo may write to"
   ) { isWritableFolder($0) ? $0 : nil }
   .explained(

@@ -6,7 +6,7 @@ internal import System
 /// The process.
 extension Declared {
   package static let listenAddress = Setting.read(
-    "BLOBLO_LISTEN_ADDR", default: ListenAddress.tcp(host: "", port: 7777),
+    "BLOBLO_LISTEN_ADDR", default: ListenAddress.tcp(host: "", port: 7777), as: ":7777",
     want: "host:port, :port (loopback) or unix:/path of at most 95 bytes"
   ) { ListenAddress($0) }
   .explained(
@@ -52,7 +52,7 @@ extension Declared {
     NAME=value, separated by commas.
     """)
 
-  package static let passFile = Setting.read(
+  package static let passFile = Setting.text(
     "BLOBLO_PASS_FILE", default: "/run/bloblo/pass", want: "an absolute path"
   ) { $0.hasPrefix("/") ? $0 : nil }
   .explained(
@@ -99,7 +99,7 @@ extension Declared {
     "How long requests and fills in progress may take after SIGTERM.")
 
   package static let logLevel = Setting.read(
-    "BLOBLO_LOG_LEVEL", default: Logger.Level.info,
+    "BLOBLO_LOG_LEVEL", default: Logger.Level.info, as: "info",
     want: "one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))"
   ) { Logger.Level(rawValue: $0.lowercased()) }
   .explained(

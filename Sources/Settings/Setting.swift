@@ -43,14 +43,14 @@ package struct Setting<Value: Sendable>: Sendable {
 
   package var name: String { facts.name }
 
-  /// - Parameter text: the default as an operator would write it, if its value does not show that.
+  /// - Parameter text: the default as an operator would write it.
   static func read(
-    _ name: String, default fallback: Value, as text: String? = nil, want: String,
+    _ name: String, default fallback: Value, as text: String, want: String,
     _ read: @escaping @Sendable (String) -> Value?
   ) -> Setting {
     Setting(
-      facts: SettingFacts(name: name, defaultText: text ?? written(fallback)), fallback: fallback,
-      want: want, read: read)
+      facts: SettingFacts(name: name, defaultText: text), fallback: fallback, want: want, read: read
+    )
   }
 
   /// Adds the description.
@@ -71,7 +71,7 @@ package struct Setting<Value: Sendable>: Sendable {
 
 extension Setting where Value == Bool {
   static func boolean(_ name: String, default fallback: Bool) -> Setting {
-    read(name, default: fallback, want: "true or false") { text in
+    read(name, default: fallback, as: fallback ? "true" : "false", want: "true or false") { text in
       switch text.lowercased() {
       case "true", "1", "t", "yes", "on": true
       case "false", "0", "f", "no", "off": false
@@ -83,7 +83,9 @@ extension Setting where Value == Bool {
 
 extension Setting where Value: RawRepresentable & CaseIterable, Value.RawValue == String {
   static func choice(_ name: String, default fallback: Value) -> Setting {
-    read(name, default: fallback, want: wanted(Value.self)) { Value(rawValue: $0) }
+    read(name, default: fallback, as: fallback.rawValue, want: wanted(Value.self)) {
+      Value(rawValue: $0)
+    }
   }
 }
 
@@ -92,7 +94,8 @@ extension Setting where Value: FixedWidthInteger {
     _ name: String, default fallback: Value, in range: ClosedRange<Value>
   ) -> Setting {
     read(
-      name, default: fallback, want: "a number from \(range.lowerBound) to \(range.upperBound)"
+      name, default: fallback, as: String(fallback),
+      want: "a number from \(range.lowerBound) to \(range.upperBound)"
     ) { text in
       Value(text).flatMap { range.contains($0) ? $0 : nil }
     }
@@ -118,7 +121,7 @@ extension Setting where Value == Duration {
     _ name: String, default fallback: Duration, in range: ClosedRange<Duration>
   ) -> Setting {
     read(
-      name, default: fallback,
+      name, default: fallback, as: fallback.short,
       want:
         "a time such as 500ms, 30s, 5m, 1h or 7d, from \(range.lowerBound.short) to \(range.upperBound.short)"
     ) { text in
@@ -133,7 +136,7 @@ extension Setting where Value == String {
     _ name: String, default fallback: String, want: String = "a text",
     _ read: @escaping @Sendable (String) -> String? = { $0 }
   ) -> Setting {
-    self.read(name, default: fallback, want: want, read)
+    self.read(name, default: fallback, as: fallback, want: want, read)
   }
 }
 
@@ -153,7 +156,7 @@ extension Setting {
     _ name: String, want: String, _ read: @escaping @Sendable (String) -> Wrapped?
   ) -> Setting where Value == Wrapped? {
     // `nil` means refused here, not a value that is `nil`.
-    self.read(name, default: nil, want: want) { text in read(text).map { .some($0) } }
+    self.read(name, default: nil, as: "", want: want) { text in read(text).map { .some($0) } }
   }
 
   static func optionalChoice<Choice: RawRepresentable & CaseIterable & Sendable>(
@@ -166,15 +169,4 @@ extension Setting {
 private func wanted<Choice: RawRepresentable & CaseIterable>(_: Choice.Type) -> String
 where Choice.RawValue == String {
   "one of " + Choice.allCases.map(\.rawValue).joined(separator: ", ")
-}
-
-/// The value as an operator writes it.
-private func written(_ value: Any) -> String {
-  switch value {
-  case let duration as Duration: duration.short
-  case let choice as any RawRepresentable: "\(choice.rawValue)"
-  case Optional<Any>.none: ""
-  case let list as [Any]: list.map { "\($0)" }.joined(separator: ",")
-  default: "\(value)"
-  }
 }

@@ -21,7 +21,8 @@ final class Roads: Sendable {
       delivery == .accelerate
       ? "\(bucket.endpoint)"
       : store.cloudFront.map { "\($0.endpoint)" } ?? "\(bucket.publicEndpoint)"
-    let name = "\(delivery) \(endpoint) \(bucket.name) \(bucket.region) \(settings.keyTemplate)"
+    let name =
+      "\(delivery.rawValue) \(endpoint) \(bucket.name) \(bucket.region) \(settings.keyTemplate)"
     return roads.withLock { roads in
       let road = roads[name] ?? RoadWatch()
       roads[name] = road
