@@ -27,3 +27,15 @@ static const short clinux_pollrdhup = 0x2000;
 /* prctl is variadic; 4 is PR_SET_DUMPABLE. Its header would define others' types here first. */
 int prctl(int option, ...);
 static inline int clinux_set_dumpable(int value) { return prctl(4, (long)value, 0L, 0L, 0L); }
+
+/* Of sys/timerfd.h, which would define others' types here first. 1 is TFD_TIMER_ABSTIME and CLOCK_MONOTONIC, 02004000
+ * TFD_CLOEXEC and TFD_NONBLOCK. */
+struct itimerspec;
+int timerfd_create(int clock, int flags);
+int timerfd_settime(int fd, int flags, const struct itimerspec *value, struct itimerspec *before);
+static inline int clinux_alarm(void) { return timerfd_create(1, 02004000); }
+static inline int clinux_set_alarm(int fd, long long time) {
+  /* Zero would unset it. */
+  long value[4] = {0, 0, time / 1000000000, time % 1000000000 + (time == 0)};
+  return timerfd_settime(fd, 1, (const struct itimerspec *)value, 0);
+}

@@ -33,6 +33,8 @@ final class Connection: EventSource, @unchecked Sendable {
   /// Bytes behind the request that is being answered.
   private var backlog: [UInt8] = []
   private var dropped = 0
+  /// Bytes that are being taken and are in the socket still.
+  private var lookedAt = 0
   private var hasBodyEnded = true
   private var isTakingBytes = false
   private var mayHaveMore = false
@@ -81,17 +83,23 @@ final class Connection: EventSource, @unchecked Sendable {
     if reactor.isStopping, isIdle { retire() }
   }
 
+  /// Who reads from a Unix socket wakes the sender, which has nothing to do before it is answered. So a request that
+  /// is alone is looked at, and leaves the socket behind its answer. Where there are many the sender is awake.
   private func readAll() {
     while true {
+      let isLook = loop.isQuiet
       let count = unsafe recv(
-        descriptor, reactor.input.baseAddress, reactor.input.count, Int32(MSG_DONTWAIT))
+        descriptor, reactor.input.baseAddress, reactor.input.count,
+        Int32(MSG_DONTWAIT) | (isLook ? Int32(MSG_PEEK) : 0))
       guard count > 0 else {
         if count < 0, errno == EINTR { continue }
         if count < 0, errno == EAGAIN { break }
         return close()
       }
+      if isLook { lookedAt = count }
       let bytes = unsafe UnsafeRawBufferPointer(rebasing: reactor.input[..<count])
       unsafe take(bytes.bindMemory(to: UInt8.self).span)
+      takeOut()
       let isAll = unsafe count < reactor.input.count && !hasInputEnded
       switch phase {
       case .answering:
@@ -102,6 +110,13 @@ final class Connection: EventSource, @unchecked Sendable {
       }
     }
     watchForRest()
+  }
+
+  /// Takes out of the socket what has been looked at. The same bytes come to the same place.
+  private func takeOut() {
+    guard lookedAt > 0 else { return }
+    _ = unsafe recv(descriptor, reactor.input.baseAddress, lookedAt, Int32(MSG_DONTWAIT))
+    lookedAt = 0
   }
 
   private func take(_ bytes: Span<UInt8>) {
@@ -340,6 +355,8 @@ final class Connection: EventSource, @unchecked Sendable {
 
   func close() {
     guard !isClosed else { return }
+    // Bytes that are unread would have the kernel reset the connection.
+    takeOut()
     phase = .closed
     readTimer?.cancel()
     writeTimer?.cancel()

@@ -10,7 +10,7 @@ final class FastCGIRequest: Request, @unchecked Sendable {
   private let connection: Connection
   private var isEnded = false
 
-  init(_ start: RecordReader.Start, _ params: consuming Params, on connection: Connection) {
+  init(_ start: RecordReader.Start, _ params: Params, on connection: Connection) {
     self.start = start
     self.connection = connection
     super.init(Role(start.role), params, isOfOwnProcess: false)

@@ -3,7 +3,9 @@ internal import Glibc
 /// The params of one request: names and values in one buffer, encoded as FastCGI encodes them.
 ///
 /// Source: FastCGI 1.0 §3.4.
-struct Params: ~Copyable, Sendable {
+///
+/// A class, since the tables would be copied wherever they went.
+final class Params: Sendable {
   /// Where a pair's name and value stand.
   private struct Pair {
     let name: Range<Int>
@@ -22,10 +24,10 @@ struct Params: ~Copyable, Sendable {
   private let kinds: UInt64
   /// Whether the name of each of the first pairs begins with a B, as `BLOBLO_…` does: a bit each.
   private let beginsWithB: UInt32
-  /// Where each of the first pairs begins. Small, since the tables are copied at a look-up.
+  /// Where each of the first pairs begins.
   private let starts: InlineArray<32, UInt16>
-  /// What their names are first told apart by.
-  private let keys: InlineArray<32, UInt8>
+  /// What their names are first told apart by, a byte each, eight to a word, the first one lowest.
+  private let keys: InlineArray<4, UInt64>
 
   /// - Returns: `nil` when a length leads beyond the end, or a name or value holds a NUL, which no web server
   ///   sends.
@@ -34,7 +36,7 @@ struct Params: ~Copyable, Sendable {
     var kinds: UInt64 = 0
     var beginsWithB: UInt32 = 0
     var starts = InlineArray<32, UInt16>(repeating: 0)
-    var keys = InlineArray<32, UInt8>(repeating: 0)
+    var keys = InlineArray<4, UInt64>(repeating: 0)
     var zerosOfLengths = 0
     let areWhole = unsafe bytes.withUnsafeBufferPointer { bytes in
       var at = 0
@@ -48,7 +50,7 @@ struct Params: ~Copyable, Sendable {
         kinds |= Self.kind(of: key)
         if indexed == count, indexed < Self.indexLimit, let place = UInt16(exactly: start) {
           starts[indexed] = place
-          keys[indexed] = key
+          keys[indexed / 8] |= UInt64(key) << UInt64(indexed % 8 * 8)
           if nameCount > 0, unsafe bytes[at] == UInt8(ascii: "B") {
             beginsWithB |= 1 << UInt32(indexed)
           }
@@ -96,11 +98,17 @@ struct Params: ~Copyable, Sendable {
     guard let last = unsafe name.last else { return nil }
     let key = Self.key(name.count, last: last)
     guard kinds & Self.kind(of: key) != 0 else { return nil }
-    for i in 0..<indexed where keys[i] == key {
-      guard let pair = Self.pair(in: bytes.span, at: Int(starts[i])),
-        pair.name.count == name.count, unsafe equals(pair.name, name)
-      else { continue }
-      return pair.value
+    let bytes = bytes
+    for word in keys.indices {
+      var hits = Self.zeroBytes(of: keys[word] ^ (UInt64(key) &* 0x0101_0101_0101_0101))
+      while hits != 0 {
+        let i = word * 8 + hits.trailingZeroBitCount / 8
+        hits &= hits - 1
+        guard i < indexed, let pair = Self.pair(in: bytes.span, at: Int(starts[i])),
+          pair.name.count == name.count, unsafe equals(pair.name, name)
+        else { continue }
+        return pair.value
+      }
     }
     return count > indexed ? unsafe valueBeyondIndex(of: name) : nil
   }
@@ -109,6 +117,7 @@ struct Params: ~Copyable, Sendable {
   func count(of name: StaticString) -> Int {
     let name = unsafe UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
     guard let first = unsafe value(of: name) else { return 0 }
+    let bytes = bytes
     var count = 1
     var at = first.upperBound
     while let pair = Self.pair(in: bytes.span, at: at) {
@@ -119,6 +128,7 @@ struct Params: ~Copyable, Sendable {
   }
 
   private func valueBeyondIndex(of name: UnsafeBufferPointer<UInt8>) -> Range<Int>? {
+    let bytes = bytes
     guard indexed > 0,
       var at = Self.pair(in: bytes.span, at: Int(starts[indexed - 1]))?.value.upperBound
     else { return nil }
@@ -134,6 +144,7 @@ struct Params: ~Copyable, Sendable {
     prefix: UnsafeBufferPointer<UInt8>,
     _ body: (_ name: Span<UInt8>, _ value: Span<UInt8>) -> Void
   ) {
+    let bytes = bytes
     let span = bytes.span
     if unsafe prefix.first == UInt8(ascii: "B"), count == indexed {
       var left = beginsWithB
@@ -180,6 +191,13 @@ struct Params: ~Copyable, Sendable {
   /// Of the length and the last byte of a name: few names are compared byte by byte.
   private static func key(_ length: Int, last: UInt8) -> UInt8 {
     UInt8(truncatingIfNeeded: length) &* 7 &+ last
+  }
+
+  /// The highest bit of each byte that is 0, and perhaps of others above one.
+  ///
+  /// Source: <https://graphics.stanford.edu/~seander/bithacks.html#ZeroInWord>
+  private static func zeroBytes(of word: UInt64) -> UInt64 {
+    (word &- 0x0101_0101_0101_0101) & ~word & 0x8080_8080_8080_8080
   }
 
   /// One bit of 64.

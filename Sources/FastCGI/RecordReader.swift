@@ -45,7 +45,8 @@ struct RecordReader {
   private static let smallLimit = 1024
 
   private var stage = Stage.idle
-  private var header = InlineArray<8, UInt8>(repeating: 0)
+  /// As one number, the first byte the highest.
+  private var header: UInt64 = 0
   private var headerCount = 0
   private var record: RecordHeader?
   private var contentLeft = 0
@@ -95,9 +96,16 @@ struct RecordReader {
   }
 
   private mutating func takeHeader(_ bytes: Span<UInt8>, _ at: inout Int) -> Event? {
+    if headerCount == 0, bytes.count - at >= RecordHeader.byteCount {
+      header = unsafe bytes.withUnsafeBytes {
+        unsafe $0.loadUnaligned(fromByteOffset: at, as: UInt64.self).bigEndian
+      }
+      headerCount = RecordHeader.byteCount
+      at += RecordHeader.byteCount
+    }
     while headerCount < RecordHeader.byteCount {
       guard at < bytes.count else { return nil }
-      header[headerCount] = bytes[at]
+      header = header << 8 | UInt64(bytes[at])
       headerCount += 1
       at += 1
     }

@@ -20,13 +20,14 @@ struct RecordHeader {
     paddingLength = 0
   }
 
+  /// - Parameter word: the record's first eight bytes, the first one the highest.
   /// - Returns: `nil` for another version of the protocol.
-  init?(_ bytes: InlineArray<8, UInt8>) {
-    guard bytes[0] == UInt8(FCGI_VERSION_1) else { return nil }
-    type = Int32(bytes[1])
-    id = UInt16(bytes[2]) << 8 | UInt16(bytes[3])
-    contentLength = Int(bytes[4]) << 8 | Int(bytes[5])
-    paddingLength = Int(bytes[6])
+  init?(_ word: UInt64) {
+    guard word >> 56 == UInt64(FCGI_VERSION_1) else { return nil }
+    type = Int32(UInt8(truncatingIfNeeded: word >> 48))
+    id = UInt16(truncatingIfNeeded: word >> 32)
+    contentLength = Int(UInt16(truncatingIfNeeded: word >> 16))
+    paddingLength = Int(UInt8(truncatingIfNeeded: word >> 8))
   }
 
   /// As one number, the first byte the highest.
@@ -91,7 +92,7 @@ extension [UInt8] {
   /// Answers FCGI_GET_VALUES: those of the asked names that we know. Source: FastCGI 1.0 §4.1.
   ///
   /// - Parameter connectionLimit: how many connections we take at a time; each has one request at a time.
-  mutating func append(valuesOf names: borrowing Params, connectionLimit: Int) {
+  mutating func append(valuesOf names: Params, connectionLimit: Int) {
     let known: [(StaticString, String)] = [
       ("FCGI_MAX_CONNS", String(connectionLimit)), ("FCGI_MAX_REQS", String(connectionLimit)),
       ("FCGI_MPXS_CONNS", "0"),

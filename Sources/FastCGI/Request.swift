@@ -21,7 +21,7 @@ package class Request: @unchecked Sendable {
   /// Whether bytes of a body have come.
   var hasSentBody = false
 
-  init(_ role: Role, _ params: consuming Params, isOfOwnProcess: Bool) {
+  init(_ role: Role, _ params: Params, isOfOwnProcess: Bool) {
     self.role = role
     self.isOfOwnProcess = isOfOwnProcess
     encoded = params.bytes

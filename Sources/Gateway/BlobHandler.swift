@@ -119,10 +119,10 @@ package final class BlobHandler: RequestHandler {
   private func handle(_ request: Request, at location: Location?, _ stopwatch: Stopwatch?) {
     guard let location else { return pass(request, in: locations.standard, because: .wrongParams) }
     if request.isForAuthorizer { return authorize(request, location) }
-    let isLoop = request.isLoop
-    let blob = isLoop ? nil : BlobRequest(request, in: location, fingerprinter)
-    guard !isLoop else { return pass(request, in: location, because: .loop) }
-    guard request.role == .responder, let blob else {
+    guard !request.isLoop else { return pass(request, in: location, because: .loop) }
+    guard request.role == .responder,
+      let blob = BlobRequest(request, in: location, fingerprinter)
+    else {
       if let deletion = BlobDeletion(request) {
         return delete(deletion, for: request, in: location)
       }
@@ -132,7 +132,7 @@ package final class BlobHandler: RequestHandler {
     let exchange = BlobExchange(
       request: request, blob: blob, location: location, stopwatch: stopwatch)
     if offloading.isOff { return pass(exchange, .switchedOff) }
-    if let decision = location.engine.decideAtOnce(blob, at: .now()) {
+    if let decision = location.engine.decideAtOnce(exchange.blob, at: .now()) {
       carryOut(decision, exchange)
     } else {
       ask(exchange)

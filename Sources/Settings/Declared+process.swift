@@ -6,7 +6,7 @@ internal import System
 /// The process.
 extension Declared {
   package static let listenAddress = Setting.read(
-    "BLOBLO_LISTEN_ADDR", default: ListenAddress.tcp(host: "", port: 7777), as: ":7777",
+    "BLOBLO_LISTEN_ADDR", default: ListenAddress.tcp(host: "", port: 7777), as: "127.0.0.1:7777",
     want: "host:port, :port (loopback) or unix:/path of at most 95 bytes"
   ) { ListenAddress($0) }
   .explained(

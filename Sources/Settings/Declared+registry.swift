@@ -70,7 +70,8 @@ extension Declared {
       "Whether bloblo sends the client's Host to the registry.")
 
   package static let registryHost = Setting.read(
-    "BLOBLO_REGISTRY_HOST", default: [], as: "", want: "host or host:port, several separated by commas"
+    "BLOBLO_REGISTRY_HOST", default: [], as: "",
+    want: "host or host:port, several separated by commas"
   ) { readRegistryHosts($0) }
   .explained(
     .process, default: "none", example: "registry.example.com",

@@ -47,13 +47,17 @@ package final class EventLoop: @unchecked Sendable {
   private var watches: [Watch?] = []
   private var lastGeneration: UInt32 = 0
   private var timers = TimerQueue()
+  private var alarm = Alarm()
   private var isStopped = false
+  /// Whether nothing else has happened than what a source is told of now. On the loop's thread.
+  package private(set) var isQuiet = false
 
   package init() {
     epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
     wakeUp = eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK))
     precondition(epoll >= 0 && wakeUp >= 0, "epoll_create1 or eventfd: error \(errno)")
     control(EPOLL_CTL_ADD, wakeUp, for: EPOLLIN.rawValue, generation: 0)
+    control(EPOLL_CTL_ADD, alarm.descriptor, for: EPOLLIN.rawValue, generation: 0)
   }
 
   deinit {
@@ -97,14 +101,13 @@ package final class EventLoop: @unchecked Sendable {
   package func run() {
     thread.store(UInt(pthread_self()), ordering: .relaxed)
     var events = unsafe [epoll_event](repeating: epoll_event(), count: 64)
-    timers.lookAtClock()
     while !isStopped {
-      let count = unsafe epoll_wait(epoll, &events, Int32(events.count), timers.waitMilliseconds)
+      if let due = timers.due { alarm.set(due) }
+      let count = unsafe epoll_wait(epoll, &events, Int32(events.count), -1)
+      isQuiet = count == 1
       for i in 0..<Int(max(0, count)) {
         unsafe dispatch(events[i].events, UInt64(events[i].data.u64))
       }
-      timers.lookAtClock()
-      while let timer = timers.popDue() { timer.fire() }
     }
   }
 
@@ -141,11 +144,18 @@ package final class EventLoop: @unchecked Sendable {
   private func dispatch(_ bits: UInt32, _ data: UInt64) {
     let index = Int(data & 0xFFFF_FFFF)
     guard index != Int(wakeUp) else { return runJobs() }
+    guard index != Int(alarm.descriptor) else { return fireTimers() }
     // An event of a descriptor that was forgotten, or given to another, since the kernel told of it.
     guard index < watches.count, let watch = watches[index],
       watch.generation == UInt32(data >> 32)
     else { return }
     watch.source.isReady(Readiness(epollBits: bits))
+  }
+
+  private func fireTimers() {
+    alarm.clear()
+    let now = steadyNanoseconds()
+    while let timer = timers.popDue(at: now) { timer.fire() }
   }
 
   private func runJobs() {

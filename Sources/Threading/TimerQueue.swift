@@ -29,9 +29,6 @@ package final class LoopTimer {
 struct TimerQueue {
   private var heap: [LoopTimer] = []
   private var sizeAfterSweep = 64
-  /// The steady clock, as it was last looked at.
-  private var now: Int64 = 0
-
   mutating func add(after delay: Duration, _ body: @escaping () -> Void) -> LoopTimer {
     let (seconds, attoseconds) = min(max(delay, .zero), .seconds(1 << 30)).components
     let timer = LoopTimer(
@@ -42,21 +39,11 @@ struct TimerQueue {
     return timer
   }
 
-  /// What `epoll_wait` takes: -1 when there is no timer.
-  var waitMilliseconds: Int32 {
-    guard let first = heap.first else { return -1 }
-    // Rounded up: a timer that is not due yet would have the loop turn without need.
-    let left = (first.due - now + 999_999) / 1_000_000
-    return Int32(clamping: max(0, left))
-  }
-
-  /// Once a turn of the loop: `popDue` and `waitMilliseconds` go by it.
-  mutating func lookAtClock() {
-    if !heap.isEmpty { now = steadyNanoseconds() }
-  }
+  /// When the first timer is due, on the steady clock, in nanoseconds; `nil` when there is none.
+  var due: Int64? { heap.first?.due }
 
   /// Takes the next timer that is due.
-  mutating func popDue() -> LoopTimer? {
+  mutating func popDue(at now: Int64) -> LoopTimer? {
     guard let first = heap.first, first.due <= now else { return nil }
     heap.swapAt(0, heap.count - 1)
     heap.removeLast()
@@ -89,7 +76,8 @@ struct TimerQueue {
   }
 }
 
-private func steadyNanoseconds() -> Int64 {
+/// The clock that timers go by.
+func steadyNanoseconds() -> Int64 {
   var now = timespec()
   unsafe clock_gettime(CLOCK_MONOTONIC, &now)
   return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
