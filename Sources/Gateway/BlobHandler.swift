@@ -156,8 +156,7 @@ package final class BlobHandler: RequestHandler {
     exchange.id = id
     let engine = exchange.location.engine
     if let lookup = engine.recall(exchange.blob, at: .now()) {
-      exchange.lookup = lookup
-      if let looker = concludeOrJoin(exchange) { lookLater(looker) }
+      settle(exchange, lookup)
     } else {
       ask(exchange, id)
     }
@@ -196,10 +195,8 @@ package final class BlobHandler: RequestHandler {
   private func share(_ exchange: BlobExchange, _ lookup: LookupResult) {
     let others = exchange.isAskedForOthers ? queries.complete(exchange.blob.query) : []
     // All want the same blob, so one look serves them all.
-    for var exchange in [exchange] + others {
-      exchange.lookup = lookup
-      if let looker = concludeOrJoin(exchange) { lookLater(looker) }
-    }
+    settle(exchange, lookup)
+    for other in others { settle(other, lookup) }
     // These wait for what the answer says about the repository. A refusal says nothing to them.
     for var waiting in repositories.complete(exchange) {
       waiting.isAskedAlone = !lookup.isProven
@@ -209,6 +206,12 @@ package final class BlobHandler: RequestHandler {
         ask(waiting)
       }
     }
+  }
+
+  private func settle(_ exchange: BlobExchange, _ lookup: LookupResult) {
+    var exchange = exchange
+    exchange.lookup = lookup
+    if let looker = concludeOrJoin(exchange) { lookLater(looker) }
   }
 
   private func lookLater(_ exchange: BlobExchange) {

@@ -4,7 +4,7 @@
 package struct HTTPField: Sendable, Equatable {
   /// The field's name, an RFC 9110 token. Compared without regard to case.
   package var name: String { key.text }
-  private let key: Name
+  @usableFromInline let key: Name
   /// The field's value as bytes, since a client's credential need not be UTF-8. No CR, LF or NUL.
   package let value: [UInt8]
 
@@ -15,6 +15,11 @@ package struct HTTPField: Sendable, Equatable {
 
   package init(_ name: String, _ value: String) {
     self.init(name, Array(value.utf8))
+  }
+
+  init(_ name: Span<UInt8>, _ value: Span<UInt8>) {
+    key = Name(name)
+    self.value = value.bytes
   }
 
   /// The value as text; bytes that are not UTF-8 are replaced.
@@ -31,24 +36,47 @@ extension HTTPField {
   package struct Name: Sendable, Equatable, ExpressibleByStringLiteral {
     fileprivate let text: String
     /// The length and the last byte, which rule out most other names.
-    private let key: UInt16
+    @usableFromInline let key: UInt16
 
     package init(_ text: String) {
       self.text = text
-      let bytes = text.utf8.span
-      let last = bytes.isEmpty ? 0 : bytes[bytes.count - 1]
-      key = UInt16(truncatingIfNeeded: bytes.count) << 8 | UInt16(last) | 0x20
+      key = Self.key(of: text.utf8.span)
     }
 
     package init(stringLiteral text: String) { self.init(text) }
 
+    init(_ text: Span<UInt8>) {
+      self.text = text.text
+      key = Self.key(of: text)
+    }
+
+    private static func key(of text: Span<UInt8>) -> UInt16 {
+      let last = text.isEmpty ? 0 : text[text.count - 1]
+      return UInt16(truncatingIfNeeded: text.count) << 8 | UInt16(last) | 0x20
+    }
+
     /// ASCII only: a name is a token.
-    package static func == (a: Name, b: Name) -> Bool {
-      a.key == b.key && a.text.utf8.span.equalsIgnoringCase(b.text.utf8.span)
+    ///
+    /// Inlinable: nearly all names differ, and in other rooms a call costs more than the comparison.
+    @inlinable
+    package static func == (a: Name, b: Name) -> Bool { a.key == b.key && a.isSpelt(as: b) }
+
+    @usableFromInline
+    func isSpelt(as other: Name) -> Bool {
+      text.utf8.span.equalsIgnoringCase(other.text.utf8.span)
     }
   }
 
+  @inlinable
   package func isNamed(_ name: Name) -> Bool { key == name }
+
+  package func isNamed(oneOf names: [Name]) -> Bool {
+    // By index: each name that a closure is given is retained.
+    for i in names.indices where names[i].key == key.key && names[i].isSpelt(as: key) {
+      return true
+    }
+    return false
+  }
 
   package static func == (a: HTTPField, b: HTTPField) -> Bool {
     a.name == b.name && a.value == b.value

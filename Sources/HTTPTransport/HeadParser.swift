@@ -54,7 +54,7 @@ struct HeadParser {
     let name = line.extracting(line.trimmed(0..<colon))
     let value = line.extracting(line.trimmed((colon + 1)..<line.count))
     guard name.isToken, value.isOneLine else { return }
-    fields.append(HTTPField(name.text, value.bytes))
+    fields.append(HTTPField(name, value))
   }
 
   /// A value goes on in the next line, RFC 9112 §5.2.

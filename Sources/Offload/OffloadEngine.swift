@@ -6,7 +6,7 @@ package import Registry
 ///
 /// The order is that of docs/requests.md: parse (already done: there is a `BlobRequest`), proof, HEAD, presence,
 /// redirect or fill. Doubt at any step is a pass.
-package struct OffloadEngine: Sendable {
+package final class OffloadEngine: Sendable {
   package struct Policy: Sendable {
     package var delivery: Delivery
     /// Smaller blobs pass, in bytes.

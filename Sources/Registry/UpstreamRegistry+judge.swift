@@ -70,9 +70,7 @@ private func statedSize(_ head: HTTPResponseHead) -> Int64? {
 private func repeatedFields(of head: HTTPResponseHead) -> [HTTPField] {
   var fields: [HTTPField] = []
   fields.reserveCapacity(repeatedNames.count)
-  for field in head.fields where repeatedNames.contains(where: { field.isNamed($0) }) {
-    fields.append(field)
-  }
+  for field in head.fields where field.isNamed(oneOf: repeatedNames) { fields.append(field) }
   return fields
 }
 

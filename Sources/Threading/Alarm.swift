@@ -3,8 +3,7 @@ internal import Glibc
 
 /// A descriptor that can be read when a time has come.
 ///
-/// It stays set while the loop waits and turns. A time limit of `epoll_wait`'s own is set and taken back by each call,
-/// which on a virtual machine costs as much as the call.
+/// It stays set while the loop waits and turns; a time limit of `epoll_wait`'s own is set and taken back at each wait.
 ///
 /// Source: timerfd_create(2).
 struct Alarm: ~Copyable {

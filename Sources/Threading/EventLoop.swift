@@ -48,6 +48,7 @@ package final class EventLoop: @unchecked Sendable {
   private var lastGeneration: UInt32 = 0
   private var timers = TimerQueue()
   private var alarm = Alarm()
+  private var hasRung = false
   private var isStopped = false
   /// Whether nothing else has happened than what a source is told of now. On the loop's thread.
   package private(set) var isQuiet = false
@@ -108,6 +109,8 @@ package final class EventLoop: @unchecked Sendable {
       for i in 0..<Int(max(0, count)) {
         unsafe dispatch(events[i].events, UInt64(events[i].data.u64))
       }
+      // Behind what has happened: an answer that has come goes before the end of the wait for it.
+      if hasRung { fireTimers() }
     }
   }
 
@@ -144,7 +147,10 @@ package final class EventLoop: @unchecked Sendable {
   private func dispatch(_ bits: UInt32, _ data: UInt64) {
     let index = Int(data & 0xFFFF_FFFF)
     guard index != Int(wakeUp) else { return runJobs() }
-    guard index != Int(alarm.descriptor) else { return fireTimers() }
+    guard index != Int(alarm.descriptor) else {
+      hasRung = true
+      return
+    }
     // An event of a descriptor that was forgotten, or given to another, since the kernel told of it.
     guard index < watches.count, let watch = watches[index],
       watch.generation == UInt32(data >> 32)
@@ -153,6 +159,7 @@ package final class EventLoop: @unchecked Sendable {
   }
 
   private func fireTimers() {
+    hasRung = false
     alarm.clear()
     let now = steadyNanoseconds()
     while let timer = timers.popDue(at: now) { timer.fire() }

@@ -131,6 +131,15 @@ private final class Handler: RequestHandler {
     stop()
   }
 
+  /// Bytes that are unread at the end would reset the connection, and the answer could be lost.
+  @Test(arguments: ["/x", "/abort"])
+  func `a connection that ends with a request is not reset`(path: String) throws {
+    let client = try connect()
+    _ = client.ask(path, keep: false)
+    #expect(client.socket.hasEnded)
+    stop()
+  }
+
   @Test func `nothing but what is meant stands in our records`() throws {
     let client = try connect()
     client.socket.send(FastCGIClient.record(9, [15, 0] + Array("FCGI_MPXS_CONNS".utf8), id: 0))
