@@ -28,14 +28,13 @@ static const short clinux_pollrdhup = 0x2000;
 int prctl(int option, ...);
 static inline int clinux_set_dumpable(int value) { return prctl(4, (long)value, 0L, 0L, 0L); }
 
-/* Of sys/timerfd.h, which would define others' types here first. 1 is TFD_TIMER_ABSTIME and CLOCK_MONOTONIC, 02004000
- * TFD_CLOEXEC and TFD_NONBLOCK. */
+/* Of sys/timerfd.h, which would define others' types here first. 1 is CLOCK_MONOTONIC, 02004000 TFD_CLOEXEC and
+ * TFD_NONBLOCK. */
 struct itimerspec;
 int timerfd_create(int clock, int flags);
 int timerfd_settime(int fd, int flags, const struct itimerspec *value, struct itimerspec *before);
 static inline int clinux_alarm(void) { return timerfd_create(1, 02004000); }
-static inline int clinux_set_alarm(int fd, long long time) {
-  /* Zero would unset it. */
-  long value[4] = {0, 0, time / 1000000000, time % 1000000000 + (time == 0)};
-  return timerfd_settime(fd, 1, (const struct itimerspec *)value, 0);
+static inline int clinux_set_alarm(int fd, long long nanoseconds) {
+  long value[4] = {0, 0, nanoseconds / 1000000000, nanoseconds % 1000000000};
+  return timerfd_settime(fd, 0, (const struct itimerspec *)value, 0);
 }

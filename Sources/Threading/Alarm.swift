@@ -22,7 +22,8 @@ struct Alarm: ~Copyable {
   mutating func set(_ due: Int64) {
     if let time, time <= due { return }
     time = due
-    _ = clinux_set_alarm(descriptor, due)
+    // From now on, and not at a time: libfaketime takes a time for one of its calendar. Zero would unset it.
+    _ = clinux_set_alarm(descriptor, max(1, due - steadyNanoseconds()))
   }
 
   /// To be called when it has rung.
