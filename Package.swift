@@ -12,9 +12,9 @@ let strict: [SwiftSetting] = [
   .treatAllWarnings(as: .error),
 ]
 
-/// What the loader has to read at each start is a tenth as long, and no function is kept for a library that might
-/// look for it by name: a CGI program starts sooner, and two megabytes less are resident. (glibc 2.36 and newer; only
-/// LLD knows how.)
+/// The loader reads a tenth of the relocations at each start, and the linker keeps no function for a library that might
+/// look for it by name: a CGI program starts sooner, and a megabyte less is resident. (glibc 2.36 and newer; only LLD
+/// knows how.)
 let compact: [LinkerSetting] = [
   .unsafeFlags(
     ["-use-ld=lld"]

@@ -33,7 +33,7 @@ final class Connection: EventSource, @unchecked Sendable {
   /// Bytes behind the request that is being answered.
   private var backlog: [UInt8] = []
   private var dropped = 0
-  /// Bytes that are being taken and are in the socket still.
+  /// How many bytes have been looked at and are still in the socket.
   private var lookedAt = 0
   private var hasBodyEnded = true
   private var isTakingBytes = false
@@ -83,8 +83,8 @@ final class Connection: EventSource, @unchecked Sendable {
     if reactor.isStopping, isIdle { retire() }
   }
 
-  /// Who reads from a Unix socket wakes the sender, which has nothing to do before it is answered. So a request that
-  /// is alone is looked at, and leaves the socket behind its answer. Where there are many the sender is awake.
+  /// A read from a Unix socket wakes the web server, which has nothing to do before the answer comes. So a request that
+  /// comes alone is only looked at, and leaves the socket after its answer. Under load the web server is awake anyway.
   private func readAll() {
     while true {
       let isLook = loop.isQuiet
@@ -112,7 +112,7 @@ final class Connection: EventSource, @unchecked Sendable {
     watchForRest()
   }
 
-  /// Takes out of the socket what has been looked at. The same bytes come to the same place.
+  /// Takes the bytes that were looked at out of the socket. `input` gets the same bytes again.
   private func takeOut() {
     guard lookedAt > 0 else { return }
     _ = unsafe recv(descriptor, reactor.input.baseAddress, lookedAt, Int32(MSG_DONTWAIT))
@@ -355,7 +355,7 @@ final class Connection: EventSource, @unchecked Sendable {
 
   func close() {
     guard !isClosed else { return }
-    // Bytes that are unread would have the kernel reset the connection.
+    // The kernel resets a connection that is closed with unread bytes.
     takeOut()
     phase = .closed
     readTimer?.cancel()

@@ -4,7 +4,7 @@ internal import Glibc
 ///
 /// Source: FastCGI 1.0 §3.4.
 ///
-/// A class, since the tables would be copied wherever they went.
+/// A class: a struct's tables are copied at each look-up.
 final class Params: Sendable {
   /// Where a pair's name and value stand.
   private struct Pair {

@@ -3,7 +3,7 @@ internal import Glibc
 
 /// A descriptor that can be read when a time has come.
 ///
-/// It stays set while the loop waits and turns; a time limit of `epoll_wait`'s own is set and taken back at each wait.
+/// The kernel sets it once. It would set and unset a time limit of `epoll_wait` at each wait.
 ///
 /// Source: timerfd_create(2).
 struct Alarm: ~Copyable {
@@ -22,7 +22,7 @@ struct Alarm: ~Copyable {
   mutating func set(_ due: Int64) {
     if let time, time <= due { return }
     time = due
-    // From now on, and not at a time: libfaketime takes a time for one of its calendar. Zero would unset it.
+    // A span, not a time: libfaketime would move a time to its own calendar. Zero would unset the alarm.
     _ = clinux_set_alarm(descriptor, max(1, due - steadyNanoseconds()))
   }
 

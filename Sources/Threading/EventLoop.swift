@@ -50,7 +50,7 @@ package final class EventLoop: @unchecked Sendable {
   private var alarm = Alarm()
   private var hasRung = false
   private var isStopped = false
-  /// Whether nothing else has happened than what a source is told of now. On the loop's thread.
+  /// Whether the last wait brought one event only. On the loop's thread.
   package private(set) var isQuiet = false
 
   package init() {
