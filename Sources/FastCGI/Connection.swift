@@ -84,10 +84,11 @@ final class Connection: EventSource, @unchecked Sendable {
   }
 
   /// A read from a Unix socket wakes the web server, which has nothing to do before the answer comes. So a request that
-  /// comes alone is only looked at, and leaves the socket after its answer. Under load the web server is awake anyway.
+  /// comes alone, or when answers have to be waited for, is only looked at, and leaves the socket when we have sent something.
+  /// Answers that go out at once find the web server awake anyway.
   private func readAll() {
     while true {
-      let isLook = loop.isQuiet
+      let isLook = loop.isQuiet || reactor.isAnswerLate
       let count = unsafe recv(
         descriptor, reactor.input.baseAddress, reactor.input.count,
         Int32(MSG_DONTWAIT) | (isLook ? Int32(MSG_PEEK) : 0))
@@ -99,23 +100,26 @@ final class Connection: EventSource, @unchecked Sendable {
       if isLook { lookedAt = count }
       let bytes = unsafe UnsafeRawBufferPointer(rebasing: reactor.input[..<count])
       unsafe take(bytes.bindMemory(to: UInt8.self).span)
-      takeOut()
       let isAll = unsafe count < reactor.input.count && !hasInputEnded
       switch phase {
       case .answering:
+        reactor.isAnswerLate = true
         if !isAll { mayHaveMore = true }
         return
       case .closed: return
-      case .idle, .lingering: if isAll { return watchForRest() }
+      case .idle, .lingering:
+        reactor.isAnswerLate = false
+        takeOut()
+        if isAll { return watchForRest() }
       }
     }
     watchForRest()
   }
 
-  /// Takes the bytes that were looked at out of the socket. `input` gets the same bytes again.
+  /// Takes the bytes that were looked at out of the socket.
   private func takeOut() {
     guard lookedAt > 0 else { return }
-    _ = unsafe recv(descriptor, reactor.input.baseAddress, lookedAt, Int32(MSG_DONTWAIT))
+    _ = unsafe recv(descriptor, reactor.waste.baseAddress, lookedAt, Int32(MSG_DONTWAIT))
     lookedAt = 0
   }
 
@@ -322,7 +326,9 @@ final class Connection: EventSource, @unchecked Sendable {
 
   private func flush() {
     guard !isClosed else { return }
-    switch output.send(to: descriptor) {
+    let progress = output.send(to: descriptor)
+    takeOut()
+    switch progress {
     case .broken: return close()
     case .full: return watchOutput()
     case .sent: break

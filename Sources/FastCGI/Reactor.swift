@@ -16,6 +16,10 @@ final class Reactor: @unchecked Sendable {
   let connectionLimit: Int
   /// What is read is looked at before anybody else reads.
   let input = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
+  /// What was looked at is read into it.
+  let waste = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
+  /// Whether the last request that was read waits for its answer, or had to.
+  var isAnswerLate = false
   /// Whether bytes in `input` are being taken.
   var isInputInUse = false
   private var spare: [UInt8] = []
@@ -37,7 +41,10 @@ final class Reactor: @unchecked Sendable {
     spare.reserveCapacity(4096)
   }
 
-  deinit { unsafe input.deallocate() }
+  deinit {
+    unsafe input.deallocate()
+    unsafe waste.deallocate()
+  }
 
   /// Takes a new connection in, and reads what is there.
   func add(_ descriptor: Int32) {

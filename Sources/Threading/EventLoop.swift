@@ -131,11 +131,10 @@ package final class EventLoop: @unchecked Sendable {
     control(EPOLL_CTL_MOD, descriptor, for: interest.epollBits, generation: watch.generation)
   }
 
-  /// Watches the descriptor no longer; to be called before it is closed.
+  /// Calls the source no more; to be called before the descriptor is closed. Its end has the kernel forget it too.
   package func forget(_ descriptor: Int32) {
     guard Int(descriptor) < watches.count, watches[Int(descriptor)] != nil else { return }
     watches[Int(descriptor)] = nil
-    control(EPOLL_CTL_DEL, descriptor, for: 0, generation: 0)
   }
 
   /// Calls `body` once, when `delay` is over.

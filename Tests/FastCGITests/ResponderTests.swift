@@ -140,6 +140,31 @@ private final class Handler: RequestHandler {
     stop()
   }
 
+  /// Taken out before, it would wake the web server.
+  @Test func `a request stays in the socket until its answer is out`() throws {
+    let path = "/tmp/bloblo-\(UUID())"
+    let responder = Responder(
+      try Listener(.unix(path: path)), on: EventLoop(), limits: ConnectionLimits(silence: patience),
+      handler: handler)
+    #expect(responder.start())
+    let clients = try (0..<3).map { _ in FastCGIClient(try #require(TestSocket(unix: path))) }
+    for client in clients {
+      client.socket.send(FastCGIClient.request([("REQUEST_URI", "/hold")]))
+      #expect(handler.waitForHeld())
+    }
+    #expect(handler.held.wait(for: patience) { $0.count == 3 ? true : nil } ?? false)
+    // The first one may have come in one event with its connection.
+    #expect(clients.dropFirst().allSatisfy { $0.socket.hasUnread })
+    handler.release()
+    for client in clients {
+      #expect(client.answer().text.hasSuffix("late"))
+      #expect(client.ask("/next", keep: false).text.hasSuffix("/next"))
+      #expect(client.socket.hasEnded)
+    }
+    #expect(responder.stop(within: patience))
+    stop()
+  }
+
   @Test func `nothing but what is meant stands in our records`() throws {
     let client = try connect()
     client.socket.send(FastCGIClient.record(9, [15, 0] + Array("FCGI_MPXS_CONNS".utf8), id: 0))

@@ -25,6 +25,8 @@ package struct FastCGIClient: Sendable {
     self.socket = socket
   }
 
+  package init(_ socket: TestSocket) { self.socket = socket }
+
   package static func record(_ type: UInt8, _ content: [UInt8] = [], id: UInt16 = 1) -> [UInt8] {
     [
       1, type, UInt8(id >> 8), UInt8(id & 255), UInt8(content.count >> 8),

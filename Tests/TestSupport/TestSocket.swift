@@ -29,6 +29,27 @@ package final class TestSocket: Sendable {
     _ = unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
   }
 
+  /// Connects to a Unix socket; `nil` when nobody listens.
+  package convenience init?(unix path: String) {
+    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: path.utf8) }
+    let result = unsafe withUnsafePointer(to: &address) {
+      unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        unsafe connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+      }
+    }
+    self.init(descriptor)
+    if result != 0 { return nil }
+  }
+
+  /// Whether bytes that were sent over a Unix socket are still in the other end's. Source: unix(7), SIOCOUTQ.
+  package var hasUnread: Bool {
+    var count: Int32 = 0
+    return unsafe ioctl(descriptor, UInt(TIOCOUTQ), &count) == 0 && count > 0
+  }
+
   /// - Returns: `false` when the other end has gone.
   @discardableResult
   package func send(_ bytes: [UInt8]) -> Bool {
