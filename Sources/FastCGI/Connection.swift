@@ -124,12 +124,8 @@ final class Connection: EventSource, @unchecked Sendable {
   }
 
   private func take(_ bytes: Span<UInt8>) {
-    if case .lingering = phase {
-      dropped += bytes.count
-      if dropped > Self.droppedLimit { close() }
-      return
-    }
     var at = 0
+    if case .lingering = phase { return drop(bytes, from: at) }
     isTakingBytes = true
     while true {
       while case .idle = phase, let event = reader.next(bytes, &at) { take(event) }
@@ -138,9 +134,27 @@ final class Connection: EventSource, @unchecked Sendable {
       begin()
     }
     isTakingBytes = false
-    guard case .answering = phase, at < bytes.count else { return }
-    unsafe bytes.extracting(at..<bytes.count).withUnsafeBufferPointer {
-      unsafe backlog.append(contentsOf: $0)
+    guard at < bytes.count else { return }
+    switch phase {
+    case .answering:
+      unsafe bytes.extracting(at..<bytes.count).withUnsafeBufferPointer {
+        unsafe backlog.append(contentsOf: $0)
+      }
+    case .lingering: drop(bytes, from: at)
+    case .idle, .closed: break
+    }
+  }
+
+  /// Nothing is answered any more. The end of the body, and what should not follow it, end the connection.
+  private func drop(_ bytes: Span<UInt8>, from start: Int) {
+    var at = start
+    dropped += bytes.count - at
+    guard dropped <= Self.droppedLimit else { return close() }
+    while let event = reader.next(bytes, &at) {
+      if case .body = event { continue }
+      hasBodyEnded = true
+      if output.isEmpty { close() }
+      return
     }
   }
 
@@ -301,13 +315,16 @@ final class Connection: EventSource, @unchecked Sendable {
   private func goOn() {
     if case .lingering = phase, output.isEmpty { return linger() }
     guard !isTakingBytes, case .idle = phase else { return }
-    if !backlog.isEmpty {
-      var bytes: [UInt8] = []
-      swap(&bytes, &backlog)
-      take(bytes.span)
-    }
+    takeBacklog()
     guard case .idle = phase else { return }
     if mayHaveMore || reactor.isStopping { read() } else { watchForRest() }
+  }
+
+  private func takeBacklog() {
+    guard !backlog.isEmpty else { return }
+    var bytes: [UInt8] = []
+    swap(&bytes, &backlog)
+    take(bytes.span)
   }
 
   /// Closes the connection once its last answer is out.
@@ -321,6 +338,8 @@ final class Connection: EventSource, @unchecked Sendable {
   private func linger() {
     guard !hasBodyEnded else { return close() }
     _ = shutdown(descriptor, Int32(SHUT_WR))
+    takeBacklog()
+    guard !isClosed else { return }
     if mayHaveMore { read() } else { watchForRest() }
   }
 

@@ -131,6 +131,27 @@ private final class Handler: RequestHandler {
     stop()
   }
 
+  /// In one piece with the request, behind its answer, and in two pieces.
+  @Test(arguments: [[0], [600], [600, 300]])
+  func `a connection that is not kept ends with the body`(cuts: [Int]) throws {
+    let listener = try Listener(.tcp(host: "", port: 0))
+    let client = try #require(FastCGIClient(port: listener.port ?? 0))
+    let responder = Responder(
+      listener, on: EventLoop(), limits: ConnectionLimits(read: patience * 10), handler: handler)
+    #expect(responder.start())
+    let bytes = FastCGIClient.request(
+      [("REQUEST_URI", "/x")], body: [UInt8](repeating: 1, count: 700), keep: false)
+    client.socket.send(Array(bytes.dropLast(cuts[0])))
+    #expect(client.answer().text.hasSuffix("/x"))
+    for (i, cut) in cuts.enumerated() where cut > 0 {
+      let rest = i + 1 < cuts.count ? cuts[i + 1] : 0
+      client.socket.send(Array(bytes.suffix(cut).dropLast(rest)))
+    }
+    #expect(client.socket.hasEnded)
+    #expect(responder.stop(within: patience))
+    stop()
+  }
+
   /// Bytes that are unread at the end would reset the connection, and the answer could be lost.
   @Test(arguments: ["/x", "/abort"])
   func `a connection that ends with a request is not reset`(path: String) throws {
