@@ -71,10 +71,11 @@ final class Connection: EventSource, @unchecked Sendable {
 
   /// Takes what is there, and what comes until a request has to be answered first.
   func read() {
+    guard !isClosed else { return }
     mayHaveMore = false
     guard !reactor.isInputInUse else {
       // Another connection's bytes are being taken, and have led here.
-      loop.after(.zero) { [weak self] in self?.read() }
+      loop.after(.zero) { [self] in read() }
       return
     }
     reactor.isInputInUse = true
@@ -214,9 +215,9 @@ final class Connection: EventSource, @unchecked Sendable {
       return
     }
     guard readTimer == nil else { return }
-    readTimer = loop.after(reactor.limits.read) { [weak self] in
-      self?.readTimer = nil
-      self?.close()
+    readTimer = loop.after(reactor.limits.read) { [self] in
+      readTimer = nil
+      close()
     }
   }
 
@@ -225,9 +226,8 @@ final class Connection: EventSource, @unchecked Sendable {
   /// Gives signs of life until the answer begins, so that a web server can leave a responder that hangs after a
   /// few seconds, and wait longer for one that is asking the registry.
   private func giveSignsOfLife(_ id: UInt16) {
-    silenceTimer = loop.after(reactor.limits.silence) { [weak self] in
-      guard let self, keepAlive(id) else { return }
-      giveSignsOfLife(id)
+    silenceTimer = loop.after(reactor.limits.silence) { [self] in
+      if keepAlive(id) { giveSignsOfLife(id) }
     }
   }
 
@@ -372,7 +372,7 @@ final class Connection: EventSource, @unchecked Sendable {
   private func watchOutput() {
     // Whatever it takes is progress.
     writeTimer?.cancel()
-    writeTimer = loop.after(reactor.limits.write) { [weak self] in self?.close() }
+    writeTimer = loop.after(reactor.limits.write) { [self] in close() }
     guard !isWatchingOutput else { return }
     isWatchingOutput = true
     loop.change(descriptor, to: [.input, .output])

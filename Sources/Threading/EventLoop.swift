@@ -112,6 +112,8 @@ package final class EventLoop: @unchecked Sendable {
       // Behind what has happened: an answer that has come goes before the end of the wait for it.
       if hasRung { fireTimers() }
     }
+    // What they hold may hold the loop.
+    timers = TimerQueue()
   }
 
   /// Watches a descriptor; `source` is kept until `forget`.

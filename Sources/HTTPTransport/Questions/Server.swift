@@ -67,8 +67,8 @@ final class Server: @unchecked Sendable {
       return question.end(.failure(TransportError(.line, "\(line.count) questions wait already")))
     }
     let patience = question.limits.head
-    question.timer = loop.after(patience) { [weak self] in
-      let limit = self?.client.connectionLimit ?? 0
+    question.timer = loop.after(patience) { [client] in
+      let limit = client.connectionLimit
       question.end(
         .failure(
           TransportError(.line, "none of \(limit) connections was free within \(patience)")))
@@ -84,7 +84,7 @@ final class Server: @unchecked Sendable {
     isGoingOn = true
     defer { isGoingOn = false }
     renewAuthorities()
-    guard addresses.isReady({ [weak self] in self?.goOn() }), hasRoom,
+    guard addresses.isReady({ self.goOn() }), hasRoom,
       shares.hasRoom(for: group, doOthersWait: false)
     else { return false }
     send(question, of: group)
@@ -107,7 +107,7 @@ final class Server: @unchecked Sendable {
     isGoingOn = true
     defer { isGoingOn = false }
     renewAuthorities()
-    guard addresses.isReady({ [weak self] in self?.goOn() }) else { return }
+    guard addresses.isReady({ self.goOn() }) else { return }
     while line.count > 0, hasRoom, let (group, question) = nextInLine() {
       send(question, of: group)
     }
@@ -185,15 +185,15 @@ final class Server: @unchecked Sendable {
   private func bound(_ question: Question) {
     question.timer?.cancel()
     let limit = question.limits.head
-    question.timer = loop.after(limit) { [weak self] in
-      let connection = self?.connections.values.first { $0.isBusy(with: question) }
+    question.timer = loop.after(limit) { [self] in
+      let connection = connections.values.first { $0.isBusy(with: question) }
       let error =
         connection?.isMade == false
         ? TransportError(.connect, "no connection within \(limit)")
         : TransportError(.timeout, "no response within \(limit)")
       question.end(.failure(error))
       connection?.close()
-      self?.goOn()
+      goOn()
     }
   }
 
@@ -227,8 +227,7 @@ final class Server: @unchecked Sendable {
   }
 
   private func sweepLater() {
-    sweep = loop.after(Self.rest) { [weak self] in
-      guard let self else { return }
+    sweep = loop.after(Self.rest) { [self] in
       sweep = nil
       let now = client.now()
       for connection in resting where hasRested(connection) { count(connection) }

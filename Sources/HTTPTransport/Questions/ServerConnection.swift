@@ -127,9 +127,8 @@ final class ServerConnection: EventSource, @unchecked Sendable {
   /// A server whose first address does not answer has others.
   private func watchAddress() {
     guard addressIndex + 1 < server.addresses.known.count else { return }
-    addressTimer = server.loop.after(.milliseconds(300)) { [weak self] in
-      guard let self, phase == .connecting else { return }
-      fail(connecting: ETIMEDOUT)
+    addressTimer = server.loop.after(.milliseconds(300)) { [self] in
+      if phase == .connecting { fail(connecting: ETIMEDOUT) }
     }
   }
 
