@@ -41,7 +41,7 @@ class Nginx(Service):
         upstreams = self.replaced(upstreams, "127.0.0.1:5000", self.stack.registry_address)
         if self.stack.options.client_ids:
             upstreams = self.replaced(upstreams, "default $request_id;", "default $http_x_request_id;")
-        site = self.replaced(shipped["example-site.conf"], "listen 80;", f"listen 127.0.0.1:{self.port};")
+        site = self.replaced(shipped["example-site.conf"], "listen 80;", f"listen 127.0.0.1:{self.port} backlog=4096;")
         locations = shipped["bloblo-locations.conf"]
         if timeout := self.stack.options.read_timeout:
             locations = self.replaced(locations, "fastcgi_read_timeout 20s;", f"fastcgi_read_timeout {timeout};")
