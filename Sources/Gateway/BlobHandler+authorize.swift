@@ -1,6 +1,7 @@
 internal import FastCGI
 internal import HTTPTransport
 internal import Offload
+internal import Primitives
 internal import Registry
 internal import Settings
 internal import Telemetry
@@ -42,7 +43,7 @@ extension Request {
   /// FastCGI's own role; and, for nginx, which has no such role, a param that only the web server can set.
   var isForAuthorizer: Bool {
     role == .authorizer
-      || withParameter("BLOBLO_ROLE") { $0.count == 10 && $0.begins(with: "authorizer") } ?? false
+      || withParameter("BLOBLO_ROLE") { $0.isEqual(to: "authorizer") } ?? false
   }
 
   /// Lets the request go on. Source: FastCGI 1.0 §6.3.

@@ -1,5 +1,6 @@
 internal import FastCGI
 internal import Offload
+internal import Primitives
 internal import Registry
 
 extension BlobRequest {
@@ -62,7 +63,7 @@ extension BlobPath {
 extension BlobRequest.Method {
   init?(_ request: Request) {
     let method: Self?? = request.withParameter("REQUEST_METHOD") { name in
-      if name.equals("GET") { .get } else if name.equals("HEAD") { .head } else { nil }
+      if name.isEqual(to: "GET") { .get } else if name.isEqual(to: "HEAD") { .head } else { nil }
     }
     guard let method, let method else { return nil }
     self = method
@@ -86,7 +87,7 @@ extension Request {
 
   private func has(_ name: StaticString) -> Bool { withParameter(name) { $0.count > 0 } ?? false }
 
-  var isDelete: Bool { withParameter("REQUEST_METHOD") { $0.equals("DELETE") } ?? false }
+  var isDelete: Bool { withParameter("REQUEST_METHOD") { $0.isEqual(to: "DELETE") } ?? false }
 
   /// Whether the request has come through bloblo before. Then the upstream is the web server that asks bloblo, and
   /// bloblo would ask itself for ever.
@@ -101,17 +102,7 @@ extension Request {
   private var passages: Int {
     withParameter("HTTP_VIA") { via in
       guard via.count >= 6 else { return 0 }
-      return (0...(via.count - 6)).count { via.extracting($0..<($0 + 6)).equals("bloblo") }
+      return (0...(via.count - 6)).count { via.extracting($0..<($0 + 6)).isEqual(to: "bloblo") }
     } ?? 0
-  }
-}
-
-extension Span<UInt8> {
-  fileprivate func equals(_ text: StaticString) -> Bool {
-    guard count == text.utf8CodeUnitCount else { return false }
-    for i in indices {
-      guard unsafe self[i] == text.utf8Start[i] else { return false }
-    }
-    return true
   }
 }

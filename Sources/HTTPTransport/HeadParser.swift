@@ -1,4 +1,4 @@
-internal import Glibc
+internal import Primitives
 
 /// Puts the lines of a response's head together.
 ///
@@ -81,23 +81,6 @@ extension Span<UInt8> {
     while end > start, self[end - 1] <= 0x20 { end -= 1 }
     while start < end, self[start] <= 0x20 { start += 1 }
     return start..<end
-  }
-
-  func firstIndex(of byte: UInt8) -> Int? {
-    unsafe withUnsafeBytes { bytes in
-      guard let start = bytes.baseAddress,
-        let found = unsafe memchr(start, Int32(byte), bytes.count)
-      else { return nil }
-      return unsafe UnsafeRawPointer(found) - start
-    }
-  }
-
-  func begins(with prefix: StaticString) -> Bool {
-    guard count >= prefix.utf8CodeUnitCount else { return false }
-    for i in 0..<prefix.utf8CodeUnitCount {
-      guard unsafe self[i] == prefix.utf8Start[i] else { return false }
-    }
-    return true
   }
 
   /// The number that decimal digits make, if there is nothing else and it fits.

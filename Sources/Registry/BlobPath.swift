@@ -1,3 +1,5 @@
+internal import Primitives
+
 /// The path of a blob: `/v2/<name>/blobs/<digest>`.
 ///
 /// Source: OCI distribution-spec, end-2.
@@ -27,8 +29,8 @@ package struct BlobPath: Hashable, Sendable {
   /// - Returns: `nil` for anything that is not a blob's plain path.
   package init?(requestTarget target: Span<UInt8>) {
     let path = target.extracting(0..<(target.firstIndex(of: UInt8(ascii: "?")) ?? target.count))
-    guard path.hasPrefix("/v2/"), let digestSlash = Self.digestSlash(of: path),
-      path.hasBytes("/blobs/", at: digestSlash - 6),
+    guard path.begins(with: "/v2/"), let digestSlash = Self.digestSlash(of: path),
+      path.holds("/blobs/", at: digestSlash - 6),
       let digest = Digest(path.extracting((digestSlash + 1)...)),
       let name = RepositoryName(path.extracting(4..<(digestSlash - 6)))
     else { return nil }

@@ -1,4 +1,5 @@
 package import Hashing
+internal import Primitives
 
 /// The content address of a blob, of an algorithm that we can verify.
 ///
@@ -10,9 +11,9 @@ package struct Digest: Sendable {
 
   /// Reads the text of a digest; nothing else, and in no other spelling.
   package init?(_ text: Span<UInt8>) {
-    if text.count == Self.prefixBytes + 64, text.hasPrefix("sha256:") {
+    if text.count == Self.prefixBytes + 64, text.begins(with: "sha256:") {
       algorithm = .sha256
-    } else if text.count == Self.prefixBytes + 128, text.hasPrefix("sha512:") {
+    } else if text.count == Self.prefixBytes + 128, text.begins(with: "sha512:") {
       algorithm = .sha512
     } else {
       return nil
@@ -35,7 +36,7 @@ package struct Digest: Sendable {
 }
 
 extension Digest: Hashable {
-  package static func == (a: Digest, b: Digest) -> Bool { a.bytes.isEqual(to: b.bytes) }
+  package static func == (a: Digest, b: Digest) -> Bool { a.bytes.span.isEqual(to: b.bytes.span) }
 
   /// The last 32 digits: nobody finds blobs that have all of them in common.
   package func hash(into hasher: inout Hasher) {
@@ -53,7 +54,7 @@ extension Digest {
   /// Whether a registry that calls the blob by this digest means another one. One of another algorithm says nothing:
   /// registries have a favourite, whatever they were asked for.
   package func contradicts(_ other: [UInt8]) -> Bool {
-    !other.isEqual(to: bytes) && other.starts(with: bytes.prefix(Self.prefixBytes))
+    !other.span.isEqual(to: bytes.span) && other.starts(with: bytes.prefix(Self.prefixBytes))
   }
 
   /// Whether it is the digest of an empty blob. Source: FIPS 180-4, the hash of the empty message.

@@ -1,3 +1,5 @@
+internal import Primitives
+
 /// The name of a repository, checked against the grammar.
 ///
 ///     [a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*
@@ -50,7 +52,7 @@ extension RepositoryName: CustomStringConvertible {
 
 extension RepositoryName: Hashable {
   package static func == (a: RepositoryName, b: RepositoryName) -> Bool {
-    a.bytes.isEqual(to: b.bytes)
+    a.bytes.span.isEqual(to: b.bytes.span)
   }
 
   /// All bytes at once: an array of bytes hashes one by one.

@@ -1,4 +1,5 @@
 package import FastCGI
+internal import Primitives
 
 /// The kind of web server in front of bloblo. It decides how bloblo passes a request.
 package enum WebServer: String, Sendable, CaseIterable {
@@ -18,15 +19,5 @@ package enum WebServer: String, Sendable, CaseIterable {
       if software.begins(with: "HAProxy") { return .haproxy }
       return software.begins(with: "Apache") ? .apache : .nginx
     } ?? .nginx
-  }
-}
-
-extension Span<UInt8> {
-  package func begins(with text: StaticString) -> Bool {
-    guard count >= text.utf8CodeUnitCount else { return false }
-    for i in 0..<text.utf8CodeUnitCount {
-      guard unsafe self[i] == text.utf8Start[i] else { return false }
-    }
-    return true
   }
 }

@@ -1,4 +1,5 @@
 internal import FastCGI
+internal import Primitives
 internal import Settings
 
 extension Request {

@@ -1,3 +1,4 @@
+internal import Primitives
 package import Threading
 
 /// Puts questions to servers, each a request whose answer's head is all that is wanted, on an event loop: a

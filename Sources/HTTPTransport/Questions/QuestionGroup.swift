@@ -1,4 +1,4 @@
-internal import Glibc
+internal import Primitives
 
 /// Questions that share one turn where there is a line: those about one repository.
 package struct QuestionGroup: Hashable, Sendable {
@@ -14,17 +14,5 @@ package struct QuestionGroup: Hashable, Sendable {
   package func hash(into hasher: inout Hasher) {
     hasher.combine(name.count)
     unsafe name.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
-  }
-}
-
-extension Span<UInt8> {
-  func isEqual(to other: Span<UInt8>) -> Bool {
-    guard count == other.count else { return false }
-    return unsafe withUnsafeBytes { ours in
-      unsafe other.withUnsafeBytes { theirs in
-        guard let ours = ours.baseAddress, let theirs = theirs.baseAddress else { return true }
-        return unsafe memcmp(ours, theirs, other.count) == 0
-      }
-    }
   }
 }

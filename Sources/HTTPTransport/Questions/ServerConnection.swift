@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import Primitives
 internal import System
 internal import Threading
 

@@ -1,6 +1,7 @@
 package import FastCGI
 internal import FoundationEssentials
 internal import Gateway
+internal import Primitives
 internal import Settings
 internal import Telemetry
 
