@@ -85,6 +85,11 @@ def test_nonsense(site, subtests):
         responder = FakeResponder(site.stack.socket, NONSENSE[name])
         site.ends.callback(responder.close)
         with subtests.test(name):
-            status, _, body = ask(site)
-            assert (status, body == CONTENT, len(responder.params) > 0) == (200, True, True)
+            for _ in range(5):
+                status, _, body = ask(site)
+                assert (status, body == CONTENT) == (200, True)
+                # HAProxy may have tried a connection that the last responder had just closed.
+                if responder.params:
+                    break
+            assert responder.params
         responder.close()
