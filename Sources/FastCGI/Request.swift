@@ -2,7 +2,7 @@
 ///
 /// It ends by `finish()`, or by `abort()`; one that is let go of without either is aborted, so that the
 /// web server sees a broken answer and asks the registry.
-package class Request: @unchecked Sendable {
+public class Request: @unchecked Sendable {
   // @unchecked: one thread at a time has the request; it goes from one to the next through a queue.
 
   /// What the web server asks for. Source: FastCGI 1.0 §6.
@@ -30,9 +30,10 @@ package class Request: @unchecked Sendable {
 
   /// Lends the value of a param; `nil` when there is none. The first of duplicates counts.
   ///
-  /// Inlinable: across targets, a generic call costs more than the look-up.
+  /// Inlinable: across targets, a generic call costs more than the look-up. Public: the compiler inlines no `package`
+  /// function into another target.
   @inlinable
-  package final func withParameter<Result>(_ name: StaticString, _ body: (Span<UInt8>) -> Result)
+  public final func withParameter<Result>(_ name: StaticString, _ body: (Span<UInt8>) -> Result)
     -> Result?
   {
     guard let place = place(of: name) else { return nil }

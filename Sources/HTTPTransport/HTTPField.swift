@@ -1,7 +1,7 @@
 /// One field of an HTTP message's head, as on the wire.
 ///
 /// Source: RFC 9110 §5.
-package struct HTTPField: Sendable, Equatable {
+public struct HTTPField: Sendable, Equatable {
   /// The field's name, an RFC 9110 token. Compared without regard to case.
   package var name: String { key.text }
   @usableFromInline let key: Name
@@ -33,7 +33,7 @@ extension HTTPField {
   /// A field's name as it is looked for: case makes no difference, so a capital in a literal can't fail in silence.
   ///
   ///     fields.first(named: "Content-Length")
-  package struct Name: Sendable, Equatable, ExpressibleByStringLiteral {
+  public struct Name: Sendable, Equatable, ExpressibleByStringLiteral {
     fileprivate let text: String
     /// The length and the last byte, which rule out most other names.
     @usableFromInline let key: UInt16
@@ -43,7 +43,7 @@ extension HTTPField {
       key = Self.key(of: text.utf8.span)
     }
 
-    package init(stringLiteral text: String) { self.init(text) }
+    public init(stringLiteral text: String) { self.init(text) }
 
     init(_ text: Span<UInt8>) {
       self.text = text.text
@@ -59,7 +59,7 @@ extension HTTPField {
     ///
     /// Inlinable: nearly all names differ, and in other rooms a call costs more than the comparison.
     @inlinable
-    package static func == (a: Name, b: Name) -> Bool { a.key == b.key && a.isSpelt(as: b) }
+    public static func == (a: Name, b: Name) -> Bool { a.key == b.key && a.isSpelt(as: b) }
 
     @usableFromInline
     func isSpelt(as other: Name) -> Bool {
@@ -68,7 +68,7 @@ extension HTTPField {
   }
 
   @inlinable
-  package func isNamed(_ name: Name) -> Bool { key == name }
+  public func isNamed(_ name: Name) -> Bool { key == name }
 
   package func isNamed(oneOf names: [Name]) -> Bool {
     // By index: each name that a closure is given is retained.
@@ -78,7 +78,7 @@ extension HTTPField {
     return false
   }
 
-  package static func == (a: HTTPField, b: HTTPField) -> Bool {
+  public static func == (a: HTTPField, b: HTTPField) -> Bool {
     a.name == b.name && a.value == b.value
   }
 }

@@ -1,8 +1,8 @@
-package import Synchronization
+public import Synchronization
 
 /// A number that many threads add to without waiting. It wraps around: a sum of sizes that somebody made up must not
 /// end the process.
-package final class Counter: Sendable {
+public final class Counter: Sendable {
   @usableFromInline let count = Atomic<Int64>(0)
   private let takenBack = Atomic<Int64>(0)
   /// The highest value that a scrape has read.
@@ -11,7 +11,7 @@ package final class Counter: Sendable {
   package init() {}
 
   @inlinable
-  package func add(_ more: Int64 = 1) { count.wrappingAdd(more, ordering: .relaxed) }
+  public func add(_ more: Int64 = 1) { count.wrappingAdd(more, ordering: .relaxed) }
 
   /// Adds one, and returns the value before.
   func next() -> Int64 { count.wrappingAdd(1, ordering: .relaxed).oldValue }
@@ -31,12 +31,12 @@ package final class Counter: Sendable {
 }
 
 /// A counter for each case of an enumeration whose raw values count from 0.
-package struct Counters<Kind: RawRepresentable & CaseIterable & Sendable>: Sendable
+public struct Counters<Kind: RawRepresentable & CaseIterable & Sendable>: Sendable
 where Kind.RawValue == Int {
   @usableFromInline let counters = Kind.allCases.map { _ in Counter() }
 
   @inlinable
-  package subscript(kind: Kind) -> Counter { counters[kind.rawValue] }
+  public subscript(kind: Kind) -> Counter { counters[kind.rawValue] }
 
   /// In the order of the cases.
   package var values: [(kind: Kind, value: Int64)] { Kind.allCases.map { ($0, self[$0].value) } }
