@@ -84,9 +84,9 @@ final class Connection: EventSource, @unchecked Sendable {
     if reactor.isStopping, isIdle { retire() }
   }
 
-  /// A read from a Unix socket wakes the web server, which has nothing to do before the answer comes. So a request that
-  /// comes alone, or when answers have to be waited for, is only looked at, and leaves the socket when we have sent something.
-  /// Answers that go out at once find the web server awake anyway.
+  /// A read from a Unix socket wakes the web server, which has nothing to do before the answer comes. So we only look at
+  /// a request that comes alone, or behind one whose answer had to wait, and take it out when we have sent something.
+  /// Under load an answer that goes out at once finds the web server awake anyway.
   private func readAll() {
     while true {
       let isLook = loop.isQuiet || reactor.isAnswerLate

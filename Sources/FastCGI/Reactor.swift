@@ -16,7 +16,7 @@ final class Reactor: @unchecked Sendable {
   let connectionLimit: Int
   /// What is read is looked at before anybody else reads.
   let input = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
-  /// What was looked at is read into it.
+  /// Where bytes go that were looked at before.
   let waste = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
   /// Whether the last request that was read waits for its answer, or had to.
   var isAnswerLate = false

@@ -131,7 +131,7 @@ private final class Handler: RequestHandler {
     stop()
   }
 
-  /// In one piece with the request, behind its answer, and in two pieces.
+  /// The body's end comes with the request, behind the answer, and in two pieces behind it.
   @Test(arguments: [[0], [600], [600, 300]])
   func `a connection that is not kept ends with the body`(cuts: [Int]) throws {
     let listener = try Listener(.tcp(host: "", port: 0))
