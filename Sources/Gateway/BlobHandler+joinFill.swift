@@ -1,4 +1,5 @@
 internal import Offload
+internal import Primitives
 
 extension BlobHandler {
   /// Lets a client read along with the fill of its blob, if one runs: that needs nothing of the bucket, and spares the
@@ -10,7 +11,7 @@ extension BlobHandler {
     guard reason.isOfBucket, tee.isFilling(exchange) else { return false }
     guard let lookup = exchange.lookup else {
       // Upstream was not asked, since a client without the bucket passes. Its proof is needed now.
-      ask(exchange)
+      goOn(exchange, by: exchange.location.engine.recall(exchange.blob, at: .now()))
       return true
     }
     return lookup.proof.map { tee.join(exchange, $0) } ?? false

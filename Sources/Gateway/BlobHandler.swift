@@ -132,11 +132,7 @@ package final class BlobHandler: RequestHandler {
     let exchange = BlobExchange(
       request: request, blob: blob, location: location, stopwatch: stopwatch)
     if offloading.isOff { return pass(exchange, .switchedOff) }
-    if let decision = location.engine.decideAtOnce(exchange.blob, at: .now()) {
-      carryOut(decision, exchange)
-    } else {
-      ask(exchange)
-    }
+    decide(exchange)
   }
 
   /// Waits for fills, once the responder has stopped.
@@ -148,34 +144,40 @@ package final class BlobHandler: RequestHandler {
     tee.stop(within: limit)
   }
 
-  /// Asks for what memory does not know, and goes on with the answer.
-  func ask(_ exchange: BlobExchange) {
-    var exchange = exchange
-    if exchange.stopwatch == nil { exchange.stopwatch = Stopwatch() }
-    let id = RequestID(exchange.request)
-    exchange.id = id
-    let engine = exchange.location.engine
-    if let lookup = engine.recall(exchange.blob, at: .now()) {
-      settle(exchange, lookup)
-    } else {
-      ask(exchange, id)
+  /// Decides by what is remembered, or asks for what is not.
+  private func decide(_ exchange: BlobExchange) {
+    switch exchange.location.engine.recollect(exchange.blob, at: .now()) {
+    case .decision(let decision): carryOut(decision, exchange)
+    case .open(let known): goOn(exchange, by: known)
     }
   }
 
-  private func ask(_ exchange: BlobExchange, _ id: RequestID) {
-    var exchange = exchange
+  /// Asks the servers, and goes on with their answers.
+  ///
+  /// - Parameter known: what is remembered in place of upstream's answer.
+  func goOn(_ exchange: consuming BlobExchange, by known: LookupResult?) {
+    if exchange.stopwatch == nil { exchange.stopwatch = Stopwatch() }
+    let id = RequestID(exchange.request)
+    exchange.id = id
+    if let known { settle(exchange, known) } else { ask(exchange, id) }
+  }
+
+  private func ask(_ exchange: consuming BlobExchange, _ id: RequestID) {
     let (engine, query) = (exchange.location.engine, exchange.blob.query)
     if engine.mayShareAnswer(exchange.blob, at: .now()) {
-      if queries.joinIfAsked(exchange, query) { return }
       if engine.areRepositoriesProved, !exchange.isAskedAlone {
+        if queries.joinIfAsked(exchange, query) { return }
         let isReader = engine.isReader(exchange.blob, at: .now())
         guard let led = repositories.join(exchange, isReader: isReader) else { return }
         exchange.led = led
       }
-      exchange.isAskedForOthers = queries.begin(query)
+      if queries.join(exchange, query) { return }
+      exchange.isAskedForOthers = true
     }
     let now = Moment.now()
-    if let lookup = engine.findAtHand(exchange.blob, at: now) { return share(exchange, lookup) }
+    if let lookup = engine.answerForUpstream(exchange.blob, at: now) {
+      return share(exchange, lookup)
+    }
     let client = ClientFields(exchange.request, in: exchange.location, id)
     let start = ContinuousClock.now
     let (request, isShared) = (exchange.request, exchange.isAskedForOthers)
@@ -192,24 +194,20 @@ package final class BlobHandler: RequestHandler {
   }
 
   /// Goes on with all requests that waited for upstream's answer.
-  private func share(_ exchange: BlobExchange, _ lookup: LookupResult) {
-    let others = exchange.isAskedForOthers ? queries.complete(exchange.blob.query) : []
+  private func share(_ exchange: consuming BlobExchange, _ lookup: LookupResult) {
+    let (query, led) = (exchange.blob.query, exchange.led)
+    let others = exchange.isAskedForOthers ? queries.complete(query) : []
     // All want the same blob, so one look serves them all.
     settle(exchange, lookup)
     for other in others { settle(other, lookup) }
     // These wait for what the answer says about the repository. A refusal says nothing to them.
-    for var waiting in repositories.complete(exchange) {
+    for var waiting in repositories.complete(led, of: query) {
       waiting.isAskedAlone = !lookup.isProven
-      if let decision = waiting.location.engine.decideAtOnce(waiting.blob, at: .now()) {
-        carryOut(decision, waiting)
-      } else {
-        ask(waiting)
-      }
+      decide(waiting)
     }
   }
 
-  private func settle(_ exchange: BlobExchange, _ lookup: LookupResult) {
-    var exchange = exchange
+  private func settle(_ exchange: consuming BlobExchange, _ lookup: LookupResult) {
     exchange.lookup = lookup
     if let looker = concludeOrJoin(exchange) { lookLater(looker) }
   }
@@ -224,7 +222,7 @@ package final class BlobHandler: RequestHandler {
   /// blob.
   ///
   /// - Returns: the exchange, if it is the one that makes the look.
-  private func concludeOrJoin(_ exchange: BlobExchange) -> BlobExchange? {
+  private func concludeOrJoin(_ exchange: consuming BlobExchange) -> BlobExchange? {
     guard let lookup = exchange.lookup else { return nil }
     let (engine, now) = (exchange.location.engine, Moment.now())
     if let whole = engine.complete(lookup, of: exchange.blob, at: now) {
@@ -256,8 +254,8 @@ package final class BlobHandler: RequestHandler {
     return [exchange] + (isShared ? looks.complete(exchange.blob.query.blob) : [])
   }
 
-  private func conclude(_ exchange: BlobExchange, _ lookup: LookupResult, at now: Moment) {
-    var exchange = exchange
+  private func conclude(_ exchange: consuming BlobExchange, _ lookup: LookupResult, at now: Moment)
+  {
     exchange.lookup = lookup
     carryOut(exchange.location.engine.decide(exchange.blob, by: lookup, at: now), exchange)
   }
@@ -298,10 +296,6 @@ package final class BlobHandler: RequestHandler {
     // The fill may be another location's, which has its own memory of the same bucket.
     exchange.location.engine.forgetAbsence(
       of: exchange.blob.path.digest, in: exchange.location.id, at: .now())
-    if let decision = exchange.location.engine.decideAtOnce(exchange.blob, at: .now()) {
-      carryOut(decision, exchange)
-    } else {
-      ask(exchange)
-    }
+    decide(exchange)
   }
 }

@@ -45,10 +45,10 @@ final class RepositoryCoalescer: Sendable {
     return contents.join(exchange, Content(query)) ? nil : .content
   }
 
-  /// - Returns: the exchanges that have waited for this one's answer.
-  func complete(_ exchange: BlobExchange) -> [BlobExchange] {
-    let query = exchange.blob.query
-    return (exchange.led.contains(.reader) ? readers.complete(Reader(query)) : [])
-      + (exchange.led.contains(.content) ? contents.complete(Content(query)) : [])
+  /// - Parameter led: what `join` gave to the exchange that has asked.
+  /// - Returns: the exchanges that have waited for its answer.
+  func complete(_ led: Led, of query: AccessQuery) -> [BlobExchange] {
+    (led.contains(.reader) ? readers.complete(Reader(query)) : [])
+      + (led.contains(.content) ? contents.complete(Content(query)) : [])
   }
 }

@@ -103,5 +103,9 @@ extension Span<UInt8> {
 }
 
 extension [HTTPField] {
-  package func first(named name: HTTPField.Name) -> HTTPField? { first { $0.isNamed(name) } }
+  package func first(named name: HTTPField.Name) -> HTTPField? {
+    // By index: each field that a closure is given is retained.
+    for i in indices where self[i].isNamed(name) { return self[i] }
+    return nil
+  }
 }

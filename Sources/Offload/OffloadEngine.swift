@@ -42,26 +42,31 @@ package final class OffloadEngine: Sendable {
     self.road = road
   }
 
-  /// Decides without asking a server, if it can; `nil` when a server must be asked. Never waits.
-  package func decideAtOnce(_ request: BlobRequest, at now: Moment) -> Decision? {
-    if policy.delivery == .pass { return .pass(.delivery) }
-    if request.isConditional { return .pass(.conditional) }
+  /// What can be said without asking a server.
+  package enum Recollection: Sendable {
+    case decision(Decision)
+    /// A server must be asked: with a remembered proof the bucket alone. Such a request must not wait with others for a
+    /// slow upstream.
+    case open(LookupResult?)
+  }
+
+  /// Decides without asking a server, if it can. Never waits.
+  package func recollect(_ request: BlobRequest, at now: Moment) -> Recollection {
+    if policy.delivery == .pass { return .decision(.pass(.delivery)) }
+    if request.isConditional { return .decision(.pass(.conditional)) }
     switch (request.method, request.range) {
-    case (_, .other), (.head, .single), (.head, .several): return .pass(.range)
+    case (_, .other), (.head, .single), (.head, .several): return .decision(.pass(.range))
     case (.get, .whole), (.get, .single), (.get, .several), (.head, .whole): break
     }
     // Without the bucket a GET must pass, so there is no need to ask upstream twice.
-    if request.method == .get, let reason = storeTrouble(request, at: now) { return .pass(reason) }
-    // A client decides by a HEAD whether it must push, so only the registry's current answer is good enough.
-    guard request.method == .get,
-      let proof = cache.proofs.proof(for: request.query, at: now)
-    else { return decideWithoutUpstream(request, at: now) }
-    return decideAtOnce(request, proof, at: now)
-  }
-
-  /// Whether only the bucket must be asked. Such a request must not wait with others for a slow upstream.
-  package func isProven(_ request: BlobRequest, at now: Moment) -> Bool {
-    request.method == .get && cache.proofs.isProven(request.query, at: now)
+    if request.method == .get, let reason = storeTrouble(request, at: now) {
+      return .decision(.pass(reason))
+    }
+    guard let proof = rememberedProof(request, at: now) else {
+      return decideWithoutUpstream(request, at: now).map { .decision($0) } ?? .open(nil)
+    }
+    return decide(request, by: proof, at: now).map { .decision($0) }
+      ?? .open(LookupResult(.success(proof), LookupTrace()))
   }
 
   /// Whether upstream's answer about one blob also tells about other blobs, or other clients
@@ -105,8 +110,9 @@ package final class OffloadEngine: Sendable {
     return .road(words)
   }
 
-  private func decideAtOnce(
-    _ request: BlobRequest, _ proof: BlobProof, at now: Moment
+  /// - Returns: `nil` when the bucket must be asked.
+  private func decide(
+    _ request: BlobRequest, by proof: BlobProof, at now: Moment
   ) -> Decision? {
     if let decision = decideWithoutStore(request, proof) { return decision }
     let proof = sizes.complete(proof, for: request)
@@ -154,7 +160,7 @@ package final class OffloadEngine: Sendable {
     _ request: BlobRequest, for client: ClientFields, credentialEnd: @autoclosure () -> UnixTime?,
     by http: inout HTTPClient, at now: Moment
   ) -> LookupResult {
-    if let known = findAtHand(request, at: now) { return known }
+    if let known = recall(request, at: now) ?? answerForUpstream(request, at: now) { return known }
     let start = ContinuousClock.now
     let answer = Result { () throws(Unproven) in
       try upstream.prove(request.path, for: client, by: &http)
@@ -164,10 +170,8 @@ package final class OffloadEngine: Sendable {
       at: now)
   }
 
-  /// What is found without asking upstream: by a proof that is remembered, or since upstream is known not to
-  /// answer.
-  package func findAtHand(_ request: BlobRequest, at now: Moment) -> LookupResult? {
-    if let known = recall(request, at: now) { return known }
+  /// What is answered in place of an upstream that is known not to answer; `nil` when it must be asked.
+  package func answerForUpstream(_ request: BlobRequest, at now: Moment) -> LookupResult? {
     guard watches.upstream.isOpen(for: request.path.name, at: now.steady) else { return nil }
     return LookupResult(stale(request, now, or: .unreachable(Self.restWords)), LookupTrace())
   }
@@ -210,11 +214,14 @@ package final class OffloadEngine: Sendable {
     }
   }
 
-  /// The remembered proof, for a request that `isProven`.
+  /// The remembered proof as an answer.
   package func recall(_ request: BlobRequest, at now: Moment) -> LookupResult? {
-    guard request.method == .get, let proof = cache.proofs.proof(for: request.query, at: now)
-    else { return nil }
-    return LookupResult(.success(proof), LookupTrace())
+    rememberedProof(request, at: now).map { LookupResult(.success($0), LookupTrace()) }
+  }
+
+  /// A client decides by a HEAD whether it must push, so only the registry's current answer is good enough for one.
+  private func rememberedProof(_ request: BlobRequest, at now: Moment) -> BlobProof? {
+    request.method == .get ? cache.proofs.proof(for: request.query, at: now) : nil
   }
 
   /// Adds what is remembered about the bucket.

@@ -38,11 +38,10 @@ package struct Digest: Sendable {
 extension Digest: Hashable {
   package static func == (a: Digest, b: Digest) -> Bool { a.bytes.span.isEqual(to: b.bytes.span) }
 
-  /// The last 32 digits: nobody finds blobs that have all of them in common.
+  /// All bytes at once: an array of bytes hashes one by one. All, because a client can ask for what is no blob's
+  /// digest, and so for as many as it likes that have a part in common.
   package func hash(into hasher: inout Hasher) {
-    unsafe bytes.withUnsafeBytes { bytes in
-      unsafe hasher.combine(bytes: UnsafeRawBufferPointer(rebasing: bytes.suffix(32)))
-    }
+    unsafe bytes.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
   }
 }
 

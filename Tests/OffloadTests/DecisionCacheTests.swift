@@ -145,9 +145,9 @@ struct DecisionCacheTests {
 }
 
 struct TTLCacheTests {
-  private struct Key: Spread {
+  private struct Key: CacheKey {
     let number: Int
-    var spread: UInt64 { UInt64(number) }
+    var keyedHash: UInt64 { UInt64(number) }
   }
 
   @Test func `it never holds more than its limit, and the oldest goes first`() {

@@ -61,6 +61,10 @@ private struct FakeStore: BlobStore {
 
 /// Asks as the program does: by memory, else by asking, and decides by what was found.
 extension OffloadEngine {
+  func decideAtOnce(_ request: BlobRequest, at now: Moment) -> Decision? {
+    if case .decision(let decision) = recollect(request, at: now) { decision } else { nil }
+  }
+
   func decide(_ request: BlobRequest, at now: Moment) -> Decision {
     if let decision = decideAtOnce(request, at: now) { return decision }
     var http = HTTPClient()
@@ -172,12 +176,24 @@ struct RememberingTests {
     #expect(engine.decideAtOnce(get, at: later(30)) == nil, "the proof's life is over")
   }
 
+  @Test func `a question looks for its proof once, and counts one miss`() {
+    let cache = DecisionCache(
+      DecisionCache.Lifetimes(proof: .seconds(30), presence: .seconds(300)))
+    let engine = OffloadEngine(upstream: servers, store: servers, cache: cache)
+    #expect(engine.decideAtOnce(get, at: start) == nil)
+    #expect(engine.answerForUpstream(get, at: start) == nil)
+    _ = engine.learn(
+      .success(BlobProof(size: 10)), of: get, after: .zero, credentialEnd: nil, at: start)
+    let proofs = cache.counts.first { $0.name == "proof" }?.counts
+    #expect((proofs?.entries, proofs?.hits, proofs?.misses) == (1, 0, 1))
+  }
+
   @Test func `a HEAD always asks, and its proof serves the GET behind it`() {
     let engine = engine(DecisionCache.Lifetimes(proof: .seconds(30), presence: .seconds(300)))
     let head = BlobRequest(.head, query)
     for turn in 1...3 {
       #expect(engine.decideAtOnce(head, at: start) == nil)
-      #expect(!engine.isProven(head, at: start))
+      #expect(engine.recall(head, at: start) == nil)
       #expect(!engine.mayShareAnswer(head, at: start))
       #expect(engine.decide(head, at: start).leaf == "answer 10")
       #expect(servers.state.withLock { $0.proofs } == turn)

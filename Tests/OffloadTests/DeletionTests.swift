@@ -53,7 +53,6 @@ struct DeletionTests {
     delete(query().path, .answered(202), in: cache, at: later(10))
     for query in gone {
       #expect(cache.proofs.proof(for: query, at: later(10), isStaleGood: true) == nil)
-      #expect(!cache.proofs.isProven(query, at: later(10)))
     }
     for query in others {
       #expect(cache.proofs.proof(for: query, at: later(10)) != nil, "\(query.path)")

@@ -19,18 +19,32 @@ package struct ClientFingerprint: Hashable, Sendable {
 }
 
 /// A question to upstream: may this client read this blob?
-package struct AccessQuery: Spread, Sendable {
+package struct AccessQuery: CacheKey, Sendable {
   package let location: LocationID
   package let fingerprint: ClientFingerprint
   package let path: BlobPath
-
-  package var spread: UInt64 { fingerprint.low ^ path.digest.spread }
+  /// Made once: a question is looked for in several tables.
+  package let keyedHash: UInt64
 
   package init(location: LocationID, fingerprint: ClientFingerprint, path: BlobPath) {
     self.location = location
     self.fingerprint = fingerprint
     self.path = path
+    var hasher = Hasher()
+    hasher.combine(location)
+    hasher.combine(fingerprint)
+    hasher.combine(path)
+    keyedHash = UInt64(truncatingIfNeeded: hasher.finalize())
   }
+}
+
+extension AccessQuery: Hashable {
+  package static func == (a: AccessQuery, b: AccessQuery) -> Bool {
+    a.keyedHash == b.keyedHash && a.fingerprint == b.fingerprint && a.location == b.location
+      && a.path == b.path
+  }
+
+  package func hash(into hasher: inout Hasher) { hasher.combine(keyedHash) }
 }
 
 /// Identifies a location. Nothing that is remembered for one is used for another.
@@ -59,12 +73,4 @@ package struct RegistryID: Hashable, Sendable {
 
   /// - Parameter url: of the upstream. If two registries get the same number, bloblo only forgets more than it must.
   package init(url: String) { number = url.hashValue }
-}
-
-extension Digest {
-  /// The last hexadecimal digits; the lowest four bits of each count.
-  var spread: UInt64 {
-    let (a, b) = (bytes[bytes.count - 1], bytes[bytes.count - 2])
-    return UInt64(a & 0xF ^ a >> 6) ^ UInt64(b) << 4
-  }
 }

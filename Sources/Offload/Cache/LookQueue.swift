@@ -1,11 +1,9 @@
 package import Registry
 
 /// A blob at a location, for any client.
-package struct BlobKey: Spread, Sendable {
+package struct BlobKey: CacheKey, Sendable {
   package let location: LocationID
   package let digest: Digest
-
-  package var spread: UInt64 { digest.spread }
 
   package init(location: LocationID, digest: Digest) {
     self.location = location

@@ -50,20 +50,6 @@ final class ProofCache: Sendable {
     return known.proof
   }
 
-  /// Whether a proof is remembered. Not counted as a hit.
-  func isProven(_ query: AccessQuery, at now: Moment) -> Bool {
-    guard lifetimes.proof > .zero else { return false }
-    let known: RememberedProof?
-    switch lifetimes.scope {
-    case .blob: known = proofs.peek(query, at: now.steady)
-    case .repository:
-      guard isReader(query, at: now) else { return false }
-      known = contents.peek(Content(query), at: now.steady)
-    }
-    return known?.life.holds(at: now, isStaleGood: false) ?? false
-      && known.map { $0.life.start > lastDeletion(of: query) } ?? false
-  }
-
   /// - Parameters:
   ///   - credentialEnd: when the credential ends, as it says itself; no proof outlives it.
   ///   - now: when upstream was asked.
@@ -153,23 +139,19 @@ struct RememberedProof: Sendable {
   let life: Life
 }
 
-private struct Reader: Spread, Sendable {
+private struct Reader: CacheKey, Sendable {
   let location: LocationID
   let fingerprint: ClientFingerprint
   let name: RepositoryName
-
-  var spread: UInt64 { fingerprint.low }
 
   init(_ query: AccessQuery) {
     (location, fingerprint, name) = (query.location, query.fingerprint, query.path.name)
   }
 }
 
-private struct Content: Spread, Sendable {
+private struct Content: CacheKey, Sendable {
   let location: LocationID
   let path: BlobPath
-
-  var spread: UInt64 { path.digest.spread }
 
   init(_ query: AccessQuery) { (location, path) = (query.location, query.path) }
 }

@@ -6,7 +6,7 @@ package import Registry
 ///
 /// Keeps only answers with status 200; bounded by their number and by the size of a body.
 package final class ResponseCache: Sendable {
-  package struct Key: Spread, Sendable {
+  package struct Key: CacheKey, Sendable {
     let location: LocationID
     let fingerprint: ClientFingerprint
 
@@ -15,8 +15,6 @@ package final class ResponseCache: Sendable {
       self.location = location
       self.fingerprint = fingerprint
     }
-
-    package var spread: UInt64 { fingerprint.low }
   }
 
   /// The largest body that is remembered, in bytes.

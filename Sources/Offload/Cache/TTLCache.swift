@@ -3,20 +3,19 @@ internal import Synchronization
 
 /// A bounded cache of values that each hold for a time.
 ///
-/// A full cache evicts its oldest entry, unless that was used since the last time: then it goes to the end of the
-/// queue (the CLOCK algorithm, Corbató 1968). Nothing is swept: an expired entry is a miss and is evicted in its
-/// turn. The cache is split into shards, so that threads rarely meet.
-final class TTLCache<Key: Spread & Sendable, Value: Sendable>: Sendable {
+/// A full cache evicts its oldest entry, unless that was used since the last time: then it counts as new (the CLOCK
+/// algorithm, Corbató 1968). Nothing is swept: an expired entry is a miss and is evicted in its turn. The cache is
+/// split into shards, so that threads rarely meet.
+final class TTLCache<Key: CacheKey & Sendable, Value: Sendable>: Sendable {
   /// A power of two.
   private static var shardCount: Int { 16 }
 
   private let shards: [Locked<CacheShard<Key, Value>>]
-  private let shardLimit: Int
 
   /// - Parameter limit: entries at most.
   init(limit: Int) {
-    shardLimit = max(1, limit / Self.shardCount)
-    shards = (0..<Self.shardCount).map { _ in Locked(CacheShard()) }
+    let shardLimit = max(1, limit / Self.shardCount)
+    shards = (0..<Self.shardCount).map { _ in Locked(CacheShard(limit: shardLimit)) }
   }
 
   /// The value of `key`, unless it has expired.
@@ -24,41 +23,38 @@ final class TTLCache<Key: Spread & Sendable, Value: Sendable>: Sendable {
 
   /// The same, for a caller that changes the value; its time stays the same.
   func use<Result>(_ key: Key, at now: Int64, _ body: (inout Value) -> Result) -> Result? {
-    shard(of: key).state.withLock { shard in
-      guard let index = shard.entries.index(forKey: key), shard.entries.values[index].end > now
-      else {
+    let hash = key.keyedHash
+    return shard(of: hash).state.withLock { shard in
+      guard let slot = shard.slot(of: key, hash), shard.entries[slot].end > now else {
         shard.counts.misses += 1
         return nil
       }
-      shard.entries.values[index].isUsed = true
+      shard.entries[slot].isUsed = true
       shard.counts.hits += 1
-      return body(&shard.entries.values[index].value)
+      return body(&shard.entries[slot].value)
     }
   }
 
   /// The same, without counting a hit or a miss.
   func peek(_ key: Key, at now: Int64) -> Value? {
-    shard(of: key).state.withLock { shard in
-      guard let entry = shard.entries[key], entry.end > now else { return nil }
-      return entry.value
+    let hash = key.keyedHash
+    return shard(of: hash).state.withLock { shard in
+      guard let slot = shard.slot(of: key, hash), shard.entries[slot].end > now else { return nil }
+      return shard.entries[slot].value
     }
   }
 
   /// Keeps `value` until `end`, which is a `Moment.steady`.
   func keep(_ value: Value, of key: Key, until end: Int64, at now: Int64) {
-    shard(of: key).state.withLock { shard in
-      let entry = CacheShard<Key, Value>.Entry(value: value, end: end)
-      guard shard.entries.updateValue(entry, forKey: key) == nil else { return }
-      shard.order.append(key)
-      if shard.entries.count > shardLimit { shard.evict(at: now) }
-    }
+    let entry = CacheShard<Key, Value>.Entry(key: key, hash: key.keyedHash, value: value, end: end)
+    shard(of: entry.hash).state.withLock { $0.keep(entry, at: now) }
   }
 
   /// Expires `key`'s value.
   func forget(_ key: Key) {
-    shard(of: key).state.withLock { shard in
-      guard let index = shard.entries.index(forKey: key) else { return }
-      shard.entries.values[index].end = .min
+    let hash = key.keyedHash
+    shard(of: hash).state.withLock { shard in
+      if let slot = shard.slot(of: key, hash) { shard.entries[slot].end = .min }
     }
   }
 
@@ -66,8 +62,8 @@ final class TTLCache<Key: Spread & Sendable, Value: Sendable>: Sendable {
   func forget(where isMeant: (Key) -> Bool) {
     for shard in shards {
       shard.state.withLock { shard in
-        for index in shard.entries.indices where isMeant(shard.entries[index].key) {
-          shard.entries.values[index].end = .min
+        for slot in shard.entries.indices where isMeant(shard.entries[slot].key) {
+          shard.entries[slot].end = .min
         }
       }
     }
@@ -84,43 +80,64 @@ final class TTLCache<Key: Spread & Sendable, Value: Sendable>: Sendable {
     }
   }
 
-  private func shard(of key: Key) -> Locked<CacheShard<Key, Value>> {
-    shards[Int(truncatingIfNeeded: key.spread) & (Self.shardCount - 1)]
+  private func shard(of hash: UInt64) -> Locked<CacheShard<Key, Value>> {
+    shards[Int(truncatingIfNeeded: hash) & (Self.shardCount - 1)]
   }
 }
 
-private struct CacheShard<Key: Hashable & Sendable, Value: Sendable>: Sendable {
+private struct CacheShard<Key: CacheKey & Sendable, Value: Sendable>: Sendable {
   struct Entry: Sendable {
+    let key: Key
+    /// `key.keyedHash`
+    let hash: UInt64
     var value: Value
     /// `Moment.steady`.
     var end: Int64
     var isUsed = false
   }
 
-  var entries: [Key: Entry] = [:]
-  /// The keys of `entries`, each once, the oldest first.
-  var order = RingBuffer<Key>()
+  private let limit: Int
+  /// Once there are `limit` of them, the oldest is at `hand`, and its successors follow it around.
+  var entries: [Entry] = []
+  private var hand = 0
+  private var index = SlotIndex()
   var counts = CacheCounts()
 
-  mutating func evict(at now: Int64) {
-    // Second chances are bounded: the newest entry alone is not old.
-    for _ in 0..<8 {
-      guard let key = order.popFirst(), let index = entries.index(forKey: key) else { return }
-      if entries.values[index].isUsed, entries.values[index].end > now {
-        entries.values[index].isUsed = false
-        order.append(key)
-      } else {
-        remove(at: index, now)
-        return
-      }
-    }
-    guard let key = order.popFirst(), let index = entries.index(forKey: key) else { return }
-    remove(at: index, now)
+  init(limit: Int) { self.limit = limit }
+
+  /// Where the key's entry is among `entries`.
+  func slot(of key: Key, _ hash: UInt64) -> Int? {
+    index.slot(of: hash) { entries[$0].key == key }
   }
 
-  private mutating func remove(at index: Dictionary<Key, Entry>.Index, _ now: Int64) {
-    if entries.values[index].end > now { counts.evictions += 1 }
-    entries.remove(at: index)
+  mutating func keep(_ entry: Entry, at now: Int64) {
+    if let slot = slot(of: entry.key, entry.hash) {
+      entries[slot] = entry
+    } else if entries.count < limit {
+      index.insert(entries.count, of: entry.hash)
+      entries.append(entry)
+    } else {
+      let slot = oldest(at: now)
+      if entries[slot].end > now { counts.evictions += 1 }
+      index.remove(slot, of: entries[slot].hash)
+      index.insert(slot, of: entry.hash)
+      entries[slot] = entry
+    }
+  }
+
+  /// The entry that makes room. Second chances are bounded.
+  private mutating func oldest(at now: Int64) -> Int {
+    for _ in 0..<min(8, limit - 1) {
+      let slot = passed()
+      guard entries[slot].isUsed, entries[slot].end > now else { return slot }
+      entries[slot].isUsed = false
+    }
+    return passed()
+  }
+
+  private mutating func passed() -> Int {
+    defer { hand = hand + 1 == limit ? 0 : hand + 1 }
+    return hand
   }
 }
 
@@ -133,10 +150,14 @@ package struct CacheCounts: Sendable, Equatable {
   package var evictions = 0
 }
 
-/// A key that chooses its shard without being hashed.
-package protocol Spread: Hashable {
-  /// Any bits that are spread evenly, the lowest at least.
-  var spread: UInt64 { get }
+/// A key of a `TTLCache`.
+package protocol CacheKey: Hashable {
+  /// A hash of all of it under a key of this process, so that no client can find two keys that meet.
+  var keyedHash: UInt64 { get }
+}
+
+extension CacheKey {
+  package var keyedHash: UInt64 { UInt64(truncatingIfNeeded: hashValue) }
 }
 
 /// A mutex that can stand in an array.
