@@ -19,14 +19,14 @@ extension BlobHandler {
     }
     guard let blob else { return deny(403) }
     let upstream = location.settings.upstream
-    let client = ClientFields(request, in: location, id)
+    func client() -> ClientFields { ClientFields(request, in: location, id) }
     var challenges: [HTTPField] = []
     func isWanted() -> Bool { !request.isGone }
     func hear(_ head: HTTPResponseHead) {
       challenges = head.fields.filter { $0.isNamed("WWW-Authenticate") }
     }
     upstream.prove(
-      blob.path, for: client, by: self.upstream, isWanted: isWanted, hear: hear
+      blob.path, for: client(), renewed: client, by: self.upstream, isWanted: isWanted, hear: hear
     ) { [self] answer in
       switch answer {
       case .success:

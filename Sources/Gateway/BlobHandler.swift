@@ -178,16 +178,19 @@ package final class BlobHandler: RequestHandler {
     if let lookup = engine.answerForUpstream(exchange.blob, at: now) {
       return share(exchange, lookup)
     }
-    let client = ClientFields(exchange.request, in: exchange.location, id)
-    let start = ContinuousClock.now
-    let (request, isShared) = (exchange.request, exchange.isAskedForOthers)
+    let (request, location) = (exchange.request, exchange.location)
+    let isShared = exchange.isAskedForOthers
     func isWanted() -> Bool { isShared || !request.isGone }
-    exchange.location.settings.upstream.prove(
-      exchange.blob.path, for: client, by: upstream, isWanted: isWanted
+    func client() -> ClientFields { ClientFields(request, in: location, id) }
+    let fields = client()
+    let credentialEnd = tokenEnds.end(of: fields, query.fingerprint)
+    let start = ContinuousClock.now
+    location.settings.upstream.prove(
+      exchange.blob.path, for: fields, renewed: client, by: upstream, isWanted: isWanted
     ) { [self, exchange] answer in
       let lookup = engine.learn(
         answer, of: exchange.blob, after: ContinuousClock.now - start,
-        credentialEnd: tokenEnds.end(of: client, exchange.blob.query.fingerprint), at: now)
+        credentialEnd: credentialEnd, at: now)
       recorder.asked(lookup.trace)
       share(exchange, lookup)
     }

@@ -61,30 +61,30 @@ package struct UpstreamRegistry: Sendable {
   ) throws(Unproven) -> BlobProof {
     let head = try ask(.head, path, for: client, over: &http)
     hear(head)
-    switch verdict(on: head, path, client) {
+    switch verdict(on: head, path, { client }) {
     case .final(let result): return try result.get()
     case .again(let refusal):
       let second = try ask(.get, path, for: client, over: &http)
       hear(second)
-      return try verdict(on: second, after: refusal, path, client).get()
+      return try verdict(on: second, after: refusal, path, { client }).get()
     }
   }
 
   /// The same on an event loop: nobody waits.
   ///
   /// - Parameters:
+  ///   - renewed: makes the client's fields anew, for the rare second question and where it was refused: they are not
+  ///     kept while the first one waits.
   ///   - isWanted: asked when the question's turn comes.
   ///   - then: called on the loop's thread.
   package func prove(
-    _ path: BlobPath, for client: ClientFields, by questions: QuestionClient,
+    _ path: BlobPath, for client: ClientFields, renewed: @escaping () -> ClientFields,
+    by questions: QuestionClient,
     isWanted: @escaping () -> Bool, hear: @escaping (HTTPResponseHead) -> Void = { _ in },
     then: @escaping (Result<BlobProof, Unproven>) -> Void
   ) {
-    func ask(_ method: HTTPRequest.Method, heard: @escaping (HTTPResponseHead) -> Void) {
-      questions.ask(
-        question(method, path, for: client), group: QuestionGroup(path.name.bytes),
-        isWanted: isWanted
-      ) { answer in
+    func ask(_ question: HTTPRequest, heard: @escaping (HTTPResponseHead) -> Void) {
+      questions.ask(question, group: QuestionGroup(path.name.bytes), isWanted: isWanted) { answer in
         switch answer {
         case .success(let head):
           hear(head)
@@ -93,11 +93,13 @@ package struct UpstreamRegistry: Sendable {
         }
       }
     }
-    ask(.head) { head in
-      switch verdict(on: head, path, client) {
+    ask(question(.head, path, for: client)) { head in
+      switch verdict(on: head, path, renewed) {
       case .final(let result): then(result)
       case .again(let refusal):
-        ask(.get) { then(verdict(on: $0, after: refusal, path, client)) }
+        ask(question(.get, path, for: renewed())) {
+          then(verdict(on: $0, after: refusal, path, renewed))
+        }
       }
     }
   }
@@ -110,12 +112,13 @@ package struct UpstreamRegistry: Sendable {
 
   /// What the answer to a HEAD comes to.
   private func verdict(
-    on head: HTTPResponseHead, _ path: BlobPath, _ client: ClientFields
+    on head: HTTPResponseHead, _ path: BlobPath, _ client: () -> ClientFields
   ) -> Verdict {
     experience.noteAnswer(status: head.status)
     do throws(Unproven) {
       return .final(.success(try judge(head, path)))
     } catch {
+      let client = client()
       return isWorthAnotherTry(error, client)
         ? .again(error) : .final(.failure(explained(error, by: head, client)))
     }
@@ -123,9 +126,11 @@ package struct UpstreamRegistry: Sendable {
 
   /// What the answer to the GET behind it comes to.
   private func verdict(
-    on second: HTTPResponseHead, after refusal: Unproven, _ path: BlobPath, _ client: ClientFields
+    on second: HTTPResponseHead, after refusal: Unproven, _ path: BlobPath,
+    _ client: () -> ClientFields
   ) -> Result<BlobProof, Unproven> {
     let proof = Result { () throws(Unproven) in try judge(second, path) }
+    let client = client()
     if refusal == .status(401) {
       let isProof = (try? proof.get()) != nil
       experience.noteSecondTry(client, isProof: isProof, at: Moment.now().steady)

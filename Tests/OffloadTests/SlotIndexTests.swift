@@ -1,6 +1,5 @@
+import Primitives
 import Testing
-
-@testable import Offload
 
 struct SlotIndexTests {
   /// Hashes of which many meet, in the upper half or in the place that it chooses.

@@ -33,9 +33,7 @@ final class Question {
     timer?.cancel()
     timer = nil
     if let (server, group) = onWire.take() { server.leave(group) }
-    let then = then
-    self.then = nil
-    then?(result)
+    then.take()?(result)
   }
 }
 

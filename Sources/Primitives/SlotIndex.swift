@@ -4,14 +4,16 @@
 /// has very likely found its slot, and neither growth nor a removal hashes a key again.
 ///
 /// Source: Knuth, The Art of Computer Programming, volume 3, section 6.4, algorithms L and R.
-struct SlotIndex: Sendable {
+package struct SlotIndex: Sendable {
   /// The upper half is that of the hash, the lower one the slot's number plus one; 0 where there is none. Half of the
   /// places or more are empty.
   private var places: [UInt64] = []
-  private(set) var count = 0
+  package private(set) var count = 0
+
+  package init() {}
 
   /// The first slot of this hash where `isMeant`.
-  func slot(of hash: UInt64, where isMeant: (Int) -> Bool) -> Int? {
+  package func slot(of hash: UInt64, where isMeant: (Int) -> Bool) -> Int? {
     guard count > 0 else { return nil }
     var at = home(of: hash)
     while places[at] != 0 {
@@ -22,14 +24,14 @@ struct SlotIndex: Sendable {
   }
 
   /// - Parameter slot: below 2³².
-  mutating func insert(_ slot: Int, of hash: UInt64) {
+  package mutating func insert(_ slot: Int, of hash: UInt64) {
     if (count + 1) * 2 > places.count { grow() }
     place(hash & ~0xFFFF_FFFF | UInt64(slot + 1))
     count += 1
   }
 
   /// Removes a slot that was inserted with this hash.
-  mutating func remove(_ slot: Int, of hash: UInt64) {
+  package mutating func remove(_ slot: Int, of hash: UInt64) {
     guard count > 0 else { return }
     var hole = home(of: hash)
     while self.slot(hole) != slot {
