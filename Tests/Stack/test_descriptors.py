@@ -5,8 +5,6 @@ import os
 import resource
 import socket
 
-import pytest
-
 from fakes.waiting import eventually
 
 
@@ -19,14 +17,19 @@ def test_who_comes_without_a_descriptor_left_is_let_go_at_once(alone):
     resource.prlimit(bloblo.process.pid, resource.RLIMIT_NOFILE, (limit, limit))
     held = []
     try:
-        for _ in range(8):
+        def is_let_go():
+            # A connection of bloblo's own to the registry or to S3 may have ended meanwhile: then there is room for one more.
             connection = socket.socket(socket.AF_UNIX)
             connection.connect(str(bloblo.socket))
             held.append(connection)
-        eventually(lambda: len(os.listdir(f"/proc/{bloblo.process.pid}/fd")) >= limit - 1)
-        with pytest.raises(OSError) as caught:
-            bloblo.get(digest)
-        assert not isinstance(caught.value, TimeoutError)
+            try:
+                bloblo.get(digest)
+            except OSError as error:
+                assert not isinstance(error, TimeoutError)
+                return True
+            return False
+        eventually(is_let_go)
+        assert len(held) < 100
     finally:
         for connection in held:
             connection.close()

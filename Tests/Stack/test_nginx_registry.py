@@ -167,9 +167,13 @@ def test_where_tls_ends_stands_in_one_place():
         for path in (BLOB, "/v2/", "/v2/a/manifests/latest"):
             for method in ("GET", "HEAD", "DELETE", "POST"):
                 for proto in ("https", "http", None):
-                    registry.heard.clear()
-                    with owner.responder(PASS) as responder:
-                        answer = owner.ask("site", method, path, {**ALICE, **({"X-Forwarded-Proto": proto} if proto else {})})
+                    fields = {**ALICE, **({"X-Forwarded-Proto": proto} if proto else {})}
+                    for _ in range(3):  # nginx does not send a POST again that a kept connection has lost
+                        registry.heard.clear()
+                        with owner.responder(PASS) as responder:
+                            answer = owner.ask("site", method, path, fields)
+                        if registry.heard or method != "POST":
+                            break
                     wanted = [proto] if proto else [None] if path.endswith("latest") else ["http"]
                     assert registry.heard, (path, method, proto, answer)
                     assert [registry.heard[-1][2]["X-Forwarded-Proto"]] == wanted, (path, method)
