@@ -42,8 +42,8 @@ final class RequestCoalescer<Key: Hashable & Sendable, Waiter: Sendable>: Sendab
 
 /// The questions that are being asked, and who waits for them.
 ///
-/// Not a dictionary, which touches and hashes the neighbours of a key that is removed: thousands of questions have left
-/// the processor's caches by then.
+/// Not a dictionary: to remove a key, that one hashes the neighbours too. Of thousands of questions these are no longer
+/// in the processor's caches.
 private struct Questions<Key: Hashable & Sendable, Waiter: Sendable>: Sendable {
   private struct Question {
     let key: Key

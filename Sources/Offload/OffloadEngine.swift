@@ -170,7 +170,7 @@ package final class OffloadEngine: Sendable {
       at: now)
   }
 
-  /// What is answered in place of an upstream that is known not to answer; `nil` when it must be asked.
+  /// The answer in place of an upstream that is known not to answer; `nil` when upstream must be asked.
   package func answerForUpstream(_ request: BlobRequest, at now: Moment) -> LookupResult? {
     guard watches.upstream.isOpen(for: request.path.name, at: now.steady) else { return nil }
     return LookupResult(stale(request, now, or: .unreachable(Self.restWords)), LookupTrace())

@@ -1,7 +1,7 @@
 /// Finds the slots of an array by a hash of what is in them: open addressing with linear probing.
 ///
-/// It knows no keys. A place holds half of a hash and the number of a slot, so a search touches nothing else until it
-/// has very likely found its slot, and neither growth nor a removal hashes a key again.
+/// It knows no keys. A place holds half of a hash and the number of a slot. So a search touches nothing else until it
+/// has very likely found its slot. Neither growth nor a removal hashes a key again.
 ///
 /// Source: Knuth, The Art of Computer Programming, volume 3, section 6.4, algorithms L and R.
 package struct SlotIndex: Sendable {

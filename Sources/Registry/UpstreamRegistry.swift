@@ -73,8 +73,8 @@ package struct UpstreamRegistry: Sendable {
   /// The same on an event loop: nobody waits.
   ///
   /// - Parameters:
-  ///   - renewed: makes the client's fields anew, for the rare second question and where it was refused: they are not
-  ///     kept while the first one waits.
+  ///   - renewed: makes the client's fields anew, for a second question or a refusal. They are not kept while the first
+  ///     question waits.
   ///   - isWanted: asked when the question's turn comes.
   ///   - then: called on the loop's thread.
   package func prove(

@@ -97,7 +97,7 @@ private struct CacheShard<Key: CacheKey & Sendable, Value: Sendable>: Sendable {
   }
 
   private let limit: Int
-  /// Once there are `limit` of them, the oldest is at `hand`, and its successors follow it around.
+  /// Once there are `limit` of them, the oldest is at `hand`, and the others follow it in a circle.
   var entries: [Entry] = []
   private var hand = 0
   private var index = SlotIndex()
