@@ -88,8 +88,14 @@ def test_the_same_blob_is_filled_by_the_next_right_answer(site):
     digest = site.registry.add(20 * MIB)
     site.pull(digest, "wrong")
     site.assert_absent(digest)
-    site.pull(digest)
-    site.assert_published(digest)
+
+    def fill():
+        assert site.pull(digest).seen == (200, 20 * MIB, digest.split(":")[1]), site.log()
+        eventually(lambda: site.s3.client.size(digest) or site.said(digest, '"cause":"s3"'), otherwise=site.log)
+        return site.object(digest) == digest
+
+    # On a busy machine the store itself may fail: the pull after that fills.
+    eventually(fill, pause=1, otherwise=site.log)
 
 
 def test_an_upstream_that_pauses_or_drips_is_waited_for_with_its_client(site, subtests):

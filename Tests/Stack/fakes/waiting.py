@@ -11,12 +11,14 @@ PATIENCE = 120
 def eventually(condition, seconds=PATIENCE, pause=0.05, otherwise=lambda: ""):
     """Returns the first true value of `condition`.
 
-    Fails the test when there is none within `seconds`; `otherwise` then gives the words, say a log.
+    Fails the test when there is none within `seconds`; `otherwise` then gives the words, say a log. They become one
+    line with the newest first: of a failure in CI often no more is kept than the beginning of its first line.
     """
     deadline = time.monotonic() + seconds
     while True:
         if value := condition():
             return value
         if time.monotonic() > deadline:
-            raise AssertionError(f"still {value!r} after {seconds} s {otherwise()}".strip())
+            words = " < ".join(reversed(otherwise().splitlines()))
+            raise AssertionError(f"still {value!r} after {seconds} s {words}".strip())
         time.sleep(pause)
