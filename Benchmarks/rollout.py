@@ -31,6 +31,8 @@ sys.path.insert(0, str(ROOT / "Tests" / "Stack"))
 import stack  # noqa: E402
 
 SIZE = 6000
+# Of each worker: enough for some thousands of nodes. Each takes two.
+stack.Nginx.worker_connections = 8192
 
 
 class Rollout:
@@ -68,7 +70,7 @@ class Rollout:
 {"user root;" if os.geteuid() == 0 else ""}
 worker_processes 2; daemon off; pid {self.folder}/nginx.pid; error_log {self.folder}/error.log crit;
 worker_rlimit_nofile 65536;
-events {{ worker_connections 8192; }}
+events {{ worker_connections {stack.Nginx.worker_connections}; }}
 http {{
 access_log {self.folder}/access.log; keepalive_requests 10000000;
 {" ".join(f"{kind}_temp_path {self.folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))}
