@@ -24,6 +24,10 @@ package enum ListenAddress: Sendable, Equatable {
     } else if host.contains(":") {
       return nil
     }
+    // Shown, it would be read as another one: no host has brackets in its name.
+    guard !host.utf8.contains(where: { $0 == UInt8(ascii: "[") || $0 == UInt8(ascii: "]") }) else {
+      return nil
+    }
     self = .tcp(host: String(host), port: port)
   }
 

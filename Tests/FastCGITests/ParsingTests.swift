@@ -16,8 +16,8 @@ struct ParsingTests {
   }
 
   @Test(arguments: [
-    "", "7777", ":", ":x", ":65536", ":-1", ":+80", "::1:9", "unix:", "unix:a", "unix:/a\0b",
-    "unix:/" + String(repeating: "a", count: 95),
+    "", "7777", ":", ":x", ":65536", ":-1", ":+80", "::1:9", "[[]]:1", "a]:1", "unix:", "unix:a",
+    "unix:/a\0b", "unix:/" + String(repeating: "a", count: 95),
   ])
   func `another address is none`(text: String) { #expect(ListenAddress(text) == nil) }
 
