@@ -31,7 +31,7 @@ sys.path.insert(0, str(ROOT / "Tests" / "Stack"))
 import stack  # noqa: E402
 
 SIZE = 6000
-# Of each worker: enough for some thousands of nodes. Each takes two.
+# A worker has enough for some thousands of nodes: each node takes two.
 stack.Nginx.worker_connections = 8192
 
 

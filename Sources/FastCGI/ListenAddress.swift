@@ -24,7 +24,7 @@ package enum ListenAddress: Sendable, Equatable {
     } else if host.contains(":") {
       return nil
     }
-    // Shown, it would be read as another one: no host has brackets in its name.
+    // No host has brackets in its name, and we would show this address as another one.
     guard !host.utf8.contains(where: { $0 == UInt8(ascii: "[") || $0 == UInt8(ascii: "]") }) else {
       return nil
     }

@@ -94,7 +94,7 @@ def test_the_same_blob_is_filled_by_the_next_right_answer(site):
         eventually(lambda: site.s3.client.size(digest) or site.said(digest, '"cause":"s3"'), otherwise=site.log)
         return site.object(digest) == digest
 
-    # On a busy machine the store itself may fail: the pull after that fills.
+    # On a busy machine the store itself may fail; then the next pull fills.
     eventually(fill, pause=1, otherwise=site.log)
 
 

@@ -11,8 +11,8 @@ PATIENCE = 120
 def eventually(condition, seconds=PATIENCE, pause=0.05, otherwise=lambda: ""):
     """Returns the first true value of `condition`.
 
-    Fails the test when there is none within `seconds`; `otherwise` then gives the words, say a log. They become one
-    line with the newest first: of a failure in CI often no more is kept than the beginning of its first line.
+    Fails the test when there is none within `seconds`; `otherwise` then gives the words, say a log. CI often keeps
+    only the beginning of a failure's first line, so the words become one line, the newest first.
     """
     deadline = time.monotonic() + seconds
     while True:
