@@ -106,8 +106,6 @@ package struct Breaker<Unit: Hashable & Sendable>: Sendable {
 package final class ServerWatch<Unit: Hashable & Sendable>: Sendable {
   /// An older answer says nothing about now, in milliseconds.
   private static var silence: Int64 { 3000 }
-  /// A look that takes longer is a sign that clients would wait, too; in milliseconds.
-  private static var suspicion: Int64 { 1000 }
 
   private struct State: Sendable {
     var breaker = Breaker<Unit>()
@@ -122,8 +120,15 @@ package final class ServerWatch<Unit: Hashable & Sendable>: Sendable {
   private let need = Atomic<Int64>(.min / 2)
   /// Whether nothing rests and no look waits: then a request takes no lock.
   private let isUntroubled = Atomic(true)
+  /// `LookTimes.suspicion`, in milliseconds.
+  private let suspicion = Atomic<Int64>(0)
 
-  package init() {}
+  package init(_ times: LookTimes = LookTimes()) { use(times) }
+
+  /// From now on.
+  package func use(_ times: LookTimes) {
+    suspicion.store(times.suspicion, ordering: .relaxed)
+  }
 
   private func change<Result: Sendable>(_ body: (inout sending State) -> Result) -> Result {
     state.withLock { state in
@@ -135,7 +140,7 @@ package final class ServerWatch<Unit: Hashable & Sendable>: Sendable {
   }
 
   /// Whether requests can do without asking: the server or this unit is known not to answer, or a look has
-  /// waited for a second.
+  /// waited for `LookTimes.suspicion`.
   package func isKnownBad(_ unit: Unit, at now: Int64) -> Bool {
     need.store(now, ordering: .relaxed)
     if isUntroubled.load(ordering: .relaxed) { return false }
@@ -143,7 +148,7 @@ package final class ServerWatch<Unit: Hashable & Sendable>: Sendable {
   }
 
   private func isSuspect(_ state: State, at now: Int64) -> Bool {
-    state.lookStart.map { now - $0 > Self.suspicion } ?? false
+    state.lookStart.map { now - $0 > suspicion.load(ordering: .relaxed) } ?? false
   }
 
   /// Whether this unit may not be asked about now; see `Breaker`.

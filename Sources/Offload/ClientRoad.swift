@@ -35,8 +35,6 @@ package struct ClientRoad: Sendable {
   private static var pauseAfterReturn: Int64 { 150 }
   /// How long after its last use a road counts as used.
   private static var useTime: Int64 { 10_000 }
-  /// A look that takes longer is a sign that clients would wait, too.
-  private static var suspicion: Int64 { 1000 }
   private static var stopLimit: Int { 4 }
 
   package private(set) var state = State.unknown
@@ -53,7 +51,10 @@ package struct ClientRoad: Sendable {
   /// Which of the stops the next look begins with.
   private var turn = 0
 
-  package init() {}
+  /// How long a look may take.
+  var times: LookTimes
+
+  package init(_ times: LookTimes = LookTimes()) { self.times = times }
 
   /// A client is sent by it.
   package mutating func use(_ stop: Stop, at now: Int64) {
@@ -68,8 +69,8 @@ package struct ClientRoad: Sendable {
   package mutating func trouble(at now: Int64) -> String? {
     lastUse = now
     if case .bad(let words) = state { return words }
-    guard let lookStart, now - lookStart > Self.suspicion else { return nil }
-    return "no answer yet, for more than a second"
+    guard let lookStart, now - lookStart > times.suspicion else { return nil }
+    return "no answer yet, for more than \(times.suspicion / 1000) s"
   }
 
   /// Whether bloblo may send clients there.

@@ -27,6 +27,9 @@ package final class RoadWatch: Sendable {
 
   package init() {}
 
+  /// From now on.
+  package func use(_ times: LookTimes) { road.withLock { $0.times = times } }
+
   /// Notes that a client is sent there, or would be if the road worked.
   package func use(_ stop: @autoclosure () -> ClientRoad.Stop, at now: Int64) {
     guard notesLeft.load(ordering: .relaxed) > 0 else { return }

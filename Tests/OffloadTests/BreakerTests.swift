@@ -103,6 +103,14 @@ struct ServerWatchTests {
     #expect(!watch.isKnownBad("b", at: 3003))
   }
 
+  @Test(arguments: [(Duration.seconds(30), Int64(6000)), (.seconds(5), 1000), (.seconds(1), 1000)])
+  func `a server that may take long is suspected late`(timeout: Duration, suspicion: Int64) {
+    watch.use(LookTimes(timeout: timeout))
+    watch.beginLook(at: 0)
+    #expect(!watch.isKnownBad("b", at: suspicion))
+    #expect(watch.isKnownBad("b", at: suspicion + 1))
+  }
+
   @Test func `also when it is a request that looks, because nothing was heard for long`() {
     watch.record(.answer, of: "a", at: 0)
     #expect(!watch.takeSilence(at: 3000))

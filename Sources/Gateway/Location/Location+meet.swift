@@ -6,9 +6,6 @@ internal import S3
 internal import Settings
 internal import Store
 
-/// How long S3 may take to answer bloblo as a client.
-private let patience = Duration.seconds(3)
-
 extension Location {
   /// The address at which clients, or the web server for them, read the bucket.
   package var clientEndpoint: String {
@@ -27,8 +24,8 @@ extension Location {
     } catch {
       return nil
     }
-    var limits = settings.s3Limits.within(patience)
-    limits.idle = patience
+    var limits = settings.s3Limits.forLook
+    limits.idle = limits.head
     let request = HTTPRequest(
       .get, String(decoding: url.bytes, as: UTF8.self), fields: [HTTPField("Range", "bytes=0-0")],
       limits: limits)
@@ -115,12 +112,13 @@ extension S3ErrorResponse {
 }
 
 extension HTTPLimits {
-  /// The same, or shorter.
-  package func within(_ patience: Duration) -> HTTPLimits {
+  /// What a look at the same server gets.
+  package var forLook: HTTPLimits {
+    let limit = LookTimes(timeout: head).limit
     var limits = self
-    limits.connect = min(limits.connect, patience)
-    limits.head = min(limits.head, patience)
-    limits.total = min(limits.total ?? patience, patience)
+    limits.connect = min(connect, limit)
+    limits.head = min(head, limit)
+    limits.total = min(total ?? limit, limit)
     return limits
   }
 }

@@ -1,3 +1,4 @@
+internal import HTTPTransport
 internal import Offload
 internal import S3
 internal import Settings
@@ -25,6 +26,7 @@ final class Roads: Sendable {
       "\(delivery.rawValue) \(endpoint) \(bucket.name) \(bucket.region) \(settings.keyTemplate)"
     return roads.withLock { roads in
       let road = roads[name] ?? RoadWatch()
+      road.use(LookTimes(timeout: settings.s3Limits.head))
       roads[name] = road
       return road
     }

@@ -1,3 +1,4 @@
+internal import HTTPTransport
 internal import Offload
 internal import Registry
 internal import S3
@@ -22,12 +23,14 @@ final class ServerWatches: Sendable {
   func watches(of settings: LocationSettings) -> Watches {
     let upstream = upstreams.withLock { all in
       let watch = all[settings.upstream.url] ?? ServerWatch()
+      watch.use(LookTimes(timeout: settings.upstream.limits.head))
       all[settings.upstream.url] = watch
       return watch
     }
     let store = stores.withLock { all in
       let name = "\(settings.bucket.endpoint)"
       let watch = all[name] ?? ServerWatch()
+      watch.use(LookTimes(timeout: settings.s3Limits.head))
       all[name] = watch
       return watch
     }

@@ -13,8 +13,6 @@ package import Telemetry
 /// result and never wait for a check.
 package final class HealthChecker: Sendable {
   package static let interval = Duration.seconds(5)
-  /// How long a server may take to answer a check.
-  private static let patience = Duration.seconds(3)
 
   let health: Health
   private let location: Location
@@ -82,8 +80,7 @@ package final class HealthChecker: Sendable {
   /// bucket is asked for then.
   private func bucket(_ http: inout HTTPClient) -> HealthStatus {
     var client = location.store.bucket
-    client.limits.head = min(client.limits.head, Self.patience)
-    client.limits.connect = min(client.limits.connect, Self.patience)
+    client.limits = client.limits.forLook
     let bucket = client.bucket
     do throws(S3Error) {
       let key = try location.store.key(of: .ofNothing)
@@ -109,11 +106,9 @@ package final class HealthChecker: Sendable {
   /// Source: OCI distribution-spec, end-1.
   private func upstream(_ http: inout HTTPClient) -> HealthStatus {
     let registry = location.settings.upstream
-    var limits = registry.limits
-    limits.head = min(limits.head, Self.patience)
-    limits.connect = min(limits.connect, Self.patience)
     let request = HTTPRequest(
-      .get, "\(registry.url)/v2/", fields: [HTTPField("Via", "1.1 bloblo")], limits: limits)
+      .get, "\(registry.url)/v2/", fields: [HTTPField("Via", "1.1 bloblo")],
+      limits: registry.limits.forLook)
     do throws(TransportError) {
       let head = try http.send(request, bodyLimit: 1 << 20).head
       noteOpenness(head)

@@ -10,9 +10,6 @@ internal import Store
 /// Asks servers that do not answer, and S3 servers in use that have not answered for some seconds, so that no client
 /// has to wait to find out.
 package struct ServerLooks: Sendable {
-  /// With the pause between two looks this is shorter than `Breaker.rest`.
-  private static let patience = Duration.seconds(3)
-
   package let locations: Locations
 
   package init(
@@ -36,7 +33,7 @@ package struct ServerLooks: Sendable {
     var http = HTTPClient()
     let request = HTTPRequest(
       .get, "\(registry.url)/v2/", fields: [HTTPField("Via", "1.1 bloblo")],
-      limits: registry.limits.within(Self.patience))
+      limits: registry.limits.forLook)
     do {
       _ = try http.head(of: request)
       return .answer
@@ -61,7 +58,7 @@ package struct ServerLooks: Sendable {
   private func ask(_ store: S3BlobStore) -> Breaker<Digest>.Outcome {
     var http = HTTPClient()
     var client = store.bucket
-    client.limits = client.limits.within(Self.patience)
+    client.limits = client.limits.forLook
     do {
       _ = try client.head(store.key(of: .ofNothing), over: &http, now: .now())
       return .answer
