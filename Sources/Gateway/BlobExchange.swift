@@ -22,6 +22,8 @@ struct BlobExchange: Sendable {
   var isAskedAlone = false
   /// Whether the decision was made once before, and the bucket had changed since.
   var isAskedAgain = false
+  /// Whether it has waited so long that its proof was over.
+  var isProvedAgain = false
 
   /// How long registry and bucket took; `nil` when memory decided.
   var trace: LookupTrace? { lookup?.trace }

@@ -164,6 +164,8 @@ package final class BlobHandler: RequestHandler {
 
   private func ask(_ exchange: consuming BlobExchange, _ id: RequestID) {
     let (engine, query) = (exchange.location.engine, exchange.blob.query)
+    exchange.isAskedForOthers = false
+    exchange.led = []
     if engine.mayShareAnswer(exchange.blob, at: .now()) {
       if engine.areRepositoriesProved, !exchange.isAskedAlone {
         if queries.joinIfAsked(exchange, query) { return }
@@ -203,9 +205,11 @@ package final class BlobHandler: RequestHandler {
     // All want the same blob, so one look serves them all.
     settle(exchange, lookup)
     for other in others { settle(other, lookup) }
-    // These wait for what the answer says about the repository. A refusal says nothing to them.
+    // These wait for what the answer says about the repository. A refusal says nothing to them, nor does a proof that
+    // can't be remembered.
     for var waiting in repositories.complete(led, of: query) {
-      waiting.isAskedAlone = !lookup.isProven
+      let engine = waiting.location.engine
+      waiting.isAskedAlone = !lookup.isProven || !engine.isReader(waiting.blob, at: .now())
       decide(waiting)
     }
   }
@@ -216,8 +220,15 @@ package final class BlobHandler: RequestHandler {
   }
 
   private func lookLater(_ exchange: BlobExchange) {
-    let server = ObjectIdentifier(exchange.location.watches.store)
-    let isTaken = looking.submit(for: server) { [self] http in look(exchange, by: &http) }
+    let (server, start) = (ObjectIdentifier(exchange.location.watches.store), ContinuousClock.now)
+    let isTaken = looking.submit(for: server) { [self] http in
+      let patience = exchange.location.settings.s3Limits.head
+      guard .now - start >= patience else { return look(exchange, by: &http) }
+      let words = "no thread was free within \(patience) to ask it: BLOBLO_THREADS"
+      loop.submit { [self] in
+        for exchange in lookers(exchange) { pass(exchange, .store(words)) }
+      }
+    }
     if !isTaken { for exchange in lookers(exchange) { pass(exchange, .busy) } }
   }
 
@@ -259,8 +270,18 @@ package final class BlobHandler: RequestHandler {
 
   private func conclude(_ exchange: consuming BlobExchange, _ lookup: LookupResult, at now: Moment)
   {
+    let engine = exchange.location.engine
+    guard engine.holds(lookup, of: exchange.blob, at: now) else { return proveAgain(exchange) }
     exchange.lookup = lookup
-    carryOut(exchange.location.engine.decide(exchange.blob, by: lookup, at: now), exchange)
+    carryOut(engine.decide(exchange.blob, by: lookup, at: now), exchange)
+  }
+
+  /// Decides again, since what allowed the read is over. Only once: what takes so long is not for clients to wait for.
+  private func proveAgain(_ exchange: consuming BlobExchange) {
+    guard !exchange.isProvedAgain else { return pass(exchange, .busy) }
+    exchange.isProvedAgain = true
+    exchange.lookup = nil
+    decide(exchange)
   }
 
   private func carryOut(_ decision: Decision, _ exchange: BlobExchange) {

@@ -16,12 +16,21 @@ package struct LookupResult: Sendable {
     case denied(String)
   }
 
+  /// Where the answer is from.
+  enum Source {
+    /// A question of this time, as `Moment.steady`.
+    case question(Int64)
+    case memory(isStale: Bool)
+  }
+
   let answer: Answer
+  let source: Source
   var store = Store.unasked
   package var trace: LookupTrace
 
-  init(_ answer: Result<BlobProof, Unproven>, _ trace: LookupTrace) {
+  init(_ answer: Result<BlobProof, Unproven>, from source: Source, _ trace: LookupTrace) {
     self.trace = trace
+    self.source = source
     switch answer {
     case .success(let proof):
       self.answer = .proven(proof)

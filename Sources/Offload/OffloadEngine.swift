@@ -66,7 +66,7 @@ package final class OffloadEngine: Sendable {
       return decideWithoutUpstream(request, at: now).map { .decision($0) } ?? .open(nil)
     }
     return decide(request, by: proof, at: now).map { .decision($0) }
-      ?? .open(LookupResult(.success(proof), LookupTrace()))
+      ?? .open(LookupResult(.success(proof), from: .memory(isStale: false), LookupTrace()))
   }
 
   /// Whether upstream's answer about one blob also tells about other blobs, or other clients
@@ -173,7 +173,7 @@ package final class OffloadEngine: Sendable {
   /// The answer in place of an upstream that is known not to answer; `nil` when upstream must be asked.
   package func answerForUpstream(_ request: BlobRequest, at now: Moment) -> LookupResult? {
     guard watches.upstream.isOpen(for: request.path.name, at: now.steady) else { return nil }
-    return LookupResult(stale(request, now, or: .unreachable(Self.restWords)), LookupTrace())
+    return stale(request, LookupTrace(), or: .unreachable(Self.restWords), at: now)
   }
 
   /// Remembers upstream's answer.
@@ -193,10 +193,10 @@ package final class OffloadEngine: Sendable {
       trace.upstreamStatus = proof.status
       watches.upstream.record(.answer, of: repository, at: now.steady)
       cache.proofs.keep(proof, for: query, credentialEnd: credentialEnd, at: now)
-      return LookupResult(answer, trace)
+      return LookupResult(answer, from: .question(now.steady), trace)
     case .failure(.unasked(let words)):
       trace.upstreamTime = nil
-      return LookupResult(stale(request, now, or: .unasked(words)), trace)
+      return stale(request, trace, or: .unasked(words), at: now)
     case .failure(let error):
       trace.upstreamStatus = error.status
       switch error {
@@ -208,15 +208,17 @@ package final class OffloadEngine: Sendable {
       }
       guard error.isTrouble else {
         cache.proofs.forget(query, error, at: now)
-        return LookupResult(answer, trace)
+        return LookupResult(answer, from: .question(now.steady), trace)
       }
-      return LookupResult(stale(request, now, or: error), trace)
+      return stale(request, trace, or: error, at: now)
     }
   }
 
   /// The remembered proof as an answer.
   package func recall(_ request: BlobRequest, at now: Moment) -> LookupResult? {
-    rememberedProof(request, at: now).map { LookupResult(.success($0), LookupTrace()) }
+    rememberedProof(request, at: now).map {
+      LookupResult(.success($0), from: .memory(isStale: false), LookupTrace())
+    }
   }
 
   /// A client decides by a HEAD whether it must push, so only the registry's current answer is good enough for one.
@@ -253,6 +255,18 @@ package final class OffloadEngine: Sendable {
     let start = ContinuousClock.now
     let store = look(at: key, &http, now, isForReturn: isForReturn)
     return Look(store: store, time: ContinuousClock.now - start)
+  }
+
+  /// Whether what allowed the read still does, for a request that has waited since.
+  package func holds(_ lookup: LookupResult, of request: BlobRequest, at now: Moment) -> Bool {
+    guard lookup.isProven else { return true }
+    switch lookup.source {
+    case .question(let start):
+      return cache.proofs.holds(askedAt: start, request.query, at: now)
+    case .memory(let isStale):
+      return cache.proofs.proof(
+        for: request.query, at: now, isStaleGood: isStale, isCounted: false) != nil
+    }
   }
 
   /// Decides by the answers of upstream and bucket.
@@ -357,9 +371,11 @@ package final class OffloadEngine: Sendable {
   // MARK: asking
 
   private func stale(
-    _ request: BlobRequest, _ now: Moment, or error: Unproven
-  ) -> Result<BlobProof, Unproven> {
-    staleProof(request, at: now).map { .success($0) } ?? .failure(error)
+    _ request: BlobRequest, _ trace: LookupTrace, or error: Unproven, at now: Moment
+  ) -> LookupResult {
+    staleProof(request, at: now).map {
+      LookupResult(.success($0), from: .memory(isStale: true), trace)
+    } ?? LookupResult(.failure(error), from: .question(now.steady), trace)
   }
 
   /// What was proved before, and may serve while upstream is in trouble; for a HEAD only where

@@ -15,12 +15,16 @@ package final class FairPool<Context: ~Copyable>: Sendable {
 
   private let pool: ThreadPool<Context>
   private let limit: Int
+  private let lineLimit: Int
   private let lanes = Mutex<[ObjectIdentifier: Lane]>([:])
 
-  /// - Parameter limit: threads of one server at most, 1 or more.
-  package init(_ pool: ThreadPool<Context>, limit: Int) {
+  /// - Parameters:
+  ///   - limit: threads of one server at most, 1 or more.
+  ///   - lineLimit: jobs that wait for one server at most.
+  package init(_ pool: ThreadPool<Context>, limit: Int, lineLimit: Int = 1 << 16) {
     self.pool = pool
     self.limit = limit
+    self.lineLimit = lineLimit
   }
 
   /// Hands in a job that waits for no server; see `ThreadPool`.
@@ -28,7 +32,7 @@ package final class FairPool<Context: ~Copyable>: Sendable {
 
   /// Hands in a job that waits for this server.
   ///
-  /// - Returns: `false` when the pool takes no more; the job will not run.
+  /// - Returns: `false` when the pool or the server's line takes no more; the job will not run.
   package func submit(for server: ObjectIdentifier, _ job: @escaping Job) -> Bool {
     // In one step: a job may wait only behind one that has a thread, or will have one.
     lanes.withLock { lanes in
@@ -36,6 +40,7 @@ package final class FairPool<Context: ~Copyable>: Sendable {
         guard start(job, for: server) else { return false }
         lanes[server, default: Lane()].running += 1
       } else {
+        guard lanes[server, default: Lane()].waiting.count < lineLimit else { return false }
         lanes[server, default: Lane()].waiting.append(job)
       }
       return true

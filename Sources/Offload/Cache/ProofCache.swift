@@ -10,6 +10,8 @@ final class ProofCache: Sendable {
   /// …and this repository has this blob.
   private let contents: TTLCache<Content, RememberedProof>
   private let deletions: Deletions
+  /// When upstream was last asked and refused. A yes to an older question is void.
+  private let refusals = TimeTable()
 
   /// - Parameter limit: entries of each memory.
   init(_ lifetimes: DecisionCache.Lifetimes, _ deletions: Deletions, limit: Int) {
@@ -32,17 +34,22 @@ final class ProofCache: Sendable {
 
   /// A proof that still holds.
   ///
-  /// - Parameter isStaleGood: whether an expired proof may serve, since upstream does not answer.
-  func proof(for query: AccessQuery, at now: Moment, isStaleGood: Bool = false) -> BlobProof? {
+  /// - Parameters:
+  ///   - isStaleGood: whether an expired proof may serve, since upstream does not answer.
+  ///   - isCounted: whether it counts as a hit or a miss.
+  func proof(
+    for query: AccessQuery, at now: Moment, isStaleGood: Bool = false, isCounted: Bool = true
+  ) -> BlobProof? {
     guard lifetimes.proof > .zero else { return nil }
     let known: RememberedProof?
     switch lifetimes.scope {
-    case .blob: known = proofs.value(of: query, at: now.steady)
+    case .blob: known = proofs.value(of: query, at: now.steady, isCounted: isCounted)
     case .repository:
-      guard let life = readers.value(of: Reader(query), at: now.steady),
+      guard
+        let life = readers.value(of: Reader(query), at: now.steady, isCounted: isCounted),
         life.holds(at: now, isStaleGood: isStaleGood)
       else { return nil }
-      known = contents.value(of: Content(query), at: now.steady)
+      known = contents.value(of: Content(query), at: now.steady, isCounted: isCounted)
     }
     guard let known, known.life.holds(at: now, isStaleGood: isStaleGood),
       known.life.start > lastDeletion(of: query)
@@ -50,13 +57,25 @@ final class ProofCache: Sendable {
     return known.proof
   }
 
+  /// Whether upstream's yes to a question of this time still counts: nothing was deleted or refused since, and it is
+  /// not too old. It counts for `BLOBLO_PROOF_TTL`, and at least for some seconds for the requests that waited for it.
+  func holds(askedAt start: Int64, _ query: AccessQuery, at now: Moment) -> Bool {
+    start >= lastDeletion(of: query) && start >= lastRefusal(of: query)
+      && now.steady - start <= max(lifetimes.proof.milliseconds, Self.leastLife)
+  }
+
+  /// In milliseconds.
+  private static var leastLife: Int64 { 10_000 }
+
   /// - Parameters:
   ///   - credentialEnd: when the credential ends, as it says itself; no proof outlives it.
   ///   - now: when upstream was asked.
   func keep(
     _ proof: BlobProof, for query: AccessQuery, credentialEnd: UnixTime?, at now: Moment
   ) {
-    guard lifetimes.proof > .zero, !isDeletedLately(query, at: now) else { return }
+    guard lifetimes.proof > .zero, !isDeletedLately(query, at: now),
+      now.steady > lastRefusal(of: query)
+    else { return }
     let life = RememberedProof.Life(lifetimes, credentialEnd: credentialEnd, at: now)
     guard life.staleEnd > now.steady else { return }
     switch lifetimes.scope {
@@ -75,15 +94,22 @@ final class ProofCache: Sendable {
   }
 
   /// Ends a proof, since upstream has refused.
+  ///
+  /// - Parameter now: when upstream was asked.
   func forget(_ query: AccessQuery, _ refusal: Unproven, at now: Moment) {
     proofs.forget(query)
+    refusals.note(query, at: now.steady)
     guard lifetimes.scope == .repository else { return }
     switch refusal {
     case .status(404), .otherDigest:
       // Registries answer 404 to strangers too. Only when a reader of the repository gets it, it says something about
       // the blob, and nothing about the reader.
-      if isReader(query, at: now) { contents.forget(Content(query)) }
-    default: readers.forget(Reader(query))
+      guard isReader(query, at: now) else { return }
+      contents.forget(Content(query))
+      refusals.note(Content(query), at: now.steady)
+    default:
+      readers.forget(Reader(query))
+      refusals.note(Reader(query), at: now.steady)
     }
   }
 
@@ -96,6 +122,12 @@ final class ProofCache: Sendable {
   /// Whether answers to questions from before a deletion may still arrive.
   func isDeletedLately(_ query: AccessQuery, at now: Moment) -> Bool {
     now.steady <= lastDeletion(of: query) + lifetimes.proof.milliseconds
+  }
+
+  private func lastRefusal(of query: AccessQuery) -> Int64 {
+    let last = refusals.last(query)
+    guard lifetimes.scope == .repository else { return last }
+    return max(last, refusals.last(Reader(query)), refusals.last(Content(query)))
   }
 
   private func lastDeletion(of query: AccessQuery) -> Int64 {

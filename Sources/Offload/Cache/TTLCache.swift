@@ -19,7 +19,11 @@ final class TTLCache<Key: CacheKey & Sendable, Value: Sendable>: Sendable {
   }
 
   /// The value of `key`, unless it has expired.
-  func value(of key: Key, at now: Int64) -> Value? { use(key, at: now) { $0 } }
+  ///
+  /// - Parameter isCounted: whether it counts as a hit or a miss.
+  func value(of key: Key, at now: Int64, isCounted: Bool = true) -> Value? {
+    isCounted ? use(key, at: now) { $0 } : peek(key, at: now)
+  }
 
   /// The same, for a caller that changes the value; its time stays the same.
   func use<Result>(_ key: Key, at now: Int64, _ body: (inout Value) -> Result) -> Result? {
