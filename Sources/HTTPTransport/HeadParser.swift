@@ -24,14 +24,14 @@ struct HeadParser {
     guard bytes <= Self.bytesLimit else {
       return .invalid("the head is larger than \(Self.bytesLimit) bytes")
     }
-    let text = line.extracting(0..<line.trimmed(line.indices).upperBound)
-    if text.count == 0 {
+    if line.isLineEnd {
       guard let status else { return .more }
       var head = HTTPResponseHead(status: status, fields: fields)
       head.isOldVersion = isOldVersion
       self = HeadParser()
       return .head(head)
     }
+    let text = line.extracting(0..<line.trimmed(line.indices).upperBound)
     guard status != nil else {
       guard let parsed = Self.status(text) else { return .invalid("no HTTP status line") }
       status = parsed
@@ -39,7 +39,7 @@ struct HeadParser {
       fields.reserveCapacity(Self.usualFields)
       return .more
     }
-    if text[0] == 0x20 || text[0] == 0x09 {
+    if line[0] == 0x20 || line[0] == 0x09 {
       unfold(text)
     } else {
       add(text)
@@ -60,7 +60,7 @@ struct HeadParser {
   /// A value goes on in the next line, RFC 9112 §5.2.
   private mutating func unfold(_ line: Span<UInt8>) {
     let rest = line.extracting(line.trimmed(line.indices))
-    guard let field = fields.popLast(), rest.isOneLine else { return }
+    guard rest.count > 0, let field = fields.popLast(), rest.isOneLine else { return }
     fields.append(HTTPField(field.name, field.value + [0x20] + rest.bytes))
   }
 
@@ -75,6 +75,11 @@ struct HeadParser {
 }
 
 extension Span<UInt8> {
+  /// Whether it is an empty line. A line of white space is not: it goes on with a value.
+  fileprivate var isLineEnd: Bool {
+    count == 0 || self[count - 1] == 0x0A && (count == 1 || count == 2 && self[0] == 0x0D)
+  }
+
   /// The range without white space and line ends around it.
   func trimmed(_ range: Range<Int>) -> Range<Int> {
     var (start, end) = (range.lowerBound, range.upperBound)

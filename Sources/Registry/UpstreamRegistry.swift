@@ -223,9 +223,10 @@ private final class HeadReceiver: HTTPReceiver {
 extension Unproven {
   fileprivate init(_ error: TransportError) {
     switch error.kind {
-    case .line, .stopped: self = .unasked(error.message)
+    // What was never sent says nothing of the registry.
+    case .line, .stopped, .invalid: self = .unasked(error.message)
     case .connect: self = .unconnected(error.message)
-    case .timeout, .broken, .invalid: self = .unreachable(error.message)
+    case .timeout, .broken: self = .unreachable(error.message)
     }
   }
 }

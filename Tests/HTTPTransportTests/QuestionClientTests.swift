@@ -30,7 +30,7 @@ import Threading
 
     func ask(
       _ number: Int, _ url: String, _ method: HTTPRequest.Method = .head, group: String = "",
-      limits: HTTPLimits = HTTPClientTests.patient,
+      limits: HTTPLimits = .patient,
       isWanted: @escaping @Sendable () -> Bool = { true }
     ) {
       loop.perform { [self] in
@@ -250,6 +250,55 @@ import Threading
     asker.ask(2, "\(server.url)/2")
     #expect(kind(asker.wait(for: 3).first { $0.0 == 1 }?.1) == .stopped)
     #expect(server.requests.count == 2)
+  }
+
+  /// A proxy says so before it closes an idle connection.
+  @Test func `a byte that comes long after an answer ends its connection only`() throws {
+    let isLate = Monitor(false)
+    let server = ScriptedServer { request in
+      guard request.lines[0].contains("/77 ") else { return Reply(Self.sized(request)) }
+      return Reply(pieces: [Self.sized(request), "HTTP/1.1 408 x\r\n\r\n"], .close) {
+        _ = isLate.wait(for: patience) { $0 ? true : nil }
+      }
+    }
+    let asker = Asker()
+    asker.ask(0, "\(server.url)/77")
+    _ = asker.wait(for: 1)
+    asker.pass(.seconds(6))
+    isLate.update { $0 = true }
+    #expect(eventually { server.replies == 1 })
+    for i in 1..<20 {
+      asker.ask(i, "\(server.url)/\(i)")
+      #expect(length(asker.wait(for: i + 1).last?.1) == Int64(i))
+      asker.pass(.milliseconds(1200))
+    }
+    #expect(server.accepts == 2)
+  }
+
+  /// Nobody waits for the second answer when its connection turns out to be closed.
+  @Test func `a connection that is gone with those who asked is no failure of the server`() {
+    let isGone = Monitor(false)
+    let server = ScriptedServer { request in
+      guard request.lines[0].contains("/1 ") else { return Reply(Self.sized(request)) }
+      isGone.update { $0 = true }
+      return Reply(pieces: [], .close)
+    }
+    let asker = Asker()
+    asker.ask(0, "\(server.url)/0")
+    _ = asker.wait(for: 1)
+    asker.pass(.milliseconds(1200))
+    asker.ask(1, "\(server.url)/1") { !isGone.withLock { $0 } }
+    #expect(kind(asker.wait(for: 2).last?.1) == .stopped)
+  }
+
+  /// Source: RFC 9112 §5.2.
+  @Test func `a line of white space does not end a head`() {
+    let server = ScriptedServer { _ in
+      Reply("HTTP/1.1 200 OK\r\nA: b\r\n \r\nContent-Length: 7\r\n\r\n")
+    }
+    let asker = Asker()
+    asker.ask(0, server.url)
+    #expect(length(asker.wait(for: 1).last?.1) == 7)
   }
 
   @Test func `a connection that the server has closed is no failure`() {

@@ -26,11 +26,15 @@ package struct Reply: Sendable {
 
   package let pieces: [[UInt8]]
   package let end: End
-  /// Between two pieces, in microseconds.
-  let pause: UInt32
+  /// What passes between two pieces.
+  let pause: @Sendable () -> Void
 
   /// - Parameter pieces: each sent by itself, a moment after the one before.
   package init(pieces: [String], _ end: End = .keep, pause: UInt32 = 2000) {
+    self.init(pieces: pieces, end) { usleep(pause) }
+  }
+
+  package init(pieces: [String], _ end: End, pause: @escaping @Sendable () -> Void) {
     self.pieces = pieces.map { Array($0.utf8) }
     self.end = end
     self.pause = pause
@@ -63,6 +67,10 @@ package final class ScriptedServer: Sendable {
       while true {
         let connection = accept(listener, nil, nil)
         if connection < 0, errno == EINTR || errno == ECONNABORTED { continue }
+        if connection < 0, errno == EMFILE || errno == ENFILE {
+          usleep(20_000)
+          continue
+        }
         guard connection >= 0 else { break }
         _ = fcntl(connection, F_SETFD, FD_CLOEXEC)
         log.accepted()
@@ -114,7 +122,7 @@ private func serve(
 
 private func send(_ reply: Reply, _ socket: TestSocket) -> Bool {
   for (i, piece) in reply.pieces.enumerated() {
-    if i > 0 { usleep(reply.pause) }
+    if i > 0 { reply.pause() }
     guard socket.send(piece) else { return false }
   }
   return true

@@ -6,7 +6,7 @@ internal import Threading
 final class Addresses: @unchecked Sendable {
   // @unchecked: touched by the loop's thread only.
 
-  struct Address: Sendable {
+  struct Address: Equatable, Sendable {
     let family: Int32
     let bytes: [UInt8]
 
@@ -79,17 +79,18 @@ final class Addresses: @unchecked Sendable {
   }
 
   /// The one that has just answered is asked first.
-  func prefer(_ index: Int) { if index > 0, index < known.count { known.swapAt(0, index) } }
+  func prefer(_ address: Address) {
+    guard known.first != address, let index = known.firstIndex(of: address) else { return }
+    known.insert(known.remove(at: index), at: 0)
+  }
 
   private func take(_ found: Result<[Address], TransportError>) {
     isAsking = false
     switch found {
     case .success(let addresses):
-      if let first = known.first, let i = addresses.firstIndex(where: { $0.bytes == first.bytes }) {
-        known = [first] + addresses[..<i] + addresses[(i + 1)...]
-      } else {
-        known = addresses
-      }
+      let first = known.first
+      known = addresses
+      if let first { prefer(first) }
       failure = nil
       end = .now + Self.life
     case .failure(let error):

@@ -29,6 +29,9 @@ final class Question {
 
   var isOver: Bool { then == nil || !isWanted() }
 
+  /// Those who asked have gone: that says nothing of the server.
+  func endUnwanted() { end(.failure(TransportError(.stopped, "nobody waits for it"))) }
+
   func end(_ result: Result<HTTPResponseHead, TransportError>) {
     timer?.cancel()
     timer = nil

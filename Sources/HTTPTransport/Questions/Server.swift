@@ -13,7 +13,8 @@ final class Server: @unchecked Sendable {
   /// the first, and one that does so behind errors only must not be trusted for its successes. Few, since a roll-out that
   /// comes before the proof opens a connection for each question.
   private static let quietRests = 8
-  private static let idleLife = Duration.seconds(60)
+  /// Shorter than what most servers and proxies in between allow: 60 s.
+  private static let idleLife = Duration.seconds(45)
   /// A file of authorities that is named is read again after so long: it may have been renewed. The system's
   /// authorities are many, and read again at SIGHUP.
   private static let authoritiesLife = Duration.seconds(60)
@@ -92,13 +93,11 @@ final class Server: @unchecked Sendable {
   }
 
   private func send(_ question: Question, of group: QuestionGroup) {
-    guard !question.isOver else {
-      return question.end(.failure(TransportError(.stopped, "nobody waits for it")))
-    }
+    guard !question.isOver else { return question.endUnwanted() }
     shares.take(group)
     question.onWire = (self, group)
     bound(question)
-    if !askResting(question) { connect(question, from: 0) }
+    if !askResting(question) { connect(question) }
   }
 
   /// Puts as many of the line on the wire as there is room for.
@@ -120,17 +119,22 @@ final class Server: @unchecked Sendable {
 
   func leave(_ group: QuestionGroup) { shares.giveBack(group) }
 
-  /// Opens a connection for a question.
-  func connect(_ question: Question, from index: Int) {
+  /// Opens a connection for a question, to the first of the server's addresses.
+  func connect(_ question: Question) {
     guard !addresses.known.isEmpty else {
       return question.end(
         .failure(TransportError(.connect, addresses.failure ?? "\(origin.host): no address")))
     }
+    connect(question, to: addresses.known[...])
+  }
+
+  /// Opens a connection to the first of these addresses; the others are tried where that one fails.
+  func connect(_ question: Question, to addresses: ArraySlice<Addresses.Address>) {
     // A full house of connections that only rest gives one of them up.
     if connections.count >= client.connectionLimit, let oldest = resting.first { oldest.close() }
-    for i in index..<addresses.known.count {
-      if let socket = addresses.known[i].connect() {
-        let connection = ServerConnection(self, question, socket: socket, addressIndex: i)
+    for i in addresses.indices {
+      if let socket = addresses[i].connect() {
+        let connection = ServerConnection(self, question, socket: socket, to: addresses[i...])
         connections[ObjectIdentifier(connection)] = connection
         return
       }

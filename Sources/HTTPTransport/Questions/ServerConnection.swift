@@ -17,6 +17,9 @@ final class ServerConnection: EventSource, @unchecked Sendable {
     case connecting, securing, asking, resting, closed
   }
 
+  /// What comes later is no part of an answer.
+  private static let answerTime = Duration.seconds(5)
+
   private let server: Server
   private var stream: ServerStream
   private var phase = Phase.connecting
@@ -27,7 +30,8 @@ final class ServerConnection: EventSource, @unchecked Sendable {
   private var line: [UInt8] = []
   private var hasReceived = false
   private var isWatchingOutput = true
-  private var addressIndex: Int
+  /// Its address, and those to try when that one fails. The server's own list changes meanwhile.
+  private var addresses: ArraySlice<Addresses.Address>
   private var addressTimer: LoopTimer?
   /// Whether it has answered before.
   private var isReused = false
@@ -39,10 +43,15 @@ final class ServerConnection: EventSource, @unchecked Sendable {
   var isRestCounted = false
 
   /// Connects, and asks.
-  init(_ server: Server, _ question: Question, socket: Int32, addressIndex: Int) {
+  ///
+  /// - Parameter addresses: the socket's, and those to try when that one fails.
+  init(
+    _ server: Server, _ question: Question, socket: Int32,
+    to addresses: ArraySlice<Addresses.Address>
+  ) {
     self.server = server
     self.question = question
-    self.addressIndex = addressIndex
+    self.addresses = addresses
     generation = server.generation
     stream = ServerStream(socket: socket)
     server.loop.watch(socket, for: [.input, .output], self)
@@ -67,7 +76,8 @@ final class ServerConnection: EventSource, @unchecked Sendable {
     switch unsafe stream.read(server.client.buffer) {
     case .later: return true
     case .bytes:
-      server.hasSpokenOutOfTurn()
+      // What comes long after an answer is not behind it: a proxy says 408 before it closes an idle connection.
+      if server.client.now() - restStart < Self.answerTime { server.hasSpokenOutOfTurn() }
       close()
     case .end, .failed: close()
     }
@@ -108,7 +118,8 @@ final class ServerConnection: EventSource, @unchecked Sendable {
     _ = unsafe getsockopt(stream.socket, SOL_SOCKET, SO_ERROR, &code, &length)
     guard code == 0 else { return fail(connecting: code) }
     addressTimer?.cancel()
-    server.addresses.prefer(addressIndex)
+    if let address = addresses.first { server.addresses.prefer(address) }
+    addresses = []
     guard server.origin.isSecure else { return begin() }
     phase = .securing
     secure()
@@ -127,22 +138,23 @@ final class ServerConnection: EventSource, @unchecked Sendable {
 
   /// A server whose first address does not answer has others.
   private func watchAddress() {
-    guard addressIndex + 1 < server.addresses.known.count else { return }
+    guard addresses.count > 1 else { return }
     addressTimer = server.loop.after(.milliseconds(300)) { [self] in
       if phase == .connecting { fail(connecting: ETIMEDOUT) }
     }
   }
 
   private func fail(connecting code: Int32) {
-    let (question, next) = (question, addressIndex + 1)
+    let (question, others) = (question, addresses.dropFirst())
     self.question = nil
     close()
-    guard let question, !question.isOver else { return server.goOn() }
-    if next < server.addresses.known.count { return server.connect(question, from: next) }
+    defer { server.goOn() }
+    guard let question else { return }
+    guard !question.isOver else { return question.endUnwanted() }
+    if !others.isEmpty { return server.connect(question, to: others) }
     question.end(
       .failure(
         TransportError(.connect, "could not connect: \(systemWords(for: code))")))
-    server.goOn()
   }
 
   // MARK: asking
@@ -241,11 +253,12 @@ final class ServerConnection: EventSource, @unchecked Sendable {
 
   private func broken() {
     // A server may close a connection in the instant that we use it again.
-    if isReused, !hasReceived, let question, !question.isRepeated, !question.isOver {
+    if isReused, !hasReceived, let question, !question.isRepeated {
       self.question = nil
       question.isRepeated = true
       close()
-      return server.connect(question, from: 0)
+      defer { server.goOn() }
+      return question.isOver ? question.endUnwanted() : server.connect(question)
     }
     end(.failure(TransportError(.broken, "the server closed the connection without an answer")))
   }
