@@ -21,6 +21,7 @@ final class Connection: EventSource, @unchecked Sendable {
     case closed
   }
 
+  private static let readsAtOnce = 16
   /// Bytes of a body that are dropped to keep a connection.
   private static let droppedLimit = 1 << 20
 
@@ -78,9 +79,14 @@ final class Connection: EventSource, @unchecked Sendable {
       loop.after(.zero) { [self] in read() }
       return
     }
-    reactor.isInputInUse = true
-    readAll()
-    reactor.isInputInUse = false
+    if isIdle, !output.isEmpty {
+      // Who does not take what we have said is not heard; `isReady` reads on when it has.
+      mayHaveMore = true
+    } else {
+      reactor.isInputInUse = true
+      readAll()
+      reactor.isInputInUse = false
+    }
     if reactor.isStopping, isIdle { retire() }
   }
 
@@ -88,14 +94,14 @@ final class Connection: EventSource, @unchecked Sendable {
   /// a request that comes alone, or behind one whose answer had to wait, and take it out when we have sent something.
   /// Under load an answer that goes out at once finds the web server awake anyway.
   private func readAll() {
-    while true {
+    for _ in 0..<Self.readsAtOnce {
       let isLook = loop.isQuiet || reactor.isAnswerLate
       let count = unsafe recv(
         descriptor, reactor.input.baseAddress, reactor.input.count,
         Int32(MSG_DONTWAIT) | (isLook ? Int32(MSG_PEEK) : 0))
       guard count > 0 else {
         if count < 0, errno == EINTR { continue }
-        if count < 0, errno == EAGAIN { break }
+        if count < 0, errno == EAGAIN { return watchForRest() }
         return close()
       }
       if isLook { lookedAt = count }
@@ -111,10 +117,12 @@ final class Connection: EventSource, @unchecked Sendable {
       case .idle, .lingering:
         reactor.isAnswerLate = false
         takeOut()
-        if isAll { return watchForRest() }
+        if isAll || !output.isEmpty { return watchForRest() }
       }
     }
+    // The others' turn.
     watchForRest()
+    loop.after(.zero) { [self] in read() }
   }
 
   /// Takes the bytes that were looked at out of the socket.

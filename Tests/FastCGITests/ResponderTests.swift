@@ -52,7 +52,7 @@ private final class Handler: RequestHandler {
     port = listener.port ?? 0
     responder = Responder(
       listener, on: EventLoop(),
-      limits: ConnectionLimits(read: .seconds(20), write: .seconds(20)), handler: handler)
+      limits: ConnectionLimits(read: patience * 10, write: patience * 10), handler: handler)
     #expect(responder.start())
   }
 
@@ -204,6 +204,22 @@ private final class Handler: RequestHandler {
     let quick = try connect()
     #expect(quick.ask("/quick").text.hasSuffix("/quick"))
     #expect(lazy.answer().output.count > 16 << 20)
+    stop()
+  }
+
+  /// Each of these records is answered at once.
+  @Test func `who takes no answers is not heard for ever`() throws {
+    var deaf: FastCGIClient? = try connect()
+    let records = [[UInt8]](repeating: FastCGIClient.record(99, [], id: 0), count: 8192)
+    let bytes = Array(records.joined())
+    var sent = 0
+    while let socket = deaf?.socket, socket.isWritable(within: .seconds(2)), sent < 256 << 20 {
+      sent += socket.sendNow(bytes)
+      if sent & 0xF_FFFF == 0 { #expect(try connect().ask("/quick").text.hasSuffix("/quick")) }
+    }
+    #expect(sent < 256 << 20)
+    #expect(try connect().ask("/quick").text.hasSuffix("/quick"))
+    deaf = nil
     stop()
   }
 

@@ -50,6 +50,22 @@ package final class TestSocket: Sendable {
     return unsafe ioctl(descriptor, UInt(TIOCOUTQ), &count) == 0 && count > 0
   }
 
+  /// Whether the other end takes more bytes.
+  package func isWritable(within limit: Duration) -> Bool {
+    var watched = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+    return unsafe poll(&watched, 1, Int32(limit / .milliseconds(1))) == 1
+  }
+
+  /// Sends as much as the other end takes at once; how many bytes.
+  package func sendNow(_ bytes: [UInt8]) -> Int {
+    max(
+      0,
+      unsafe bytes.withUnsafeBytes {
+        unsafe Glibc.send(
+          descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+      })
+  }
+
   /// - Returns: `false` when the other end has gone.
   @discardableResult
   package func send(_ bytes: [UInt8]) -> Bool {
