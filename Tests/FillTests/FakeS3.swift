@@ -35,7 +35,8 @@ final class FakeS3: Sendable {
     server = ScriptedServer { request in state.withLock { $0.reply(to: request) } }
     client = BucketClient(
       try Bucket("bucket", region: "r", endpoint: Endpoint(server.url)),
-      credential: Credential(accessKeyID: "id", secretAccessKey: Secret("secret")))
+      credential: Credential(accessKeyID: "id", secretAccessKey: Secret("secret")), limits: .patient
+    )
   }
 
   var size: Int? { state.withLock { $0.size } }

@@ -30,7 +30,8 @@ import Threading
   private func upload(courtesy: Duration, _ clients: ReadersAlong?) throws -> MultipartFill {
     let bucket = BucketClient(
       try Bucket("bucket", region: "r", endpoint: Endpoint(server.url)),
-      credential: Credential(accessKeyID: "id", secretAccessKey: Secret("secret")))
+      credential: Credential(accessKeyID: "id", secretAccessKey: Secret("secret")), limits: .patient
+    )
     let digest = try #require(Digest(Self.digest))
     let target = FillTarget(
       digest: digest, size: 20, bucket: bucket, key: try ObjectKey("key"), isReplacement: false)

@@ -44,7 +44,8 @@ import Threading
       }
       client = BucketClient(
         try Bucket("bucket", region: "r", endpoint: Endpoint(server.url)),
-        credential: Credential(accessKeyID: "id", secretAccessKey: Secret("secret")))
+        credential: Credential(accessKeyID: "id", secretAccessKey: Secret("secret")),
+        limits: .patient)
     }
 
     func sweep(_ template: String = "{digest}", age: Duration = .seconds(86_400)) throws

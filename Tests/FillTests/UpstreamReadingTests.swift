@@ -209,7 +209,10 @@ import Testing
   }
 
   @Test func `who comes to a fill that stands still is passed on`() throws {
-    let bench = try Bench { request, number in Self.answer(request, count: 100_000, .stall) }
+    // After 5 s bloblo asks for the rest.
+    let bench = try Bench { request, number in
+      number == 1 ? Self.answer(request, count: 100_000, .stall) : Reply("", .stall)
+    }
     let start = ContinuousClock.now
     let first = bench.filler.follow(try bench.source(size: 320_000), at: start)
     #expect(eventually { bench.filler.progress.first?.written == 100_000 })

@@ -8,7 +8,6 @@ struct HTTPClientTests {
     let pieces: [String]
     var end = Reply.End.close
     var method = HTTPRequest.Method.get
-    /// A busy machine makes its connection within the first.
     var limits = HTTPLimits(head: .seconds(2), idle: .milliseconds(300))
     var status = 200
     var body = ""
@@ -18,7 +17,7 @@ struct HTTPClientTests {
 
   static let ok = "HTTP/1.1 200 OK\r\n"
 
-  private func check(_ c: Case) {
+  private func check(_ c: Case, attempts: Int = 20) {
     let server = ScriptedServer { _ in Reply(pieces: c.pieces, c.end) }
     var http = HTTPClient()
     do throws(TransportError) {
@@ -28,11 +27,14 @@ struct HTTPClientTests {
       #expect(response.head.status == c.status)
       #expect(String(decoding: response.body, as: UTF8.self) == c.body)
     } catch {
+      // A busy machine may have made no connection when the time is over; that is another failure.
+      if error.kind == .connect, server.requests.isEmpty, attempts > 1 {
+        return check(c, attempts: attempts - 1)
+      }
       #expect(error.kind == c.failure, "\(error)")
     }
   }
 
-  static let patient = HTTPLimits(connect: patience, head: patience, idle: patience)
   static let whole = [
     Case(pieces: [ok + "Content-Length: 3\r\n\r\nabc"], body: "abc"),
     Case(pieces: [ok + "\r\nabc"], body: "abc"),
@@ -57,7 +59,7 @@ struct HTTPClientTests {
     Case(pieces: ["HTTP/1.1 204 x\r\n\r\n"], status: 204),
   ].map { c in
     var c = c
-    c.limits = patient
+    c.limits = .patient
     return c
   }
 
@@ -81,7 +83,7 @@ struct HTTPClientTests {
         failure: .broken),
     ].map { c in
       var c = c
-      c.limits = patient
+      c.limits = .patient
       return c
     })
   func `a response that is not whole is broken`(c: Case) { check(c) }
@@ -104,13 +106,17 @@ struct HTTPClientTests {
     HTTPLimits(total: .milliseconds(300)),
   ])
   func `a server that drips is given up`(limits: HTTPLimits) {
-    let server = ScriptedServer { _ in Self.drip }
-    var http = HTTPClient()
     for body in [HTTPBody.none, .bytes([1])] {
-      let request = HTTPRequest(
-        body.count > 0 ? .put : .get, server.url, body: body, limits: limits)
-      let error = #expect(throws: TransportError.self) { try http.send(request, bodyLimit: 9000) }
-      #expect(error?.kind == .timeout)
+      // A busy machine may have made no connection when the time is over; that is another failure.
+      let failures = (0..<20).lazy.map { _ in
+        let server = ScriptedServer { _ in Self.drip }
+        let request = HTTPRequest(
+          body.count > 0 ? .put : .get, server.url, body: body, limits: limits)
+        var http = HTTPClient()
+        let error = #expect(throws: TransportError.self) { try http.send(request, bodyLimit: 9000) }
+        return (kind: error?.kind, isConnected: !server.requests.isEmpty)
+      }
+      #expect(failures.first { $0.kind != .connect || $0.isConnected }?.kind == .timeout)
     }
   }
 
@@ -153,7 +159,7 @@ struct HTTPClientTests {
     let error = #expect(throws: TransportError.self) {
       try http.send(
         HTTPRequest(
-          .get, server.url, fields: [HTTPField("X", value)], limits: Self.patient), bodyLimit: 1)
+          .get, server.url, fields: [HTTPField("X", value)], limits: .patient), bodyLimit: 1)
     }
     #expect(error?.kind == .invalid)
     #expect(server.accepts == 0)
@@ -166,7 +172,7 @@ struct HTTPClientTests {
       HTTPRequest(
         .get, server.url + "/a/../b%2Fc?d",
         fields: [HTTPField("X-Empty", ""), HTTPField("Y", "z")],
-        limits: Self.patient), bodyLimit: 1)
+        limits: .patient), bodyLimit: 1)
     #expect(
       server.requests[0].lines == [
         "GET /a/../b%2Fc?d HTTP/1.1", "Host: 127.0.0.1:\(server.port)", "X-Empty:", "Y: z",
@@ -177,7 +183,7 @@ struct HTTPClientTests {
     let server = ScriptedServer { _ in Reply(Self.ok + "Content-Length: 1\r\n\r\na") }
     var http = HTTPClient()
     for _ in 0..<5 {
-      _ = try http.send(HTTPRequest(.get, server.url, limits: Self.patient), bodyLimit: 1)
+      _ = try http.send(HTTPRequest(.get, server.url, limits: .patient), bodyLimit: 1)
     }
     #expect(server.requests.count == 5)
     #expect(server.accepts == 1)
@@ -199,7 +205,7 @@ struct HTTPClientTests {
     ]
     for (body, _) in bodies {
       _ = try http.send(
-        HTTPRequest(method, server.url, body: body, limits: Self.patient), bodyLimit: 1)
+        HTTPRequest(method, server.url, body: body, limits: .patient), bodyLimit: 1)
     }
     #expect(server.requests.map(\.body) == bodies.map { Array($0.1) })
     #expect(
@@ -211,7 +217,7 @@ struct HTTPClientTests {
         HTTPRequest(
           method, server.url,
           body: .file(descriptor: file.fileDescriptor, offset: 699_990, count: 100),
-          limits: Self.patient), bodyLimit: 1)
+          limits: .patient), bodyLimit: 1)
     }
     #expect(error?.kind == .invalid)
   }
@@ -224,7 +230,7 @@ struct HTTPClientTests {
     let response = try http.send(
       HTTPRequest(
         .put, server.url, body: .bytes([UInt8](repeating: 1, count: 8 << 20)),
-        limits: Self.patient), bodyLimit: 10)
+        limits: .patient), bodyLimit: 10)
     #expect(response.head.status == status)
   }
 
@@ -239,7 +245,7 @@ struct HTTPClientTests {
     let server = ScriptedServer { _ in Reply(Self.ok + "Content-Length: 1000\r\n\r\na", .stall) }
     var http = HTTPClient()
     let error = #expect(throws: TransportError.self) {
-      try http.stream(HTTPRequest(.get, server.url, limits: Self.patient), to: Unwilling())
+      try http.stream(HTTPRequest(.get, server.url, limits: .patient), to: Unwilling())
     }
     #expect(error?.kind == .stopped)
   }
@@ -248,7 +254,7 @@ struct HTTPClientTests {
     let server = ScriptedServer { _ in Reply(Self.ok + "Content-Length: 4\r\n\r\nabcd") }
     var http = HTTPClient()
     #expect(throws: TransportError.self) {
-      try http.send(HTTPRequest(.get, server.url, limits: Self.patient), bodyLimit: 3)
+      try http.send(HTTPRequest(.get, server.url, limits: .patient), bodyLimit: 3)
     }
   }
 
@@ -260,11 +266,11 @@ struct HTTPClientTests {
     let nowhere = "http://\(String(repeating: "a", count: 64)).invalid/"
     for _ in 0..<2 {
       let error = #expect(throws: TransportError.self) {
-        try http.send(HTTPRequest(.get, nowhere, limits: Self.patient), bodyLimit: 10)
+        try http.send(HTTPRequest(.get, nowhere, limits: .patient), bodyLimit: 10)
       }
       #expect(error?.kind == .connect, "\(error.debugDescription)")
       let response = try http.send(
-        HTTPRequest(.get, server.url, limits: Self.patient), bodyLimit: 10)
+        HTTPRequest(.get, server.url, limits: .patient), bodyLimit: 10)
       #expect(response.head.status == 200)
     }
   }

@@ -8,7 +8,7 @@ import Testing
   @Test func `the check carries it as a proxy would, and a proof is for one address`() throws {
     let size = Self.blob.bytes.count
     let registry = FakeRegistry { _ in .init(200, ["Content-Length: \(size)"]) }
-    let site = try Site(["BLOBLO_PROOF_TTL": "1m"], registry: registry.port)
+    let site = try Site(registry: registry.port)
     let connection = try WebServerConnection(unix: site.stack.facts.socket)
     func ask(_ params: [String: String]) {
       let answer = connection.ask("HEAD", Self.blob.path(in: "client/address"), params)
@@ -52,7 +52,7 @@ import Testing
       let isKnown = question["X-Forwarded-For"]?.hasSuffix("192.0.2.9, 192.0.2.1") == true
       return isKnown ? .init(200, ["Content-Length: \(Self.blob.bytes.count)"]) : .init(401)
     }
-    let site = try Site(["BLOBLO_PROOF_TTL": "1m"], registry: registry.port)
+    let site = try Site(registry: registry.port)
     try site.bucket.put(Self.blob.key, Self.blob.bytes)
     let connection = try WebServerConnection(unix: site.stack.facts.socket)
     func status(_ lines: String...) -> Int? {

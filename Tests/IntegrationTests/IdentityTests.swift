@@ -97,6 +97,7 @@ import Testing
     let ground = try Ground.shared()
     let environment = [
       "PATH": ProcessInfo.processInfo.environment["PATH"] ?? "",
+      "BLOBLO_UPSTREAM_TIMEOUT": "60s", "BLOBLO_S3_TIMEOUT": "60s",
       "BLOBLO_S3_ENDPOINT_URL": ground.s3URL, "BLOBLO_S3_BUCKET_NAME": Stack.bucket,
       "BLOBLO_UPSTREAM_URL": "http://127.0.0.1:\(port)", "AWS_REGION": "us-east-1",
       "AWS_ACCESS_KEY_ID": Stack.accessKey, "AWS_SECRET_ACCESS_KEY": Stack.secretKey,

@@ -11,8 +11,7 @@ import Testing
     let registry = FakeRegistry { question in
       .init(200, ["Content-Length: \(size)"], question.isHead ? [] : Self.blob.bytes)
     }
-    let site = try Site(
-      ["BLOBLO_PROOF_TTL": "1m"], registry: registry.port, bucketName: bucket)
+    let site = try Site(registry: registry.port, bucketName: bucket)
     return (site, registry)
   }
 

@@ -12,7 +12,7 @@ import Testing
     try site.ground.push(blob, to: "serve/term")
     relay.fault = .stallAnswer(after: 6 << 20)
     let client = try Program([
-      "curl", "--disable", "-sS", "--max-time", "300", "-H", Site.credential[0],
+      "curl", "--disable", "-sS", "--max-time", "1200", "-H", Site.credential[0],
       site.url + blob.path(in: "serve/term"),
     ])
     #expect(eventually { relay.requests.contains { $0.hasPrefix("GET") } })
@@ -51,10 +51,12 @@ import Testing
     let ground = try Ground.shared()
     return [
       "PATH": ProcessInfo.processInfo.environment["PATH"] ?? "",
+      "BLOBLO_UPSTREAM_TIMEOUT": "60s", "BLOBLO_S3_TIMEOUT": "60s",
       "BLOBLO_S3_ENDPOINT_URL": ground.s3URL, "BLOBLO_S3_PUBLIC_ENDPOINT_URL": ground.publicS3URL,
       "BLOBLO_S3_BUCKET_NAME": Stack.bucket, "BLOBLO_UPSTREAM_URL": ground.registryURL,
       "AWS_ACCESS_KEY_ID": Stack.accessKey, "AWS_SECRET_ACCESS_KEY": Stack.secretKey,
       "AWS_REGION": "us-east-1", "BLOBLO_LOG_LEVEL": "trace",
+      "BLOBLO_LOOK_AS_CLIENT": "off",
     ].merging(settings) { $1 }
   }
 

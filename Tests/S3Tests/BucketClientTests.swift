@@ -2,6 +2,7 @@ import HTTPTransport
 import Hashing
 import Primitives
 import S3
+import TestSupport
 import Testing
 
 struct BucketClientTests {
@@ -14,7 +15,7 @@ struct BucketClientTests {
 
   init() throws {
     let bucket = try Bucket("bucket", region: "r", endpoint: Endpoint("http://s3:9000"))
-    client = BucketClient(bucket, credential: SigV4Tests.credential)
+    client = BucketClient(bucket, credential: SigV4Tests.credential, limits: .patient)
     key = try ObjectKey("sha256:1+2")
     upload = MultipartUpload(key: key, id: UploadID("u/1+2=="))
   }

@@ -90,10 +90,10 @@ extension CredentialChainTests {
         "region = eu-west-1")),
     Case(
       testDescription: "instance whose tokens don't come through, by version 1",
-      environment: instance(at: "{server}/slow/"), metadataSeconds: 3),
+      environment: instance(at: "{server}/slow/"), metadataSeconds: 6),
     Case(
       testDescription: "instance whose tokens don't come through, and are wanted",
-      environment: instance(at: "{server}/slow-v2/"), metadataSeconds: 3,
+      environment: instance(at: "{server}/slow-v2/"), metadataSeconds: 6,
       expected: .failed(.unavailable, words: "status 401; in a container on EC2 this is the hop")),
     Case(
       testDescription: "instance, switched off",

@@ -1,6 +1,7 @@
 import HTTPTransport
 import Hashing
 import Primitives
+import TestSupport
 import Testing
 
 @testable import S3
@@ -14,7 +15,7 @@ struct DifferentServersTests {
 
   init() throws {
     let bucket = try Bucket("bucket", region: "r", endpoint: Endpoint("https://s3.example.com"))
-    client = BucketClient(bucket, credential: SigV4Tests.credential)
+    client = BucketClient(bucket, credential: SigV4Tests.credential, limits: .patient)
     key = try ObjectKey("k")
   }
 

@@ -26,12 +26,19 @@ import Testing
       endpoint: Endpoint(
         environment["BLOBLO_TEST_S3_ENDPOINT"] ?? Self.seaweed.get().facts.s3Url ?? ""),
       style: environment["BLOBLO_TEST_S3_STYLE"].flatMap { AddressingStyle(rawValue: $0) })
-    client = BucketClient(bucket, credential: Self.credential)
+    client = BucketClient(bucket, credential: Self.credential, limits: .patient)
     var http = HTTPClient()
-    var request = HTTPRequest(.put, bucket.url(on: bucket.endpoint))
+    var request = HTTPRequest(.put, bucket.url(on: bucket.endpoint), limits: .patient)
     Signer(Self.credential, region: "us-east-1").sign(
       &request, payloadHash: .ofNothing, now: .now())
     _ = try http.send(request, bodyLimit: 1 << 16)
+    // SeaweedFS refuses a new bucket's objects for a moment.
+    let ready = try ObjectKey(".ready")
+    let isWritable = eventually {
+      (try? client.put(ready, .bytes(body), sha256: digest, over: &http, now: .now())) != nil
+        && (try? client.delete(ready, over: &http, now: .now())) != nil
+    }
+    #expect(isWritable)
   }
 
   @Test func `an object comes, is seen, is fetched by a presigned URL, and goes`() throws {

@@ -1,7 +1,13 @@
 internal import Glibc
+package import HTTPTransport
 
 /// How long a test waits for what must come. Only a test that fails waits so long: the slowest machine gets there.
 package let patience = Duration.seconds(120)
+
+extension HTTPLimits {
+  /// For a request that must be answered, however busy the machine is.
+  package static let patient = HTTPLimits(connect: patience, head: patience, idle: patience)
+}
 
 /// Waits until `condition` holds.
 ///

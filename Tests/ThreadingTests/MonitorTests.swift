@@ -126,6 +126,7 @@ struct ThreadPoolTests {
       gate.open()
       #expect(gate.wait(ran: 12))
       #expect(held.wait(for: patience) { $0 == 4 ? true : nil } ?? false)
+      #expect(eventually { pool.load.busy == 0 })
     }
     let gate = Gate()
     gate.open()

@@ -84,7 +84,8 @@ package final class Program: @unchecked Sendable {
   deinit {
     closeInput()
     close(output)
-    if ending.withLock({ $0 }) == nil { kill(pid, SIGKILL) }
+    // 0 when it was never started, and would be this process's group.
+    if pid > 0, ending.withLock({ $0 }) == nil { kill(pid, SIGKILL) }
   }
 
   /// Runs a program to its end.
