@@ -20,8 +20,6 @@ from fakes.waiting import PATIENCE, eventually
 from front_site import stacks
 
 MIB = 1 << 20
-# A busy machine is no server that does not answer. nginx waits for 20 s.
-PATIENT = {"BLOBLO_UPSTREAM_TIMEOUT": "15s", "BLOBLO_S3_TIMEOUT": "15s"}
 
 
 class Pull:
@@ -85,7 +83,7 @@ class Filling:
             self.relay = Relay(self.s3.port)
             ends.callback(self.relay.close)
             self.servers.options.env["BLOBLO_S3_ENDPOINT_URL"] = self.relay.url
-        self.servers.options.env |= {**PATIENT, **environment}
+        self.servers.options.env |= environment
         self.servers.up()
         self.nginx = self.servers.services["nginx"].url
         self.bloblo = self.servers.services["bloblo"]

@@ -99,7 +99,7 @@ class Site:
     def waiting_for(self, time):
         """The front waits only so long for a word of the responder: for those who try what happens then.
 
-        All others leave it its shipped patience: a busy machine is no responder that hangs.
+        All others leave it the patience that nginx is shipped with: a busy machine is no responder that hangs.
         """
         def restart(time):
             self.front.stop()

@@ -202,7 +202,7 @@ def browsing(url, *options, has_scripts=True):
                     os.killpg(process.pid, signal.SIGKILL)
 
 
-def browse(url, *options, has_scripts=True, timeout=120):
+def browse(url, *options, has_scripts=True, timeout=300):
     """What headless Chromium writes to its output, and to its error stream."""
     with browsing(url, *options, has_scripts=has_scripts) as process:
         return process.communicate(timeout=timeout)

@@ -28,8 +28,8 @@ import tempfile
 
 import written
 from servers.apache import Apache
-from servers.bloblo import Bloblo
 # What tests take from here.
+from servers.bloblo import PATIENT, Bloblo  # noqa: F401
 from servers.http1 import Listener, request, serve_http  # noqa: F401
 from servers.known import ACCESS_KEY, BUCKET, REGION, ROOT, SECRET_KEY, USERS, secrets  # noqa: F401
 from servers.nginx import Nginx

@@ -16,9 +16,10 @@ from apache_sites import BLOB, CONTENT, DIGEST, Recorder, Sites, recorder
 from fakes.client import ALICE, push
 from fakes.responder import FakeResponder
 from fakes.waiting import PATIENCE, eventually
-from front_site import stacks
+from front_site import Site, stacks
 
 HALF = CONTENT[:20_000]
+SHIPPED = "4"  # seconds for which Apache waits for a word of bloblo's
 VERSIONS = {"1.1": "--http1.1", "2": "--http2-prior-knowledge"}
 
 
@@ -64,14 +65,15 @@ def test_a_bloblo_that_hangs_costs_each_request_few_seconds(servers):
     url = servers.services["apache"].url
     content = os.urandom(1000)
     path = f"/v2/some/name/blobs/{push(url, content)}"
-    servers.services["bloblo"].signal(signal.SIGSTOP)
-    try:
-        for version in VERSIONS:
-            _, status, mark, body, _, seconds = curl(version, url + path)
-            assert (status, mark, body) == (200, "pass", content)
-            assert seconds < 55, "Apache's own Timeout is a minute"
-    finally:
-        servers.services["bloblo"].signal(signal.SIGCONT)
+    with Site(servers, "apache").waiting_for(SHIPPED):
+        servers.services["bloblo"].signal(signal.SIGSTOP)
+        try:
+            for version in VERSIONS:
+                _, status, mark, body, _, seconds = curl(version, url + path)
+                assert (status, mark, body) == (200, "pass", content)
+                assert seconds < 55, "Apache's own Timeout is a minute"
+        finally:
+            servers.services["bloblo"].signal(signal.SIGCONT)
     assert stack.request("HEAD", url + path, ALICE)[1]["X-Bloblo"] == "answer"
 
 
@@ -89,7 +91,7 @@ class Slow(Recorder):
 def test_a_bloblo_that_waits_is_waited_for():
     with recorder() as registry, stacks() as make:
         registry.RequestHandlerClass = Slow
-        servers = make("apache,bloblo", "--registry", f"127.0.0.1:{registry.server_port}",
+        servers = make("apache,bloblo", "--registry", f"127.0.0.1:{registry.server_port}", read_timeout=SHIPPED,
                        env={"BLOBLO_UPSTREAM_TIMEOUT": "60s", "BLOBLO_S3_ENDPOINT_URL": "http://127.0.0.1:1"})
         status, fields, _ = stack.request("HEAD", servers.services["apache"].url + BLOB, timeout=120)
         assert (status, fields["X-Bloblo"], fields["Docker-Content-Digest"]) == (200, "answer", DIGEST)

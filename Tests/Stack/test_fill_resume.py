@@ -10,14 +10,14 @@ import pytest
 import front_site
 from fakes.resuming import ResumingRegistry
 from fakes.waiting import eventually
-from filling import MIB, PATIENT, Pull, path
+from filling import MIB, Pull, path
 
 
 @pytest.fixture(scope="module")
 def place():
     with contextlib.closing(ResumingRegistry()) as registry, front_site.stacks() as make:
         site = front_site.Site(
-            make("s3,nginx,bloblo", "--registry", registry.address, "--log-level", "debug", env=PATIENT), "nginx")
+            make("s3,nginx,bloblo", "--registry", registry.address, "--log-level", "debug"), "nginx")
         site.registry = registry
         yield site
 

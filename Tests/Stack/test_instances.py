@@ -26,9 +26,7 @@ class Instance(stack.Bloblo):
         self.socket = owner.folder / f"{number}.sock"
 
     def environment(self):
-        # A busy machine is no server that does not answer.
-        return {**super().environment(), "BLOBLO_LISTEN_ADDR": f"unix:{self.socket}", "BLOBLO_UPSTREAM_TIMEOUT": "15s",
-                "BLOBLO_S3_TIMEOUT": "15s"}
+        return {**super().environment(), "BLOBLO_LISTEN_ADDR": f"unix:{self.socket}"}
 
     def answers(self):
         with contextlib.closing(socket.socket(socket.AF_UNIX)) as client:
@@ -47,6 +45,8 @@ class Instance(stack.Bloblo):
 def with_instances(servers, front):
     """The front's files as shipped, but for the example and where the sockets are."""
     example = (stack.ROOT / front / "example-instances.conf").read_text().replace("/run/bloblo/", f"{servers.folder}/")
+    if front == "apache":
+        example = stack.Nginx.replaced(example, "timeout=4 ", "timeout=20 ")  # as in servers/apache.py
     server = servers.services[front]
     command = server.command
 
@@ -120,8 +120,9 @@ def test_one_is_killed_in_the_middle(four):
         cut = [digest for digest, pull in done if not pull.is_whole]
         again = [(digest, pool.submit(Pull, url, path(digest))) for digest in cut]
     assert all(pull.sha256 == digest.split(":")[1] for digest, pull in done if pull.is_whole)
-    # Those of the victim's blobs, and of no other.
-    assert len(set(cut)) == held and len(cut) == held * CLIENTS
+    # Those whom the victim sent its blobs, and nobody else. On a busy machine some have passed: they come from the registry.
+    assert len(set(cut)) == held
+    assert cut == [digest for digest, pull in done if digest in set(cut) and pull.headers.get("X-Bloblo") == "tee"]
     again = [(digest, pull.result()) for digest, pull in again]
     assert all(pull.sha256 == digest.split(":")[1] for digest, pull in again)
     # While the web server finds out who is dead, clients of one blob can come to different instances; not each to its own.

@@ -114,13 +114,14 @@ def test_an_unknown_road(site):
 def test_a_body_that_stalls_goes_on_while_the_responder_gives_a_sign(site):
     def stalls(_, connection):
         connection.out(f"Status: 200\r\nContent-Length: {len(CONTENT)}\r\n\r\n".encode() + CONTENT[:50_000])
-        for _ in range(6):
-            time.sleep(READ_TIMEOUT / 2)
+        for _ in range(16):
+            time.sleep(0.5)
             connection.send(STDERR, b"")
         connection.out(CONTENT[50_000:])
         connection.end()
     site.responder(stalls)
-    with site.waiting_for(PATIENT):
+    # Less than the body takes, and much more than from sign to sign.
+    with site.waiting_for("6s"):
         assert site.get_blob()[2] == CONTENT
 
 

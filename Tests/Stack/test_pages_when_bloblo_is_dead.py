@@ -10,7 +10,7 @@ import stack
 
 @pytest.fixture
 def owner(make_stack):
-    return make_stack("nginx,apache", "--registry", "127.0.0.1:9")
+    return make_stack("nginx,apache", "--registry", "127.0.0.1:9", read_timeout="4")  # Apache's, as shipped
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.long, pytest.mark.world]
 
 
 def test_a_pause_of_a_minute_breaks_nobody(make_stack, fake_registry):
-    servers = make_stack("s3,nginx,apache,bloblo", "--registry", fake_registry.address)
+    servers = make_stack("s3,nginx,apache,bloblo", "--registry", fake_registry.address, read_timeout="4")  # Apache's, as shipped
     client = servers.services["s3"].client
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         def pull(front, digest):

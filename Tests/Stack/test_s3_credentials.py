@@ -33,12 +33,12 @@ class ShortLived(Site):
 
     def __init__(self, make_stack, serve):
         test = self
-        self.life = 8
-        self.given = {}  # access key: end
+        self.life = 12
+        self.given, self.gifts = {}, 0  # access key: end; how often one was given
         self.used = []  # (method, access key) at the S3 proxy
         self.refused = []
         self.is_down = False
-        self.pause = 0.5  # the registry's, after each fortieth of a blob
+        self.pause = 0.8  # the registry's, after each fortieth of a blob
 
         class Metadata(Handler):
             def do_PUT(self):
@@ -49,10 +49,11 @@ class ShortLived(Site):
                     return self.answer(503, b"")
                 if self.path.endswith("/security-credentials/"):
                     return self.answer(200, b"role")
-                pair = [(stack.ACCESS_KEY, stack.SECRET_KEY), (NEXT_KEY, NEXT_SECRET)][len(test.given) % 2]
+                pair = [(stack.ACCESS_KEY, stack.SECRET_KEY), (NEXT_KEY, NEXT_SECRET)][test.gifts % 2]
                 end = int(time.time()) + test.life
-                test.given.clear() if len(test.given) == 2 else None
-                test.given[pair[0]] = end
+                test.gifts += 1
+                # The one before lives on.
+                test.given[pair[0]] = max(end, test.given.get(pair[0], 0))
                 self.answer(200, json.dumps({
                     "Code": "Success", "AccessKeyId": pair[0], "SecretAccessKey": pair[1], "Token": "",
                     "Expiration": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(end))}).encode())
@@ -96,7 +97,7 @@ class ShortLived(Site):
             def do_GET(self):
                 self.do_HEAD()
                 step = len(test.body) // 40
-                for i in range(0, len(test.body), step):  # with the pause 20 s, more than two lives
+                for i in range(0, len(test.body), step):  # with the pause 32 s, more than two lives
                     self.wfile.write(test.body[i:i + step])
                     time.sleep(test.pause)
 

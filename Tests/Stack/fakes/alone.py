@@ -152,7 +152,7 @@ class Alone:
             "BLOBLO_S3_BUCKET_NAME": self.bucket_name, "BLOBLO_SPOOL_DIR": str(self.folder),
             "BLOBLO_PASS_FILE": str(self.folder / "pass"), "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_ACCESS_KEY_ID": stack.ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": stack.SECRET_KEY,
-            "AWS_REGION": stack.REGION, **settings}
+            "AWS_REGION": stack.REGION, **stack.PATIENT, **settings}
         self.settings = {name: value for name, value in self.settings.items() if value is not None}
         self.process = None
 

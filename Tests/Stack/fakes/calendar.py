@@ -19,10 +19,10 @@ def shifted(seconds):
 
 
 class Calendar:
-    """One that is set while the process runs; its steady clock is the system's."""
+    """One that is set while the process runs; its steady clock is the system's, or is set with it."""
 
-    def __init__(self, folder):
-        self.file = folder / "faketime"
+    def __init__(self, folder, sets_steady_clock=False):
+        self.file, self.sets_steady_clock = folder / "faketime", sets_steady_clock
         self.set(0)
 
     def set(self, seconds):
@@ -32,5 +32,5 @@ class Calendar:
 
     @property
     def environment(self):
-        return {"LD_PRELOAD": str(LIBRARY), "FAKETIME_TIMESTAMP_FILE": str(self.file), "FAKETIME_NO_CACHE": "1",
-                "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
+        kept = {} if self.sets_steady_clock else {"FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
+        return {"LD_PRELOAD": str(LIBRARY), "FAKETIME_TIMESTAMP_FILE": str(self.file), "FAKETIME_NO_CACHE": "1", **kept}

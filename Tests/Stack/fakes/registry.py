@@ -155,9 +155,11 @@ class Registry:
                     request.close_connection = True
                     return
                 fault = "good"
-            piece = view[at:at + 262144]
+            # Of a slow answer a small piece comes often, or it would be one that stands still.
+            count = min(262144, max(65536, self.rate // 4)) if self.rate else 262144
+            piece = view[at:at + count]
             if gate or fault in ("cut", "chunkedcut", "reset", "stall", "standstill", "pause", "drip"):
-                piece = view[at:min(at + 262144, half)]
+                piece = view[at:min(at + count, half)]
             if is_chunked:
                 request.wfile.write(b"%x\r\n" % len(piece) + piece + b"\r\n")
             else:

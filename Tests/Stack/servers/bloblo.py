@@ -8,6 +8,10 @@ from .known import ACCESS_KEY, BUCKET, REGION, SECRET_KEY
 from .service import Service, StackError
 
 
+# A busy machine is no server that does not answer. The web servers wait for 20 s.
+PATIENT = {"BLOBLO_UPSTREAM_TIMEOUT": "15s", "BLOBLO_S3_TIMEOUT": "15s"}
+
+
 class Bloblo(Service):
     """The built program, told everything by its environment."""
 
@@ -39,6 +43,7 @@ class Bloblo(Service):
             "AWS_EC2_METADATA_DISABLED": "true",
             # Tests count what clients fetch; those of the looks turn them on.
             "BLOBLO_LOOK_AS_CLIENT": "off",
+            **PATIENT,
         }
         if "apache" in self.stack.services and os.geteuid() == 0:
             settings["BLOBLO_LISTEN_GROUP"] = "www-data"
