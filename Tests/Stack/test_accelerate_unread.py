@@ -5,6 +5,7 @@ again, and no signed URL is in any log. Real nginx and Apache; bloblo asks the s
 import html
 import re
 import signal
+import time
 
 import pytest
 
@@ -105,14 +106,25 @@ def test_an_s3_in_trouble_is_left_alone(reading, fault):
     digest, other = reading.warm(), reading.warm()
     reading.forget()
     reading.s3.faults[reading.s3.public_port] = fault
-    assert is_whole(reading, digest, reading.get(digest))
     asked = len(reading.s3.requests)
+    assert is_whole(reading, digest, reading.get(digest))
+
+    def heard():
+        """When S3 was asked at clients' port."""
+        return [each[4] for each in list(reading.s3.requests)[asked:] if each[3] == reading.s3.public_port]
+
+    # For 10 s from some moment after the failure. What a busy machine answers later may have been read again.
+    failed, end, in_time = heard(), heard()[0] + 10, 0
     for each in (digest, other, digest):
         answer = reading.get(each)
-        assert is_whole(reading, each, answer) and answer[1]["X-Bloblo"] != "accelerate"
-    heard = [each for each in reading.s3.requests[asked:] if each[3] == reading.s3.public_port]
-    assert not heard
-    assert reading.metrics()[METRIC % ("pass", "road")] == 3
+        assert is_whole(reading, each, answer)
+        if time.monotonic() > end:
+            break
+        in_time += 1
+        assert answer[1]["X-Bloblo"] != "accelerate"
+    assert in_time
+    assert [each for each in heard() if each <= end] == failed
+    assert in_time <= reading.metrics()[METRIC % ("pass", "road")] <= min(in_time + 1, 3)
     eventually(lambda: "The web server can't read from" in reading.text(), otherwise=reading.text)
 
 

@@ -1,7 +1,9 @@
 """A TCP relay that misbehaves on purpose; threads, since each does little."""
 
 import re
+import select
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -19,6 +21,50 @@ def serve_each(listener, serve):
                 return
             threading.Thread(target=serve, args=(client,), daemon=True).start()
     threading.Thread(target=accept, daemon=True).start()
+
+
+class Alternating:
+    """A TLS connection that one thread reads while another writes: of OpenSSL only one may be at it at a time."""
+
+    def __init__(self, connection):
+        connection.setblocking(False)
+        self.connection, self.lock = connection, threading.Lock()
+
+    def when_ready(self, move):
+        """The result of `move`; it waits outside of the lock."""
+        while True:
+            with self.lock:
+                try:
+                    return move()
+                except ssl.SSLWantReadError:
+                    events = select.POLLIN
+                except ssl.SSLWantWriteError:
+                    events = select.POLLOUT
+                number = self.connection.fileno()
+            waiter = select.poll()
+            waiter.register(number, events)
+            waiter.poll(1000)  # looks again: the number is another's if this one is closed meanwhile
+
+    def recv(self, count):
+        return self.when_ready(lambda: self.connection.recv(count))
+
+    def sendall(self, data):
+        view = memoryview(data)
+        while view:
+            sent = self.when_ready(lambda view=view: self.connection.send(view))
+            view = view[sent:]
+
+    def shutdown(self, how):
+        # SSLSocket's own forgets the TLS, and the other direction would go on with what is not decrypted.
+        with self.lock:
+            socket.socket.shutdown(self.connection, how)
+
+    def setsockopt(self, *words):
+        self.connection.setsockopt(*words)
+
+    def close(self):
+        with self.lock:
+            self.connection.close()
 
 
 class Relay:
@@ -85,7 +131,7 @@ class Relay:
             return
         try:
             if self.context:
-                client = self.context.wrap_socket(client, server_side=True)
+                client = Alternating(self.context.wrap_socket(client, server_side=True))
             server = socket.create_connection(("127.0.0.1", self.target))
         except OSError:
             client.close()

@@ -11,7 +11,7 @@ from .waiting import PATIENCE
 
 
 class ResumingRegistry:
-    """`fault` is for the first GET of each blob: "cut" or "stall", when `at` bytes are sent and `gate` is set. "hold" is
+    """`fault` is for bloblo's first GET of each blob: "cut" or "stall", when `at` bytes are sent and `gate` is set. "hold" is
     for all of bloblo's readings: nothing beyond `at` before `gate` is set.
 
     `sent` counts the bytes of each blob that have left, `gets` its GETs; `ranges` has (digest, Range) of each. `rate` is
@@ -21,6 +21,7 @@ class ResumingRegistry:
     def __init__(self):
         self.blobs, self.gets, self.sent, self.rate, self.ranges = {}, {}, {}, None, []
         self.fault, self.at, self.gate = None, 0, threading.Event()
+        self.read = set()  # by bloblo
         self.lock = threading.Lock()
         self.server = Server(self.answer)
         self.address = self.server.address
@@ -52,11 +53,14 @@ class ResumingRegistry:
             request.send_header(name, value)
         request.end_headers()
         if request.command == "GET":
+            is_bloblos = "bloblo" in request.headers.get("Via", "")
             with self.lock:
-                number = self.gets[digest] = self.gets.get(digest, 0) + 1
+                self.gets[digest] = self.gets.get(digest, 0) + 1
                 self.ranges.append((digest, request.headers.get("Range")))
-            is_held = self.fault == "hold" and "bloblo" in request.headers.get("Via", "")
-            fault = self.fault if is_held or number == 1 and self.fault != "hold" else None
+                is_bad = is_bloblos and (self.fault == "hold" or digest not in self.read)
+                if is_bloblos:
+                    self.read.add(digest)
+            fault = self.fault if is_bad else None
             self.send(request, digest, memoryview(content)[first:last + 1], fault, max(0, self.at - first))
 
     def send(self, request, digest, content, fault, limit):
@@ -78,5 +82,5 @@ class ResumingRegistry:
             done += len(piece)
             with self.lock:
                 self.sent[digest] = self.sent.get(digest, 0) + len(piece)
-            if self.rate:
-                time.sleep(max(0, done / self.rate - (time.monotonic() - start)))
+            if rate := self.rate:
+                time.sleep(max(0, done / rate - (time.monotonic() - start)))
