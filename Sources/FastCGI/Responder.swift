@@ -94,9 +94,10 @@ private final class Acceptor: EventSource, @unchecked Sendable {
     for _ in 0..<64 {
       guard !hasStopped else { return }
       guard let connection = listener.accept() else {
-        guard errno == EMFILE || errno == ENFILE else { return }
+        guard errno != EAGAIN else { return }
         // Out of descriptors: a web server that is let go asks the registry at once, instead of waiting.
-        if listener.turnAway() { continue }
+        if errno == EMFILE || errno == ENFILE, listener.turnAway() { continue }
+        // Others may wait behind a connection that has failed. Source: accept(2), "Error handling".
         return tryAgain(after: .milliseconds(10))
       }
       reactor.add(connection)

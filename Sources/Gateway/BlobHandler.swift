@@ -224,9 +224,9 @@ package final class BlobHandler: RequestHandler {
     let isTaken = looking.submit(for: server) { [self] http in
       let patience = exchange.location.settings.s3Limits.head
       guard .now - start >= patience else { return look(exchange, by: &http) }
-      let words = "no thread was free within \(patience) to ask it: BLOBLO_THREADS"
+      let words = "no thread was free within \(patience) to ask S3: BLOBLO_THREADS"
       loop.submit { [self] in
-        for exchange in lookers(exchange) { pass(exchange, .store(words)) }
+        for exchange in lookers(exchange) { pass(exchange, .line(words)) }
       }
     }
     if !isTaken { for exchange in lookers(exchange) { pass(exchange, .busy) } }

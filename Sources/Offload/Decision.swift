@@ -75,6 +75,8 @@ package enum PassReason: Sendable, Equatable {
   case longURL
   /// All threads or connections are in use.
   case busy
+  /// The line for a look into the bucket did not move in time.
+  case line(String)
   /// The blob is not in the bucket, and this request can't be the one that brings it there.
   case cold(ColdReason)
 }

@@ -83,7 +83,7 @@ extension PassReason {
     case .storeDenied: .storeDenied
     case .noAcceleration: .noAcceleration
     case .longURL: .longURL
-    case .busy: .busy
+    case .busy, .line: .busy
     case .cold(.fillIsOff): .coldFillIsOff
     case .cold(.background): .coldBackground
     case .cold(.range): .coldRange
@@ -106,7 +106,7 @@ extension PassReason {
     switch self {
     case .store(let words), .road(let words), .unread(let words), .storeDenied(let words),
       .unproven(.unconnected(let words)), .unproven(.unreachable(let words)),
-      .unproven(.unasked(let words)),
+      .unproven(.unasked(let words)), .line(let words),
       .cold(.upstream(let words)), .cold(.redirect(let words)):
       words
     case .unproven(.status(let status)): "status \(status)"

@@ -235,7 +235,7 @@ final class ServerConnection: EventSource, @unchecked Sendable {
       isHead || head.status == 204 || head.status == 304
       ? surplus == 0 : head.contentLength == Int64(surplus) && !head.isChunked
     stream.keepSession()
-    if isAll, !head.endsConnection, !server.isNoisy, generation == server.generation,
+    if isAll, unsent == 0, !head.endsConnection, !server.isNoisy, generation == server.generation,
       .now - start < Server.connectionLife
     {
       answerClass = AnswerClass(of: head.status, isHead: isHead)
