@@ -117,6 +117,7 @@ final class Connection: EventSource, @unchecked Sendable {
       case .idle, .lingering:
         reactor.isAnswerLate = false
         takeOut()
+        if !isAll, !output.isEmpty { mayHaveMore = true }
         if isAll || !output.isEmpty { return watchForRest() }
       }
     }
