@@ -73,6 +73,10 @@ final class Connection: EventSource, @unchecked Sendable {
   /// Takes what is there, and what comes until a request has to be answered first.
   func read() {
     guard !isClosed else { return }
+    if case .answering = phase {
+      mayHaveMore = true
+      return
+    }
     mayHaveMore = false
     guard !reactor.isInputInUse else {
       // Another connection's bytes are being taken, and have led here.
