@@ -1,6 +1,7 @@
 """A store that refuses, resets, loses answers, drips or stalls: the client is served, and the bucket is filled in the end."""
 
 import concurrent.futures
+import threading
 
 import pytest
 
