@@ -65,6 +65,33 @@ class Pull:
         return self.status, self.count if self.is_whole else "broken off", self.sha256 if self.is_whole else None
 
 
+def faults_of_s3(lines):
+    """How often S3 was at fault, as on a busy machine, by these lines of the log: a blob passed, or was not filled."""
+    return sum("s3" in (line.get("reason"), line.get("cause")) for line in lines)
+
+
+def pull_until_published(pull, is_published, faults, log, begun=False):
+    """What `pull` gave, each time, until the bucket has the blob: again only where S3 was at fault.
+
+    `begun`: somebody has pulled it already.
+    """
+    pulls = []
+
+    def is_published_after(before):
+        eventually(lambda: is_published() or faults() > before, otherwise=log)
+        return is_published()
+
+    def attempt():
+        before = faults()
+        if not is_published():
+            pulls.append(pull())
+        return is_published_after(before)
+
+    if not begun or not is_published_after(0):
+        eventually(attempt, pause=1, otherwise=log)
+    return pulls
+
+
 def path(digest, repository="good"):
     return f"/v2/test/{repository}/blobs/{digest}"
 
@@ -132,6 +159,46 @@ class Filling:
 
     def pull(self, digest, repository="good", **more):
         return Pull(self.nginx, path(digest, repository), **more)
+
+    def faults(self, digest):
+        """How often S3 was at fault for a blob."""
+        return faults_of_s3(line for line in self.lines(digest) if line.get("blob.digest") == digest)
+
+    def fill(self, digest, begun=False, **more):
+        """Pulls a blob until it is published, again only where S3 was at fault: those pulls."""
+        size = len(self.registry.blobs[digest])
+        pulls = pull_until_published(lambda: self.pull(digest, **more), lambda: self.s3.client.size(digest) == size,
+                                     lambda: self.faults(digest), self.log, begun)
+        assert self.object(digest) == digest
+        return pulls
+
+    def whole(self, digest):
+        """What a pull has `seen` that got the blob."""
+        content = self.registry.blobs[digest]
+        return 200, len(content), hashlib.sha256(content).hexdigest()
+
+    def reads(self, digest):
+        """GETs of the blob that are not for a range."""
+        return self.registry.gets.get(digest, 0) - self.registry.rests.get(digest, 0)
+
+    def begin(self, pool, size, gated=False):
+        """Digest, future and gate of a pull of a new blob that is in the spool; another blob where S3 was at fault.
+
+        `gated`: only half of it comes until the gate is set.
+        """
+        eventually(lambda: self.spool_files() == 0, otherwise=self.log)
+
+        def attempt():
+            digest, gate, stop = self.registry.add(size), threading.Event(), threading.Event()
+            self.registry.gate = gate if gated else None
+            pull = pool.submit(self.pull, digest, stop=stop)
+            eventually(lambda: self.spool_files() or pull.done() or self.faults(digest), otherwise=self.log)
+            if self.spool_files():
+                return digest, pull, gate
+            for each in (gate, stop):
+                each.set()
+
+        return eventually(attempt, pause=1, otherwise=self.log)
 
     def log(self):
         return self.bloblo.log.read_text(errors="replace")[-3000:]

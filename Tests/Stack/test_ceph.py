@@ -10,6 +10,7 @@ import stack
 from ceph import GUEST_KEY, GUEST_SECRET, Ceph
 from fakes.client import push
 from fakes.waiting import eventually
+from filling import faults_of_s3, pull_until_published
 from front_site import Site, stacks
 from s3_servers import boto, check, judge, settings
 
@@ -40,6 +41,11 @@ class CephSite(Site):
     def get(self, digest, **more):
         return super().get(digest, "a", timeout=120, **more)
 
+    def fill(self, digest, size):
+        """The answers until `size` says that the bucket has the blob."""
+        return pull_until_published(lambda: self.get(digest), lambda: size() is not None,
+                                    lambda: faults_of_s3(self.lines(digest)), self.bloblo.tail)
+
     def put_bucket_at_the_registry(self, ceph):
         """The trap: clients reach the bucket at the registry's own address, by another path."""
         self.servers.options.env["BLOBLO_S3_PUBLIC_ENDPOINT_URL"] = self.front.url
@@ -58,7 +64,7 @@ class CephSite(Site):
 @pytest.fixture
 def up(ceph, make_stack):
     def start(key=stack.ACCESS_KEY, secret=stack.SECRET_KEY, is_at_registry=False, **env):
-        site = CephSite(make_stack("registry,nginx,bloblo", start=False, env={
+        site = CephSite(make_stack("registry,nginx,bloblo", "--log-level", "debug", start=False, env={
             "BLOBLO_S3_ENDPOINT_URL": ceph.url, "AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret,
             "BLOBLO_S3_PUBLIC_ENDPOINT_URL": f"http://localhost:{ceph.port}", **env}), "nginx")
         if is_at_registry:
@@ -80,8 +86,9 @@ def test_cold_then_warm(ceph, up, chance):
     for size in (1000, 20 * MIB):  # one PUT; parts
         body = chance.randbytes(size)
         digest = site.push_beside(body)
-        assert site.get(digest)[::2] == (200, body)
-        eventually(lambda: ceph.client.size(digest) == size)
+        for answer in site.fill(digest, lambda digest=digest: ceph.client.size(digest)):
+            assert answer[::2] == (200, body)
+        assert ceph.client.size(digest) == size
         eventually(lambda: site.get(digest)[0] == 307)
         assert stack.request("GET", site.get(digest)[1]["Location"])[::2] == (200, body)
 
@@ -107,9 +114,9 @@ def test_without_list_absent_blobs_pass_and_the_others_are_redirected(ceph, up, 
     # Mended, and nobody need be told.
     ceph.let_guest("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListBucket")
     digest = site.push_beside(chance.randbytes(100))
-    site.get(digest)
     guest = stack.S3Client(ceph.url, GUEST_KEY, GUEST_SECRET)
-    eventually(lambda: guest.size(digest) == 100)
+    site.fill(digest, lambda: guest.size(digest))
+    assert guest.size(digest) == 100
 
 
 def test_a_key_that_is_no_more_ends_redirects(ceph, up, chance):

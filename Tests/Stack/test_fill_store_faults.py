@@ -17,14 +17,13 @@ shared, site = fixtures()
 
 def filled_in_spite_of(site, sizes=(MIB, 30 * MIB), **fault):
     for size in sizes:
-        digest = site.registry.add(size)
         site.registry.rate = 60 * MIB
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            pull = pool.submit(site.pull, digest)
-            eventually(lambda: site.registry.gets.get(digest))
+            digest, pull, gate = site.begin(pool, size, gated=True)
             site.relay.cut()
             for name, value in fault.items():
                 setattr(site.relay, name, value)
+            gate.set()
             assert pull.result().seen == (200, size, digest.split(":")[1]), (size, fault)
         site.assert_published(digest)
         site.relay.heal()
@@ -79,19 +78,19 @@ def test_a_drip(site):
 
 def test_a_drip_without_an_end(site):
     with site.restarted(BLOBLO_S3_TIMEOUT="1s"):
-        digest = site.registry.add(20 * MIB)
-        site.relay.drip = "down"
-        assert site.pull(digest).seen == (200, 20 * MIB, digest.split(":")[1])
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            digest, pull, gate = site.begin(pool, 20 * MIB, gated=True)
+            site.relay.drip = "down"
+            gate.set()
+            assert pull.result().seen == site.whole(digest)
         eventually(lambda: site.said(digest, "not filled"), otherwise=site.log)
         site.assert_absent(digest)
 
 
 def test_a_stall_without_an_end(site):
     with site.restarted(BLOBLO_S3_TIMEOUT="1s"):
-        digest = site.registry.add(20 * MIB)
-        site.registry.gate = gate = threading.Event()
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            pull = pool.submit(site.pull, digest)
+            digest, pull, gate = site.begin(pool, 20 * MIB, gated=True)
             eventually(lambda: site.uploads(digest), otherwise=site.log)
             site.relay.stalled = True
             gate.set()
