@@ -156,7 +156,8 @@ class Registry:
                     return
                 fault = "good"
             # Of a slow answer a small piece comes often, or it would be one that stands still.
-            count = min(262144, max(65536, self.rate // 4)) if self.rate else 262144
+            rate = self.rate  # a test may change it meanwhile
+            count = min(262144, max(65536, rate // 4)) if rate else 262144
             piece = view[at:at + count]
             if gate or fault in ("cut", "chunkedcut", "reset", "stall", "standstill", "pause", "drip"):
                 piece = view[at:min(at + count, half)]
@@ -167,7 +168,7 @@ class Registry:
             at += len(piece)
             with self.lock:
                 self.bytes[digest] = self.bytes.get(digest, 0) + len(piece)
-            if self.rate:
-                time.sleep(max(0, at / self.rate - (time.monotonic() - start)))
+            if rate:
+                time.sleep(max(0, at / rate - (time.monotonic() - start)))
         if is_chunked:
             request.wfile.write(b"0\r\n\r\n")
