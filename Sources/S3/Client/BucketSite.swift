@@ -10,8 +10,7 @@ package final class BucketSite: Sendable {
     var presigning: (generation: Int, signer: Signer)?
     var refusals: (code: String?, end: ContinuousClock.Instant)?
     var writeRefusal: S3ErrorResponse?
-    var asksForChecksums = true
-    var checksumTrialEnd: ContinuousClock.Instant?
+    var checksums = ChecksumAsking()
   }
 
   /// How long the code of one refusal is taken for that of those which come after it.
@@ -100,21 +99,23 @@ package final class BucketSite: Sendable {
 
   func learn(writeRefusal: S3ErrorResponse?) { state.withLock { $0.writeRefusal = writeRefusal } }
 
-  /// Whether S3 is asked for an object's checksum.
-  var asksForChecksums: Bool { state.withLock { $0.asksForChecksums } }
-
-  /// Whether it may be tried whether a refusal is for the asking for the checksum alone: once in some seconds.
-  func takeChecksumTrial() -> Bool {
-    let now = ContinuousClock.now
-    return state.withLock { state in
-      if let end = state.checksumTrialEnd, now < end { return false }
-      state.checksumTrialEnd = now + Self.refusalLife
-      return true
-    }
+  /// Whether to ask S3 for an object's checksum.
+  func checksumWish(at now: ContinuousClock.Instant) -> ChecksumAsking.Wish {
+    state.withLock { $0.checksums.wish(at: now) }
   }
 
-  /// This bucket tells objects only to those who do not ask for checksums.
-  func stopAskingForChecksums() { state.withLock { $0.asksForChecksums = false } }
+  /// Whether it may be tried whether a refusal is for the asking for the checksum alone: once in some seconds.
+  func takeChecksumTrial(at now: ContinuousClock.Instant) -> Bool {
+    state.withLock { $0.checksums.takeTrial(at: now) }
+  }
+
+  /// This bucket describes objects only to those who do not ask for checksums.
+  func pauseChecksums(at now: ContinuousClock.Instant) {
+    state.withLock { $0.checksums.refused(at: now) }
+  }
+
+  /// A checksum was asked for again, and the bucket answered.
+  func resumeChecksums() { state.withLock { $0.checksums.accepted() } }
 
   /// The code of refusals that come without one.
   ///
