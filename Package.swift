@@ -137,7 +137,8 @@ let package = Package(
       "PackagingTests", "bloblo", "Settings", "Telemetry",
       .product(name: "ArgumentParser", package: "swift-argument-parser")),
     tests("OffloadTests", "Offload", "Registry", "HTTPTransport", "Primitives", "TestSupport"),
-    tests("StoreTests", "Store", "S3"),
+    tests(
+      "StoreTests", "Store", "Hashing", "Offload", "Primitives", "Registry", "S3", "TestSupport"),
     tests(
       "SettingsTests", "Settings", "FastCGI", "Primitives", "Registry", "S3",
       .product(name: "Logging", package: "swift-log")),

@@ -44,6 +44,16 @@ struct BucketSiteTests {
     #expect(observer.told == ["region eu-west-1 for us-east-1"])
   }
 
+  @Test func `what was signed for another region has another generation`() throws {
+    let client = try client()
+    let before = client.site.presigningGeneration(at: Self.now)
+    var http = SequenceClient([(301, [HTTPField("x-amz-bucket-region", "eu-west-1")]), (404, [])])
+    #expect(try client.head(ObjectKey("k"), over: &http, now: Self.now) == nil)
+    #expect(client.site.presigningGeneration(at: Self.now) > before)
+    let ended = try self.client(credential: temporary(0))
+    #expect(ended.site.presigningGeneration(at: Self.now) == -1)
+  }
+
   @Test func `a region that an error's body names is learnt too`() throws {
     let client = try client(
       Bucket("bucket", region: "us-east-1", endpoint: Endpoint("http://h:9000")))

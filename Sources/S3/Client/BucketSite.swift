@@ -6,6 +6,8 @@ internal import Synchronization
 package final class BucketSite: Sendable {
   private struct State {
     var bucket: Bucket
+    /// How often the bucket turned out to be in another region.
+    var moves = 0
     var requests: (generation: Int, signer: Signer)?
     var presigning: (generation: Int, signer: Signer)?
     var refusals: (code: String?, end: ContinuousClock.Instant)?
@@ -62,6 +64,16 @@ package final class BucketSite: Sendable {
     }
   }
 
+  /// Rises when another credential signs URLs, and when the bucket turns out to be in another region; -1 while no
+  /// credential lives.
+  ///
+  /// - Parameter now: S3's time.
+  package func presigningGeneration(at now: UnixTime) -> Int {
+    guard let held = presignCredentials.current(at: now) else { return -1 }
+    // Neither falls, so the sum is another one when one of them rises.
+    return held.generation + state.withLock { $0.moves }
+  }
+
   /// - Returns: whether that is news.
   func learn(region: String) -> Bool {
     let old: String? = state.withLock { state in
@@ -70,7 +82,7 @@ package final class BucketSite: Sendable {
         return nil
       }
       let old = state.bucket.region
-      state = State(bucket: moved)
+      state = State(bucket: moved, moves: state.moves + 1)
       return old
     }
     guard let old else { return false }
