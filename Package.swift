@@ -150,7 +150,9 @@ let package = Package(
       "Store", "Telemetry", "TestSupport", "Threading",
       .product(name: "Logging", package: "swift-log")),
     tests("OperatorTests", "Operator", "Offload", "Primitives", "Telemetry"),
-    tests("WarmTests", "Warm"),
+    tests(
+      "WarmTests", "Warm", "Fill", "HTTPTransport", "Hashing", "Offload", "Primitives", "Registry",
+      "S3", "Store", "TestSupport"),
     tests("ArchitectureTests"),
     tests(
       "FillTests", "Fill", "Hashing", "HTTPTransport", "Primitives", "Registry", "S3", "Store",
