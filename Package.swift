@@ -137,7 +137,8 @@ let package = Package(
       "PackagingTests", "bloblo", "Settings", "Telemetry",
       .product(name: "ArgumentParser", package: "swift-argument-parser")),
     tests("OffloadTests", "Offload", "Registry", "HTTPTransport", "Primitives", "TestSupport"),
-    tests("StoreTests", "Store", "S3"),
+    tests(
+      "StoreTests", "Store", "Hashing", "Offload", "Primitives", "Registry", "S3", "TestSupport"),
     tests(
       "SettingsTests", "Settings", "FastCGI", "Primitives", "Registry", "S3",
       .product(name: "Logging", package: "swift-log")),
@@ -149,7 +150,9 @@ let package = Package(
       "Store", "Telemetry", "TestSupport", "Threading",
       .product(name: "Logging", package: "swift-log")),
     tests("OperatorTests", "Operator", "Offload", "Primitives", "Telemetry"),
-    tests("WarmTests", "Warm"),
+    tests(
+      "WarmTests", "Warm", "Fill", "HTTPTransport", "Hashing", "Offload", "Primitives", "Registry",
+      "S3", "Store", "TestSupport"),
     tests("ArchitectureTests"),
     tests(
       "FillTests", "Fill", "Hashing", "HTTPTransport", "Primitives", "Registry", "S3", "Store",

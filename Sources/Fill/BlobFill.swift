@@ -215,7 +215,9 @@ final class BlobFill: Sendable {
   ///
   /// - Returns: whether no more bytes are to come.
   func failUnlessFollowed(_ error: FillError) -> Bool {
-    change { state in
+    // Where a client reads along nothing changes, and nobody is woken.
+    guard state.withLock({ $0.followers == 0 }) else { return false }
+    return change { state in
       guard state.followers == 0 else { return false }
       state.fail(error)
       return true

@@ -120,15 +120,24 @@ package final class Filler: Sendable {
     table.dropRequests(waitingFor: limits.queueTime, at: .now())
   }
 
+  /// Waits until there is room for a blob of `size` bytes.
+  package func waitForRoom(_ size: Int64) throws(FillError) -> FillRoom {
+    FillRoom(spool: try makeSpool(size, waits: true, recycles: true))
+  }
+
   /// Fills in this thread.
   ///
-  /// - Parameter onAdvance: told how many bytes have come.
+  /// - Parameters:
+  ///   - room: for the source's size. It is taken before there is a request: a token may end while others have the
+  ///     room.
+  ///   - onAdvance: called with the number of bytes that have come.
   /// - Returns: `false` when another instance was first.
   package func fill(
-    _ source: FillSource, by http: inout HTTPClient, onAdvance: @escaping @Sendable (Int64) -> Void
+    _ source: FillSource, in room: FillRoom, by http: inout HTTPClient,
+    onAdvance: @escaping @Sendable (Int64) -> Void
   ) throws(FillError) -> Bool {
     let fill = BlobFill(source.digest, size: source.size, onAdvance: onAdvance)
-    return try readAndPublish(fill, from: source, isShared: false, over: &http).0 == .stored
+    return try readAndPublish(fill, from: source, in: room, over: &http).0 == .stored
   }
 
   /// Takes no more fills, and waits for those that run; what is not done by then is given up, and its
@@ -182,7 +191,7 @@ package final class Filler: Sendable {
         observer.found(source.digest, size: size)
         return true
       }
-      let (ending, size) = try readAndPublish(fill, from: source, isShared: true, over: &http)
+      let (ending, size) = try readAndPublish(fill, from: source, in: nil, over: &http)
       source.onEnd(.success(size))
       switch ending {
       case .stored:
@@ -198,11 +207,12 @@ package final class Filler: Sendable {
     }
   }
 
-  /// - Parameter isShared: whether clients may read along.
+  /// - Parameter room: `nil` where clients may read along: they do not wait for room.
   private func readAndPublish(
-    _ fill: BlobFill, from source: FillSource, isShared: Bool, over http: inout HTTPClient
+    _ fill: BlobFill, from source: FillSource, in room: FillRoom?, over http: inout HTTPClient
   ) throws(FillError) -> (Publication, size: Int64) {
-    let reading = try reading(fill, source, isShared: isShared)
+    let isShared = room == nil
+    let reading = try reading(fill, source, in: room)
     let spool = try reading.begin { [table] in table.isCancelled ? .stopping : nil }
     let target = source.target(size: spool.bytes)
     let partSize = PartSize(for: spool.bytes, preferred: limits.partBytes).bytes
@@ -247,11 +257,12 @@ package final class Filler: Sendable {
   }
 
   private func reading(
-    _ fill: BlobFill, _ source: FillSource, isShared: Bool
+    _ fill: BlobFill, _ source: FillSource, in room: FillRoom?
   ) throws(FillError) -> UpstreamReading {
     // Where the size is known, upstream is not asked for what there is no room for.
-    let spool = try source.size.map { size throws(FillError) in
-      try makeSpool(size, waits: !isShared, recycles: !isShared)
+    var spool = room?.spool
+    if spool == nil, let size = source.size {
+      spool = try makeSpool(size, waits: false, recycles: false)
     }
     // It was let go of while it waited.
     guard let request = source.request.take() else { throw .stale }
@@ -261,7 +272,7 @@ package final class Filler: Sendable {
         connections.submit($0)
       } makeSpool: { [self] size throws(FillError) in
         // A size of 0 is one that only the end tells.
-        try makeSpool(size, waits: false, recycles: !isShared && size > 0)
+        try makeSpool(size, waits: false, recycles: room != nil && size > 0)
       })
   }
 

@@ -21,7 +21,8 @@ final class TeeStream: @unchecked Sendable {
   private static let rangePatience = Duration.seconds(2)
 
   private let loop: EventLoop
-  private let follower: FillFollower
+  /// Until the client has got all, or is gone: while it lives, the fill goes on.
+  private var follower: FillFollower?
   private let wanted: WantedBytes
   private let exchange: BlobExchange
   private let recorder: RequestRecorder
@@ -30,6 +31,7 @@ final class TeeStream: @unchecked Sendable {
   private var hasBegun = false
   private var bytes: Range<Int64> = 0..<0
   private var offset: Int64 = 0
+  /// Runs until upstream answers, until a range begins, or while nothing comes.
   private var timer: LoopTimer?
   private var isOver = false
   /// The fields of the log line at the end; `nil` when there will be no line.
@@ -70,11 +72,11 @@ final class TeeStream: @unchecked Sendable {
   }
 
   private func findReader() {
-    switch follower.beginning(orWhenChanged: wake) {
-    case .asking: return
-    case .broken(let error): pass(.failure(error))
-    case .reader(let reader):
-      timer?.cancel()
+    switch follower?.beginning(orWhenChanged: wake) {
+    case .asking?, nil: return
+    case .broken(let error)?: pass(.failure(error))
+    case .reader(let reader)?:
+      cancelTimer()
       guard let bytes = wanted.bytes(of: reader.size) else { return pass(.range) }
       self.reader = reader
       self.bytes = bytes
@@ -93,13 +95,13 @@ final class TeeStream: @unchecked Sendable {
   }
 
   private func send(from reader: BlobReader) {
-    if hasBegun { timer?.cancel() }
     guard offset < bytes.upperBound else { return finish() }
     switch reader.progress(beyond: offset, orWhenChanged: wake) {
-    case .waiting: if hasBegun { waitForBytes() }
+    // A call that brings nothing does not begin the silence anew.
+    case .waiting: if hasBegun, timer == nil { waitForBytes() }
     case .broken: if hasBegun { breakOff() } else { pass(.range) }
     case .available(let end):
-      timer?.cancel()
+      cancelTimer()
       begin()
       let piece = min(min(end, bytes.upperBound) - offset, Self.pieceBytes)
       guard request.send(file: reader.descriptor, reader, offset: offset, count: piece) else {
@@ -142,16 +144,24 @@ final class TeeStream: @unchecked Sendable {
   }
 
   private func breakOff() {
+    let (sent, size) = (offset - bytes.lowerBound, reader?.size ?? 0)
     stop()
-    let sent = offset - bytes.lowerBound
     recorder.end(line, by: .teed, bytes: sent)
-    recorder.log.brokenOff(exchange.blob, after: sent, of: reader?.size ?? 0)
+    recorder.log.brokenOff(exchange.blob, after: sent, of: size)
     request.abort()
   }
 
+  private func cancelTimer() {
+    timer?.cancel()
+    timer = nil
+  }
+
+  /// Lets go of the fill: it still holds this stream, as the one to wake when bytes come.
   private func stop() {
     isOver = true
-    timer?.cancel()
+    cancelTimer()
+    follower = nil
+    reader = nil
   }
 }
 

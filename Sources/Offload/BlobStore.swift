@@ -27,6 +27,9 @@ package protocol BlobStore: Sendable {
 
   /// Seconds by which signatures correct this machine's clock.
   func clockCorrection(at now: Moment) -> Int64
+
+  /// Another number once the store signs with another key, or for another endpoint.
+  func signingGeneration(at now: Moment) -> Int
 }
 
 /// Why the store did not answer, in words without a secret.

@@ -349,7 +349,11 @@ package final class OffloadEngine: Sendable {
       return .multipart(proof, size: blob.size)
     }
     let url: SignedURL
-    if let known, known.isReusable(at: now, correction: store.clockCorrection(at: now)) {
+    if let known,
+      known.isReusable(
+        at: now, correction: store.clockCorrection(at: now),
+        generation: store.signingGeneration(at: now))
+    {
       url = known
     } else {
       do {

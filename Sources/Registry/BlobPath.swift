@@ -14,7 +14,8 @@ package struct BlobPath: Hashable, Sendable {
 
   /// Reads `NAME@DIGEST`, as people write it.
   package init?(reference: String) {
-    let parts = reference.split(separator: "@", maxSplits: 1).map { String($0) }
+    let parts = reference.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
+      .map { String($0) }
     guard parts.count == 2, let name = RepositoryName(parts[0]), let digest = Digest(parts[1])
     else { return nil }
     self.init(name: name, digest: digest)

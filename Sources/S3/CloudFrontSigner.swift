@@ -30,6 +30,9 @@ package struct CloudFrontSigner: Sendable {
   /// Signs by another signer's key from now on, in all copies of this one.
   package func renewKey(from other: CloudFrontSigner) { key.renew(other.key.current) }
 
+  /// Rises with each new key.
+  package var keyGeneration: Int { key.generation }
+
   /// - Parameters:
   ///   - lifetime: from the beginning of the span that `now` is in, `span` seconds long.
   package func presign(
@@ -72,13 +75,16 @@ package struct CloudFrontSigner: Sendable {
 
 /// A key that can be exchanged while it is used.
 private final class RenewableKey: Sendable {
-  private let key: Mutex<PrivateKey>
+  private let state: Mutex<(key: PrivateKey, generation: Int)>
 
-  init(_ key: PrivateKey) { self.key = Mutex(key) }
+  init(_ key: PrivateKey) { state = Mutex((key, 1)) }
 
-  var current: PrivateKey { key.withLock { $0 } }
+  var current: PrivateKey { state.withLock { $0.key } }
+  var generation: Int { state.withLock { $0.generation } }
 
-  func renew(_ key: PrivateKey) { self.key.withLock { $0 = key } }
+  func renew(_ key: PrivateKey) {
+    state.withLock { $0 = (key, $0.generation + 1) }
+  }
 }
 
 /// A URL that its bearer may GET. It shows itself as `<redacted>`.

@@ -43,7 +43,9 @@ extension Declared {
 
   static let params = Setting.optional(
     "BLOBLO_PARAMS",
-    want: "settings that a param may set, as NAME or NAME=value, separated by commas"
+    want:
+      "settings that a param may set, as NAME (any value) or NAME=value (this value only), "
+      + "separated by commas, with no blanks around ="
   ) { ParamRule.named($0) }
   .explained(
     .process, default: "everything on a Unix socket, nothing on TCP",

@@ -67,19 +67,24 @@ package struct ParamRule: Sendable, Equatable {
 
 extension ParamRule {
   /// Reads `NAME` and `NAME=value`, separated by commas or blanks; a name may stand there once for each value.
+  ///
+  /// - Returns: `nil` for a list that names nothing, no setting, or an empty value: `NAME=` must not allow every
+  ///   value, as `NAME` does.
   static func named(_ text: String) -> [String: Values]? {
     var named: [String: Values] = [:]
     for entry in text.split(whereSeparator: { $0 == "," || $0.isWhitespace }) {
-      let pair = entry.split(separator: "=", maxSplits: 1).map(String.init)
-      guard LocationSettings.names.contains(pair[0]) || isField(pair[0]) else { return nil }
-      guard pair.count == 2 else {
-        named[pair[0]] = .any
+      let name = String(entry.prefix { $0 != "=" })
+      guard LocationSettings.names.contains(name) || isField(name) else { return nil }
+      guard name.count < entry.count else {
+        named[name] = .any
         continue
       }
-      switch named[pair[0]] {
+      let value = String(entry.dropFirst(name.count + 1))
+      guard !value.isEmpty else { return nil }
+      switch named[name] {
       case .any?: continue
-      case .only(let values)?: named[pair[0]] = .only(values.union([pair[1]]))
-      case nil: named[pair[0]] = .only([pair[1]])
+      case .only(let values)?: named[name] = .only(values.union([value]))
+      case nil: named[name] = .only([value])
       }
     }
     return named.isEmpty ? nil : named

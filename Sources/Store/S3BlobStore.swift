@@ -67,19 +67,28 @@ package struct S3BlobStore: BlobStore {
 
   package func clockCorrection(at now: Moment) -> Int64 { bucket.site.notice(now) }
 
+  package func signingGeneration(at now: Moment) -> Int {
+    if let cloudFront, isForClient { return cloudFront.keyGeneration }
+    return bucket.site.presigningGeneration(at: bucket.site.clock.time(at: now.unix))
+  }
+
+  /// With `accelerate` the web server reads the bucket at the address that bloblo uses.
+  private var isForClient: Bool { delivery != .accelerate }
+
   /// A URL for a span of time. All clients that ask within a quarter of its life get the same one, from every
   /// instance, so that caches by URL find it.
   package func presign(_ digest: Digest, now: Moment) throws(BlobStoreError) -> SignedURL {
     let span = max(1, presignLifetime.components.seconds / 4)
     let correction = clockCorrection(at: now)
+    // Before it is signed: when the key changes in between, the next client gets another URL.
+    let generation = signingGeneration(at: now)
     let time = bucket.site.clock.time(at: now.unix)
     func signed(_ bytes: [UInt8], reusableUntil end: UnixTime) -> SignedURL {
       SignedURL(
-        bytes: bytes, reusableUntil: now.steady + (end - time) * 1000, correction: correction)
+        bytes: bytes, reusableUntil: now.steady + (end - time) * 1000, correction: correction,
+        generation: generation)
     }
     do {
-      // With `accelerate` the web server reads the bucket at the address that bloblo uses.
-      let isForClient = delivery != .accelerate
       if isForClient, let cloudFront {
         // CloudFront does not tell its time; it is AWS's, as S3's is.
         let url = try cloudFront.presign(

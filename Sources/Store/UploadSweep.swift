@@ -34,17 +34,20 @@ package struct UploadSweep: Sendable {
     self.age = age
   }
 
-  package func run(now: UnixTime) throws(S3Error) -> Report {
+  /// - Parameter now: read before each page: S3 refuses what was signed a quarter of an hour ago, and a sweep may
+  ///   take longer.
+  package func run(now: @autoclosure () -> UnixTime) throws(S3Error) -> Report {
     var http = HTTPClient()
-    return try run(over: &http, now: now)
+    return try run(over: &http, now: now())
   }
 
   package func run<Client: HTTPSending & ~Copyable>(
-    over http: inout Client, now: UnixTime
+    over http: inout Client, now: @autoclosure () -> UnixTime
   ) throws(S3Error) -> Report {
     var report = Report()
     var marker: MultipartUploadPage.Marker?
     repeat {
+      let now = now()
       // Some servers take no prefix that ends in the middle of a name: then all uploads are listed.
       let page = try bucket.listMultipartUploads(
         prefix: template.prefix, after: marker, over: &http, now: now)

@@ -41,6 +41,12 @@ package final class BlobWarmer: Sendable {
         try store.bucket.head(key, over: &http, now: .now())
       }
       if stored?.serves(blob.digest, size: blob.size) == true { return report.present(blob) }
+      // A blob that the registry does not have may be too large for any room.
+      if blob.isForeign, try locate(blob, in: session, over: &http) == nil {
+        return report.skipped(blob)
+      }
+      // Before the registry is asked: its token, or the URL that it redirects to, may end while others have the room.
+      let room = try filler.waitForRoom(blob.size)
       guard let request = try locate(blob, in: session, over: &http) else {
         return report.skipped(blob)
       }
@@ -48,7 +54,7 @@ package final class BlobWarmer: Sendable {
         request: request, registry: "", digest: blob.digest, size: blob.size,
         bucket: store.bucket(for: session.reference.name), key: key,
         isReplacement: stored != nil)
-      if try fill(source, of: blob, over: &http) {
+      if try fill(source, of: blob, in: room, over: &http) {
         report.filled(blob)
       } else {
         report.present(blob)
@@ -70,10 +76,10 @@ package final class BlobWarmer: Sendable {
     }
   }
 
-  private func fill(_ source: FillSource, of blob: ImageBlob, over http: inout HTTPClient)
-    throws(FillError) -> Bool
-  {
-    try filler.fill(source, by: &http) { [report] in report.advance(blob, to: $0) }
+  private func fill(
+    _ source: FillSource, of blob: ImageBlob, in room: FillRoom, over http: inout HTTPClient
+  ) throws(FillError) -> Bool {
+    try filler.fill(source, in: room, by: &http) { [report] in report.advance(blob, to: $0) }
   }
 }
 

@@ -110,6 +110,20 @@ import Testing
     #expect(late.failure == .stale)
   }
 
+  @Test func `a look at who reads along, which changes nothing, wakes nobody`() throws {
+    let fill = try fill()
+    let calls = Mutex(0)
+    let follower = FillFollower(fill, among: ReadersAlong(places: 1))
+    guard case .asking = follower.beginning(orWhenChanged: { calls.withLock { $0 += 1 } }) else {
+      Issue.record("it has begun")
+      return
+    }
+    #expect(!fill.failUnlessFollowed(.stale))
+    #expect(calls.withLock { $0 } == 0)
+    fill.fail(.stale)
+    #expect(calls.withLock { $0 } == 1)
+  }
+
   @Test func `the first reason is the one that is told`() throws {
     let fill = try fill()
     fill.fail(.long(10))

@@ -51,6 +51,7 @@ private struct FakeStore: BlobStore {
     return sizes[digest].map { StoredBlob(size: $0, defect: defect, isProven: isProven) }
   }
   func clockCorrection(at now: Moment) -> Int64 { 0 }
+  func signingGeneration(at now: Moment) -> Int { 0 }
   func presign(_ digest: Digest, now: Moment) throws(BlobStoreError)
     -> SignedURL
   {
@@ -90,6 +91,7 @@ final class Counting: ProofSource, BlobStore {
     var denied: Set<Digest> = []
     var stored: StoredBlob? = StoredBlob(size: 10)
     var correction: Int64 = 0
+    var generation = 1
   }
 
   let state = Mutex(State())
@@ -116,12 +118,14 @@ final class Counting: ProofSource, BlobStore {
   }
 
   func clockCorrection(at now: Moment) -> Int64 { state.withLock { $0.correction } }
+  func signingGeneration(at now: Moment) -> Int { state.withLock { $0.generation } }
 
   func presign(_ digest: Digest, now: Moment) throws(BlobStoreError) -> SignedURL {
     state.withLock {
       $0.signatures += 1
       return SignedURL(
-        bytes: Array("url".utf8), reusableUntil: now.steady + 60_000, correction: $0.correction)
+        bytes: Array("url".utf8), reusableUntil: now.steady + 60_000, correction: $0.correction,
+        generation: $0.generation)
     }
   }
 }
@@ -139,6 +143,7 @@ private final class Racing: BlobStore {
   }
 
   func clockCorrection(at now: Moment) -> Int64 { 0 }
+  func signingGeneration(at now: Moment) -> Int { 0 }
 
   func presign(_ digest: Digest, now: Moment) throws(BlobStoreError) -> SignedURL {
     SignedURL(bytes: Array("url".utf8), reusableUntil: now.steady + 60_000)

@@ -195,6 +195,17 @@ struct RepeatTests {
     #expect(servers.state.withLock { $0.signatures } == 2)
   }
 
+  @Test func `a URL is not given out once another key signs, nor after a look`() {
+    #expect(get(1, at: start) == "redirect")
+    servers.state.withLock { $0.generation = 2 }
+    var http = HTTPClient()
+    _ = engine.look(
+      at: BlobRequest(.get, .sample(fingerprint: 1)).query.blob, by: &http, at: later(1))
+    #expect(get(2, at: later(1)) == "redirect")
+    #expect(get(3, at: later(1)) == "redirect")
+    #expect(servers.state.withLock { $0.signatures } == 2)
+  }
+
   @Test func `a calendar that is set back does not lengthen a URL's life`() {
     #expect(get(1, at: start) == "redirect")
     let back = Moment(unix: start.unix + -3600, steady: start.steady + 61_000)

@@ -44,6 +44,16 @@ struct BucketSiteTests {
     #expect(observer.told == ["region eu-west-1 for us-east-1"])
   }
 
+  @Test func `what was signed for another region has another generation`() throws {
+    let client = try client()
+    let before = client.site.presigningGeneration(at: Self.now)
+    var http = SequenceClient([(301, [HTTPField("x-amz-bucket-region", "eu-west-1")]), (404, [])])
+    #expect(try client.head(ObjectKey("k"), over: &http, now: Self.now) == nil)
+    #expect(client.site.presigningGeneration(at: Self.now) > before)
+    let ended = try self.client(credential: temporary(0))
+    #expect(ended.site.presigningGeneration(at: Self.now) == -1)
+  }
+
   @Test func `a region that an error's body names is learnt too`() throws {
     let client = try client(
       Bucket("bucket", region: "us-east-1", endpoint: Endpoint("http://h:9000")))
@@ -118,7 +128,8 @@ struct BucketSiteTests {
   }
 
   @Test(arguments: [
-    [(403, []), (206, []), size, size], [(400, []), size, size], [(501, []), size, size],
+    [(403, []), (206, []), size, (403, []), size], [(400, []), size, (400, []), size],
+    [(501, []), size, (501, []), size],
   ])
   func `one that refuses to tell checksums is asked without`(
     answers: [(Int, [HTTPField])]
@@ -130,7 +141,7 @@ struct BucketSiteTests {
     }
     let asksForChecksum = http.requests.filter { $0.method == .head }
       .map { $0.fields.first(named: "x-amz-checksum-mode") != nil }
-    #expect(asksForChecksum == [true, false, false])
+    #expect(asksForChecksum == [true, false, true, false])
   }
 
   private static let size = (200, [HTTPField("Content-Length", "7")])
@@ -248,7 +259,7 @@ private final class Observer: BucketObserver {
 }
 
 /// Answers with one after the other.
-private struct SequenceClient: ~Copyable, HTTPSending {
+struct SequenceClient: ~Copyable, HTTPSending {
   private(set) var requests: [HTTPRequest] = []
   private var answers: [(Int, [HTTPField])]
 

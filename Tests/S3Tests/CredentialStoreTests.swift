@@ -128,6 +128,31 @@ struct CredentialStoreTests {
     source.pass(seconds: 3)
     #expect(eventually { (try? signedBy()?.contains("Credential=b/")) == true })
   }
+
+  @Test func `after a credential has ended its successor signs, not the ended one again`() throws {
+    let source = Source([.found("a", life: 30), .failed])
+    let store = source.store()
+    defer { store.stop() }
+    _ = store.start()
+    let client = BucketClient(
+      BucketSite(
+        try Bucket("bucket", region: "r", endpoint: Endpoint("http://s3:9000")), credentials: store)
+    )
+    func expectSigning(by id: String) throws {
+      var http = ScriptedClient(404)
+      _ = try client.head(ObjectKey("k"), over: &http, now: source.now)
+      let field = http.requests[0].fields.first(named: "authorization")?.text
+      #expect(field?.contains("Credential=\(id)/") == true)
+      let url = try client.presign(.get, ObjectKey("k"), lifetime: .seconds(60), now: source.now)
+      #expect(url.string.contains("X-Amz-Credential=\(id)%2F"))
+    }
+    try expectSigning(by: "a")
+    source.pass(seconds: 30)
+    #expect(eventually { source.told.contains("ended a") })
+    source.next = [.found("b", life: 3600)]
+    #expect(eventually { store.current(at: source.now)?.credential.accessKeyID == "b" })
+    try expectSigning(by: "b")
+  }
 }
 
 /// Gives what it was told to, and repeats the last. Its clock stands still until time is said to pass.

@@ -85,6 +85,24 @@ struct SettingsTests {
     #expect(told.map { $0.prefix { $0 != ":" } } == [name[...]])
   }
 
+  @Test(arguments: [
+    "BLOBLO_UPSTREAM_URL=", "BLOBLO_UPSTREAM_URL=https://other,BLOBLO_UPSTREAM_URL=", "=", "=x",
+    "==", "BLOBLO_S3_BUCKET_NAME = team-a", "BLOBLO_S3_BUCKET_NAME= team-a", "BLOBLO_NO_SUCH", ",",
+  ])
+  func `a list of params with an empty name or value is refused`(list: String) {
+    #expect(ParamRule.named(list) == nil)
+    let told = problems(Self.least.merging(["BLOBLO_PARAMS": list]) { $1 })
+    #expect(told.count == 1)
+    #expect(told.first?.hasPrefix("BLOBLO_PARAMS: want") == true)
+    #expect(told.first?.contains("no blanks around =") == true)
+  }
+
+  @Test func `a list of params names settings, and values that they may have`() {
+    let named = ParamRule.named(
+      "BLOBLO_S3_BUCKET_NAME=a, BLOBLO_S3_BUCKET_NAME=b=c,,BLOBLO_S3_REGION\tBLOBLO_S3_REGION=x")
+    #expect(named == ["BLOBLO_S3_BUCKET_NAME": .only(["a", "b=c"]), "BLOBLO_S3_REGION": .any])
+  }
+
   @Test func `AWS's own names count, and ours count more`() throws {
     #expect(try read(["AWS_DEFAULT_REGION": "b"]).location.bucket.region == "eu-west-1")
     #expect(try read(["AWS_REGION": "", "AWS_DEFAULT_REGION": "b"]).location.bucket.region == "b")

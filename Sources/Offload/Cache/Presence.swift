@@ -47,15 +47,21 @@ package struct SignedURL: Sendable {
   /// Seconds by which the calendar was corrected for the signature. With another correction the URL is
   /// dated wrongly.
   package let correction: Int64
+  /// The store's `signingGeneration` before the signature. With another one the URL may be signed by a key that is
+  /// revoked.
+  package let generation: Int
 
-  package init(bytes: [UInt8], reusableUntil: Int64, correction: Int64 = 0) {
+  package init(
+    bytes: [UInt8], reusableUntil: Int64, correction: Int64 = 0, generation: Int = 0
+  ) {
     self.bytes = bytes
     self.reusableUntil = reusableUntil
     self.correction = correction
+    self.generation = generation
   }
 
-  func isReusable(at now: Moment, correction: Int64) -> Bool {
-    now.steady < reusableUntil && correction == self.correction
+  func isReusable(at now: Moment, correction: Int64, generation: Int) -> Bool {
+    now.steady < reusableUntil && correction == self.correction && generation == self.generation
   }
 }
 

@@ -6,12 +6,13 @@ internal import Synchronization
 package final class BucketSite: Sendable {
   private struct State {
     var bucket: Bucket
+    /// How often the bucket turned out to be in another region.
+    var moves = 0
     var requests: (generation: Int, signer: Signer)?
     var presigning: (generation: Int, signer: Signer)?
     var refusals: (code: String?, end: ContinuousClock.Instant)?
     var writeRefusal: S3ErrorResponse?
-    var asksForChecksums = true
-    var checksumTrialEnd: ContinuousClock.Instant?
+    var checksums = ChecksumAsking()
   }
 
   /// How long the code of one refusal is taken for that of those which come after it.
@@ -63,6 +64,16 @@ package final class BucketSite: Sendable {
     }
   }
 
+  /// Rises when another credential signs URLs, and when the bucket turns out to be in another region; -1 while no
+  /// credential lives.
+  ///
+  /// - Parameter now: S3's time.
+  package func presigningGeneration(at now: UnixTime) -> Int {
+    guard let held = presignCredentials.current(at: now) else { return -1 }
+    // Neither falls, so the sum is another one when one of them rises.
+    return held.generation + state.withLock { $0.moves }
+  }
+
   /// - Returns: whether that is news.
   func learn(region: String) -> Bool {
     let old: String? = state.withLock { state in
@@ -71,7 +82,7 @@ package final class BucketSite: Sendable {
         return nil
       }
       let old = state.bucket.region
-      state = State(bucket: moved)
+      state = State(bucket: moved, moves: state.moves + 1)
       return old
     }
     guard let old else { return false }
@@ -100,21 +111,23 @@ package final class BucketSite: Sendable {
 
   func learn(writeRefusal: S3ErrorResponse?) { state.withLock { $0.writeRefusal = writeRefusal } }
 
-  /// Whether S3 is asked for an object's checksum.
-  var asksForChecksums: Bool { state.withLock { $0.asksForChecksums } }
-
-  /// Whether it may be tried whether a refusal is for the asking for the checksum alone: once in some seconds.
-  func takeChecksumTrial() -> Bool {
-    let now = ContinuousClock.now
-    return state.withLock { state in
-      if let end = state.checksumTrialEnd, now < end { return false }
-      state.checksumTrialEnd = now + Self.refusalLife
-      return true
-    }
+  /// Whether to ask S3 for an object's checksum.
+  func checksumWish(at now: ContinuousClock.Instant) -> ChecksumAsking.Wish {
+    state.withLock { $0.checksums.wish(at: now) }
   }
 
-  /// This bucket tells objects only to those who do not ask for checksums.
-  func stopAskingForChecksums() { state.withLock { $0.asksForChecksums = false } }
+  /// Whether it may be tried whether a refusal is for the asking for the checksum alone: once in some seconds.
+  func takeChecksumTrial(at now: ContinuousClock.Instant) -> Bool {
+    state.withLock { $0.checksums.takeTrial(at: now) }
+  }
+
+  /// This bucket describes objects only to those who do not ask for checksums.
+  func pauseChecksums(at now: ContinuousClock.Instant) {
+    state.withLock { $0.checksums.refused(at: now) }
+  }
+
+  /// A checksum was asked for again, and the bucket answered.
+  func resumeChecksums() { state.withLock { $0.checksums.accepted() } }
 
   /// The code of refusals that come without one.
   ///

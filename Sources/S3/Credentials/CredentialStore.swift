@@ -9,6 +9,8 @@ internal import Threading
 /// While fetching fails, the old credential serves as long as it lives; after that there is none.
 package final class CredentialStore: Sendable {
   /// A credential and its generation: signers and URLs that were made with it hold until the generation changes.
+  ///
+  /// No two credentials of a store have the same generation, also when there was none in between.
   package struct Held: Sendable {
     package let credential: Credential
     package let source: String
@@ -21,13 +23,19 @@ package final class CredentialStore: Sendable {
     var isStopped = false
   }
 
+  private struct Keeping {
+    var held: Held?
+    /// Of the credential obtained last. It outlives `held`, so that it only rises.
+    var generation = 0
+  }
+
   /// Seconds between two looks at the watched files.
   static let watchInterval: Int64 = 2
 
   private let chain: CredentialChain?
   private let observer: (any CredentialObserver)?
   private let clock: @Sendable () -> UnixTime
-  private let held: Mutex<Held?>
+  private let keeping: Mutex<Keeping>
   private let state = Monitor(State())
 
   /// - Parameter clock: the time that ends of credentials are compared with, S3's if it is known.
@@ -38,7 +46,7 @@ package final class CredentialStore: Sendable {
     self.chain = chain
     self.observer = observer
     self.clock = clock
-    held = Mutex(nil)
+    keeping = Mutex(Keeping())
   }
 
   /// One credential for good.
@@ -46,13 +54,14 @@ package final class CredentialStore: Sendable {
     chain = nil
     observer = nil
     clock = { .now() }
-    held = Mutex(Held(credential: credential, source: source, generation: 1))
+    keeping = Mutex(
+      Keeping(held: Held(credential: credential, source: source, generation: 1), generation: 1))
   }
 
   /// The credential, unless it has ended.
   package func current(at now: UnixTime) -> Held? {
-    held.withLock { held in
-      guard let held, !held.credential.isExpired(at: now) else { return nil }
+    keeping.withLock { keeping in
+      guard let held = keeping.held, !held.credential.isExpired(at: now) else { return nil }
       return held
     }
   }
@@ -83,7 +92,7 @@ package final class CredentialStore: Sendable {
 
   /// S3 has refused what was signed with this credential, perhaps because it has ended.
   package func invalidate(_ generation: Int) {
-    guard chain != nil, held.withLock({ $0?.generation == generation }) else { return }
+    guard chain != nil, keeping.withLock({ $0.held?.generation == generation }) else { return }
     state.update { $0.isWanted = true }
   }
 
@@ -119,16 +128,18 @@ package final class CredentialStore: Sendable {
   }
 
   private func fail(_ round: inout Round, _ words: String) {
-    let end = held.withLock { $0?.credential }
+    let end = keeping.withLock { $0.held?.credential }
     round.fail(at: clock())
     observer?.failed(words, lifeLeft: end.map { $0.expiration.map { $0 - clock() } ?? .max })
   }
 
   private func keep(_ credential: Credential, _ source: String) -> Credential {
-    let isNew = held.withLock { held in
-      let isNew = held?.credential != credential || held?.source != source
+    let isNew = keeping.withLock { keeping in
+      let isNew = keeping.held?.credential != credential || keeping.held?.source != source
       if isNew {
-        held = Held(credential: credential, source: source, generation: (held?.generation ?? 0) + 1)
+        keeping.generation += 1
+        keeping.held = Held(
+          credential: credential, source: source, generation: keeping.generation)
       }
       return isNew
     }
@@ -143,9 +154,9 @@ package final class CredentialStore: Sendable {
   /// Says once that the credential has ended.
   private func tellEnd() {
     let now = clock()
-    let ended = held.withLock { held -> Held? in
-      guard let ended = held, ended.credential.isExpired(at: now) else { return nil }
-      held = nil
+    let ended = keeping.withLock { keeping -> Held? in
+      guard let ended = keeping.held, ended.credential.isExpired(at: now) else { return nil }
+      keeping.held = nil
       return ended
     }
     if let ended { observer?.ended(accessKeyID: ended.credential.accessKeyID) }
