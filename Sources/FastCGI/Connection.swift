@@ -39,6 +39,7 @@ final class Connection: EventSource, @unchecked Sendable {
   private var hasBodyEnded = true
   private var isTakingBytes = false
   private var mayHaveMore = false
+  private var isReadPutOff = false
   private var hasInputEnded = false
   private var isWatchingOutput = false
   private var readTimer: LoopTimer?
@@ -65,7 +66,7 @@ final class Connection: EventSource, @unchecked Sendable {
     case .answering:
       mayHaveMore = true
       if isGone { close() }
-    case .idle, .lingering: read()
+    case .idle, .lingering: if !isReadPutOff { read() }
     case .closed: break
     }
   }
@@ -80,8 +81,7 @@ final class Connection: EventSource, @unchecked Sendable {
     mayHaveMore = false
     guard !reactor.isInputInUse else {
       // Another connection's bytes are being taken, and have led here.
-      loop.after(.zero) { [self] in read() }
-      return
+      return readLater()
     }
     if isIdle, !output.isEmpty {
       // Who does not take what we have said is not heard; `isReady` reads on when it has.
@@ -127,7 +127,17 @@ final class Connection: EventSource, @unchecked Sendable {
     }
     // The others' turn.
     watchForRest()
-    loop.after(.zero) { [self] in read() }
+    readLater()
+  }
+
+  /// Reads when the loop has been round once.
+  private func readLater() {
+    guard !isReadPutOff else { return }
+    isReadPutOff = true
+    loop.after(.zero) { [self] in
+      isReadPutOff = false
+      read()
+    }
   }
 
   /// Takes the bytes that were looked at out of the socket.

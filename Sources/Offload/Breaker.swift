@@ -125,7 +125,7 @@ package final class ServerWatch<Unit: Hashable & Sendable>: Sendable {
 
   package init(_ times: LookTimes = LookTimes()) { use(times) }
 
-  /// From now on.
+  /// From now on: those of the location that looks.
   package func use(_ times: LookTimes) {
     suspicion.store(times.suspicion, ordering: .relaxed)
   }

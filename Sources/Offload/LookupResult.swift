@@ -18,8 +18,8 @@ package struct LookupResult: Sendable {
 
   /// Where the answer is from.
   enum Source {
-    /// A question of this time, as `Moment.steady`.
-    case question(Int64)
+    /// A question of the one time, answered at the other, as `Moment.steady`.
+    case question(Int64, answered: Int64)
     case memory(isStale: Bool)
   }
 

@@ -188,12 +188,13 @@ package final class OffloadEngine: Sendable {
     let (query, repository) = (request.query, request.path.name)
     var trace = LookupTrace()
     trace.upstreamTime = time
+    let source = LookupResult.Source.question(now.steady, answered: Moment.now().steady)
     switch answer {
     case .success(let proof):
       trace.upstreamStatus = proof.status
       watches.upstream.record(.answer, of: repository, at: now.steady)
       cache.proofs.keep(proof, for: query, credentialEnd: credentialEnd, at: now)
-      return LookupResult(answer, from: .question(now.steady), trace)
+      return LookupResult(answer, from: source, trace)
     case .failure(.unasked(let words)):
       trace.upstreamTime = nil
       return stale(request, trace, or: .unasked(words), at: now)
@@ -208,7 +209,7 @@ package final class OffloadEngine: Sendable {
       }
       guard error.isTrouble else {
         cache.proofs.forget(query, error, at: now)
-        return LookupResult(answer, from: .question(now.steady), trace)
+        return LookupResult(answer, from: source, trace)
       }
       return stale(request, trace, or: error, at: now)
     }
@@ -261,8 +262,8 @@ package final class OffloadEngine: Sendable {
   package func holds(_ lookup: LookupResult, of request: BlobRequest, at now: Moment) -> Bool {
     guard lookup.isProven else { return true }
     switch lookup.source {
-    case .question(let start):
-      return cache.proofs.holds(askedAt: start, request.query, at: now)
+    case .question(let start, let end):
+      return cache.proofs.holds(request.query, askedAt: start, answeredAt: end, at: now)
     case .memory(let isStale):
       return cache.proofs.proof(
         for: request.query, at: now, isStaleGood: isStale, isCounted: false) != nil
@@ -379,7 +380,7 @@ package final class OffloadEngine: Sendable {
   ) -> LookupResult {
     staleProof(request, at: now).map {
       LookupResult(.success($0), from: .memory(isStale: true), trace)
-    } ?? LookupResult(.failure(error), from: .question(now.steady), trace)
+    } ?? LookupResult(.failure(error), from: .question(now.steady, answered: now.steady), trace)
   }
 
   /// What was proved before, and may serve while upstream is in trouble; for a HEAD only where

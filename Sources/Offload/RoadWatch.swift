@@ -7,7 +7,7 @@ package final class RoadWatch: Sendable {
   /// How many clients' objects are noted between two looks: a look asks for the last ones only.
   private static var noteLimit: Int { 64 }
 
-  private let road = Mutex(ClientRoad())
+  private let road: Mutex<ClientRoad>
   private let isWell = Atomic(true)
   /// `Moment.steady`.
   private let lastUse = Atomic<Int64>(.min / 2)
@@ -25,9 +25,9 @@ package final class RoadWatch: Sendable {
     var running = 0
   }
 
-  package init() {}
+  package init(_ times: LookTimes = LookTimes()) { road = Mutex(ClientRoad(times)) }
 
-  /// From now on.
+  /// From now on: those of the location that looks.
   package func use(_ times: LookTimes) { road.withLock { $0.times = times } }
 
   /// Notes that a client is sent there, or would be if the road worked.

@@ -11,6 +11,13 @@ struct RefusalTests {
     Moment(unix: UnixTime(seconds: 1_000_000), steady: 5_000_000 + milliseconds)
   }
 
+  private func holds(
+    _ cache: ProofCache, _ query: AccessQuery, askedAt start: Int64, at now: Int64
+  ) -> Bool {
+    cache.holds(
+      query, askedAt: later(start).steady, answeredAt: later(start).steady, at: later(now))
+  }
+
   private func cache(_ scope: ProofScope = .blob) -> ProofCache {
     DecisionCache(DecisionCache.Lifetimes(proof: .seconds(30), scope: scope)).proofs
   }
@@ -30,17 +37,17 @@ struct RefusalTests {
   @Test func `who waited with it asks again`() {
     let cache = cache()
     let query = AccessQuery.sample()
-    #expect(cache.holds(askedAt: later(0).steady, query, at: later(3000)))
+    #expect(holds(cache, query, askedAt: 0, at: 3000))
     cache.forget(query, .status(403), at: later(1000))
-    #expect(!cache.holds(askedAt: later(0).steady, query, at: later(3000)))
-    #expect(cache.holds(askedAt: later(1000).steady, query, at: later(3000)))
-    #expect(cache.holds(askedAt: later(0).steady, .sample(fingerprint: 9), at: later(3000)))
+    #expect(!holds(cache, query, askedAt: 0, at: 3000))
+    #expect(holds(cache, query, askedAt: 1000, at: 3000))
+    #expect(holds(cache, .sample(fingerprint: 9), askedAt: 0, at: 3000))
   }
 
   @Test func `a repository's refusal is one for each of its blobs`() {
     let cache = cache(.repository)
     cache.forget(.sample(digest: .a), .status(403), at: later(1000))
-    #expect(!cache.holds(askedAt: later(0).steady, .sample(digest: .b), at: later(3000)))
+    #expect(!holds(cache, .sample(digest: .b), askedAt: 0, at: 3000))
   }
 
   @Test(arguments: [(Duration.seconds(30), Int64(30_000)), (.zero, 10_000), (.seconds(1), 10_000)])
@@ -48,7 +55,7 @@ struct RefusalTests {
     life: Duration, end: Int64
   ) {
     let cache = DecisionCache(DecisionCache.Lifetimes(proof: life)).proofs
-    #expect(cache.holds(askedAt: later(0).steady, .sample(), at: later(end)))
-    #expect(!cache.holds(askedAt: later(0).steady, .sample(), at: later(end + 1)))
+    #expect(holds(cache, .sample(), askedAt: 0, at: end))
+    #expect(!holds(cache, .sample(), askedAt: 0, at: end + 1))
   }
 }

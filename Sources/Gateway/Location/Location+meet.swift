@@ -113,8 +113,10 @@ extension S3ErrorResponse {
 
 extension HTTPLimits {
   /// What a look at the same server gets.
-  package var forLook: HTTPLimits {
-    let limit = LookTimes(timeout: head).limit
+  package var forLook: HTTPLimits { within(LookTimes(timeout: head).limit) }
+
+  /// The same, or shorter.
+  package func within(_ limit: Duration) -> HTTPLimits {
     var limits = self
     limits.connect = min(connect, limit)
     limits.head = min(head, limit)

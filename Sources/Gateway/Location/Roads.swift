@@ -25,8 +25,7 @@ final class Roads: Sendable {
     let name =
       "\(delivery.rawValue) \(endpoint) \(bucket.name) \(bucket.region) \(settings.keyTemplate)"
     return roads.withLock { roads in
-      let road = roads[name] ?? RoadWatch()
-      road.use(LookTimes(timeout: settings.s3Limits.head))
+      let road = roads[name] ?? RoadWatch(LookTimes(timeout: settings.s3Limits.head))
       roads[name] = road
       return road
     }

@@ -22,15 +22,14 @@ final class ServerWatches: Sendable {
 
   func watches(of settings: LocationSettings) -> Watches {
     let upstream = upstreams.withLock { all in
-      let watch = all[settings.upstream.url] ?? ServerWatch()
-      watch.use(LookTimes(timeout: settings.upstream.limits.head))
+      let times = LookTimes(timeout: settings.upstream.limits.head)
+      let watch = all[settings.upstream.url] ?? ServerWatch(times)
       all[settings.upstream.url] = watch
       return watch
     }
     let store = stores.withLock { all in
       let name = "\(settings.bucket.endpoint)"
-      let watch = all[name] ?? ServerWatch()
-      watch.use(LookTimes(timeout: settings.s3Limits.head))
+      let watch = all[name] ?? ServerWatch(LookTimes(timeout: settings.s3Limits.head))
       all[name] = watch
       return watch
     }

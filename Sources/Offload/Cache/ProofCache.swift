@@ -11,7 +11,7 @@ final class ProofCache: Sendable {
   private let contents: TTLCache<Content, RememberedProof>
   private let deletions: Deletions
   /// When upstream was last asked and refused. A yes to an older question is void.
-  private let refusals = TimeTable()
+  private let refusals = Refusals()
 
   /// - Parameter limit: entries of each memory.
   init(_ lifetimes: DecisionCache.Lifetimes, _ deletions: Deletions, limit: Int) {
@@ -59,9 +59,11 @@ final class ProofCache: Sendable {
 
   /// Whether upstream's yes to a question of this time still counts: nothing was deleted or refused since, and it is
   /// not too old. It counts for `BLOBLO_PROOF_TTL`, and at least for some seconds for the requests that waited for it.
-  func holds(askedAt start: Int64, _ query: AccessQuery, at now: Moment) -> Bool {
+  func holds(
+    _ query: AccessQuery, askedAt start: Int64, answeredAt end: Int64, at now: Moment
+  ) -> Bool {
     start >= lastDeletion(of: query) && start >= lastRefusal(of: query)
-      && now.steady - start <= max(lifetimes.proof.milliseconds, Self.leastLife)
+      && now.steady - end <= max(lifetimes.proof.milliseconds, Self.leastLife)
   }
 
   /// In milliseconds.

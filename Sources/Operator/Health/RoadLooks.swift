@@ -25,6 +25,7 @@ package struct RoadLooks: Sendable {
       guard let road = location.road, seen.insert(ObjectIdentifier(road)).inserted,
         let stops = road.beginLook(at: Moment.now().steady)
       else { continue }
+      road.use(LookTimes(timeout: location.settings.s3Limits.head))
       let unreadable = road.endLook(met(stops, location))
       guard !unreadable.isEmpty else { continue }
       var http = HTTPClient()

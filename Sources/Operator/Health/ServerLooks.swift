@@ -10,6 +10,10 @@ internal import Store
 /// Asks servers that do not answer, and S3 servers in use that have not answered for some seconds, so that no client
 /// has to wait to find out.
 package struct ServerLooks: Sendable {
+  /// For a look at a server that is known not to answer. With the pause between two looks it is shorter than
+  /// `Breaker.rest`, so that no client asks in between.
+  private static let patience = Duration.seconds(3)
+
   package let locations: Locations
 
   package init(
@@ -33,7 +37,7 @@ package struct ServerLooks: Sendable {
     var http = HTTPClient()
     let request = HTTPRequest(
       .get, "\(registry.url)/v2/", fields: [HTTPField("Via", "1.1 bloblo")],
-      limits: registry.limits.forLook)
+      limits: registry.limits.within(Self.patience))
     do {
       _ = try http.head(of: request)
       return .answer
@@ -50,15 +54,18 @@ package struct ServerLooks: Sendable {
       guard seen.insert(ObjectIdentifier(watch)).inserted, watch.isLookDue(at: now) else {
         continue
       }
+      let times = LookTimes(timeout: location.settings.s3Limits.head)
+      watch.use(times)
+      let limit = watch.isBad ? Self.patience : times.limit
       watch.beginLook(at: now)
-      watch.endLook(ask(location.store), at: Moment.now().steady)
+      watch.endLook(ask(location.store, within: limit), at: Moment.now().steady)
     }
   }
 
-  private func ask(_ store: S3BlobStore) -> Breaker<Digest>.Outcome {
+  private func ask(_ store: S3BlobStore, within limit: Duration) -> Breaker<Digest>.Outcome {
     var http = HTTPClient()
     var client = store.bucket
-    client.limits = client.limits.forLook
+    client.limits = client.limits.within(limit)
     do {
       _ = try client.head(store.key(of: .ofNothing), over: &http, now: .now())
       return .answer

@@ -52,6 +52,8 @@ extension BucketClient {
     let plain = try sendHead(key, asksForChecksum: false, over: &client, at: now)
     guard plain.head.status == 200 else { return nil }
     guard let again = try? sendHead(key, asksForChecksum: true, over: &client, at: now) else {
+      // It said nothing: the next refusal may find out.
+      site.giveBackChecksumTrial()
       return try objectHead(plain)
     }
     if again.head.status == 200 { return try objectHead(again) }

@@ -121,6 +121,9 @@ package final class BucketSite: Sendable {
     state.withLock { $0.checksums.takeTrial(at: now) }
   }
 
+  /// The trial has said nothing.
+  func giveBackChecksumTrial() { state.withLock { $0.checksums.giveBackTrial() } }
+
   /// This bucket describes objects only to those who do not ask for checksums.
   func pauseChecksums(at now: ContinuousClock.Instant) {
     state.withLock { $0.checksums.refused(at: now) }

@@ -34,6 +34,8 @@ struct ChecksumAsking {
     return true
   }
 
+  mutating func giveBackTrial() { trialEnd = nil }
+
   /// The bucket refuses the asking.
   mutating func refused(at now: ContinuousClock.Instant) { pauseEnd = now + Self.pause }
 
