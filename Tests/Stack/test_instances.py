@@ -120,7 +120,8 @@ def test_one_is_killed_in_the_middle(four):
         cut = [digest for digest, pull in done if not pull.is_whole]
         again = [(digest, pool.submit(Pull, url, path(digest))) for digest in cut]
     assert all(pull.sha256 == digest.split(":")[1] for digest, pull in done if pull.is_whole)
-    # Those whom the victim sent its blobs, and nobody else. On a busy machine some have passed: they come from the registry.
+    # The clients that the victim was sending its blobs to, and nobody else. On a busy machine some have passed: those
+    # get the registry's bytes.
     assert len(set(cut)) == held
     assert cut == [digest for digest, pull in done if digest in set(cut) and pull.headers.get("X-Bloblo") == "tee"]
     again = [(digest, pull.result()) for digest, pull in again]

@@ -79,7 +79,7 @@ def test_what_the_site_says_reaches_the_registry_and_what_a_client_says_does_not
         mark = f"{road}, {name}, {path}"
         with world.responder(answer):
             status = world.ask(name, method, path, {**ALICE, **FORGED, "X-Mark": mark})[0]
-        # Who else asks on this port, on a machine with many tests, has no such mark; whoever asks twice has it twice.
+        # Another test that asks on this port has no such mark; a request that nginx sends twice has it twice.
         ours = [each for each in world.registry.heard if each[2]["X-Mark"] == mark]
         assert [each[:2] for each in ours] == [(method, path)], (
             status, [(*each[:2], each[2].items()) for each in world.registry.heard], world.nginx.tail())
