@@ -110,15 +110,19 @@ struct CredentialStoreTests {
     #expect(source.calls == 2)
   }
 
+  private func client(of store: CredentialStore) throws -> BucketClient {
+    BucketClient(
+      BucketSite(
+        try Bucket("bucket", region: "r", endpoint: Endpoint("http://s3:9000")), credentials: store)
+    )
+  }
+
   @Test func `the signer follows the credential`() throws {
     let source = Source([.found("a", life: 4), .found("b", life: 3600)])
     let store = source.store()
     defer { store.stop() }
     _ = store.start()
-    let client = BucketClient(
-      BucketSite(
-        try Bucket("bucket", region: "r", endpoint: Endpoint("http://s3:9000")), credentials: store)
-    )
+    let client = try client(of: store)
     func signedBy() throws -> String? {
       var http = ScriptedClient(404)
       _ = try client.head(ObjectKey("k"), over: &http, now: source.now)
@@ -134,10 +138,7 @@ struct CredentialStoreTests {
     let store = source.store()
     defer { store.stop() }
     _ = store.start()
-    let client = BucketClient(
-      BucketSite(
-        try Bucket("bucket", region: "r", endpoint: Endpoint("http://s3:9000")), credentials: store)
-    )
+    let client = try client(of: store)
     func expectSigning(by id: String) throws {
       var http = ScriptedClient(404)
       _ = try client.head(ObjectKey("k"), over: &http, now: source.now)

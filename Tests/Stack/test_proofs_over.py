@@ -13,7 +13,7 @@ BOB = "Basic Ym9iOmI="
 
 
 class Registry(fakes.alone.Registry):
-    """Refuses those of `refused`, (credential, digest), and all what was deleted; holds the first HEAD while `gate` is
+    """Refuses those of `refused`, (credential, digest), and what was deleted; holds the first HEAD while `gate` is
     there and not set."""
 
     def __init__(self):
@@ -63,7 +63,7 @@ class Waiting:
 
 
 def test_what_is_deleted_or_refused_meanwhile_is_not_given(alone, ends):
-    """Five wait for a look into the bucket. For some of them the registry changes its mind before the look ends."""
+    """Four wait for a look into the bucket. The registry changes its mind about two of them before the look ends."""
     bloblo = alone(start=False, registry=Registry(), BLOBLO_LOOK_AS_CLIENT="off", BLOBLO_S3_TIMEOUT="60s",
                    BLOBLO_UPSTREAM_TIMEOUT="60s", BLOBLO_PROOF_TTL="10m", BLOBLO_FILL="off")
     relay = ends.enter_context(contextlib.closing(Relay(bloblo.bucket_server.server_port)))
